@@ -1,0 +1,185 @@
+// The dependency graph of one forward run, in typed arrays: building it costs milliseconds for 100,000s of nodes.
+// Pure: knows lengths, layers and slices; knows nothing of queues, time or the GPU.
+import { ArgumentError } from "../errors.js";
+import { invariant } from "../util/invariant.js";
+import { layOut, type Layout } from "./layout.js";
+import type { AttentionGrain, Fence } from "./vocabulary.js";
+
+/** What a node is. A join costs nothing: it stands for "all of these", so that edges stay linear in the slices. */
+export const NodeKind = { slice: 0, attention: 1, join: 2 } as const;
+
+/** What a plan is built from. */
+export interface PlanShape {
+  /** Tokens of each sentence. */
+  readonly lengths: readonly number[];
+  readonly layers: number;
+  /** k: tokens per slice. The last slice of a sentence may be shorter; k ≥ T gives one slice. */
+  readonly sliceTokens: number;
+  readonly fence: Fence;
+  readonly attentionGrain: AttentionGrain;
+}
+
+/** Nodes are numbered in topological order: every dependency of a node has a smaller number. */
+export interface Plan extends PlanShape {
+  readonly nodeCount: number;
+  /** Nodes that are work: slices and attention, without the joins. */
+  readonly taskCount: number;
+  readonly layout: Layout;
+  readonly kind: Uint8Array;
+  readonly sentence: Int32Array;
+  /** A slice's segment, an attention task's or a join's layer. */
+  readonly level: Int32Array;
+  readonly firstToken: Int32Array;
+  readonly tokenCount: Int32Array;
+  /** Node n depends on dependencies[dependencyStart[n] … dependencyStart[n + 1] − 1]; likewise its dependents. */
+  readonly dependencyStart: Int32Array;
+  readonly dependencies: Int32Array;
+  readonly dependentStart: Int32Array;
+  readonly dependents: Int32Array;
+}
+
+/** Builds the graph of DESIGN §3. */
+export function buildPlan(shape: PlanShape): Plan {
+  checkShape(shape);
+  const layout = layOut(shape);
+  const nodes = describeNodes(shape, layout);
+  const { dependencyStart, dependencies } = connectNodes(shape, layout);
+  const { dependentStart, dependents } = reverseEdges(dependencyStart, dependencies);
+  return {
+    ...shape,
+    layout,
+    nodeCount: layout.nodeCount,
+    taskCount: layout.nodeCount - shape.layers * layout.joinsPerLayer,
+    ...nodes,
+    dependencyStart,
+    dependencies,
+    dependentStart,
+    dependents,
+  };
+}
+
+function describeNodes(
+  shape: PlanShape,
+  layout: Layout,
+): Pick<Plan, "kind" | "sentence" | "level" | "firstToken" | "tokenCount"> {
+  const kind = new Uint8Array(layout.nodeCount);
+  const sentence = new Int32Array(layout.nodeCount);
+  const level = new Int32Array(layout.nodeCount);
+  const firstToken = new Int32Array(layout.nodeCount);
+  const tokenCount = new Int32Array(layout.nodeCount);
+  let node = 0;
+  const add = (nodeKind: number, nodeLevel: number, whole: boolean): void => {
+    for (const [index, length] of shape.lengths.entries()) {
+      const grain = whole ? length : shape.sliceTokens;
+      for (let first = 0; first < length; first += grain) {
+        kind[node] = nodeKind;
+        sentence[node] = index;
+        level[node] = nodeLevel;
+        firstToken[node] = first;
+        tokenCount[node] = Math.min(grain, length - first);
+        node++;
+      }
+    }
+  };
+  for (let layer = 0; layer < shape.layers; layer++) {
+    add(NodeKind.slice, layer, false);
+    add(NodeKind.join, layer, shape.fence === "sentence");
+    add(NodeKind.attention, layer, shape.attentionGrain === "sentence");
+  }
+  add(NodeKind.slice, shape.layers, false);
+  invariant(node === layout.nodeCount, "the plan's layout and its nodes disagree");
+  return { kind, sentence, level, firstToken, tokenCount };
+}
+
+function connectNodes(
+  shape: PlanShape,
+  layout: Layout,
+): { dependencyStart: Int32Array; dependencies: Int32Array } {
+  const { sliceStart, nodesPerLayer, slicesPerSegment, joinsPerLayer, attentionPerLayer } = layout;
+  const sentences = shape.lengths.length;
+  const prefix = shape.fence === "prefix";
+  const joinEdges = prefix ? 2 * slicesPerSegment - sentences : slicesPerSegment;
+  const dependencyStart = new Int32Array(layout.nodeCount + 1);
+  const dependencies = new Int32Array(shape.layers * (joinEdges + attentionPerLayer + slicesPerSegment));
+  let node = 0;
+  let edge = 0;
+  const endNode = (): void => {
+    dependencyStart[++node] = edge;
+  };
+  /** One node per sentence or per slice, each waiting for the node of the same sentence or slice in another block. */
+  const follow = (block: number, wholeNodes: boolean, wholeBlock: boolean): void => {
+    for (let sentence = 0; sentence < sentences; sentence++) {
+      const first = sliceStart[sentence]!;
+      const count = wholeNodes ? 1 : sliceStart[sentence + 1]! - first;
+      for (let index = 0; index < count; index++) {
+        dependencies[edge++] = block + (wholeBlock ? sentence : first + index);
+        endNode();
+      }
+    }
+  };
+  for (let slice = 0; slice < slicesPerSegment; slice++) endNode();
+  for (let layer = 0; layer < shape.layers; layer++) {
+    const slices = layer * nodesPerLayer;
+    const joins = slices + slicesPerSegment;
+    const attention = joins + joinsPerLayer;
+    for (let sentence = 0; sentence < sentences; sentence++) {
+      const first = sliceStart[sentence]!;
+      const end = sliceStart[sentence + 1]!;
+      for (let slice = first; slice < end; slice++) {
+        if (prefix && slice > first) dependencies[edge++] = joins + slice - 1;
+        dependencies[edge++] = slices + slice;
+        if (prefix) endNode();
+      }
+      if (!prefix) endNode();
+    }
+    follow(joins, shape.attentionGrain === "sentence", !prefix);
+    follow(attention, false, shape.attentionGrain === "sentence");
+  }
+  invariant(node === layout.nodeCount && edge === dependencies.length, "the plan's edges were miscounted");
+  return { dependencyStart, dependencies };
+}
+
+function reverseEdges(
+  dependencyStart: Int32Array,
+  dependencies: Int32Array,
+): { dependentStart: Int32Array; dependents: Int32Array } {
+  const nodeCount = dependencyStart.length - 1;
+  const dependentStart = new Int32Array(nodeCount + 1);
+  for (const dependency of dependencies) dependentStart[dependency + 1]!++;
+  for (let node = 0; node < nodeCount; node++) dependentStart[node + 1]! += dependentStart[node]!;
+  const dependents = new Int32Array(dependencies.length);
+  const cursor = dependentStart.slice();
+  for (let node = 0; node < nodeCount; node++)
+    for (let edge = dependencyStart[node]!; edge < dependencyStart[node + 1]!; edge++)
+      dependents[cursor[dependencies[edge]!]!++] = node;
+  return { dependentStart, dependents };
+}
+
+function checkShape({ lengths, layers, sliceTokens, fence, attentionGrain }: PlanShape): void {
+  const remedy = "Give a positive whole number.";
+  for (const [sentence, length] of lengths.entries())
+    if (!isCount(length, 1))
+      throw new ArgumentError({
+        argument: `lengths[${sentence}]`,
+        expected: "at least one token",
+        received: length,
+        remedy: "Leave empty sentences out of the batch.",
+      });
+  if (!isCount(sliceTokens, 1))
+    throw new ArgumentError({
+      argument: "sliceTokens",
+      expected: "at least 1",
+      received: sliceTokens,
+      remedy,
+    });
+  if (!isCount(layers, 0))
+    throw new ArgumentError({ argument: "layers", expected: "at least 0", received: layers, remedy });
+  invariant(
+    fence === "sentence" || attentionGrain === "slice",
+    "a prefix fence opens per slice: its attention is per slice too",
+  );
+}
+
+function isCount(value: number, minimum: number): boolean {
+  return Number.isSafeInteger(value) && value >= minimum;
+}

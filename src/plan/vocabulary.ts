@@ -1,0 +1,38 @@
+// The words of DESIGN §2 as types. Pure: no GPU, no clock.
+
+/** What opens the attention of a sentence: all of its slices, or (causal only) slices 0…i for the rows of slice i. */
+export type Fence = "sentence" | "prefix";
+
+/** Where sentences live: each on one queue, or the slices of each over several queues. */
+export type Placement = "affine" | "spread";
+
+/** Where tasks may run: as placed, or (for studying schedules) on whichever queue asks first. */
+export type SchedulerPlacement = Placement | "free";
+
+/** What one attention task covers: all rows of a sentence, or the rows of one slice. */
+export type AttentionGrain = "sentence" | "slice";
+
+/** `tokenCount` consecutive tokens of one sentence through segment `segment` (0…layers). */
+export interface SliceTask {
+  readonly kind: "slice";
+  readonly sentence: number;
+  readonly segment: number;
+  readonly firstToken: number;
+  readonly tokenCount: number;
+}
+
+/** Attention at layer `layer` (0…layers−1) for query rows firstToken…firstToken+tokenCount−1 of one sentence. */
+export interface AttentionTask {
+  readonly kind: "attention";
+  readonly sentence: number;
+  readonly layer: number;
+  readonly firstToken: number;
+  readonly tokenCount: number;
+}
+
+export type Task = SliceTask | AttentionTask;
+
+/** Whole sentences where nothing could start earlier or elsewhere; else per slice, as rows open or live apart. */
+export function attentionGrainOf(fence: Fence, placement: SchedulerPlacement): AttentionGrain {
+  return fence === "sentence" && placement === "affine" ? "sentence" : "slice";
+}

@@ -1,0 +1,72 @@
+// Tasks that may start, in one heap per level (segment 0, layer 0, segment 1, …), the most urgent on top.
+// Urgent: greatest priority first, then the smaller node number, so that runs repeat exactly.
+
+export class ReadyTasks {
+  readonly #heaps: number[][];
+  readonly #priorities: Float64Array;
+
+  constructor(levels: number, priorities: Float64Array) {
+    this.#heaps = Array.from({ length: levels }, () => []);
+    this.#priorities = priorities;
+  }
+
+  /** The first level that has a task, or −1. */
+  lowestLevel(): number {
+    return this.#heaps.findIndex((heap) => heap.length > 0);
+  }
+
+  /** The level of the most urgent task of all, or −1. */
+  mostUrgentLevel(): number {
+    let best = -1;
+    for (const [level, heap] of this.#heaps.entries())
+      if (heap.length > 0 && (best < 0 || this.#isBefore(heap[0]!, this.#heaps[best]![0]!))) best = level;
+    return best;
+  }
+
+  add(level: number, node: number): void {
+    const heap = this.#heaps[level]!;
+    let at = heap.length;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!this.#isBefore(node, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = node;
+  }
+
+  /** Removes up to `count` tasks of a level, the most urgent first. */
+  take(level: number, count: number): number[] {
+    const heap = this.#heaps[level]!;
+    if (heap.length <= count) {
+      this.#heaps[level] = [];
+      return heap.toSorted((a, b) => (this.#isBefore(a, b) ? -1 : 1));
+    }
+    const taken: number[] = [];
+    while (taken.length < count) taken.push(this.#removeTop(heap));
+    return taken;
+  }
+
+  #removeTop(heap: number[]): number {
+    const top = heap[0]!;
+    const moved = heap.pop()!;
+    const size = heap.length;
+    if (size === 0) return top;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (!this.#isBefore(heap[child]!, moved)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = moved;
+    return top;
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    const difference = this.#priorities[a]! - this.#priorities[b]!;
+    return difference > 0 || (difference === 0 && a < b);
+  }
+}

@@ -1,0 +1,178 @@
+// Decides what is submitted next, and where. Never waits and keeps no clock: an executor asks and reports.
+// Ready on a queue: every dependency was submitted to that queue before, or its submission is complete.
+import { taskOf } from "../plan/task.js";
+import { NodeKind, type Plan } from "../plan/plan.js";
+import { attentionGrainOf, type SchedulerPlacement } from "../plan/vocabulary.js";
+import { invariant } from "../util/invariant.js";
+import { defaultCost, nodeCosts, type CostModel } from "./cost.js";
+import { collectMoves, maxQueues, travelMasks } from "./moves.js";
+import { placeTasks } from "./placement.js";
+import { Readiness } from "./readiness.js";
+import { ReadyTasks } from "./ready-tasks.js";
+import { remainingPaths } from "./remaining-path.js";
+import type { Group, OwnedTokens, Submission } from "./submission.js";
+
+export interface SchedulerOptions {
+  readonly queues: number;
+  readonly placement: SchedulerPlacement;
+  /** Submissions a queue may hold at once: enough to hide the host's encoding, few enough to stay responsive. */
+  readonly maxInFlight?: number;
+  readonly maxGroupsPerSubmission?: number;
+  /**
+   * By default everything that is ready is coalesced: the number of dispatches then depends on the layers alone.
+   * Under "free" the default is 1, or the queue that asks first would take all the work.
+   */
+  readonly maxTasksPerGroup?: number;
+  readonly cost?: CostModel;
+}
+
+export class Scheduler {
+  readonly plan: Plan;
+  readonly queues: number;
+  readonly placement: SchedulerPlacement;
+  readonly #maxInFlight: number;
+  readonly #maxGroups: number;
+  readonly #maxTasks: number;
+  readonly #queueOfNode: Int32Array;
+  readonly #travelMasks: Int32Array;
+  readonly #readiness: Readiness;
+  /** One set of ready tasks per queue; under "free", where any queue may take any task, one for all. */
+  readonly #ready: readonly ReadyTasks[];
+  /** Per queue, the submission in each slot of its window. */
+  readonly #slots: (Submission | undefined)[][];
+  readonly #submissions = new Map<number, Submission>();
+  #nextId = 0;
+  #completeTasks = 0;
+
+  constructor(plan: Plan, options: SchedulerOptions) {
+    const { queues, placement, maxInFlight = 2, maxGroupsPerSubmission = 4 } = options;
+    const { maxTasksPerGroup = placement === "free" ? 1 : Infinity, cost = defaultCost(plan) } = options;
+    invariant(Number.isInteger(queues) && queues >= 1 && queues <= maxQueues, `${queues} queues`);
+    for (const limit of [maxInFlight, maxGroupsPerSubmission, maxTasksPerGroup])
+      invariant(limit >= 1, `a scheduler limit is ${limit}`);
+    invariant(
+      plan.attentionGrain === attentionGrainOf(plan.fence, placement),
+      `attention per ${plan.attentionGrain} does not fit a ${plan.fence} fence with ${placement} placement`,
+    );
+    this.plan = plan;
+    this.queues = queues;
+    this.placement = placement;
+    this.#maxInFlight = maxInFlight;
+    this.#maxGroups = maxGroupsPerSubmission;
+    this.#maxTasks = maxTasksPerGroup;
+    this.#queueOfNode = placeTasks(plan, { queues, placement, cost });
+    this.#travelMasks = travelMasks(plan, this.#queueOfNode);
+    this.#slots = Array.from({ length: queues }, () => []);
+    const shared = placement === "free";
+    const costs = nodeCosts(plan, cost);
+    const priorities = shared ? remainingPaths(plan, costs) : costs;
+    const pools = shared ? 1 : queues;
+    this.#readiness = new Readiness(plan, pools);
+    this.#ready = Array.from({ length: pools }, () => new ReadyTasks(2 * plan.layers + 1, priorities));
+    for (let node = 0; node < plan.layout.slicesPerSegment; node++)
+      this.#addReady(node, shared ? 0 : this.#queueOfNode[node]!);
+  }
+
+  /** All tasks are complete. */
+  get isFinished(): boolean {
+    return this.#completeTasks === this.plan.taskCount;
+  }
+
+  /** Submissions of `queue` that are not complete. */
+  inFlight(queue: number): number {
+    let count = 0;
+    for (const slot of this.#slots[queue]!) if (slot) count++;
+    return count;
+  }
+
+  /** Where a task of the plan runs; −1 for joins and under "free". */
+  queueOf(node: number): number {
+    return this.#queueOfNode[node]!;
+  }
+
+  /** Which tokens of a sentence live on which queue, in token order; empty under "free". */
+  ownership(sentence: number): OwnedTokens[] {
+    const owned: { -readonly [Field in keyof OwnedTokens]: OwnedTokens[Field] }[] = [];
+    if (this.placement === "free") return owned;
+    // The slices of segment 0 are the plan's first nodes.
+    const { sliceStart } = this.plan.layout;
+    for (let node = sliceStart[sentence]!; node < sliceStart[sentence + 1]!; node++) {
+      const queue = this.#queueOfNode[node]!;
+      const last = owned.at(-1);
+      if (last?.queue === queue) last.tokenCount += this.plan.tokenCount[node]!;
+      else
+        owned.push({
+          queue,
+          firstToken: this.plan.firstToken[node]!,
+          tokenCount: this.plan.tokenCount[node]!,
+        });
+    }
+    return owned;
+  }
+
+  /** The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. */
+  next(queue: number): Submission | undefined {
+    const slots = this.#slots[queue]!;
+    let encoder = 0;
+    while (slots[encoder]) encoder++;
+    if (encoder >= this.#maxInFlight) return undefined;
+    const groups: Group[] = [];
+    while (groups.length < this.#maxGroups) {
+      const group = this.#formGroup(queue);
+      if (!group) break;
+      groups.push(group);
+    }
+    if (groups.length === 0) return undefined;
+    const nodes = groups.flatMap((group) => group.nodes);
+    const moves = collectMoves(this.plan, nodes, this.#travelMasks);
+    const submission: Submission = { id: this.#nextId++, queue, encoder, groups, moves };
+    slots[encoder] = submission;
+    this.#submissions.set(submission.id, submission);
+    return submission;
+  }
+
+  /** The executor's report: the GPU is done with the submission and its moves have arrived. */
+  complete(submissionId: number): void {
+    const submission = this.#submissions.get(submissionId);
+    invariant(submission, `submission ${submissionId} is not in flight`);
+    this.#submissions.delete(submissionId);
+    this.#slots[submission.queue]![submission.encoder] = undefined;
+    for (const group of submission.groups) {
+      this.#completeTasks += group.nodes.length;
+      for (const node of group.nodes) this.#countCompleted(node);
+    }
+  }
+
+  #formGroup(queue: number): Group | undefined {
+    const isFree = this.placement === "free";
+    const ready = this.#ready[isFree ? 0 : queue]!;
+    const level = isFree ? ready.mostUrgentLevel() : ready.lowestLevel();
+    if (level < 0) return undefined;
+    const nodes = ready.take(level, this.#maxTasks);
+    if (!isFree) for (const node of nodes) this.#countOn(node, queue);
+    return {
+      kind: level % 2 === 0 ? "slice" : "attention",
+      level: level >> 1,
+      tasks: nodes.map((node) => taskOf(this.plan, node)),
+      nodes,
+    };
+  }
+
+  #countCompleted(node: number): void {
+    if (this.placement === "free") return this.#countOn(node, 0);
+    // On its own queue it has counted since its submission; elsewhere it matters only where its rows went.
+    for (let queue = 0, mask = this.#travelMasks[node]!; mask !== 0; queue++, mask >>>= 1)
+      if ((mask & 1) !== 0) this.#countOn(node, queue);
+  }
+
+  #countOn(node: number, pool: number): void {
+    this.#readiness.count(node, pool, (task) => {
+      if (this.placement === "free" || this.#queueOfNode[task] === pool) this.#addReady(task, pool);
+    });
+  }
+
+  #addReady(task: number, pool: number): void {
+    const isAttention = this.plan.kind[task] === NodeKind.attention;
+    this.#ready[pool]!.add(2 * this.plan.level[task]! + (isAttention ? 1 : 0), task);
+  }
+}

@@ -1,0 +1,78 @@
+// Runs the scheduler against a simulated clock: what a plan would do on queues of known speed, without a GPU.
+import type { Plan } from "../plan/plan.js";
+import type { Task } from "../plan/vocabulary.js";
+import { invariant } from "../util/invariant.js";
+import { Scheduler, type SchedulerOptions } from "./scheduler.js";
+import type { Submission } from "./submission.js";
+import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
+
+/** How the simulated queues behave. Times in ms. */
+export interface SimulatedDevice {
+  readonly durationMs: (task: Task) => number;
+  /** Added to every group: what a dispatch costs whatever it does. */
+  readonly groupOverheadMs?: number;
+  /** Added to the completion of a submission that moves rows to other queues. */
+  readonly moveMs?: number;
+  /** Between the end on the queue and the host's knowing of it. */
+  readonly hostDelayMs?: number;
+}
+
+/** Runs all of `plan`. Equal inputs give equal traces. */
+export function simulate(plan: Plan, options: SchedulerOptions, device: SimulatedDevice): Trace {
+  const scheduler = new Scheduler(plan, options);
+  const queueFreeMs = new Float64Array(options.queues);
+  const submissions: TraceSubmission[] = [];
+  const pending: TraceSubmission[] = [];
+  let nowMs = 0;
+  for (;;) {
+    for (let queue = 0; queue < options.queues; queue++)
+      for (let next = scheduler.next(queue); next; next = scheduler.next(queue)) {
+        const executed = execute(next, nowMs, Math.max(nowMs, queueFreeMs[queue]!), device);
+        queueFreeMs[queue] = executed.groups.at(-1)!.endMs;
+        submissions.push(executed);
+        pending.push(executed);
+      }
+    if (pending.length === 0) break;
+    // Everything that ends at this moment is reported before anybody asks for more.
+    pending.sort((a, b) => b.doneMs - a.doneMs || b.queue - a.queue || b.id - a.id);
+    nowMs = pending.at(-1)!.doneMs;
+    while (pending.at(-1)?.doneMs === nowMs) scheduler.complete(pending.pop()!.id);
+  }
+  invariant(scheduler.isFinished, "the schedule came to a deadlock");
+  return {
+    lengths: plan.lengths,
+    sliceTokens: plan.sliceTokens,
+    layers: plan.layers,
+    fence: plan.fence,
+    // Under "free" the slices of a sentence may run anywhere, which is what a trace calls spread.
+    placement: options.placement === "free" ? "spread" : options.placement,
+    queues: options.queues,
+    submissions,
+  };
+}
+
+function execute(
+  submission: Submission,
+  nowMs: number,
+  beginMs: number,
+  device: SimulatedDevice,
+): TraceSubmission {
+  const { durationMs, groupOverheadMs = 0, moveMs = 0, hostDelayMs = 0 } = device;
+  const groups: TraceGroup[] = [];
+  let clockMs = beginMs;
+  for (const { tasks } of submission.groups) {
+    const groupBeginMs = clockMs;
+    clockMs += groupOverheadMs;
+    for (const task of tasks) clockMs += durationMs(task);
+    groups.push({ beginMs: groupBeginMs, endMs: clockMs, clock: "gpu", tasks });
+  }
+  return {
+    id: submission.id,
+    queue: submission.queue,
+    encoder: submission.encoder,
+    encodedMs: nowMs,
+    submittedMs: nowMs,
+    doneMs: clockMs + hostDelayMs + (submission.moves.length > 0 ? moveMs : 0),
+    groups,
+  };
+}

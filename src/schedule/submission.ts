@@ -1,0 +1,31 @@
+// What the scheduler hands to an executor.
+import type { Task } from "../plan/vocabulary.js";
+import type { Move } from "./moves.js";
+
+/** Tasks of one segment or one layer, of whatever sentences, to be encoded as one dispatch per kernel. */
+export interface Group {
+  readonly kind: Task["kind"];
+  /** The slices' segment, or the attention tasks' layer. */
+  readonly level: number;
+  readonly tasks: readonly Task[];
+  /** The plan's node of each task. */
+  readonly nodes: readonly number[];
+}
+
+/** One command buffer. Groups run in order; each may read what an earlier one wrote. */
+export interface Submission {
+  readonly id: number;
+  readonly queue: number;
+  /** The slot it occupies in its queue's window, 0…maxInFlight−1, until it is complete. */
+  readonly encoder: number;
+  readonly groups: readonly Group[];
+  /** Rows that must have arrived on other queues before this submission is reported complete. */
+  readonly moves: readonly Move[];
+}
+
+/** Tokens of one sentence that live on one queue. */
+export interface OwnedTokens {
+  readonly queue: number;
+  readonly firstToken: number;
+  readonly tokenCount: number;
+}

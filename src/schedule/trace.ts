@@ -1,0 +1,35 @@
+// What a run did and when: a JSON-serialisable record. Written by executors, read by the validator and the pictures.
+import type { Fence, Placement, Task } from "../plan/vocabulary.js";
+
+/** Tasks that ran as one dispatch per kernel. Times in ms on the trace's one clock. */
+export interface TraceGroup {
+  readonly beginMs: number;
+  readonly endMs: number;
+  /** "gpu": timestamp queries; "cpu": apportioned between submission and completion. */
+  readonly clock: "gpu" | "cpu";
+  readonly tasks: readonly Task[];
+}
+
+/** One command buffer. Groups are in execution order. */
+export interface TraceSubmission {
+  readonly id: number;
+  readonly queue: number;
+  readonly encoder: number;
+  readonly encodedMs: number;
+  readonly submittedMs: number;
+  /** When the host learned that it is complete, with every row moved that another queue waits for. */
+  readonly doneMs: number;
+  readonly groups: readonly TraceGroup[];
+}
+
+/** One forward run: enough to rebuild its plan and to check every fence. */
+export interface Trace {
+  readonly lengths: readonly number[];
+  readonly sliceTokens: number;
+  readonly layers: number;
+  readonly fence: Fence;
+  readonly placement: Placement;
+  readonly queues: number;
+  /** In the order of submission. */
+  readonly submissions: readonly TraceSubmission[];
+}

@@ -1,0 +1,61 @@
+// A model folder behind http(s), or any other scheme that `fetch` reads.
+import { FetchError } from "../errors.js";
+import { throwIfAborted } from "../util/signal.js";
+import type { ModelFolder, OpenFile } from "./model-folder.js";
+import { openStream } from "./open-stream.js";
+
+/** A folder whose files are fetched from `base`; a query string of `base` is sent with every file. */
+export class HttpFolder implements ModelFolder {
+  readonly location: string;
+  readonly #base: URL;
+
+  constructor(base: URL) {
+    this.#base = new URL(base);
+    this.#base.hash = "";
+    if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
+    this.location = this.#base.href;
+  }
+
+  async open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined> {
+    const url = new URL(this.#base);
+    url.pathname += name;
+    throwIfAborted(signal, `Reading ${url.href}`);
+    const response = await fetch(url, { signal: signal ?? null }).catch((cause: unknown) => {
+      throwIfAborted(signal, `Reading ${url.href}`);
+      throw new FetchError({
+        url: url.href,
+        problem: "the server did not answer, or a browser may not read it from this page",
+        remedy: "Check the address and the connection; another origin must allow this page by CORS headers.",
+        cause,
+      });
+    });
+    if (isMissing(response)) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      throw new FetchError({
+        url: url.href,
+        status: response.status,
+        problem: `the server answered ${response.status} ${response.statusText}`.trimEnd(),
+        remedy: "Check the address and whether it asks for a login; retry later if the server is at fault.",
+      });
+    }
+    return openStream(response.body, url.href, certainSize(response), signal);
+  }
+}
+
+/** Servers of single-page sites answer a missing file with their page and status 200; no model file is HTML. */
+function isMissing(response: Response): boolean {
+  return response.status === 404 || (response.headers.get("content-type") ?? "").startsWith("text/html");
+}
+
+/** Content-Length counts the encoded bytes, and across origins a browser hides whether they are encoded. */
+function certainSize(response: Response): number | undefined {
+  const length = response.headers.get("content-length");
+  if (length === null || response.headers.has("content-encoding") || response.type === "cors") {
+    return undefined;
+  }
+  return Number(length);
+}

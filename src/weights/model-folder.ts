@@ -1,0 +1,89 @@
+// A folder of model files, wherever it lives. Implementations only open files; what the files mean is not known here.
+import { FetchError, FormatError } from "../errors.js";
+
+/** A file being read from its beginning to its end. */
+export interface OpenFile {
+  /** Size in bytes of what `read` will deliver; undefined unless it is certain. */
+  readonly sizeBytes: number | undefined;
+  /** The next bytes, of any number above 0; undefined at the end. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Releases the file or the connection. Allowed at any time and more than once. */
+  close(): Promise<void>;
+}
+
+/** A folder in Hugging Face layout: config.json, model.safetensors, tokenizer.json and so on. */
+export interface ModelFolder {
+  /** The folder's URL or path, for messages. */
+  readonly location: string;
+  /**
+   * Opens the file `name`, or answers undefined where there is no such file.
+   * @throws FetchError when it exists but cannot be read; CancelledError when `signal` is aborted.
+   */
+  open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined>;
+}
+
+/** Opens a file that the model cannot do without. @throws FetchError when it is missing. */
+export async function openRequired(
+  folder: ModelFolder,
+  name: string,
+  signal?: AbortSignal,
+): Promise<OpenFile> {
+  return (await folder.open(name, signal)) ?? failMissing(folder, name);
+}
+
+/** The text of a file (UTF-8), or undefined where there is no such file. */
+export async function readText(
+  folder: ModelFolder,
+  name: string,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const file = await folder.open(name, signal);
+  if (!file) return undefined;
+  try {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let chunk = await file.read(); chunk; chunk = await file.read()) {
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The parsed content of a JSON file, or undefined where there is no such file. @throws FormatError when it is not JSON. */
+export async function readJson(folder: ModelFolder, name: string, signal?: AbortSignal): Promise<unknown> {
+  const text = await readText(folder, name, signal);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new FormatError({
+      file: name,
+      problem: `expected JSON, received text that begins with ${JSON.stringify(text.slice(0, 40))}`,
+      remedy: `Check ${folder.location}: copy or download the file again.`,
+      cause,
+    });
+  }
+}
+
+/** The parsed content of a JSON file that the model cannot do without. @throws FetchError, FormatError. */
+export async function readRequiredJson(
+  folder: ModelFolder,
+  name: string,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  return (await readJson(folder, name, signal)) ?? failMissing(folder, name);
+}
+
+/** Ends a read for want of the file `name`. */
+export function failMissing(folder: ModelFolder, name: string): never {
+  throw new FetchError({
+    url: `${folder.location} ${name}`,
+    problem: "there is no such file",
+    remedy:
+      "A model folder contains config.json, model.safetensors (or model.safetensors.index.json and its shards) and, " +
+      "for text, tokenizer.json. A model of the Hugging Face hub is the folder " +
+      "https://huggingface.co/<owner>/<name>/resolve/main.",
+  });
+}

@@ -1,0 +1,35 @@
+// A web stream (the body of a response, the content of a Blob) as an OpenFile.
+import { FetchError } from "../errors.js";
+import { throwIfAborted } from "../util/signal.js";
+import type { OpenFile } from "./model-folder.js";
+
+/** Reads `stream` to its end; `location` is its URL for messages. */
+export function openStream(
+  stream: ReadableStream<Uint8Array>,
+  location: string,
+  sizeBytes: number | undefined,
+  signal: AbortSignal | undefined,
+): OpenFile {
+  const reader = stream.getReader();
+  return {
+    sizeBytes,
+    async read() {
+      throwIfAborted(signal, `Reading ${location}`);
+      try {
+        return (await reader.read()).value;
+      } catch (cause) {
+        throwIfAborted(signal, `Reading ${location}`);
+        throw new FetchError({
+          url: location,
+          problem: "the connection broke before the end of the file",
+          remedy: "Check the connection and load the model again.",
+          cause,
+        });
+      }
+    },
+    async close() {
+      // Rejects only where the stream has already failed: `read` has reported that.
+      await reader.cancel().catch(() => undefined);
+    },
+  };
+}

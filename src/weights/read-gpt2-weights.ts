@@ -1,0 +1,42 @@
+// Streams the weights of a GPT-2 model in the layout the kernels read: float32, matrices [out, in].
+import { toFloat32 } from "../tensor/dtype.js";
+import { transposeMatrix } from "../tensor/transpose.js";
+import type { Gpt2Config } from "./gpt2-config.js";
+import { Gpt2NameMap, type Gpt2Tensor } from "./gpt2-names.js";
+import type { ModelFolder } from "./model-folder.js";
+import { readTensors, type ReadOptions } from "./read-tensors.js";
+
+/** One weight of a GPT-2 model. */
+export interface Gpt2Weight {
+  readonly tensor: Gpt2Tensor;
+  /** Row-major; of a matrix [out, in]. */
+  readonly shape: readonly number[];
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * Yields every weight of the model that `config` describes, in the order of the files. `onUnexpected` hears, at the
+ * end, the names of tensors that belong to no GPT-2 model.
+ * @throws what `readTensors` throws; ShapeError; FormatError for a tensor that is missing (at the end) or comes twice.
+ */
+export async function* readGpt2Weights(
+  folder: ModelFolder,
+  config: Gpt2Config,
+  options: ReadOptions & { readonly onUnexpected?: (names: readonly string[]) => void } = {},
+): AsyncGenerator<Gpt2Weight, void, undefined> {
+  const names = new Gpt2NameMap(config);
+  for await (const stored of readTensors(folder, options)) {
+    const match = names.match(stored);
+    if (!match) continue;
+    const { tensor, dtype } = match;
+    const values = toFloat32(stored.bytes, dtype);
+    if (tensor.isConv1d) {
+      const [inputs = 0, outputs = 0] = tensor.fileShape;
+      yield { tensor, shape: [outputs, inputs], values: transposeMatrix(values, inputs, outputs) };
+    } else {
+      yield { tensor, shape: tensor.fileShape, values };
+    }
+  }
+  names.expectComplete();
+  if (names.unexpected.length > 0) options.onUnexpected?.(names.unexpected);
+}

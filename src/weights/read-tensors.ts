@@ -1,0 +1,103 @@
+// Streams the tensors of a model folder, one at a time, from one safetensors file or from several.
+import { FormatError } from "../errors.js";
+import { ByteReader } from "./byte-reader.js";
+import { failMissing, openRequired, readJson, type ModelFolder, type OpenFile } from "./model-folder.js";
+import { fail, headerEnd, parseHeader, type SafetensorsHeader, type StoredTensor } from "./safetensors.js";
+import { parseShardIndex, shardIndexName } from "./shard-index.js";
+
+const singleFileName = "model.safetensors";
+
+/** How much of a weight file has arrived. */
+export interface DownloadProgress {
+  readonly phase: "download";
+  readonly file: string;
+  readonly loadedBytes: number;
+  /** Undefined until the size is certain, at the latest when the file's header has arrived. */
+  readonly totalBytes: number | undefined;
+}
+
+/** How weights are read. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called for every chunk that arrives. */
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+}
+
+/**
+ * Yields every tensor of `folder` in the order of the files' bytes. At most one tensor and one chunk are held; a
+ * tensor's bytes belong to the caller. Files are closed at the end, after an error, and when the caller stops early.
+ * @throws FetchError when a file is missing or unreadable; FormatError when one is damaged; CancelledError.
+ */
+export async function* readTensors(
+  folder: ModelFolder,
+  options: ReadOptions = {},
+): AsyncGenerator<StoredTensor, void, undefined> {
+  const single = await folder.open(singleFileName, options.signal);
+  if (single) {
+    yield* readFileTensors(single, singleFileName, [], options);
+    return;
+  }
+  const index = await readJson(folder, shardIndexName, options.signal);
+  if (index === undefined) failMissing(folder, singleFileName);
+  for (const [fileName, listedTensors] of parseShardIndex(index)) {
+    const file = await openRequired(folder, fileName, options.signal);
+    yield* readFileTensors(file, fileName, listedTensors, options);
+  }
+}
+
+async function* readFileTensors(
+  file: OpenFile,
+  fileName: string,
+  listedTensors: readonly string[],
+  { onProgress }: ReadOptions,
+): AsyncGenerator<StoredTensor, void, undefined> {
+  try {
+    let totalBytes = file.sizeBytes;
+    const reader = new ByteReader(file, fileName, (loadedBytes) => {
+      onProgress?.({ phase: "download", file: fileName, loadedBytes, totalBytes });
+    });
+    const header = await readHeader(reader, fileName, file.sizeBytes);
+    totalBytes = header.fileBytes;
+    checkListed(listedTensors, header, fileName);
+    for (const [name, { dtype, shape, begin, end }] of header.tensors) {
+      const bytes = allocate(end - begin, fileName, header.dataOffset + begin);
+      await reader.readInto(bytes, `tensor ${JSON.stringify(name)}`);
+      yield { name, dtype, shape, bytes };
+    }
+    await reader.expectEnd();
+  } finally {
+    await file.close();
+  }
+}
+
+async function readHeader(
+  reader: ByteReader,
+  fileName: string,
+  fileBytes: number | undefined,
+): Promise<SafetensorsHeader> {
+  const start = new Uint8Array(8);
+  await reader.readInto(start, "the header's length");
+  const bytes = new Uint8Array(headerEnd(start, fileName, fileBytes));
+  bytes.set(start);
+  await reader.readInto(bytes.subarray(start.length), "the header");
+  return parseHeader(bytes, fileName, fileBytes);
+}
+
+function checkListed(names: readonly string[], header: SafetensorsHeader, fileName: string): void {
+  const missing = names.filter((name) => !header.tensors.has(name));
+  if (missing.length === 0) return;
+  throw new FormatError({
+    file: fileName,
+    problem: `expected the tensors that ${shardIndexName} lists for it, received none of ${missing.join(", ")}`,
+    remedy: "The index and the shards are of different exports: download all of them again.",
+  });
+}
+
+/** A header of a damaged file may ask for more than any memory holds. */
+function allocate(sizeBytes: number, fileName: string, byteOffset: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(sizeBytes);
+  } catch (cause) {
+    return fail(fileName, byteOffset, `a tensor of ${sizeBytes} bytes does not fit in memory`, cause);
+  }
+}

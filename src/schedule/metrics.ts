@@ -1,0 +1,97 @@
+// Numbers from a trace: how long, how well the queues were used, and how far from what no schedule can beat.
+import { nodeOf } from "../plan/task.js";
+import type { Task } from "../plan/vocabulary.js";
+import { attentionPairs } from "./cost.js";
+import { overlapOf } from "./overlap.js";
+import { remainingPaths } from "./remaining-path.js";
+import { planOfTrace } from "./trace-plan.js";
+import type { Trace, TraceGroup } from "./trace.js";
+
+export interface TraceMetrics {
+  /** From the first submission until the host knew that the last was complete. */
+  readonly makespanMs: number;
+  /** The durations of all groups together. */
+  readonly workMs: number;
+  /** The longest chain of dependent tasks, each taking its share of its group's duration. */
+  readonly criticalPathMs: number;
+  /** max(work ÷ queues, critical path): no order of the same tasks on as many queues is faster. */
+  readonly boundMs: number;
+  /** Bound ÷ makespan; 1 is perfect. */
+  readonly efficiency: number;
+  /** The part of the queues' time in which they did nothing. */
+  readonly bubbleFraction: number;
+  /** While attention of one sentence ran on one queue, slices of another ran on another queue. */
+  readonly overlapMs: number;
+  /** Per queue, the time in which at least one group ran. */
+  readonly busyMs: readonly number[];
+}
+
+export function measureTrace(trace: Trace): TraceMetrics {
+  const { startMs, endMs } = spanOf(trace);
+  const makespanMs = endMs - startMs;
+  const workMs = sum(groupsOf(trace).map((group) => group.endMs - group.beginMs));
+  const criticalPathMs = criticalPathOf(trace);
+  const boundMs = Math.max(workMs / trace.queues, criticalPathMs);
+  return {
+    makespanMs,
+    workMs,
+    criticalPathMs,
+    boundMs,
+    efficiency: makespanMs > 0 ? boundMs / makespanMs : 1,
+    bubbleFraction: makespanMs > 0 ? 1 - workMs / (trace.queues * makespanMs) : 0,
+    overlapMs: overlapOf(trace),
+    busyMs: Array.from({ length: trace.queues }, (_, queue) => busyTimeOf(trace, queue)),
+  };
+}
+
+/** The first and the last moment of a trace, by the host's clock and the groups' together. */
+export function spanOf(trace: Trace): { startMs: number; endMs: number } {
+  let startMs = Infinity;
+  let endMs = -Infinity;
+  for (const { submittedMs, doneMs, groups } of trace.submissions) {
+    startMs = Math.min(startMs, submittedMs, ...groups.map((group) => group.beginMs));
+    endMs = Math.max(endMs, doneMs, ...groups.map((group) => group.endMs));
+  }
+  return trace.submissions.length > 0 ? { startMs, endMs } : { startMs: 0, endMs: 0 };
+}
+
+function criticalPathOf(trace: Trace): number {
+  const plan = planOfTrace(trace);
+  const times = new Float64Array(plan.nodeCount);
+  for (const group of groupsOf(trace)) {
+    const weights = group.tasks.map((task) => weightOf(task, trace));
+    const perWeight = (group.endMs - group.beginMs) / sum(weights);
+    for (const [index, task] of group.tasks.entries()) {
+      const node = nodeOf(plan, task);
+      if (node !== undefined) times[node] = weights[index]! * perWeight;
+    }
+  }
+  return remainingPaths(plan, times).reduce((longest, path) => Math.max(longest, path), 0);
+}
+
+/** A task's share in its group: rows for slices, rows × keys for attention. */
+function weightOf(task: Task, { lengths, fence }: Trace): number {
+  if (task.kind === "slice") return task.tokenCount;
+  return attentionPairs(task.firstToken, task.tokenCount, lengths[task.sentence] ?? 0, fence === "prefix");
+}
+
+function busyTimeOf(trace: Trace, queue: number): number {
+  const groups = trace.submissions.flatMap((submission) =>
+    submission.queue === queue ? submission.groups : [],
+  );
+  let busyMs = 0;
+  let coveredMs = -Infinity;
+  for (const { beginMs, endMs } of groups.toSorted((a, b) => a.beginMs - b.beginMs)) {
+    busyMs += Math.max(0, endMs - Math.max(beginMs, coveredMs));
+    coveredMs = Math.max(coveredMs, endMs);
+  }
+  return busyMs;
+}
+
+function groupsOf(trace: Trace): TraceGroup[] {
+  return trace.submissions.flatMap((submission) => submission.groups);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

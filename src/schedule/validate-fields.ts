@@ -1,0 +1,51 @@
+// The part of validation that needs no plan: values that are impossible whatever was executed.
+import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
+
+/** Problems that leave no plan to hold the trace against. */
+export function checkHeader(trace: Trace): string[] {
+  const problems: string[] = [];
+  if (!trace.lengths.every((length) => isWhole(length, 1)))
+    problems.push("A sentence's length is no positive number.");
+  if (!isWhole(trace.sliceTokens, 1)) problems.push(`sliceTokens is ${trace.sliceTokens}.`);
+  if (!isWhole(trace.layers, 0)) problems.push(`layers is ${trace.layers}.`);
+  if (!isWhole(trace.queues, 1)) problems.push(`queues is ${trace.queues}.`);
+  if (!["sentence", "prefix"].includes(trace.fence)) problems.push(`There is no ${trace.fence} fence.`);
+  if (!["affine", "spread"].includes(trace.placement))
+    problems.push(`There is no ${trace.placement} placement.`);
+  return problems;
+}
+
+/** Problems of one submission by itself. */
+export function checkSubmission(submission: TraceSubmission, queues: number): string[] {
+  const name = `Submission ${submission.id}`;
+  const { queue, encoder, encodedMs, submittedMs, doneMs, groups } = submission;
+  const problems: string[] = [];
+  if (!isWhole(queue, 0) || queue >= queues)
+    problems.push(`${name}: there is no queue ${queue} among ${queues}.`);
+  if (!isWhole(encoder, 0)) problems.push(`${name}: there is no encoder ${encoder}.`);
+  // Negated, so that NaN fails.
+  if (!(encodedMs <= submittedMs)) problems.push(`${name} was submitted before it was encoded.`);
+  if (!(submittedMs <= doneMs)) problems.push(`${name} was done before it was submitted.`);
+  if (![encodedMs, submittedMs, doneMs].every(Number.isFinite))
+    problems.push(`${name} has a time that is no finite number.`);
+  if (groups.length === 0) problems.push(`${name} is empty.`);
+  for (const [index, group] of groups.entries())
+    problems.push(...checkGroup(group, submission, `${name}, group ${index}`));
+  return problems;
+}
+
+function checkGroup(group: TraceGroup, submission: TraceSubmission, name: string): string[] {
+  const { beginMs, endMs } = group;
+  const problems: string[] = [];
+  if (!Number.isFinite(beginMs) || !Number.isFinite(endMs))
+    problems.push(`${name} has a time that is no finite number.`);
+  if (!(beginMs <= endMs)) problems.push(`${name} ends before it begins.`);
+  // A GPU's clock is brought onto the host's only roughly; the host's own times must fit exactly.
+  if (group.clock === "cpu" && (beginMs < submission.submittedMs || endMs > submission.doneMs))
+    problems.push(`${name} lies outside the time between its submission and its completion.`);
+  return problems;
+}
+
+function isWhole(value: number, minimum: number): boolean {
+  return Number.isSafeInteger(value) && value >= minimum;
+}

@@ -1,0 +1,71 @@
+// Where a trace executed each task: which submission, which queue, and the how-manieth group of that queue.
+import { NodeKind, type Plan } from "../plan/plan.js";
+import type { TraceSubmission } from "./trace.js";
+
+export class Positions {
+  readonly plan: Plan;
+  readonly queues: number;
+  /** Per node; −1 where the trace never executed it. */
+  readonly queue: Int32Array;
+  /** Per node, its group's place in the order of its queue. */
+  readonly group: Int32Array;
+  readonly submittedMs: Float64Array;
+  readonly doneMs: Float64Array;
+  readonly #groupsOfQueue: Int32Array;
+  #submission: TraceSubmission | undefined;
+
+  constructor(plan: Plan, queues: number) {
+    this.plan = plan;
+    this.queues = queues;
+    this.queue = new Int32Array(plan.nodeCount).fill(-1);
+    this.group = new Int32Array(plan.nodeCount).fill(-1);
+    this.submittedMs = new Float64Array(plan.nodeCount);
+    this.doneMs = new Float64Array(plan.nodeCount);
+    this.#groupsOfQueue = new Int32Array(queues).fill(-1);
+  }
+
+  /** The tasks placed next belong to a new group of this submission. */
+  openGroup(submission: TraceSubmission): void {
+    this.#submission = submission;
+    this.#groupsOfQueue[submission.queue]!++;
+  }
+
+  /** False when the task has a place already; the first one stays. */
+  place(node: number): boolean {
+    if (this.queue[node] !== -1 || !this.#submission) return false;
+    const { queue, submittedMs, doneMs } = this.#submission;
+    this.queue[node] = queue;
+    this.group[node] = this.#groupsOfQueue[queue]!;
+    this.submittedMs[node] = submittedMs;
+    this.doneMs[node] = doneMs;
+    return true;
+  }
+
+  findMissing(): string[] {
+    const problems: string[] = [];
+    for (let node = 0; node < this.plan.nodeCount; node++)
+      if (this.queue[node] === -1 && this.plan.kind[node] !== NodeKind.join)
+        problems.push(`${this.describe(node)} never ran.`);
+    return problems;
+  }
+
+  /** Sentences whose tasks ran on more than one queue. */
+  findDivided(): string[] {
+    const home = new Int32Array(this.plan.lengths.length).fill(-1);
+    const divided = new Set<number>();
+    for (const [node, queue] of this.queue.entries()) {
+      const sentence = this.plan.sentence[node]!;
+      if (home[sentence] === -1) home[sentence] = queue;
+      if (queue !== -1 && queue !== home[sentence]) divided.add(sentence);
+    }
+    return [...divided].map((sentence) => `Sentence ${sentence} left its queue under affine placement.`);
+  }
+
+  describe(node: number): string {
+    const { kind, level, sentence, firstToken, tokenCount } = this.plan;
+    const what =
+      kind[node] === NodeKind.slice ? `Segment ${level[node]}` : `Attention of layer ${level[node]}`;
+    const first = firstToken[node]!;
+    return `${what} of sentence ${sentence[node]}, tokens ${first} to ${first + tokenCount[node]! - 1},`;
+  }
+}

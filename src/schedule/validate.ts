@@ -1,0 +1,57 @@
+// Holds a trace against the plan it claims to have executed. Shares no state machine with the scheduler: it reads the
+// finished record only, so that neither can hide the other's mistake.
+import { nodeOf } from "../plan/task.js";
+import { checkFences } from "./validate-fences.js";
+import { checkHeader, checkSubmission } from "./validate-fields.js";
+import { Positions } from "./validate-positions.js";
+import { planOfTrace } from "./trace-plan.js";
+import type { Trace, TraceGroup } from "./trace.js";
+
+/** Browsers round GPU timestamps to 0.1 ms against timing attacks; two of them may be wrong in opposite directions. */
+export const timestampToleranceMs = 0.2;
+
+/** Every way in which `trace` breaks its plan, as sentences; none means that it is legal. */
+export function validateTrace(trace: Trace): string[] {
+  const problems = checkHeader(trace);
+  if (problems.length > 0) return problems;
+  const plan = planOfTrace(trace);
+  const positions = new Positions(plan, trace.queues);
+  const ids = new Set<number>();
+  const previousSubmittedMs = new Float64Array(trace.queues).fill(-Infinity);
+  const previousBeginMs = new Float64Array(trace.queues).fill(-Infinity);
+  for (const submission of trace.submissions) {
+    const name = `Submission ${submission.id}`;
+    const { queue } = submission;
+    const flaws = checkSubmission(submission, trace.queues);
+    problems.push(...flaws);
+    if (ids.has(submission.id)) problems.push(`${name} appears twice.`);
+    ids.add(submission.id);
+    // Without a queue that exists there is no order to check; its tasks will be reported missing.
+    if (!(queue in previousBeginMs)) continue;
+    if (submission.submittedMs < previousSubmittedMs[queue]!)
+      problems.push(`${name} stands after a submission of queue ${queue} that was submitted later.`);
+    previousSubmittedMs[queue] = submission.submittedMs;
+    for (const [index, group] of submission.groups.entries()) {
+      if (group.beginMs < previousBeginMs[queue]! - timestampToleranceMs)
+        problems.push(`${name}, group ${index}: begins before the group ahead of it on queue ${queue}.`);
+      previousBeginMs[queue] = Math.max(previousBeginMs[queue]!, group.beginMs);
+      positions.openGroup(submission);
+      problems.push(...placeGroup(positions, group, `${name}, group ${index}`));
+    }
+  }
+  problems.push(...positions.findMissing());
+  problems.push(...checkFences(positions));
+  if (trace.placement === "affine") problems.push(...positions.findDivided());
+  return problems;
+}
+
+function placeGroup(positions: Positions, group: TraceGroup, name: string): string[] {
+  const problems: string[] = [];
+  if (group.tasks.length === 0) problems.push(`${name} has no tasks.`);
+  for (const task of group.tasks) {
+    const node = nodeOf(positions.plan, task);
+    if (node === undefined) problems.push(`${name}: the plan has no task ${JSON.stringify(task)}.`);
+    else if (!positions.place(node)) problems.push(`${name}: ${positions.describe(node)} ran before.`);
+  }
+  return problems;
+}

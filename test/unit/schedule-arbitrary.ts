@@ -1,0 +1,94 @@
+// Random runs for the schedule's tests, and the fences of DESIGN §3 in their plainest form, to compare with.
+import fc from "fast-check";
+import { buildPlan, type Plan } from "../../src/plan/plan.js";
+import {
+  attentionGrainOf,
+  type Fence,
+  type SchedulerPlacement,
+  type Task,
+} from "../../src/plan/vocabulary.js";
+import type { SchedulerOptions } from "../../src/schedule/scheduler.js";
+import { simulate, type SimulatedDevice } from "../../src/schedule/simulate.js";
+import type { Trace } from "../../src/schedule/trace.js";
+
+export interface RandomRun {
+  readonly lengths: number[];
+  readonly layers: number;
+  readonly sliceTokens: number;
+  readonly fence: Fence;
+  readonly options: SchedulerOptions;
+  readonly seed: number;
+  readonly groupOverheadMs: number;
+  readonly moveMs: number;
+  readonly hostDelayMs: number;
+}
+
+/** One seed for all property tests: a failure repeats on every machine. */
+export const seed = 20_240_607;
+
+export function arbitraryRun(placements: readonly SchedulerPlacement[]): fc.Arbitrary<RandomRun> {
+  return fc.record({
+    lengths: fc.array(fc.integer({ min: 1, max: 14 }), { minLength: 1, maxLength: 7 }),
+    layers: fc.integer({ min: 0, max: 4 }),
+    sliceTokens: fc.integer({ min: 1, max: 16 }),
+    fence: fc.constantFrom<Fence>("sentence", "prefix"),
+    options: fc.record({
+      queues: fc.integer({ min: 1, max: 4 }),
+      placement: fc.constantFrom(...placements),
+      maxInFlight: fc.integer({ min: 1, max: 3 }),
+      maxGroupsPerSubmission: fc.integer({ min: 1, max: 5 }),
+      maxTasksPerGroup: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant(Infinity)),
+    }),
+    seed: fc.integer({ min: 0, max: 1_000_000 }),
+    groupOverheadMs: fc.constantFrom(0, 0.07),
+    moveMs: fc.constantFrom(0, 2.7),
+    hostDelayMs: fc.constantFrom(0, 0.05, 2.7),
+  });
+}
+
+export function planOf(run: RandomRun): Plan {
+  const attentionGrain = attentionGrainOf(run.fence, run.options.placement);
+  return buildPlan({ ...run, attentionGrain });
+}
+
+export function deviceOf(run: RandomRun): SimulatedDevice {
+  const { groupOverheadMs, moveMs, hostDelayMs } = run;
+  return { durationMs: randomDuration(run.seed), groupOverheadMs, moveMs, hostDelayMs };
+}
+
+export function traceOf(run: RandomRun): Trace {
+  return simulate(planOf(run), run.options, deviceOf(run));
+}
+
+/** A duration between 0.05 and 1.05 ms that depends on nothing but the seed and the task. */
+export function randomDuration(salt: number): (task: Task) => number {
+  return (task) => {
+    let hash = Math.imul(salt + 1, 0x9e3779b1);
+    for (const part of [task.sentence, levelOf(task), task.kind.length, task.firstToken]) {
+      hash = Math.imul(hash ^ (part + 0x7f4a7c15), 0x85ebca6b);
+      hash ^= hash >>> 13;
+    }
+    return 0.05 + (hash >>> 0) / 2 ** 32;
+  };
+}
+
+export function levelOf(task: Task): number {
+  return task.kind === "slice" ? task.segment : task.layer;
+}
+
+/** Whether `task` waits for `other` without any task between them, read off the definition. */
+export function waitsFor(task: Task, other: Task, fence: Fence): boolean {
+  if (task.sentence !== other.sentence) return false;
+  if (task.kind === "slice")
+    return (
+      other.kind === "attention" &&
+      other.layer === task.segment - 1 &&
+      other.firstToken <= task.firstToken &&
+      task.firstToken + task.tokenCount <= other.firstToken + other.tokenCount
+    );
+  return (
+    other.kind === "slice" &&
+    other.segment === task.layer &&
+    (fence === "sentence" || other.firstToken <= task.firstToken)
+  );
+}

@@ -1,0 +1,112 @@
+// attention/forward.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and up to 4 query rows per invocation.
+// Q (rows,H,D) · KV (rows,2,H,D) · A (rows,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
+// One pass over the keys, four at a time, with a running maximum and sum: no T×T scores (arxiv.org/abs/1805.02867).
+// A query block is consecutive rows of ONE sentence, so its rows share every key and value they load.
+// Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
+// Reference: test/reference/attention.ts attentionForward.
+// Reduction order: keys in order of position, in fours from key 0: it depends on the row's position alone.
+
+struct Params {
+  firstEntry: u32, // first entry of this dispatch in blockTable
+  blockCount: u32, // query blocks of this dispatch
+  heads: u32,      // H
+  scale: f32,      // 1/sqrt(D)
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;         // (arena rows, H, D/4)
+@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (arena rows, 2, H, D/4)
+@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first row, length
+@group(0) @binding(4) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first query, queries (1…4)
+@group(0) @binding(5) var<storage, read_write> A: array<vec4<f32>>;   // (arena rows, H, D/4)
+
+// Finite, because WGSL may assume that infinities do not occur; exp(MASKED − maximum) is exactly 0.
+const MASKED = -1e30;
+
+fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
+  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
+
+fn dots(sums: vec4<f32>, q: vec4<f32>, k0: vec4<f32>, k1: vec4<f32>, k2: vec4<f32>, k3: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(dotInto(sums.x, q, k0), dotInto(sums.y, q, k1), dotInto(sums.z, q, k2), dotInto(sums.w, q, k3));
+}
+
+fn maximumOf(v: vec4<f32>) -> f32 {
+  return max(max(v.x, v.y), max(v.z, v.w));
+}
+
+fn sumOf(v: vec4<f32>) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+fn weighted(sum: vec4<f32>, p: vec4<f32>, v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>) -> vec4<f32> {
+  return fma(vec4<f32>(p.w), v3, fma(vec4<f32>(p.z), v2, fma(vec4<f32>(p.y), v1, fma(vec4<f32>(p.x), v0, sum))));
+}
+
+fn storeRow(row: u32, head: u32, sums: ptr<function, array<vec4<f32>, HEAD_VECTORS>>, total: f32) {
+  for (var d = 0u; d < HEAD_VECTORS; d++) {
+    A[(row * params.heads + head) * HEAD_VECTORS + d] = (*sums)[d] / total;
+  }
+}
+
+@compute @workgroup_size(32)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let index = id.y * groups.x * 32u + id.x;
+  if (index >= params.blockCount * params.heads) { return; }
+  let block = blockTable[params.firstEntry + index / params.heads];
+  let head = index % params.heads;
+  let info = rowInfo[block.x];
+  let last = block.y - 1u; // rows beyond the block repeat its last one, and are not stored
+  let rows = block.x + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+  let queries = (rows * params.heads + head) * HEAD_VECTORS;
+  // Keys of each row: those up to its own position, or all of the sentence.
+  let keys = select(vec4<u32>(info.w), info.y + 1u + rows - block.x, vec4<bool>(CAUSAL));
+  let keyStride = 2u * params.heads * HEAD_VECTORS;
+  let valueOffset = params.heads * HEAD_VECTORS;
+  let base = info.z * keyStride + head * HEAD_VECTORS;
+
+  var maximum = vec4<f32>(MASKED);
+  var total = vec4<f32>();
+  var sums0: array<vec4<f32>, HEAD_VECTORS>;
+  var sums1: array<vec4<f32>, HEAD_VECTORS>;
+  var sums2: array<vec4<f32>, HEAD_VECTORS>;
+  var sums3: array<vec4<f32>, HEAD_VECTORS>;
+
+  for (var first = 0u; first < keys.w; first += 4u) {
+    let key = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
+    // A key beyond the last one reads the last one, whose weight is then 0.
+    let at = base + min(key, vec4<u32>(keys.w - 1u)) * keyStride;
+    var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
+    for (var d = 0u; d < HEAD_VECTORS; d++) {
+      let k0 = KV[at.x + d]; let k1 = KV[at.y + d]; let k2 = KV[at.z + d]; let k3 = KV[at.w + d];
+      s0 = dots(s0, Q[queries.x + d], k0, k1, k2, k3);
+      s1 = dots(s1, Q[queries.y + d], k0, k1, k2, k3);
+      s2 = dots(s2, Q[queries.z + d], k0, k1, k2, k3);
+      s3 = dots(s3, Q[queries.w + d], k0, k1, k2, k3);
+    }
+    s0 = select(vec4<f32>(MASKED), s0 * params.scale, key < vec4<u32>(keys.x));
+    s1 = select(vec4<f32>(MASKED), s1 * params.scale, key < vec4<u32>(keys.y));
+    s2 = select(vec4<f32>(MASKED), s2 * params.scale, key < vec4<u32>(keys.z));
+    s3 = select(vec4<f32>(MASKED), s3 * params.scale, key < vec4<u32>(keys.w));
+
+    let highest = max(maximum, vec4<f32>(maximumOf(s0), maximumOf(s1), maximumOf(s2), maximumOf(s3)));
+    let keep = exp(maximum - highest);
+    let p0 = exp(s0 - highest.x); let p1 = exp(s1 - highest.y);
+    let p2 = exp(s2 - highest.z); let p3 = exp(s3 - highest.w);
+    maximum = highest;
+    total = fma(total, keep, vec4<f32>(sumOf(p0), sumOf(p1), sumOf(p2), sumOf(p3)));
+    for (var d = 0u; d < HEAD_VECTORS; d++) {
+      let v0 = KV[at.x + valueOffset + d]; let v1 = KV[at.y + valueOffset + d];
+      let v2 = KV[at.z + valueOffset + d]; let v3 = KV[at.w + valueOffset + d];
+      sums0[d] = weighted(sums0[d] * keep.x, p0, v0, v1, v2, v3);
+      sums1[d] = weighted(sums1[d] * keep.y, p1, v0, v1, v2, v3);
+      sums2[d] = weighted(sums2[d] * keep.z, p2, v0, v1, v2, v3);
+      sums3[d] = weighted(sums3[d] * keep.w, p3, v0, v1, v2, v3);
+    }
+  }
+
+  storeRow(rows.x, head, &sums0, total.x);
+  if (last >= 1u) { storeRow(rows.y, head, &sums1, total.y); }
+  if (last >= 2u) { storeRow(rows.z, head, &sums2, total.z); }
+  if (last >= 3u) { storeRow(rows.w, head, &sums3, total.w); }
+}

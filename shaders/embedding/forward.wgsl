@@ -1,0 +1,39 @@
+// embedding/forward.wgsl — X[row] = tokenEmbedding[token] + positionEmbedding[position], four channels per invocation.
+// The token embedding is stored (C,V), the layout of the output head that shares it, in shards of consecutive tokens
+// where the whole exceeds a binding: a dispatch writes only the rows whose token lies in its shard.
+// Grid: ceil(rowCount·C/4 / 64), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
+// Reference: test/reference/embedding.ts embeddingForward.
+
+struct Params {
+  firstEntry: u32,     // first entry of this dispatch in rowTable
+  rowCount: u32,       // rows of this dispatch
+  channelVectors: u32, // ceil(C/4)
+  firstToken: u32,     // first token of the shard
+  tokenCount: u32,     // tokens of the shard
+  shardStride: u32,    // row stride of the shard in elements: tokenCount padded to a multiple of 4
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> tokenEmbedding: array<T>;             // (C padded to 4, shardStride)
+@group(0) @binding(2) var<storage, read> positionEmbedding: array<vec4<f32>>;  // (positions, C/4)
+@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first row, length
+@group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
+@group(0) @binding(5) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  let index = id.y * groups.x * 64u + id.x;
+  if (index >= params.rowCount * params.channelVectors) { return; }
+  let row = rowTable[params.firstEntry + index / params.channelVectors];
+  let vector = index % params.channelVectors;
+  let info = rowInfo[row];
+  let token = info.x - params.firstToken; // wraps to a large number below the shard
+  if (token >= params.tokenCount) { return; }
+  let at = 4u * vector * params.shardStride + token;
+  let embedded = vec4<f32>(
+    f32(tokenEmbedding[at]),
+    f32(tokenEmbedding[at + params.shardStride]),
+    f32(tokenEmbedding[at + 2u * params.shardStride]),
+    f32(tokenEmbedding[at + 3u * params.shardStride]));
+  X[row * params.channelVectors + vector] = embedded + positionEmbedding[info.y * params.channelVectors + vector];
+}

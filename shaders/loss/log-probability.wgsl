@@ -1,0 +1,38 @@
+// loss/log-probability.wgsl — logProbability[i] = logits[i][target[i]] − log Σ exp(logits[i]), one row per invocation.
+// logits (rows,V) row-major f32, row stride padded to a multiple of 4 · targets (rows) · output (rows).
+// Grid: ceil(rowCount/64), 1, 1.  Needs: core limits.
+// Reference: test/reference/log-probability.ts logProbabilityForward.  Subtracts the row's maximum.
+// Reduction order: sums of 64 consecutive terms, added in order, so that the error grows with V/64 + 64 and not with V.
+
+struct Params {
+  rowCount: u32,    // rows of this dispatch
+  vocabulary: u32,  // V
+  rowStride: u32,   // row stride of logits in elements
+  firstTarget: u32, // index of row 0 in targets and in the output
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;                // (rows, rowStride)
+@group(0) @binding(2) var<storage, read> targets: array<u32>;               // (outputs)
+@group(0) @binding(3) var<storage, read_write> logProbability: array<f32>;  // (outputs)
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= params.rowCount) { return; }
+  let start = id.x * params.rowStride;
+  var maximum = logits[start];
+  for (var v = 1u; v < params.vocabulary; v++) {
+    maximum = max(maximum, logits[start + v]);
+  }
+  var total = 0.0;
+  for (var first = 0u; first < params.vocabulary; first += 64u) {
+    var part = 0.0;
+    let end = min(first + 64u, params.vocabulary);
+    for (var v = first; v < end; v++) {
+      part += exp(logits[start + v] - maximum);
+    }
+    total += part;
+  }
+  let at = params.firstTarget + id.x;
+  logProbability[at] = logits[start + targets[at]] - maximum - log(total);
+}

@@ -1,0 +1,153 @@
+// One submission being put together: dispatches in passes, copies, and the small data they need.
+// Nothing touches the device before `submit`, which writes all parameters at once and encodes everything.
+import type { GpuBuffer } from "./buffer.js";
+import type { Bindable, Pipeline } from "./pipelines.js";
+import type { Queue } from "./queue.js";
+import type { TimestampSlot } from "./timestamps.js";
+
+/** Stands for the table buffer of the submission, whose identity is known only when it is submitted. */
+export const TABLES: unique symbol = Symbol("tables");
+
+type Binding = Bindable | typeof TABLES;
+
+type Command =
+  | { readonly kind: "pass"; readonly label: string }
+  | {
+      readonly kind: "dispatch";
+      readonly pipeline: Pipeline;
+      readonly bindings: Readonly<Record<string, Binding>>;
+      readonly paramsOffset: number;
+      readonly grid: readonly [number, number, number];
+    }
+  | {
+      readonly kind: "copy";
+      readonly from: GpuBuffer;
+      readonly fromBytes: number;
+      readonly to: GpuBuffer;
+      readonly toBytes: number;
+      readonly sizeBytes: number;
+    };
+
+/** Dynamic offsets are multiples of 256 bytes on every adapter. */
+const PARAMS_ALIGNMENT_WORDS = 64;
+
+export class CommandList {
+  readonly queue: Queue;
+  readonly #commands: Command[] = [];
+  readonly #float = new Float32Array(1);
+  readonly #bits = new Uint32Array(this.#float.buffer);
+  #dispatches = 0;
+  #passes = 0;
+
+  constructor(queue: Queue) {
+    this.queue = queue;
+  }
+
+  get dispatches(): number {
+    return this.#dispatches;
+  }
+
+  /** The passes begun so far. With a timestamp slot, each is timed. */
+  get passes(): number {
+    return this.#passes;
+  }
+
+  /** Starts a compute pass; the dispatches that follow are in it. */
+  beginPass(label: string): void {
+    this.#passes++;
+    this.#commands.push({ kind: "pass", label });
+  }
+
+  /** Adds one dispatch. A grid with a zero adds nothing. */
+  dispatch<B extends string, P extends string>(
+    pipeline: Pipeline<B, P>,
+    bindings: Readonly<Record<B, Binding>>,
+    params: Readonly<Record<P, number>>,
+  ): void {
+    const { definition, constants } = pipeline.variant;
+    const grid = definition.grid(params, constants);
+    if (grid[0] * grid[1] * grid[2] === 0) return;
+    const types = Object.entries(definition.params) as [P, "u32" | "f32"][];
+    const upload = this.queue.params;
+    const first = upload.reserve(types.length, PARAMS_ALIGNMENT_WORDS);
+    types.forEach(([name, type], index) => {
+      if (type === "f32") this.#float[0] = params[name];
+      upload.words[first + index] = type === "f32" ? this.#bits[0]! : params[name];
+    });
+    this.#commands.push({
+      kind: "dispatch",
+      pipeline: pipeline as unknown as Pipeline,
+      bindings,
+      paramsOffset: 4 * first,
+      grid,
+    });
+    this.#dispatches++;
+  }
+
+  /** Copies bytes between buffers of this queue, after what was added before. */
+  copy(from: GpuBuffer, fromBytes: number, to: GpuBuffer, toBytes: number, sizeBytes: number): void {
+    this.#commands.push({ kind: "copy", from, fromBytes, to, toBytes, sizeBytes });
+  }
+
+  /** Encodes and submits. Does not wait. */
+  submit(label: string, timestamps?: TimestampSlot): void {
+    const { queue } = this;
+    const params = queue.params.flush(PARAMS_ALIGNMENT_WORDS);
+    const tables = queue.tables.flush();
+    const encoder = queue.device.createCommandEncoder({ label });
+    let pass: GPUComputePassEncoder | undefined;
+    let passIndex = 0;
+    let current: Pipeline | undefined;
+    for (const command of this.#commands) {
+      switch (command.kind) {
+        case "pass": {
+          pass?.end();
+          const timing = timestamps?.writesOf(passIndex++);
+          pass = encoder.beginComputePass({
+            label: command.label,
+            ...(timing ? { timestampWrites: timing } : {}),
+          });
+          current = undefined;
+          break;
+        }
+        case "dispatch": {
+          pass ??= encoder.beginComputePass({ label });
+          if (current !== command.pipeline) pass.setPipeline(command.pipeline.raw);
+          current = command.pipeline;
+          pass.setBindGroup(0, this.#bindGroup(command.pipeline, params, tables, command.bindings), [
+            command.paramsOffset,
+          ]);
+          pass.dispatchWorkgroups(...command.grid);
+          break;
+        }
+        case "copy":
+          pass?.end();
+          pass = undefined;
+          encoder.copyBufferToBuffer(
+            command.from.raw,
+            command.fromBytes,
+            command.to.raw,
+            command.toBytes,
+            command.sizeBytes,
+          );
+          break;
+        default:
+          command satisfies never;
+      }
+    }
+    pass?.end();
+    timestamps?.resolve(encoder, passIndex);
+    queue.device.queue.submit([encoder.finish({ label })]);
+  }
+
+  #bindGroup(
+    pipeline: Pipeline,
+    params: GpuBuffer,
+    tables: GpuBuffer,
+    bindings: Readonly<Record<string, Binding>>,
+  ): GPUBindGroup {
+    const resolved: Record<string, Bindable> = {};
+    for (const [name, bound] of Object.entries(bindings)) resolved[name] = bound === TABLES ? tables : bound;
+    return this.queue.pipelines.bindGroup(pipeline, params, resolved);
+  }
+}

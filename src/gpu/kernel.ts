@@ -1,0 +1,72 @@
+// What a kernel is: data. Name, source, bindings, parameters and grid; no device. Compiled by `pipelines.ts`.
+
+/** How a storage binding is used: input ("read") or output ("readWrite"). */
+export type Access = "read" | "readWrite";
+
+/** A parameter's WGSL type. Every parameter is a scalar of 4 bytes, so field i lies at byte 4·i. */
+export type ParameterType = "u32" | "f32";
+
+/** Element type of stored weights: WGSL's `alias T`. "f16" needs the feature shader-f16. */
+export type ElementType = "f32" | "f16";
+
+export type Constants = Readonly<Record<string, number | boolean>>;
+
+export type Grid = readonly [x: number, y: number, z: number];
+
+/** A kernel as data. `B` names its storage bindings in order (bindings 1…), `P` the fields of its Params in order. */
+export interface KernelDefinition<B extends string = string, P extends string = string> {
+  /** "<folder>.<stem>" of the shader file; the label of every pipeline made from it. */
+  readonly name: string;
+  readonly source: string;
+  /** Whole fragments of shaders/common that are put in front. */
+  readonly common: readonly string[];
+  readonly bindings: Readonly<Record<B, Access>>;
+  readonly params: Readonly<Record<P, ParameterType>>;
+  /** Workgroups for given parameters. */
+  grid(params: Readonly<Record<P, number>>, constants: Constants): Grid;
+}
+
+/** A definition with its prelude's values fixed: what a pipeline is compiled from. */
+export interface KernelVariant<B extends string = string, P extends string = string> {
+  readonly definition: KernelDefinition<B, P>;
+  readonly constants: Constants;
+  readonly element: ElementType;
+  /** Identifies the variant among all variants. */
+  readonly key: string;
+}
+
+/** Fixes the prelude's constants (as u32 or bool) and the element type of stored weights. */
+export function specialise<B extends string, P extends string>(
+  definition: KernelDefinition<B, P>,
+  constants: Constants,
+  element: ElementType,
+): KernelVariant<B, P> {
+  const values = Object.entries(constants).map(([name, value]) => `${name}=${value}`);
+  return { definition, constants, element, key: [definition.name, element, ...values].join(" ") };
+}
+
+/** The WGSL lines in front of the kernel's file: `enable`, `alias`, `const`, then the common fragments. */
+export function preludeOf(variant: KernelVariant): string {
+  const lines = [
+    ...(variant.element === "f16" ? ["enable f16;"] : []),
+    `alias T = ${variant.element};`,
+    ...Object.entries(variant.constants).map(([name, value]) =>
+      typeof value === "boolean" ? `const ${name} = ${value};` : `const ${name} = ${value}u;`,
+    ),
+    ...variant.definition.common,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Size of the kernel's Params in bytes, padded as WGSL pads a uniform of scalars. */
+export function paramsSizeBytes(definition: KernelDefinition): number {
+  return Math.ceil((4 * Object.keys(definition.params).length) / 16) * 16;
+}
+
+/** Folds a one-dimensional grid into two dimensions beyond the limit that every adapter shares. */
+export function foldGrid(workgroups: number): Grid {
+  const limit = 65535;
+  if (workgroups <= limit) return [workgroups, 1, 1];
+  const rows = Math.ceil(workgroups / limit);
+  return [Math.ceil(workgroups / rows), rows, 1];
+}

@@ -1,0 +1,76 @@
+// Opens weft queues: requests adapters and devices, with the limits the adapter has.
+import { DeviceError } from "../errors.js";
+import { throwIfAborted } from "../util/signal.js";
+import { Queue, type AdapterDescription } from "./queue.js";
+
+export interface OpenQueuesOptions {
+  readonly gpu: GPU | undefined;
+  readonly count: number;
+  readonly maxBindingBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Opens `count` queues, each a device of its own. Throws DeviceError ("no-webgpu" or "no-adapter"). */
+export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
+  const gpu = options.gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu;
+  if (!gpu) {
+    throw new DeviceError({
+      reason: "no-webgpu",
+      problem: "This environment has no WebGPU (navigator.gpu is undefined)",
+      remedy:
+        "Use a browser with WebGPU (Chrome or Edge 113+, Safari 26+, Firefox 141+) on a page from https: or localhost; " +
+        'in Node, pass { gpu } from the npm package "webgpu".',
+    });
+  }
+  const queues: Queue[] = [];
+  try {
+    for (let index = 0; index < options.count; index++) {
+      throwIfAborted(options.signal, "Opening the GPU");
+      queues.push(await openQueue(gpu, index, options.maxBindingBytes));
+    }
+    return queues;
+  } catch (error) {
+    for (const queue of queues) queue.dispose();
+    throw error;
+  }
+}
+
+async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | undefined): Promise<Queue> {
+  // Each device needs an adapter of its own: requestDevice consumes it.
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) {
+    throw new DeviceError({
+      reason: "no-adapter",
+      problem: "WebGPU is present but gave no adapter",
+      remedy:
+        "Check that the browser's GPU acceleration is on and its drivers are current (chrome://gpu tells). " +
+        "Chromium without a GPU needs --enable-unsafe-webgpu for its software adapter; " +
+        "in Node a Vulkan, Metal or D3D12 driver must be installed.",
+    });
+  }
+  const hasTimestamps = adapter.features.has("timestamp-query");
+  const { limits } = adapter;
+  const device = await adapter.requestDevice({
+    label: `weft.queue-${index}`,
+    requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
+    requiredLimits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+    },
+  });
+  return new Queue(index, device, describe(adapter, hasTimestamps), maxBindingBytes);
+}
+
+function describe(adapter: GPUAdapter, hasTimestamps: boolean): AdapterDescription {
+  const { vendor, architecture, device, description } = adapter.info;
+  const software = /swiftshader|llvmpipe|lavapipe|basic render/i;
+  return {
+    vendor,
+    architecture,
+    device,
+    description,
+    isSoftware:
+      adapter.info.isFallbackAdapter === true || software.test(`${architecture} ${device} ${description}`),
+    hasTimestamps,
+  };
+}

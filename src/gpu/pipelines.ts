@@ -1,0 +1,120 @@
+// Compiles kernel variants on one device, each once, and keeps the bind groups made for them.
+import { ShaderError } from "../errors.js";
+import type { GpuBuffer } from "./buffer.js";
+import { COMPUTE_STAGE } from "./flags.js";
+import { paramsSizeBytes, preludeOf, type KernelVariant } from "./kernel.js";
+
+/** A compiled variant. */
+export interface Pipeline<B extends string = string, P extends string = string> {
+  readonly variant: KernelVariant<B, P>;
+  readonly raw: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** A buffer, or a range of one: `offsetBytes` a multiple of 256. */
+export interface BufferRange {
+  readonly buffer: GpuBuffer;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+export type Bindable = GpuBuffer | BufferRange;
+
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #pipelines = new Map<string, Promise<Pipeline>>();
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** Compiles `variant`, or returns the pipeline compiled before. Throws ShaderError with the compiler's messages. */
+  get<B extends string, P extends string>(variant: KernelVariant<B, P>): Promise<Pipeline<B, P>> {
+    let pipeline = this.#pipelines.get(variant.key);
+    if (!pipeline) {
+      pipeline = compile(this.#device, variant as unknown as KernelVariant);
+      this.#pipelines.set(variant.key, pipeline);
+    }
+    return pipeline as unknown as Promise<Pipeline<B, P>>;
+  }
+
+  /** The bind group of `pipeline` over these buffers; binding 0 is a window of `params` moved by a dynamic offset. */
+  bindGroup(pipeline: Pipeline, params: GpuBuffer, bindings: Readonly<Record<string, Bindable>>): GPUBindGroup {
+    const names = Object.keys(pipeline.variant.definition.bindings);
+    let key = `${pipeline.variant.key}|${params.id}`;
+    for (const name of names) {
+      const bound = bindings[name]!;
+      key += "buffer" in bound ? `,${bound.buffer.id}@${bound.offsetBytes}+${bound.sizeBytes}` : `,${bound.id}`;
+    }
+    let group = this.#bindGroups.get(key);
+    if (!group) {
+      group = this.#device.createBindGroup({
+        label: pipeline.variant.definition.name,
+        layout: pipeline.layout,
+        entries: [
+          {
+            binding: 0,
+            resource: { buffer: params.raw, size: paramsSizeBytes(pipeline.variant.definition) },
+          },
+          ...names.map((name, index) => ({ binding: index + 1, resource: resourceOf(bindings[name]!) })),
+        ],
+      });
+      this.#bindGroups.set(key, group);
+    }
+    return group;
+  }
+
+  /** Drops the bind groups, which keep their buffers alive. Call when buffers were disposed. */
+  forgetBindGroups(): void {
+    this.#bindGroups.clear();
+  }
+}
+
+function resourceOf(bound: Bindable): GPUBufferBinding {
+  return "buffer" in bound
+    ? { buffer: bound.buffer.raw, offset: bound.offsetBytes, size: bound.sizeBytes }
+    : { buffer: bound.raw };
+}
+
+async function compile(device: GPUDevice, variant: KernelVariant): Promise<Pipeline> {
+  const { definition } = variant;
+  const prelude = preludeOf(variant);
+  const code = prelude + definition.source;
+  device.pushErrorScope("validation");
+  const module = device.createShaderModule({ label: definition.name, code });
+  const layout = device.createBindGroupLayout({
+    label: definition.name,
+    entries: [
+      {
+        binding: 0,
+        visibility: COMPUTE_STAGE,
+        buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: paramsSizeBytes(definition) },
+      },
+      ...Object.values(definition.bindings).map((access, index) => ({
+        binding: index + 1,
+        visibility: COMPUTE_STAGE,
+        buffer: { type: access === "read" ? ("read-only-storage" as const) : ("storage" as const) },
+      })),
+    ],
+  });
+  const pipelineLayout = device.createPipelineLayout({ label: definition.name, bindGroupLayouts: [layout] });
+  const scope = device.popErrorScope();
+  try {
+    const raw = await device.createComputePipelineAsync({
+      label: definition.name,
+      layout: pipelineLayout,
+      compute: { module, entryPoint: "main" },
+    });
+    await scope;
+    return { variant, raw, layout };
+  } catch (error) {
+    const preludeLines = prelude.split("\n").length - 1;
+    const info = await module.getCompilationInfo();
+    const lines = info.messages.map(
+      (message) => `${definition.name}:${message.lineNum - preludeLines}: ${message.type}: ${message.message}`,
+    );
+    const reason = (await scope)?.message ?? (error as Error).message;
+    throw new ShaderError({ kernel: definition.name, lines: lines.length > 0 ? lines : [reason], source: code });
+  }
+}

@@ -1,0 +1,156 @@
+// A weft queue: one GPUDevice with its one GPUQueue. WebGPU has no second queue per device, and devices share no
+// buffers; so several queues are several devices, each with everything it needs.
+import { DeviceError, DisposedError } from "../errors.js";
+import { GpuBuffer, type MemoryCount } from "./buffer.js";
+import { BufferUsage } from "./flags.js";
+import { PipelineCache } from "./pipelines.js";
+import { UploadBuffer } from "./upload-buffer.js";
+
+/** Adapter facts, JSON-serialisable. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** True for a software adapter: its figures say nothing about a GPU's speed. */
+  readonly isSoftware: boolean;
+  readonly hasTimestamps: boolean;
+}
+
+export class Queue {
+  readonly index: number;
+  readonly device: GPUDevice;
+  readonly adapter: AdapterDescription;
+  readonly pipelines: PipelineCache;
+  /** Parameters of the dispatches of the next submission. */
+  readonly params: UploadBuffer;
+  /** Row and block tables of the next submission. */
+  readonly tables: UploadBuffer;
+  /** Largest range one binding may cover, in bytes; a caller may pretend that it is smaller. */
+  readonly maxBindingBytes: number;
+  readonly #memory: MemoryCount = { buffers: 0, bytes: 0, peakBytes: 0 };
+  readonly #waiting = new Set<(error: Error) => void>();
+  #failure: Error | undefined;
+  #disposed = false;
+
+  constructor(index: number, device: GPUDevice, adapter: AdapterDescription, maxBindingBytes?: number) {
+    this.index = index;
+    this.device = device;
+    this.adapter = adapter;
+    this.maxBindingBytes = Math.min(
+      device.limits.maxStorageBufferBindingSize,
+      maxBindingBytes ?? Number.POSITIVE_INFINITY,
+    );
+    this.pipelines = new PipelineCache(device);
+    this.params = this.#uploadBuffer("queue.params", BufferUsage.uniform);
+    this.tables = this.#uploadBuffer("queue.tables", BufferUsage.storage);
+    device.addEventListener("uncapturederror", (event) => {
+      this.#fail(
+        new DeviceError({
+          reason: isOutOfMemory(event.error) ? "out-of-memory" : "validation",
+          problem: `Queue ${index}: the device reported "${event.error.message}"`,
+          remedy: isOutOfMemory(event.error)
+            ? "Use fewer queues, a smaller batch, or a smaller model."
+            : "This is a defect of weft: please report it with the adapter's name.",
+        }),
+      );
+    });
+    void device.lost.then((info) => {
+      this.#fail(
+        info.reason === "destroyed" && this.#disposed
+          ? new DisposedError("The model", "its pending work")
+          : new DeviceError({
+              reason: "lost",
+              problem: `Queue ${index}: the GPU device was lost (${info.message || info.reason})`,
+              remedy: "Dispose this model and load it again.",
+            }),
+      );
+    });
+  }
+
+  /** The first error the device reported, or undefined. After it nothing on this queue can be trusted. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  get memory(): Readonly<MemoryCount> {
+    return this.#memory;
+  }
+
+  /** Forgets the highest count so far: the next peak is that of the call which follows. */
+  resetPeak(): void {
+    this.#memory.peakBytes = this.#memory.bytes;
+  }
+
+  createBuffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GpuBuffer {
+    const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
+    if (size > this.device.limits.maxBufferSize) {
+      throw new DeviceError({
+        reason: "limit",
+        problem: `Buffer "${label}" needs ${size} bytes, the adapter allows ${this.device.limits.maxBufferSize}`,
+        remedy: "Use a smaller batch or a smaller model.",
+      });
+    }
+    return new GpuBuffer(this.device, this.#memory, { label, size, usage });
+  }
+
+  /** Resolves when everything submitted so far is complete; rejects when the device fails first. */
+  fence(): Promise<void> {
+    return this.guard(this.device.queue.onSubmittedWorkDone().then(() => undefined));
+  }
+
+  /** Waits for `promise`, or rejects as soon as the device fails, so that nothing hangs on a lost device. */
+  guard<R>(promise: Promise<R>): Promise<R> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise<R>((resolve, reject) => {
+      const onFailure = (error: Error): void => reject(error);
+      this.#waiting.add(onFailure);
+      promise.then(
+        (value) => {
+          this.#waiting.delete(onFailure);
+          if (this.#failure) reject(this.#failure);
+          else resolve(value);
+        },
+        (error: unknown) => {
+          // A lost device rejects its promises a moment before it says that it is lost: prefer that reason.
+          setTimeout(() => {
+            this.#waiting.delete(onFailure);
+            reject(this.#failure ?? (error as Error));
+          }, 0);
+        },
+      );
+    });
+  }
+
+  #uploadBuffer(label: string, usage: GPUBufferUsageFlags): UploadBuffer {
+    return new UploadBuffer(
+      (sizeBytes) => {
+        // The bind groups over the smaller buffer that this one replaces are of no more use.
+        this.pipelines.forgetBindGroups();
+        return this.createBuffer(label, sizeBytes, usage | BufferUsage.copyTarget);
+      },
+      (buffer, data) => this.device.queue.writeBuffer(buffer.raw, 0, data),
+    );
+  }
+
+  /** Destroys the device and with it all its buffers. Pending waits reject. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#fail(new DisposedError("The model", "its pending work"));
+    this.params.dispose();
+    this.tables.dispose();
+    this.pipelines.forgetBindGroups();
+    this.device.destroy();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const reject of this.#waiting) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}
+
+function isOutOfMemory(error: GPUError): boolean {
+  return error.constructor.name === "GPUOutOfMemoryError";
+}

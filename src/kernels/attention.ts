@@ -1,0 +1,44 @@
+// Attention of query blocks over the keys and values of their own sentence.
+import source from "../../shaders/attention/forward.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../gpu/kernel.js";
+
+export interface AttentionOptions {
+  /** ceil(D/4). */
+  readonly headVectors: number;
+  /** A row sees keys up to its own position; otherwise all keys of its sentence. */
+  readonly isCausal: boolean;
+}
+
+/** The most rows of a sentence one entry of the block table may hold. */
+export const QUERY_BLOCK_ROWS = 4;
+
+export type AttentionBinding = "Q" | "KV" | "rowInfo" | "blockTable" | "A";
+export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
+
+const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
+  name: "attention.forward",
+  source: source as string,
+  common: [],
+  bindings: { Q: "read", KV: "read", rowInfo: "read", blockTable: "read", A: "readWrite" },
+  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
+  grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
+};
+
+/** A family of kernels for the same attention. */
+export interface AttentionFamily {
+  readonly name: string;
+  variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
+}
+
+/** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
+export const registerTiledAttention: AttentionFamily = {
+  name: "register-tiled",
+  variant: (options, element) =>
+    specialise(forward, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element),
+};

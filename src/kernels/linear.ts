@@ -1,0 +1,73 @@
+// Y = activation(X·W + b) (+ Y) over the rows of a table: every product of a layer and the output head.
+import activation from "../../shaders/common/activation.wgsl?raw";
+import source from "../../shaders/linear/forward.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
+
+/** The numbers by which the shaders know the activations. */
+export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
+export type Activation = (typeof Activation)[keyof typeof Activation];
+
+export interface LinearOptions {
+  readonly activation: Activation;
+  /** Y += instead of Y =: the residual connection. */
+  readonly addToOutput: boolean;
+  /** Row i of the table goes to row `outputRow`+i of Y, instead of to its own arena row. */
+  readonly compactOutput: boolean;
+}
+
+export type LinearBinding = "X" | "W" | "bias" | "rowTable" | "Y";
+export type LinearParam =
+  | "firstEntry"
+  | "rowCount"
+  | "inputVectors"
+  | "outputVectors"
+  | "outputStride"
+  | "outputOffset"
+  | "outputRow";
+
+/** Rows and columns of Y that one invocation computes. */
+const TILE = 8;
+
+const forward: KernelDefinition<LinearBinding, LinearParam> = {
+  name: "linear.forward",
+  source: source as string,
+  common: [activation as string],
+  bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
+  params: {
+    firstEntry: "u32",
+    rowCount: "u32",
+    inputVectors: "u32",
+    outputVectors: "u32",
+    outputStride: "u32",
+    outputOffset: "u32",
+    outputRow: "u32",
+  },
+  grid: (params, constants) => [
+    Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),
+    Math.ceil(params.rowCount / TILE / Number(constants["WORKGROUP_Y"])),
+    1,
+  ],
+};
+
+/** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
+export interface LinearFamily {
+  readonly name: string;
+  variant(options: LinearOptions, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
+}
+
+/** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
+export const registerTiledLinear: LinearFamily = {
+  name: "register-tiled",
+  variant: (options, element) =>
+    specialise(
+      forward,
+      {
+        ACTIVATION: options.activation,
+        ADD_TO_OUTPUT: options.addToOutput,
+        COMPACT_OUTPUT: options.compactOutput,
+        WORKGROUP_X: 16,
+        WORKGROUP_Y: 2,
+      },
+      element,
+    ),
+};

@@ -1,0 +1,105 @@
+// Text to token ids and back: an adapter over @huggingface/tokenizers, which is loaded only when a tokenizer is.
+import type { Tokenizer } from "@huggingface/tokenizers";
+import { ArgumentError, FormatError } from "../errors.js";
+
+/** Turns text into token ids and back. */
+export interface TextTokenizer {
+  /** The token that ends a text, where tokenizer_config.json names one that the vocabulary has. */
+  readonly endToken: number | undefined;
+  /**
+   * The ids of `text`, with the special tokens that the tokenizer adds by itself (GPT-2's adds none).
+   * @throws ArgumentError for a character that the vocabulary has no id for.
+   */
+  encode(text: string): number[];
+  /** The text of `ids`. Bytes that form no character become U+FFFD. @throws ArgumentError for an unknown id. */
+  decode(ids: readonly number[], options?: DecodeOptions): string;
+  /** The text of one token, special ones included. @throws ArgumentError for an unknown id. */
+  tokenText(id: number): string;
+}
+
+/** How ids become text. */
+export interface DecodeOptions {
+  /** Leaves special tokens such as <|endoftext|> out. Default: false. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/**
+ * The tokenizer that a parsed tokenizer.json describes, and tokenizer_config.json where there is one.
+ * @throws FormatError when it is no tokenizer, or one of a kind that is not known.
+ */
+export async function loadTokenizer(
+  tokenizerJson: unknown,
+  tokenizerConfig?: unknown,
+): Promise<TextTokenizer> {
+  checkObject(tokenizerJson, "tokenizer.json");
+  if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
+  const library = await import("@huggingface/tokenizers");
+  try {
+    // The library would tidy spaces before punctuation by default: decode(encode(text)) must be the text.
+    const config = { clean_up_tokenization_spaces: false, ...tokenizerConfig };
+    return new HuggingFaceTokenizer(new library.Tokenizer(tokenizerJson, config), tokenizerConfig);
+  } catch (cause) {
+    const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new FormatError({ file: "tokenizer.json", problem, remedy, cause });
+  }
+}
+
+const remedy = "Copy tokenizer.json and tokenizer_config.json from the model's folder again.";
+
+class HuggingFaceTokenizer implements TextTokenizer {
+  readonly endToken: number | undefined;
+  readonly #tokenizer: Tokenizer;
+
+  constructor(tokenizer: Tokenizer, config: object | undefined) {
+    this.#tokenizer = tokenizer;
+    const text = endTokenText(config);
+    this.endToken = text === undefined ? undefined : tokenizer.token_to_id(text);
+  }
+
+  encode(text: string): number[] {
+    const { ids, tokens } = this.#tokenizer.encode(text);
+    // A vocabulary that has neither some character nor an entry for unknown ones gives no id.
+    const unknown = ids.findIndex((id: number | undefined) => id === undefined);
+    if (unknown < 0) return ids;
+    throw new ArgumentError({
+      argument: "text",
+      expected: "characters that the tokenizer's vocabulary has",
+      received: tokens[unknown],
+      remedy: "Leave the character out or replace it.",
+    });
+  }
+
+  decode(ids: readonly number[], { skipSpecialTokens = false }: DecodeOptions = {}): string {
+    for (const id of ids) this.#checkId(id);
+    // The library refuses an empty list.
+    if (ids.length === 0) return "";
+    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
+  }
+
+  tokenText(id: number): string {
+    return this.decode([id]);
+  }
+
+  #checkId(id: number): void {
+    if (this.#tokenizer.id_to_token(id) !== undefined) return;
+    throw new ArgumentError({
+      argument: "id",
+      expected: "the id of a token of this tokenizer",
+      received: id,
+      remedy: "The model and the tokenizer may be of different folders.",
+    });
+  }
+}
+
+/** tokenizer_config.json holds the token's text, or an object with it. */
+function endTokenText(config: object | undefined): string | undefined {
+  const token: unknown = config && "eos_token" in config ? config.eos_token : undefined;
+  const text: unknown = typeof token === "object" && token && "content" in token ? token.content : token;
+  return typeof text === "string" ? text : undefined;
+}
+
+function checkObject(value: unknown, file: string): asserts value is object {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  const received = value === null || Array.isArray(value) ? JSON.stringify(value).slice(0, 40) : typeof value;
+  throw new FormatError({ file, problem: `expected a JSON object, received ${received}`, remedy });
+}

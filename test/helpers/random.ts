@@ -1,0 +1,38 @@
+// Seeded random numbers for tests: the same seed gives the same numbers on every machine.
+
+/** Random numbers from one seed. */
+export class SeededRandom {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  /** Uniform in [0, 1), a multiple of 2^-32: a Weyl sequence through MurmurHash3's finalizer. */
+  uniform(): number {
+    this.#state = (this.#state + 0x9e3779b9) | 0;
+    let hash = this.#state;
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+  }
+
+  /** A whole number in [0, limit). */
+  integer(limit: number): number {
+    return Math.floor(this.uniform() * limit);
+  }
+
+  /** Normal, mean 0 and deviation 1 (Box and Muller). */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+}
+
+/** `count` numbers of both signs around `scale`; one in eight is 8 times as large, one in eight 64 times smaller. */
+export function randomFloats(seed: number, count: number, scale: number = 1): Float32Array<ArrayBuffer> {
+  const random = new SeededRandom(seed);
+  return Float32Array.from({ length: count }, () => {
+    const kind = random.integer(8);
+    return random.normal() * scale * (kind === 0 ? 8 : kind === 1 ? 1 / 64 : 1);
+  });
+}

@@ -1,0 +1,36 @@
+// Trained models with outputs computed by other people's code. They lie beside the repository, not in it: in
+// $WEFT_SHARED, or in ../shared. In CI their absence is a failure; elsewhere it is printed and counted.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const sharedFolder = process.env["WEFT_SHARED"] ?? fileURLToPath(new URL("../../../shared", import.meta.url));
+
+/** The path of a file or folder of the shared data: sharedPath("models", "gpt2-nano-sort"). */
+export function sharedPath(...parts: string[]): string {
+  return join(sharedFolder, ...parts);
+}
+
+/** The text of a file of the shared data; its JSON is typed where it is parsed. */
+export function readSharedText(...parts: string[]): string {
+  return readFileSync(sharedPath(...parts), "utf8");
+}
+
+/** Groups the `testCount` tests that `body` registers and that need models/`model`. `body` may read its files. */
+export function describeWithModel(model: string, testCount: number, body: () => void): void {
+  const isPresent = existsSync(sharedPath("models", model));
+  describe(`with ${model}`, () => {
+    if (isPresent) {
+      body();
+      return;
+    }
+    it(`has the shared model (${testCount} tests need it)`, (context) => {
+      expect(process.env["CI"], `CI must have ${model} in $WEFT_SHARED/models`).toBeFalsy();
+      console.info(
+        `${testCount} tests left out: no model ${model} in $WEFT_SHARED/models or ../shared/models`,
+      );
+      context.skip();
+    });
+  });
+}

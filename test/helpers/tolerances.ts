@@ -1,0 +1,42 @@
+// Every tolerance of the tests, with its reason. A test body holds none of its own.
+
+/** |actual − expected| may be up to atol + rtol·|expected|. */
+export interface Tolerance {
+  readonly rtol: number;
+  readonly atol: number;
+}
+
+/** Bits must agree. */
+export const exact: Tolerance = { rtol: 0, atol: 0 };
+
+/** One float64 formula against published digits: a few units of 2^-53. */
+export const float64Function: Tolerance = { rtol: 1e-15, atol: 1e-15 };
+
+/** Two float64 forward passes whose sums run in different orders. */
+export const float64Model: Tolerance = { rtol: 1e-9, atol: 1e-9 };
+
+/** Some float32 operations per element, one rounding (6e-8) each. */
+export const float32Elementwise: Tolerance = { rtol: 1e-6, atol: 1e-6 };
+
+/**
+ * A float32 sum of `count` products of size around 1: rounding errors add like a random walk, √count, and the sum may
+ * cancel, so that the limit is mostly absolute.
+ */
+export function float32Reduction(count: number): Tolerance {
+  const limit = 1e-6 * Math.sqrt(Math.max(count, 1));
+  return { rtol: limit, atol: limit };
+}
+
+/** Activations inside a float32 model against another implementation: a few reductions deep. */
+export const modelStage: Tolerance = { rtol: 1e-5, atol: 1e-5 };
+
+/** Logits of a float32 model: reductions through all layers, values up to about 30. */
+export const modelLogits: Tolerance = { rtol: 1e-4, atol: 1e-4 };
+
+/** Anything stored as float16: a rounding of 5e-4 per value, through a few reductions. */
+export const float16: Tolerance = { rtol: 1e-2, atol: 1e-2 };
+
+/** Numbers that were published rounded to `decimals` places after the point. */
+export function roundedTo(decimals: number): Tolerance {
+  return { rtol: 0, atol: 0.51 * 10 ** -decimals };
+}

@@ -1,9 +1,8 @@
 // Numbers from a trace: how long, how well the queues were used, and how far from what no schedule can beat.
 import { nodeOf } from "../plan/task.js";
-import type { Task } from "../plan/vocabulary.js";
-import { attentionPairs } from "./cost.js";
 import { overlapOf } from "./overlap.js";
 import { remainingPaths } from "./remaining-path.js";
+import { weightOf } from "./task-weight.js";
 import { planOfTrace } from "./trace-plan.js";
 import type { Trace, TraceGroup } from "./trace.js";
 
@@ -67,12 +66,6 @@ function criticalPathOf(trace: Trace): number {
     }
   }
   return remainingPaths(plan, times).reduce((longest, path) => Math.max(longest, path), 0);
-}
-
-/** A task's share in its group: rows for slices, rows × keys for attention. */
-function weightOf(task: Task, { lengths, fence }: Trace): number {
-  if (task.kind === "slice") return task.tokenCount;
-  return attentionPairs(task.firstToken, task.tokenCount, lengths[task.sentence] ?? 0, fence === "prefix");
 }
 
 function busyTimeOf(trace: Trace, queue: number): number {

@@ -1,5 +1,5 @@
 // Random runs for the schedule's tests, and the fences of DESIGN §3 in their plainest form, to compare with.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { buildPlan, type Plan } from "../../src/plan/plan.js";
 import {
   attentionGrainOf,

@@ -1,0 +1,27 @@
+// SVG as text: elements whose attributes and text are escaped, so that no title can break the picture.
+
+export type Attributes = Readonly<Record<string, string | number>>;
+
+/** `children` are markup already; text goes through `escapeText` first. */
+export function element(name: string, attributes: Attributes, children: readonly string[] = []): string {
+  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeText(format(value))}"`);
+  const open = `<${name}${written.join("")}`;
+  return children.length === 0 ? `${open}/>` : `${open}>${children.join("")}</${name}>`;
+}
+
+export function text(x: number, y: number, words: string, attributes: Attributes = {}): string {
+  return element("text", { x, y, ...attributes }, [escapeText(words)]);
+}
+
+export function escapeText(words: string): string {
+  return words
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}
+
+/** A hundredth of a pixel is more than anybody sees. */
+function format(value: string | number): string {
+  return typeof value === "string" ? value : String(Math.round(value * 100) / 100);
+}

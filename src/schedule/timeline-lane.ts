@@ -1,0 +1,126 @@
+// One queue of the timeline: what its GPU ran, the fences that opened, and its submissions in flight below.
+import { nameGroup } from "./group-name.js";
+import { element, text } from "./svg-element.js";
+import { weightOf } from "./task-weight.js";
+import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
+
+/** Where things lie in a lane, in pixels from its top. */
+const boxTop = 12;
+const boxHeight = 64;
+/** The upper part of a box bears its name, the rest its sentences. */
+const nameHeight = 18;
+const flightTop = boxTop + boxHeight + 8;
+const flightHeight = 8;
+const flightStep = 12;
+
+/** Smallest band in which one sentence can still be told from its neighbours, and smallest that holds letters. */
+const smallestBand = 4;
+const smallestLetteredBand = 12;
+const letterWidth = 5.9;
+
+export interface LaneFrame {
+  readonly top: number;
+  readonly left: number;
+  readonly width: number;
+  readonly xOf: (timeMs: number) => number;
+}
+
+export function laneHeight(trace: Trace): number {
+  return flightTop + encoderCount(trace) * flightStep + 4;
+}
+
+export function renderLane(trace: Trace, queue: number, frame: LaneFrame): string {
+  const submissions = trace.submissions.filter((submission) => submission.queue === queue);
+  const { left, top, width } = frame;
+  const groups = submissions.flatMap((submission) => submission.groups);
+  return element("g", { transform: `translate(0 ${top})` }, [
+    element("rect", { class: "lane", x: left, y: 4, width, height: laneHeight(trace) - 8, rx: 4 }),
+    text(left - 12, boxTop + boxHeight / 2 + 4, `queue ${queue}`, { class: "strong", "text-anchor": "end" }),
+    text(left - 12, flightTop + 8, "encoders", { class: "quiet", "text-anchor": "end" }),
+    ...groups.map((group) => renderGroup(group, trace, frame)),
+    ...submissions.map((submission) => renderFlight(submission, frame)),
+  ]);
+}
+
+/** The time a submission spent between the host's handing it over and the host's learning that it is complete. */
+function renderFlight(submission: TraceSubmission, { xOf }: LaneFrame): string {
+  const { id, encoder, submittedMs, doneMs } = submission;
+  const x = xOf(submittedMs) + 0.75;
+  const width = Math.max(1, xOf(doneMs) - x - 0.75);
+  const y = flightTop + encoder * flightStep;
+  const hint = `submission ${id}, encoder ${encoder}: ${span(submittedMs, doneMs)}`;
+  return element("rect", { class: "flight", x, y, width, height: flightHeight, rx: 2 }, [
+    element("title", {}, [hint]),
+  ]);
+}
+
+function renderGroup(group: TraceGroup, trace: Trace, { xOf }: LaneFrame): string {
+  const { isAttention, sentences, labels } = nameGroup(group);
+  const kind = isAttention ? "attention" : "slice";
+  const x = xOf(group.beginMs);
+  const width = Math.max(0.75, xOf(group.endMs) - x - (xOf(group.endMs) - x > 3 ? 1 : 0));
+  const bands = bandsOf(group, trace);
+  const parts = [
+    element("title", {}, [`${labels[0]}: ${span(group.beginMs, group.endMs)}, ${group.tasks.length} tasks`]),
+    element("rect", { class: kind, x, y: boxTop, width, height: boxHeight, rx: Math.min(2, width / 2) }),
+  ];
+  const nameY = boxTop + (bands.length > 0 ? nameHeight : boxHeight) / 2 + 4;
+  const centred = { class: `on-${kind}`, "text-anchor": "middle" };
+  // Bands tell the sentences; a box without them names them or their number.
+  const label = labels.slice(bands.length > 0 ? 1 : 0).find((words) => fits(words, width));
+  if (label) parts.push(text(x + width / 2, nameY, label, centred));
+  for (const [index, { sentence, y, height }] of bands.entries()) {
+    parts.push(element("rect", { class: `tint-${index % 2}`, x, y, width, height }));
+    const words = [`sentence ${sentence}`, `${sentence}`].find((candidate) => fits(candidate, width));
+    if (height >= smallestLetteredBand && words)
+      parts.push(text(x + width / 2, y + height / 2 + 4, words, centred));
+  }
+  if (isAttention && sentences.length > 0) parts.push(renderFence(x));
+  return element("g", {}, parts);
+}
+
+/** A fence opened: from here on attention may look at the rows. */
+function renderFence(x: number): string {
+  const top = boxTop - 6;
+  return element("path", {
+    class: "fence",
+    d: `M${round(x)} ${boxTop + boxHeight + 2}V${top}l-3.5 -4h7l-3.5 4`,
+  });
+}
+
+/**
+ * The sentences of a group ran side by side: bands on top of one another, higher for more work, all of them visible.
+ * None where there are too many sentences for that.
+ */
+function bandsOf(group: TraceGroup, trace: Trace): { sentence: number; y: number; height: number }[] {
+  const weights = new Map<number, number>();
+  for (const task of group.tasks)
+    weights.set(task.sentence, (weights.get(task.sentence) ?? 0) + weightOf(task, trace));
+  const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
+  const shared = boxHeight - nameHeight - weights.size * smallestBand;
+  if (shared < 0) return [];
+  let y = boxTop + nameHeight;
+  return [...weights]
+    .toSorted(([a], [b]) => a - b)
+    .map(([sentence, weight]) => {
+      const height = smallestBand + (shared * weight) / total;
+      y += height;
+      return { sentence, y: y - height, height };
+    });
+}
+
+function encoderCount(trace: Trace): number {
+  return trace.submissions.reduce((count, { encoder }) => Math.max(count, encoder + 1), 1);
+}
+
+function fits(words: string, width: number): boolean {
+  return words.length * letterWidth + 8 <= width;
+}
+
+function span(beginMs: number, endMs: number): string {
+  return `${beginMs.toFixed(2)} to ${endMs.toFixed(2)} ms`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,122 @@
+// A trace as one self-contained SVG picture: a lane per queue over a time axis, a legend, and the metrics in a line.
+import { measureTrace, spanOf } from "./metrics.js";
+import { element, escapeText, text } from "./svg-element.js";
+import { laneHeight, renderLane } from "./timeline-lane.js";
+import { timelineStyle } from "./timeline-style.js";
+import type { Trace } from "./trace.js";
+
+export interface TimelineOptions {
+  /** Pixels. */
+  readonly width?: number;
+  readonly title?: string;
+}
+
+const left = 88;
+const right = 24;
+const headHeight = 84;
+const axisHeight = 26;
+const footHeight = 34;
+
+export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: TimelineOptions = {}): string {
+  const lane = laneHeight(trace);
+  const lanesHeight = trace.queues * lane;
+  const height = headHeight + lanesHeight + axisHeight + footHeight;
+  const { startMs, endMs } = spanOf(trace);
+  const innerWidth = width - left - right;
+  const perMs = innerWidth / Math.max(endMs - startMs, 1e-9);
+  const xOf = (timeMs: number): number => left + (timeMs - startMs) * perMs;
+  const lanes = Array.from({ length: trace.queues }, (_, queue) =>
+    renderLane(trace, queue, { top: headHeight + queue * lane, left, width: innerWidth, xOf }),
+  );
+  return element(
+    "svg",
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      class: "timeline",
+    },
+    [
+      element("title", {}, [escapeText(title)]),
+      element("style", {}, [timelineStyle]),
+      element("rect", {
+        class: "background",
+        x: 0.5,
+        y: 0.5,
+        width: width - 1,
+        height: height - 1,
+        rx: 8,
+      }),
+      text(24, 34, title, { class: "title" }),
+      text(24, 56, describeRun(trace), { class: "quiet" }),
+      renderLegend(width - right),
+      ...lanes,
+      renderAxis(endMs - startMs, perMs, headHeight + lanesHeight),
+      text(24, height - 16, describeMetrics(trace)),
+    ],
+  );
+}
+
+function renderLegend(end: number): string {
+  const entries = [
+    { mark: element("rect", { class: "slice", width: 14, height: 11, rx: 2 }), words: "slices" },
+    { mark: element("rect", { class: "attention", width: 14, height: 11, rx: 2 }), words: "attention" },
+    { mark: element("path", { class: "fence", d: "M7 12V4l-3.5 -4h7l-3.5 4" }), words: "fence opens" },
+    {
+      mark: element("rect", { class: "flight", y: 2, width: 14, height: 8, rx: 2 }),
+      words: "submission in flight",
+    },
+  ];
+  let x = end;
+  const parts = entries.toReversed().map(({ mark, words }) => {
+    x -= 20 + words.length * 6.2 + 18;
+    return element("g", { transform: `translate(${Math.round(x + 18)} 46)` }, [mark, text(20, 10, words)]);
+  });
+  return element("g", {}, parts);
+}
+
+/** Ticks at 1, 2 or 5 times a power of ten, some eight of them. */
+function renderAxis(spanMs: number, perMs: number, bottom: number): string {
+  const rough = Math.max(spanMs, 1e-6) / 8;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const stepMs = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  const digits = Math.max(0, -Math.floor(Math.log10(stepMs)));
+  const parts: string[] = [];
+  for (let tick = 0; tick * stepMs <= spanMs * 1.0001; tick++) {
+    const x = left + tick * stepMs * perMs;
+    const label = `${(tick * stepMs).toFixed(digits)}${tick === 0 ? " ms" : ""}`;
+    parts.push(element("line", { class: "grid", x1: x, x2: x, y1: bottom, y2: bottom + 5 }));
+    parts.push(text(x, bottom + 18, label, { class: "quiet", "text-anchor": "middle" }));
+  }
+  return element("g", {}, parts);
+}
+
+function describeRun({ lengths, layers, sliceTokens, fence, placement, queues }: Trace): string {
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  return [
+    count(lengths.length, "sentence"),
+    count(tokens, "token"),
+    `slices of ${sliceTokens}`,
+    count(layers, "layer"),
+    `${fence} fence`,
+    queues > 1 ? `${placement} over ${count(queues, "queue")}` : "one queue",
+  ].join(" · ");
+}
+
+function describeMetrics(trace: Trace): string {
+  const { makespanMs, workMs, boundMs, efficiency, bubbleFraction, overlapMs } = measureTrace(trace);
+  return [
+    `makespan ${makespanMs.toFixed(2)} ms`,
+    `work ${workMs.toFixed(2)} ms`,
+    `bound ${boundMs.toFixed(2)} ms`,
+    `efficiency ${(100 * efficiency).toFixed(1)} %`,
+    `bubbles ${(100 * bubbleFraction).toFixed(1)} %`,
+    `attention over other sentences' slices ${overlapMs.toFixed(2)} ms`,
+  ].join(" · ");
+}
+
+function count(amount: number, noun: string): string {
+  return `${amount.toLocaleString("en")} ${noun}${amount === 1 ? "" : "s"}`;
+}

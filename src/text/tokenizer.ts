@@ -8,7 +8,7 @@ export interface TextTokenizer {
   readonly endToken: number | undefined;
   /**
    * The ids of `text`, with the special tokens that the tokenizer adds by itself (GPT-2's adds none).
-   * @throws ArgumentError for a character that the vocabulary has no id for.
+   * A character that the vocabulary cannot express becomes its unknown token, and is left out where it has none.
    */
   encode(text: string): number[];
   /** The text of `ids`. Bytes that form no character become U+FFFD. @throws ArgumentError for an unknown id. */
@@ -57,16 +57,7 @@ class HuggingFaceTokenizer implements TextTokenizer {
   }
 
   encode(text: string): number[] {
-    const { ids, tokens } = this.#tokenizer.encode(text);
-    // A vocabulary that has neither some character nor an entry for unknown ones gives no id.
-    const unknown = ids.findIndex((id: number | undefined) => id === undefined);
-    if (unknown < 0) return ids;
-    throw new ArgumentError({
-      argument: "text",
-      expected: "characters that the tokenizer's vocabulary has",
-      received: tokens[unknown],
-      remedy: "Leave the character out or replace it.",
-    });
+    return this.#tokenizer.encode(text).ids;
   }
 
   decode(ids: readonly number[], { skipSpecialTokens = false }: DecodeOptions = {}): string {

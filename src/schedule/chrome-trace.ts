@@ -1,7 +1,7 @@
 // A trace in the Trace Event Format, for chrome://tracing and ui.perfetto.dev: one process per queue, whose first
 // thread is the GPU; each encoder slot is a further thread that shows its submissions in flight.
 // https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
-import { nameGroup } from "./group-name.js";
+import { countSentences, nameGroup } from "./group-name.js";
 import type { Trace, TraceSubmission } from "./trace.js";
 
 interface TraceEvent {
@@ -56,10 +56,10 @@ function spansOf({ id, queue, encoder, submittedMs, doneMs, groups }: TraceSubmi
     args: { groups: groups.length },
   };
   const spans = groups.map((group): TraceEvent => {
-    const { isAttention, level, sentences, labels } = nameGroup(group);
+    const { isAttention, level, word, sentences } = nameGroup(group);
     return {
       ...span(group.beginMs, group.endMs),
-      name: labels[0]!,
+      name: `${word} ${level} · ${countSentences(sentences)}`,
       cat: isAttention ? "attention" : "slice",
       pid: queue,
       tid: 0,

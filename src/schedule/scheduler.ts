@@ -30,6 +30,7 @@ export class Scheduler {
   readonly plan: Plan;
   readonly queues: number;
   readonly placement: SchedulerPlacement;
+  readonly #isFree: boolean;
   readonly #maxInFlight: number;
   readonly #maxGroups: number;
   readonly #maxTasks: number;
@@ -57,20 +58,20 @@ export class Scheduler {
     this.plan = plan;
     this.queues = queues;
     this.placement = placement;
+    this.#isFree = placement === "free";
     this.#maxInFlight = maxInFlight;
     this.#maxGroups = maxGroupsPerSubmission;
     this.#maxTasks = maxTasksPerGroup;
     this.#queueOfNode = placeTasks(plan, { queues, placement, cost });
     this.#travelMasks = travelMasks(plan, this.#queueOfNode);
     this.#slots = Array.from({ length: queues }, () => []);
-    const shared = placement === "free";
     const costs = nodeCosts(plan, cost);
-    const priorities = shared ? remainingPaths(plan, costs) : costs;
-    const pools = shared ? 1 : queues;
+    const priorities = this.#isFree ? remainingPaths(plan, costs) : sentenceCosts(plan, costs);
+    const pools = this.#isFree ? 1 : queues;
     this.#readiness = new Readiness(plan, pools);
     this.#ready = Array.from({ length: pools }, () => new ReadyTasks(2 * plan.layers + 1, priorities));
     for (let node = 0; node < plan.layout.slicesPerSegment; node++)
-      this.#addReady(node, shared ? 0 : this.#queueOfNode[node]!);
+      this.#addReady(node, this.#isFree ? 0 : this.#queueOfNode[node]!);
   }
 
   /** All tasks are complete. */
@@ -93,7 +94,7 @@ export class Scheduler {
   /** Which tokens of a sentence live on which queue, in token order; empty under "free". */
   ownership(sentence: number): OwnedTokens[] {
     const owned: { -readonly [Field in keyof OwnedTokens]: OwnedTokens[Field] }[] = [];
-    if (this.placement === "free") return owned;
+    if (this.#isFree) return owned;
     // The slices of segment 0 are the plan's first nodes.
     const { sliceStart } = this.plan.layout;
     for (let node = sliceStart[sentence]!; node < sliceStart[sentence + 1]!; node++) {
@@ -144,12 +145,11 @@ export class Scheduler {
   }
 
   #formGroup(queue: number): Group | undefined {
-    const isFree = this.placement === "free";
-    const ready = this.#ready[isFree ? 0 : queue]!;
-    const level = isFree ? ready.mostUrgentLevel() : ready.lowestLevel();
+    const ready = this.#ready[this.#isFree ? 0 : queue]!;
+    const level = this.#isFree ? ready.mostUrgentLevel() : ready.lowestLevel();
     if (level < 0) return undefined;
     const nodes = ready.take(level, this.#maxTasks);
-    if (!isFree) for (const node of nodes) this.#countOn(node, queue);
+    if (!this.#isFree) for (const node of nodes) this.#countOn(node, queue);
     return {
       kind: level % 2 === 0 ? "slice" : "attention",
       level: level >> 1,
@@ -159,7 +159,7 @@ export class Scheduler {
   }
 
   #countCompleted(node: number): void {
-    if (this.placement === "free") return this.#countOn(node, 0);
+    if (this.#isFree) return this.#countOn(node, 0);
     // On its own queue it has counted since its submission; elsewhere it matters only where its rows went.
     for (let queue = 0, mask = this.#travelMasks[node]!; mask !== 0; queue++, mask >>>= 1)
       if ((mask & 1) !== 0) this.#countOn(node, queue);
@@ -167,7 +167,7 @@ export class Scheduler {
 
   #countOn(node: number, pool: number): void {
     this.#readiness.count(node, pool, (task) => {
-      if (this.placement === "free" || this.#queueOfNode[task] === pool) this.#addReady(task, pool);
+      if (this.#isFree || this.#queueOfNode[task] === pool) this.#addReady(task, pool);
     });
   }
 
@@ -175,4 +175,11 @@ export class Scheduler {
     const isAttention = this.plan.kind[task] === NodeKind.attention;
     this.#ready[pool]!.add(2 * this.plan.level[task]! + (isAttention ? 1 : 0), task);
   }
+}
+
+/** Whole sentences go first, the costliest ahead: with limited groups, the first fence then opens early. */
+function sentenceCosts(plan: Plan, costs: Float64Array): Float64Array {
+  const totals = new Float64Array(plan.lengths.length);
+  for (let node = 0; node < plan.nodeCount; node++) totals[plan.sentence[node]!]! += costs[node]!;
+  return costs.map((_, node) => totals[plan.sentence[node]!]!);
 }

@@ -4,7 +4,9 @@ export type Attributes = Readonly<Record<string, string | number>>;
 
 /** `children` are markup already; text goes through `escapeText` first. */
 export function element(name: string, attributes: Attributes, children: readonly string[] = []): string {
-  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeText(format(value))}"`);
+  const written = Object.entries(attributes).map(
+    ([key, value]) => ` ${key}="${typeof value === "number" ? formatNumber(value) : escapeText(value)}"`,
+  );
   const open = `<${name}${written.join("")}`;
   return children.length === 0 ? `${open}/>` : `${open}>${children.join("")}</${name}>`;
 }
@@ -22,6 +24,6 @@ export function escapeText(words: string): string {
 }
 
 /** A hundredth of a pixel is more than anybody sees. */
-function format(value: string | number): string {
-  return typeof value === "string" ? value : String(Math.round(value * 100) / 100);
+export function formatNumber(value: number): string {
+  return String(Math.round(value * 100) / 100);
 }

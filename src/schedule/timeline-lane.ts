@@ -1,6 +1,6 @@
 // One queue of the timeline: what its GPU ran, the fences that opened, and its submissions in flight below.
-import { nameGroup } from "./group-name.js";
-import { element, text } from "./svg-element.js";
+import { countSentences, nameGroup } from "./group-name.js";
+import { element, formatNumber, text } from "./svg-element.js";
 import { weightOf } from "./task-weight.js";
 import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
 
@@ -14,7 +14,7 @@ const flightHeight = 8;
 const flightStep = 12;
 
 /** Smallest band in which one sentence can still be told from its neighbours, and smallest that holds letters. */
-const smallestBand = 4;
+const smallestBand = 7;
 const smallestLetteredBand = 12;
 const letterWidth = 5.9;
 
@@ -55,20 +55,24 @@ function renderFlight(submission: TraceSubmission, { xOf }: LaneFrame): string {
 }
 
 function renderGroup(group: TraceGroup, trace: Trace, { xOf }: LaneFrame): string {
-  const { isAttention, sentences, labels } = nameGroup(group);
+  const { isAttention, level, word, sentences } = nameGroup(group);
   const kind = isAttention ? "attention" : "slice";
   const x = xOf(group.beginMs);
-  const width = Math.max(0.75, xOf(group.endMs) - x - (xOf(group.endMs) - x > 3 ? 1 : 0));
+  const exactWidth = xOf(group.endMs) - x;
+  // A hairline between neighbours, where a box can spare it.
+  const width = Math.max(0.75, exactWidth > 3 ? exactWidth - 1 : exactWidth);
   const bands = bandsOf(group, trace);
+  const who = countSentences(sentences);
   const parts = [
-    element("title", {}, [`${labels[0]}: ${span(group.beginMs, group.endMs)}, ${group.tasks.length} tasks`]),
+    element("title", {}, [`${word} ${level} · ${who}: ${span(group.beginMs, group.endMs)}`]),
     element("rect", { class: kind, x, y: boxTop, width, height: boxHeight, rx: Math.min(2, width / 2) }),
   ];
-  const nameY = boxTop + (bands.length > 0 ? nameHeight : boxHeight) / 2 + 4;
   const centred = { class: `on-${kind}`, "text-anchor": "middle" };
-  // Bands tell the sentences; a box without them names them or their number.
-  const label = labels.slice(bands.length > 0 ? 1 : 0).find((words) => fits(words, width));
-  if (label) parts.push(text(x + width / 2, nameY, label, centred));
+  const name = [`${word} ${level}`, `${word[0]!.toUpperCase()}${level}`].find((words) => fits(words, width));
+  const hasCount = bands.length === 0 && fits(who, width);
+  const nameY = boxTop + (bands.length > 0 ? nameHeight / 2 : boxHeight / 2 - (hasCount ? 8 : 0)) + 4;
+  if (name) parts.push(text(x + width / 2, nameY, name, centred));
+  if (hasCount) parts.push(text(x + width / 2, nameY + 16, who, centred));
   for (const [index, { sentence, y, height }] of bands.entries()) {
     parts.push(element("rect", { class: `tint-${index % 2}`, x, y, width, height }));
     const words = [`sentence ${sentence}`, `${sentence}`].find((candidate) => fits(candidate, width));
@@ -84,7 +88,7 @@ function renderFence(x: number): string {
   const top = boxTop - 6;
   return element("path", {
     class: "fence",
-    d: `M${round(x)} ${boxTop + boxHeight + 2}V${top}l-3.5 -4h7l-3.5 4`,
+    d: `M${formatNumber(x)} ${boxTop + boxHeight + 2}V${top}l-3.5 -4h7l-3.5 4`,
   });
 }
 
@@ -119,8 +123,4 @@ function fits(words: string, width: number): boolean {
 
 function span(beginMs: number, endMs: number): string {
   return `${beginMs.toFixed(2)} to ${endMs.toFixed(2)} ms`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

@@ -93,7 +93,9 @@ function renderAxis(spanMs: number, perMs: number, bottom: number): string {
   return element("g", {}, parts);
 }
 
-function describeRun({ lengths, layers, sliceTokens, fence, placement, queues }: Trace): string {
+function describeRun(trace: Trace): string {
+  const { lengths, layers, sliceTokens, fence, placement, queues } = trace;
+  const isApportioned = trace.submissions.some(({ groups }) => groups.some(({ clock }) => clock === "cpu"));
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   return [
     count(lengths.length, "sentence"),
@@ -102,6 +104,7 @@ function describeRun({ lengths, layers, sliceTokens, fence, placement, queues }:
     count(layers, "layer"),
     `${fence} fence`,
     queues > 1 ? `${placement} over ${count(queues, "queue")}` : "one queue",
+    ...(isApportioned ? ["group times apportioned by the host"] : []),
   ].join(" · ");
 }
 

@@ -22,8 +22,7 @@ export function validateTrace(trace: Trace): string[] {
   for (const submission of trace.submissions) {
     const name = `Submission ${submission.id}`;
     const { queue } = submission;
-    const flaws = checkSubmission(submission, trace.queues);
-    problems.push(...flaws);
+    problems.push(...checkSubmission(submission, trace.queues));
     if (ids.has(submission.id)) problems.push(`${name} appears twice.`);
     ids.add(submission.id);
     // Without a queue that exists there is no order to check; its tasks will be reported missing.
@@ -39,10 +38,8 @@ export function validateTrace(trace: Trace): string[] {
       problems.push(...placeGroup(positions, group, `${name}, group ${index}`));
     }
   }
-  problems.push(...positions.findMissing());
-  problems.push(...checkFences(positions));
-  if (trace.placement === "affine") problems.push(...positions.findDivided());
-  return problems;
+  const divided = trace.placement === "affine" ? positions.findDivided() : [];
+  return problems.concat(positions.findMissing(), checkFences(positions), divided);
 }
 
 function placeGroup(positions: Positions, group: TraceGroup, name: string): string[] {

@@ -42,9 +42,9 @@ describe("the timeline", () => {
     const group = twoQueueTrace.submissions[0]!.groups[0]!;
     const tasks = lengths.map((_, sentence) => ({ ...group.tasks[0]!, sentence }));
     const submissions = [{ ...twoQueueTrace.submissions[0]!, groups: [{ ...group, tasks }] }];
-    expect(renderTimeline({ ...twoQueueTrace, lengths, submissions })).toContain(
-      ">segment 0 · 32 sentences<",
-    );
+    const svg = renderTimeline({ ...twoQueueTrace, lengths, submissions });
+    expect(svg).toContain(">segment 0<");
+    expect(svg).toContain(">32 sentences<");
   });
 });
 

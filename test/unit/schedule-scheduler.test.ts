@@ -187,6 +187,23 @@ describe("the scheduler", () => {
     );
   });
 
+  test("takes whole sentences, the costliest first, when a group cannot hold all", () => {
+    const shape = { lengths: [3, 8, 5], layers: 1, sliceTokens: 2, fence: "sentence" } as const;
+    const plan = buildPlan({ ...shape, attentionGrain: "sentence" });
+    const options = {
+      queues: 1,
+      placement: "affine",
+      maxTasksPerGroup: 4,
+      maxGroupsPerSubmission: 2,
+    } as const;
+    const first = new Scheduler(plan, options).next(0);
+    const sentences = first?.groups.map(({ tasks }) => tasks.map((task) => task.sentence));
+    expect(sentences).toEqual([
+      [1, 1, 1, 1],
+      [2, 2, 2, 0],
+    ]);
+  });
+
   test("refuses to complete a submission that is not in flight", () => {
     const plan = buildPlan({
       lengths: [2],

@@ -6,7 +6,7 @@ import type { Task } from "./vocabulary.js";
 /** The task of a slice or attention node. */
 export function taskOf(plan: Plan, node: number): Task {
   const kind = plan.kind[node];
-  invariant(kind === NodeKind.slice || kind === NodeKind.attention, `node ${node} is no task`);
+  invariant(kind === NodeKind.slice || kind === NodeKind.attention, "a join is no task");
   const sentence = plan.sentence[node]!;
   const level = plan.level[node]!;
   const firstToken = plan.firstToken[node]!;

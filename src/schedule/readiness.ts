@@ -14,18 +14,21 @@ export class Readiness {
     this.#missing = Array.from({ length: queues }, () => counts.slice());
   }
 
-  /** Node counts on `queue` from now on; `onReady` gets each task that misses nothing there any more. */
-  count(node: number, queue: number, onReady: (task: number) => void): void {
+  /** These nodes count on `queue` from now on; gives the tasks that miss nothing there any more. */
+  count(nodes: readonly number[], queue: number): number[] {
     const { kind, dependents, dependentStart } = this.#plan;
     const missing = this.#missing[queue]!;
-    // A stack and no recursion: the joins of a prefix fence are a chain as long as the sentence.
-    const counting = [node];
-    for (let next = counting.pop(); next !== undefined; next = counting.pop())
-      for (let edge = dependentStart[next]!; edge < dependentStart[next + 1]!; edge++) {
+    const ready: number[] = [];
+    // A list and no recursion: the joins of a prefix fence are a chain as long as the sentence.
+    const counting = nodes.slice();
+    for (let at = 0; at < counting.length; at++) {
+      const node = counting[at]!;
+      for (let edge = dependentStart[node]!; edge < dependentStart[node + 1]!; edge++) {
         const dependent = dependents[edge]!;
         if (--missing[dependent]! > 0) continue;
-        if (kind[dependent] === NodeKind.join) counting.push(dependent);
-        else onReady(dependent);
+        (kind[dependent] === NodeKind.join ? counting : ready).push(dependent);
       }
+    }
+    return ready;
   }
 }

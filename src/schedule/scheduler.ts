@@ -124,8 +124,7 @@ export class Scheduler {
       groups.push(group);
     }
     if (groups.length === 0) return undefined;
-    const nodes = groups.flatMap((group) => group.nodes);
-    const moves = collectMoves(this.plan, nodes, this.#travelMasks);
+    const moves = groups.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
     const submission: Submission = { id: this.#nextId++, queue, encoder, groups, moves };
     slots[encoder] = submission;
     this.#submissions.set(submission.id, submission);
@@ -140,7 +139,7 @@ export class Scheduler {
     this.#slots[submission.queue]![submission.encoder] = undefined;
     for (const group of submission.groups) {
       this.#completeTasks += group.nodes.length;
-      for (const node of group.nodes) this.#countCompleted(node);
+      this.#countCompleted(group.nodes);
     }
   }
 
@@ -149,7 +148,7 @@ export class Scheduler {
     const level = this.#isFree ? ready.mostUrgentLevel() : ready.lowestLevel();
     if (level < 0) return undefined;
     const nodes = ready.take(level, this.#maxTasks);
-    if (!this.#isFree) for (const node of nodes) this.#countOn(node, queue);
+    if (!this.#isFree) this.#countOn(nodes, queue);
     return {
       kind: level % 2 === 0 ? "slice" : "attention",
       level: level >> 1,
@@ -158,17 +157,18 @@ export class Scheduler {
     };
   }
 
-  #countCompleted(node: number): void {
-    if (this.#isFree) return this.#countOn(node, 0);
-    // On its own queue it has counted since its submission; elsewhere it matters only where its rows went.
-    for (let queue = 0, mask = this.#travelMasks[node]!; mask !== 0; queue++, mask >>>= 1)
-      if ((mask & 1) !== 0) this.#countOn(node, queue);
+  #countCompleted(nodes: readonly number[]): void {
+    if (this.#isFree) return this.#countOn(nodes, 0);
+    // On their own queue they have counted since their submission; elsewhere they matter only where their rows went.
+    for (let queue = 0; queue < this.queues; queue++) {
+      const arrived = nodes.filter((node) => (this.#travelMasks[node]! & (1 << queue)) !== 0);
+      if (arrived.length > 0) this.#countOn(arrived, queue);
+    }
   }
 
-  #countOn(node: number, pool: number): void {
-    this.#readiness.count(node, pool, (task) => {
+  #countOn(nodes: readonly number[], pool: number): void {
+    for (const task of this.#readiness.count(nodes, pool))
       if (this.#isFree || this.#queueOfNode[task] === pool) this.#addReady(task, pool);
-    });
   }
 
   #addReady(task: number, pool: number): void {
@@ -181,5 +181,7 @@ export class Scheduler {
 function sentenceCosts(plan: Plan, costs: Float64Array): Float64Array {
   const totals = new Float64Array(plan.lengths.length);
   for (let node = 0; node < plan.nodeCount; node++) totals[plan.sentence[node]!]! += costs[node]!;
-  return costs.map((_, node) => totals[plan.sentence[node]!]!);
+  const perNode = new Float64Array(plan.nodeCount);
+  for (let node = 0; node < plan.nodeCount; node++) perNode[node] = totals[plan.sentence[node]!]!;
+  return perNode;
 }

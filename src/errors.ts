@@ -65,7 +65,8 @@ export class FetchError extends WeftError {
 }
 
 /** What went wrong with a device. */
-export type DeviceErrorReason = "no-webgpu" | "no-adapter" | "lost" | "limit" | "out-of-memory" | "validation";
+export type DeviceErrorReason =
+  "no-webgpu" | "no-adapter" | "lost" | "limit" | "out-of-memory" | "validation";
 
 /** The GPU is missing, lost, too small for the work, or refused a command. */
 export class DeviceError extends WeftError {

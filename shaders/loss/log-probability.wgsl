@@ -8,12 +8,12 @@ struct Params {
   rowCount: u32,    // rows of this dispatch
   vocabulary: u32,  // V
   rowStride: u32,   // row stride of logits in elements
-  firstTarget: u32, // index of row 0 in targets and in the output
+  firstTarget: u32, // index of row 0 in targets
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;                // (rows, rowStride)
-@group(0) @binding(2) var<storage, read> targets: array<u32>;               // (outputs)
+@group(0) @binding(2) var<storage, read> targets: array<u32>;               // (rows of this submission)
 @group(0) @binding(3) var<storage, read_write> logProbability: array<f32>;  // (outputs)
 
 @compute @workgroup_size(64)
@@ -33,6 +33,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     total += part;
   }
-  let at = params.firstTarget + id.x;
-  logProbability[at] = logits[start + targets[at]] - maximum - log(total);
+  let token = targets[params.firstTarget + id.x]; // below V: checked on the host
+  logProbability[id.x] = logits[start + token] - maximum - log(total);
 }

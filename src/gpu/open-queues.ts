@@ -1,5 +1,6 @@
 // Opens weft queues: requests adapters and devices, with the limits the adapter has.
 import { DeviceError } from "../errors.js";
+import { findGpu } from "./find-gpu.js";
 import { throwIfAborted } from "../util/signal.js";
 import { Queue, type AdapterDescription } from "./queue.js";
 
@@ -12,16 +13,7 @@ export interface OpenQueuesOptions {
 
 /** Opens `count` queues, each a device of its own. Throws DeviceError ("no-webgpu" or "no-adapter"). */
 export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
-  const gpu = options.gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu;
-  if (!gpu) {
-    throw new DeviceError({
-      reason: "no-webgpu",
-      problem: "This environment has no WebGPU (navigator.gpu is undefined)",
-      remedy:
-        "Use a browser with WebGPU (Chrome or Edge 113+, Safari 26+, Firefox 141+) on a page from https: or localhost; " +
-        'in Node, pass { gpu } from the npm package "webgpu".',
-    });
-  }
+  const gpu = options.gpu ?? (await findGpu());
   const queues: Queue[] = [];
   try {
     for (let index = 0; index < options.count; index++) {

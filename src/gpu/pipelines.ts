@@ -40,12 +40,17 @@ export class PipelineCache {
   }
 
   /** The bind group of `pipeline` over these buffers; binding 0 is a window of `params` moved by a dynamic offset. */
-  bindGroup(pipeline: Pipeline, params: GpuBuffer, bindings: Readonly<Record<string, Bindable>>): GPUBindGroup {
+  bindGroup(
+    pipeline: Pipeline,
+    params: GpuBuffer,
+    bindings: Readonly<Record<string, Bindable>>,
+  ): GPUBindGroup {
     const names = Object.keys(pipeline.variant.definition.bindings);
     let key = `${pipeline.variant.key}|${params.id}`;
     for (const name of names) {
       const bound = bindings[name]!;
-      key += "buffer" in bound ? `,${bound.buffer.id}@${bound.offsetBytes}+${bound.sizeBytes}` : `,${bound.id}`;
+      key +=
+        "buffer" in bound ? `,${bound.buffer.id}@${bound.offsetBytes}+${bound.sizeBytes}` : `,${bound.id}`;
     }
     let group = this.#bindGroups.get(key);
     if (!group) {
@@ -112,9 +117,14 @@ async function compile(device: GPUDevice, variant: KernelVariant): Promise<Pipel
     const preludeLines = prelude.split("\n").length - 1;
     const info = await module.getCompilationInfo();
     const lines = info.messages.map(
-      (message) => `${definition.name}:${message.lineNum - preludeLines}: ${message.type}: ${message.message}`,
+      (message) =>
+        `${definition.name}:${message.lineNum - preludeLines}: ${message.type}: ${message.message}`,
     );
     const reason = (await scope)?.message ?? (error as Error).message;
-    throw new ShaderError({ kernel: definition.name, lines: lines.length > 0 ? lines : [reason], source: code });
+    throw new ShaderError({
+      kernel: definition.name,
+      lines: lines.length > 0 ? lines : [reason],
+      source: code,
+    });
   }
 }

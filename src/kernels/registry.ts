@@ -16,9 +16,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   const linear = linearFamilies.flatMap((family) =>
     Object.values(Activation).flatMap((activation) =>
       flags.flatMap((addToOutput) =>
-        flags.map((compactOutput) =>
-          family.variant({ activation, addToOutput, compactOutput }, element),
-        ),
+        flags.map((compactOutput) => family.variant({ activation, addToOutput, compactOutput }, element)),
       ),
     ),
   );

@@ -21,8 +21,6 @@ export interface Gpt2Tensor {
   readonly role: Gpt2ModelRole | Gpt2LayerRole;
   /** The shape in a file. */
   readonly fileShape: readonly number[];
-  /** Whether files hold it as [in, out] (Hugging Face's Conv1D), the transpose of weft's [out, in]. */
-  readonly isConv1d: boolean;
   readonly isRequired: boolean;
 }
 
@@ -33,16 +31,16 @@ export function listGpt2Tensors(config: Gpt2Config): Map<string, Gpt2Tensor> {
   const add = (
     role: Gpt2Tensor["role"],
     fileShape: readonly number[],
-    { layer, isConv1d = false, isRequired = true }: Partial<Gpt2Tensor> = {},
+    { layer, isRequired = true }: Partial<Gpt2Tensor> = {},
   ): void => {
     const key = layer === undefined ? role : `h.${layer}.${role}`;
-    tensors.set(key, { key, layer, role, fileShape, isConv1d, isRequired });
+    tensors.set(key, { key, layer, role, fileShape, isRequired });
   };
   add("wte.weight", [V, C]);
   add("wpe.weight", [contextLength, C]);
   for (let layer = 0; layer < config.layers; layer++) {
     const addLinear = (part: LayerPart, inputs: number, outputs: number): void => {
-      add(`${part}.weight`, [inputs, outputs], { layer, isConv1d: true });
+      add(`${part}.weight`, [inputs, outputs], { layer });
       add(`${part}.bias`, [outputs], { layer });
     };
     const addNorm = (part: LayerPart): void => {

@@ -1,6 +1,5 @@
-// Streams the weights of a GPT-2 model in the layout the kernels read: float32, matrices [out, in].
+// Streams the weights of a GPT-2 model as float32, in the shapes of its files: matrices [in, out], embeddings [V, C].
 import { toFloat32 } from "../tensor/dtype.js";
-import { transposeMatrix } from "../tensor/transpose.js";
 import type { Gpt2Config } from "./gpt2-config.js";
 import { Gpt2NameMap, type Gpt2Tensor } from "./gpt2-names.js";
 import type { ModelFolder } from "./model-folder.js";
@@ -9,8 +8,7 @@ import { readTensors, type ReadOptions } from "./read-tensors.js";
 /** One weight of a GPT-2 model. */
 export interface Gpt2Weight {
   readonly tensor: Gpt2Tensor;
-  /** Row-major; of a matrix [out, in]. */
-  readonly shape: readonly number[];
+  /** Row-major, of the shape `tensor.fileShape`. */
   readonly values: Float32Array<ArrayBuffer>;
 }
 
@@ -28,14 +26,7 @@ export async function* readGpt2Weights(
   for await (const stored of readTensors(folder, options)) {
     const match = names.match(stored);
     if (!match) continue;
-    const { tensor, dtype } = match;
-    const values = toFloat32(stored.bytes, dtype);
-    if (tensor.isConv1d) {
-      const [inputs = 0, outputs = 0] = tensor.fileShape;
-      yield { tensor, shape: [outputs, inputs], values: transposeMatrix(values, inputs, outputs) };
-    } else {
-      yield { tensor, shape: tensor.fileShape, values };
-    }
+    yield { tensor: match.tensor, values: toFloat32(stored.bytes, match.dtype) };
   }
   names.expectComplete();
   if (names.unexpected.length > 0) options.onUnexpected?.(names.unexpected);

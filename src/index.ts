@@ -1,0 +1,37 @@
+// The public module: everything listed by hand, nothing else is public.
+export { Model } from "./runtime/model.js";
+export {
+  ArgumentError,
+  CancelledError,
+  DeviceError,
+  DisposedError,
+  FetchError,
+  FormatError,
+  ShaderError,
+  ShapeError,
+  WeftError,
+} from "./errors.js";
+export { validateTrace } from "./schedule/validate.js";
+
+export type { DeviceErrorReason } from "./errors.js";
+export type { AdapterDescription } from "./gpu/queue.js";
+export type { AttentionTask, Fence, Placement, SliceTask, Task } from "./plan/vocabulary.js";
+export type { Sentence } from "./runtime/model.js";
+export type {
+  ForwardOptions,
+  HiddenResult,
+  LoadOptions,
+  LoadProgress,
+  LogitsResult,
+  ModelInfo,
+  QueueMemory,
+  QueueStats,
+  RunOptions,
+  RunResult,
+  RunStats,
+  Score,
+  Scores,
+} from "./runtime/types.js";
+export type { Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
+export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
+export type { ModelParts, ModelSource } from "./weights/source.js";

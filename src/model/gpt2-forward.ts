@@ -1,0 +1,281 @@
+// A GPT-2 forward pass as kernel sequences over tables of rows: what a segment and a pass of attention are.
+import { TABLES, type CommandList } from "../gpu/command-list.js";
+import type { GpuBuffer } from "../gpu/buffer.js";
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
+import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
+import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
+import { Activation, type LinearBinding, type LinearParam } from "../kernels/linear.js";
+import {
+  logProbabilityVariant,
+  type LogProbabilityBinding,
+  type LogProbabilityParam,
+} from "../kernels/log-probability.js";
+import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import type { Gpt2Activation, Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Arena } from "./gpt2-arena.js";
+import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";
+
+type LinearPipeline = Pipeline<LinearBinding, LinearParam>;
+
+/** The compiled kernels of one model on one queue. */
+export interface Gpt2Pipelines {
+  readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
+  readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
+  readonly linear: LinearPipeline;
+  readonly linearActivated: LinearPipeline;
+  readonly linearAdded: LinearPipeline;
+  readonly linearCompact: LinearPipeline;
+  readonly attention: Pipeline<AttentionBinding, AttentionParam>;
+  readonly logProbability: Pipeline<LogProbabilityBinding, LogProbabilityParam>;
+}
+
+const activationOf: Readonly<Record<Gpt2Activation, Activation>> = {
+  gelu_new: Activation.geluTanh,
+  gelu_pytorch_tanh: Activation.geluTanh,
+  gelu: Activation.geluErf,
+  relu: Activation.relu,
+};
+
+/** Compiles what the model needs, all at once. Throws ShaderError. */
+export async function compileGpt2(
+  queue: Queue,
+  config: Gpt2Config,
+  dimensions: Gpt2Dimensions,
+): Promise<Gpt2Pipelines> {
+  const [linearFamily] = linearFamilies;
+  const [attentionFamily] = attentionFamilies;
+  const linear = (
+    activation: Activation,
+    addToOutput: boolean,
+    compactOutput: boolean,
+  ): Promise<LinearPipeline> =>
+    queue.pipelines.get(linearFamily.variant({ activation, addToOutput, compactOutput }, "f32"));
+  const [embedding, norm, plain, activated, added, compact, attention, logProbability] = await Promise.all([
+    queue.pipelines.get(embeddingVariant("f32")),
+    queue.pipelines.get(layerNormVariant("f32")),
+    linear(Activation.none, false, false),
+    linear(activationOf[config.activation], false, false),
+    linear(Activation.none, true, false),
+    linear(Activation.none, false, true),
+    queue.pipelines.get(
+      attentionFamily.variant({ headVectors: dimensions.headVectors, isCausal: true }, "f32"),
+    ),
+    queue.pipelines.get(logProbabilityVariant("f32")),
+  ]);
+  return {
+    embedding,
+    norm,
+    linear: plain,
+    linearActivated: activated,
+    linearAdded: added,
+    linearCompact: compact,
+    attention,
+    logProbability,
+  };
+}
+
+/** Entries of a row or block table, in the table buffer of the submission. */
+export interface TableRange {
+  readonly firstEntry: number;
+  readonly count: number;
+}
+
+/** Hears of every intermediate result right after the dispatch that wrote it. For tests. */
+export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
+
+/** Encodes the forward pass of one model on one queue. Holds no state of a run. */
+export class Gpt2Forward {
+  readonly #config: Gpt2Config;
+  readonly #dimensions: Gpt2Dimensions;
+  readonly #weights: Gpt2Weights;
+  readonly #pipelines: Gpt2Pipelines;
+
+  constructor(
+    config: Gpt2Config,
+    dimensions: Gpt2Dimensions,
+    weights: Gpt2Weights,
+    pipelines: Gpt2Pipelines,
+  ) {
+    this.#config = config;
+    this.#dimensions = dimensions;
+    this.#weights = weights;
+    this.#pipelines = pipelines;
+  }
+
+  /** Segment `segment` (0…layers) for the rows of a row table. */
+  encodeSegment(
+    list: CommandList,
+    arena: Gpt2Arena,
+    segment: number,
+    rows: TableRange,
+    observe?: StageObserver,
+  ): void {
+    const { layers } = this.#dimensions;
+    if (segment === 0) this.#embed(list, arena, rows, observe);
+    else this.#finishLayer(list, arena, segment - 1, rows, observe);
+    if (segment === layers) {
+      this.#normalise(list, arena, this.#weights.finalNorm, rows);
+      observe?.("finalNorm", arena.normalised);
+      return;
+    }
+    const layer = this.#weights.layers[segment]!;
+    this.#normalise(list, arena, layer.norm1, rows);
+    observe?.(`norm1.${segment}`, arena.normalised);
+    this.#linear(list, this.#pipelines.linear, layer.query, arena.normalised, arena.query, rows);
+    observe?.(`query.${segment}`, arena.query);
+    const keyValue = arena.keyValueOf(segment);
+    this.#linear(list, this.#pipelines.linear, layer.keyValue, arena.normalised, keyValue, rows);
+    observe?.(`keyValue.${segment}`, keyValue);
+  }
+
+  /** Attention at `layer` (0…layers−1) for the query blocks of a block table. */
+  encodeAttention(
+    list: CommandList,
+    arena: Gpt2Arena,
+    layer: number,
+    blocks: TableRange,
+    observe?: StageObserver,
+  ): void {
+    list.dispatch(
+      this.#pipelines.attention,
+      {
+        Q: arena.query,
+        KV: arena.keyValueOf(layer),
+        rowInfo: arena.rowInfo,
+        blockTable: TABLES,
+        A: arena.attention,
+      },
+      {
+        firstEntry: blocks.firstEntry,
+        blockCount: blocks.count,
+        heads: this.#dimensions.heads,
+        scale: 1 / Math.sqrt(this.#dimensions.headWidth),
+      },
+    );
+    observe?.(`attention.${layer}`, arena.attention);
+  }
+
+  /** Logits of the rows of a table (after the last segment) into rows 0… of `logits`, (rows, V padded to 4). */
+  encodeHead(list: CommandList, arena: Gpt2Arena, rows: TableRange, logits: GpuBuffer): void {
+    const { channelVectors, vocabularyVectors } = this.#dimensions;
+    for (const shard of this.#weights.head) {
+      list.dispatch(
+        this.#pipelines.linearCompact,
+        { X: arena.normalised, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
+        {
+          firstEntry: rows.firstEntry,
+          rowCount: rows.count,
+          inputVectors: channelVectors,
+          outputVectors: shard.stride / 4,
+          outputStride: vocabularyVectors,
+          outputOffset: shard.firstToken / 4,
+          outputRow: 0,
+        },
+      );
+    }
+  }
+
+  /**
+   * Log-probability of one token per row of `logits`: of the token in entry firstEntry+i of the submission's tables
+   * under row i, into output[i].
+   */
+  encodeLogProbability(list: CommandList, logits: GpuBuffer, targets: TableRange, output: GpuBuffer): void {
+    const { vocabulary, vocabularyVectors } = this.#dimensions;
+    list.dispatch(
+      this.#pipelines.logProbability,
+      { logits, targets: TABLES, logProbability: output },
+      {
+        rowCount: targets.count,
+        vocabulary,
+        rowStride: 4 * vocabularyVectors,
+        firstTarget: targets.firstEntry,
+      },
+    );
+  }
+
+  #embed(list: CommandList, arena: Gpt2Arena, rows: TableRange, observe?: StageObserver): void {
+    for (const shard of this.#weights.tokens) this.#embedShard(list, arena, shard, rows);
+    observe?.("embedding", arena.residual);
+  }
+
+  #embedShard(list: CommandList, arena: Gpt2Arena, shard: VocabularyShard, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.embedding,
+      {
+        tokenEmbedding: shard.weight,
+        positionEmbedding: this.#weights.positions,
+        rowInfo: arena.rowInfo,
+        rowTable: TABLES,
+        X: arena.residual,
+      },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        channelVectors: this.#dimensions.channelVectors,
+        firstToken: shard.firstToken,
+        tokenCount: shard.tokenCount,
+        shardStride: shard.stride,
+      },
+    );
+  }
+
+  /** What follows the attention of `layer`: projection and MLP, each added to the residual stream. */
+  #finishLayer(
+    list: CommandList,
+    arena: Gpt2Arena,
+    index: number,
+    rows: TableRange,
+    observe?: StageObserver,
+  ): void {
+    const layer = this.#weights.layers[index]!;
+    const { linearAdded, linearActivated } = this.#pipelines;
+    this.#linear(list, linearAdded, layer.projection, arena.attention, arena.residual, rows);
+    observe?.(`attentionResidual.${index}`, arena.residual);
+    this.#normalise(list, arena, layer.norm2, rows);
+    observe?.(`norm2.${index}`, arena.normalised);
+    this.#linear(list, linearActivated, layer.up, arena.normalised, arena.hidden, rows);
+    observe?.(`activation.${index}`, arena.hidden);
+    this.#linear(list, linearAdded, layer.down, arena.hidden, arena.residual, rows);
+    observe?.(`mlpResidual.${index}`, arena.residual);
+  }
+
+  #normalise(list: CommandList, arena: Gpt2Arena, norm: NormWeights, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.norm,
+      { X: arena.residual, gain: norm.gain, bias: norm.bias, rowTable: TABLES, Y: arena.normalised },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        channels: this.#dimensions.channels,
+        channelVectors: this.#dimensions.channelVectors,
+        epsilon: this.#config.layerNormEpsilon,
+      },
+    );
+  }
+
+  #linear(
+    list: CommandList,
+    pipeline: LinearPipeline,
+    weights: LinearWeights,
+    X: GpuBuffer,
+    Y: GpuBuffer,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      pipeline,
+      { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        inputVectors: weights.inputVectors,
+        outputVectors: weights.outputVectors,
+        outputStride: weights.outputVectors,
+        outputOffset: 0,
+        outputRow: 0,
+      },
+    );
+  }
+}

@@ -1,0 +1,104 @@
+// Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
+import type { UploadBuffer } from "../gpu/upload-buffer.js";
+import { QUERY_BLOCK_ROWS } from "../kernels/attention.js";
+import type { TableRange } from "../model/gpt2-forward.js";
+import type { Task } from "../plan/vocabulary.js";
+import { invariant } from "../util/invariant.js";
+
+/** Consecutive arena rows that belong to consecutive tokens of one sentence. */
+export interface RowRun {
+  readonly sentence: number;
+  readonly firstToken: number;
+  readonly firstRow: number;
+  readonly count: number;
+}
+
+/** The rows of the sentences that one queue works on, in the order given, without gaps. */
+export class ArenaLayout {
+  readonly rows: number;
+  readonly sentences: readonly number[];
+  readonly #firstRow = new Map<number, number>();
+  readonly #lengths: readonly number[];
+
+  constructor(sentences: readonly number[], lengths: readonly number[]) {
+    let row = 0;
+    for (const sentence of sentences) {
+      this.#firstRow.set(sentence, row);
+      row += lengths[sentence]!;
+    }
+    this.rows = row;
+    this.sentences = sentences;
+    this.#lengths = lengths;
+  }
+
+  rowOf(sentence: number, token: number): number {
+    const first = this.#firstRow.get(sentence);
+    invariant(first !== undefined, `sentence ${sentence} has no rows on this queue`);
+    return first + token;
+  }
+
+  /** (rows, 4) u32: token, position, first row of the sentence, its length. */
+  rowInfo(tokens: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
+    const info = new Uint32Array(4 * this.rows);
+    let at = 0;
+    for (const sentence of this.sentences) {
+      const length = this.#lengths[sentence]!;
+      const firstRow = this.rowOf(sentence, 0);
+      for (let token = 0; token < length; token++) {
+        info[at++] = tokens[sentence]![token]!;
+        info[at++] = token;
+        info[at++] = firstRow;
+        info[at++] = length;
+      }
+    }
+    return info;
+  }
+
+  /** The rows of tasks as runs in arena order, neighbouring tasks of a sentence merged. */
+  runsOf(tasks: readonly Task[]): RowRun[] {
+    const runs = tasks.map(({ sentence, firstToken, tokenCount }) => ({
+      sentence,
+      firstToken,
+      firstRow: this.rowOf(sentence, firstToken),
+      count: tokenCount,
+    }));
+    runs.sort((a, b) => a.firstRow - b.firstRow);
+    let last = 0;
+    for (let index = 1; index < runs.length; index++) {
+      const run = runs[index]!;
+      const previous = runs[last]!;
+      if (run.sentence === previous.sentence && run.firstRow === previous.firstRow + previous.count)
+        previous.count += run.count;
+      else runs[++last] = run;
+    }
+    return runs.slice(0, last + 1);
+  }
+}
+
+export function countRows(runs: readonly RowRun[]): number {
+  return runs.reduce((sum, run) => sum + run.count, 0);
+}
+
+/** A row table: one entry per row. */
+export function writeRowTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
+  const count = countRows(runs);
+  const firstEntry = tables.reserve(count);
+  const { words } = tables;
+  let at = firstEntry;
+  for (const run of runs) for (let row = 0; row < run.count; row++) words[at++] = run.firstRow + row;
+  return { firstEntry, count };
+}
+
+/** A block table: entries (first row, rows), each of at most QUERY_BLOCK_ROWS rows of one sentence. */
+export function writeBlockTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
+  const count = runs.reduce((sum, run) => sum + Math.ceil(run.count / QUERY_BLOCK_ROWS), 0);
+  const first = tables.reserve(2 * count, 2);
+  const { words } = tables;
+  let at = first;
+  for (const run of runs)
+    for (let row = 0; row < run.count; row += QUERY_BLOCK_ROWS) {
+      words[at++] = run.firstRow + row;
+      words[at++] = Math.min(QUERY_BLOCK_ROWS, run.count - row);
+    }
+  return { firstEntry: first / 2, count };
+}

@@ -1,0 +1,158 @@
+// One call from token ids to values: plan, placement, arenas, run, statistics.
+import { Scheduler } from "../schedule/scheduler.js";
+import { flopCost } from "../schedule/cost.js";
+import type { Trace } from "../schedule/trace.js";
+import { buildPlan } from "../plan/plan.js";
+import { attentionGrainOf, type Fence, type Placement } from "../plan/vocabulary.js";
+import { throwIfAborted } from "../util/signal.js";
+import { ArenaLayout } from "./arena-layout.js";
+import { ForwardRun, type RunQueue } from "./forward-run.js";
+import type { LoadedModel, Replica } from "./load-model.js";
+import { OutputCollector, type OutputKind } from "./output.js";
+import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
+import type { QueueStats, RunStats } from "./types.js";
+
+/** A checked call. */
+export interface Request {
+  readonly tokens: readonly Uint32Array[];
+  readonly output: OutputKind;
+  readonly sliceTokens: number;
+  readonly fence: Fence;
+  readonly placement: Placement;
+  readonly queues: number;
+  readonly trace: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Outcome {
+  readonly values: readonly Float32Array<ArrayBuffer>[];
+  readonly stats: RunStats;
+  readonly trace: Trace | undefined;
+}
+
+/** Enough submissions in flight to hide the host's encoding behind the GPU's work. */
+const MAX_IN_FLIGHT = 2;
+/** Two layers: some twenty dispatches, enough work that learning of a completion late leaves no gap. */
+const MAX_GROUPS_PER_SUBMISSION = 4;
+
+export async function execute(model: LoadedModel, request: Request): Promise<Outcome> {
+  const startMs = performance.now();
+  const { config, dimensions } = model;
+  const { tokens, sliceTokens, fence, queues, signal } = request;
+  throwIfAborted(signal, "The forward pass");
+  // With one queue there is nothing to spread over.
+  const placement = queues === 1 ? "affine" : request.placement;
+  const lengths = tokens.map(({ length }) => length);
+  const plan = buildPlan({
+    lengths,
+    layers: config.layers,
+    sliceTokens,
+    fence,
+    attentionGrain: attentionGrainOf(fence, placement),
+  });
+  const scheduler = new Scheduler(plan, {
+    queues,
+    placement,
+    maxInFlight: MAX_IN_FLIGHT,
+    maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+    cost: flopCost({
+      channels: config.channels,
+      hidden: config.hidden,
+      layers: config.layers,
+      causal: true,
+    }),
+  });
+  // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
+  const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
+  const replicas = model.replicas.slice(0, queues);
+  const layouts = layOut(scheduler, lengths, queues);
+  for (const { queue } of replicas) queue.resetPeak();
+
+  const runQueues: RunQueue[] = [];
+  try {
+    for (const [index, { queue, forward, arenas }] of replicas.entries()) {
+      const layout = layouts[index]!;
+      const arena = await arenas.acquire(Math.max(1, layout.rows), keyValueBuffers);
+      runQueues.push({ queue, forward, arena, layout });
+      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(tokens));
+    }
+    const collector = new OutputCollector(request.output, tokens, dimensions);
+    const run = new ForwardRun({
+      scheduler,
+      queues: runQueues,
+      dimensions,
+      collector,
+      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      timed: request.trace,
+    });
+    await run.run(signal);
+    const head = { lengths, sliceTokens, layers: config.layers, fence, placement, queues };
+    const trace = request.trace ? traceOf(head, run.records) : undefined;
+    const owned = tokensPerQueue(scheduler, tokens.length, queues);
+    const stats = statsOf(run, replicas, owned, trace, performance.now() - startMs);
+    return { values: collector.values, stats, trace };
+  } finally {
+    for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
+  }
+}
+
+/** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
+function layOut(scheduler: Scheduler, lengths: readonly number[], queues: number): ArenaLayout[] {
+  const sentences = Array.from({ length: queues }, (): number[] => []);
+  for (let sentence = 0; sentence < lengths.length; sentence++)
+    for (const { queue } of scheduler.ownership(sentence))
+      if (sentences[queue]!.at(-1) !== sentence) sentences[queue]!.push(sentence);
+  return sentences.map((list) => new ArenaLayout(list, lengths));
+}
+
+function tokensPerQueue(scheduler: Scheduler, sentences: number, queues: number): number[] {
+  const tokens = Array.from({ length: queues }, () => 0);
+  for (let sentence = 0; sentence < sentences; sentence++)
+    for (const { queue, tokenCount } of scheduler.ownership(sentence)) tokens[queue]! += tokenCount;
+  return tokens;
+}
+
+function statsOf(
+  run: ForwardRun,
+  replicas: readonly Replica[],
+  tokens: readonly number[],
+  trace: Trace | undefined,
+  elapsedMs: number,
+): RunStats {
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  const queues = replicas.map(({ queue }, index): QueueStats => ({
+    tokens: tokens[index]!,
+    ...run.counts[index]!,
+    busyMs: trace ? tracedMs(trace, index) : inFlightMs(run.records, index),
+    peakBytes: queue.memory.peakBytes,
+  }));
+  return {
+    tokens: sum(tokens),
+    elapsedMs,
+    dispatches: sum(queues.map((queue) => queue.dispatches)),
+    submissions: sum(queues.map((queue) => queue.submissions)),
+    movedBytes: run.movedBytes,
+    peakBytes: sum(queues.map((queue) => queue.peakBytes)),
+    queues,
+  };
+}
+
+function tracedMs(trace: Trace, queue: number): number {
+  let total = 0;
+  for (const submission of trace.submissions)
+    if (submission.queue === queue)
+      for (const { beginMs, endMs } of submission.groups) total += endMs - beginMs;
+  return total;
+}
+
+/** The time during which at least one submission was in flight. */
+function inFlightMs(records: readonly SubmissionRecord[], queue: number): number {
+  let total = 0;
+  let coveredUntil = 0;
+  for (const { submission, submittedMs, doneMs } of records) {
+    if (submission.queue !== queue) continue;
+    total += Math.max(0, doneMs - Math.max(submittedMs, coveredUntil));
+    coveredUntil = Math.max(coveredUntil, doneMs);
+  }
+  return total;
+}

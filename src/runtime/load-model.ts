@@ -1,0 +1,173 @@
+// Loads a model: opens the queues, streams the weights to each of them, compiles the kernels meanwhile.
+import { ArgumentError, DeviceError } from "../errors.js";
+import { openQueues } from "../gpu/open-queues.js";
+import type { Queue } from "../gpu/queue.js";
+import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
+import { Gpt2WeightsLoader } from "../model/gpt2-weights.js";
+import { throwIfAborted } from "../util/signal.js";
+import { parseGpt2Config, type Gpt2Config } from "../weights/gpt2-config.js";
+import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-folder.js";
+import { readGpt2Weights } from "../weights/read-gpt2-weights.js";
+import { openModelFolder, type ModelSource } from "../weights/source.js";
+import { ArenaPool } from "./arena-pool.js";
+import { checkWhole } from "./options.js";
+import type { LoadOptions, ModelInfo } from "./types.js";
+
+/** One queue with a replica of the model. */
+export interface Replica {
+  readonly queue: Queue;
+  readonly forward: Gpt2Forward;
+  readonly arenas: ArenaPool;
+  /** Frees the weights. */
+  disposeWeights(): void;
+}
+
+export interface LoadedModel {
+  readonly config: Gpt2Config;
+  readonly dimensions: Gpt2Dimensions;
+  readonly replicas: readonly Replica[];
+  readonly tokenizerFiles: { readonly tokenizer: unknown; readonly tokenizerConfig: unknown };
+  readonly info: ModelInfo;
+}
+
+/** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
+const SETTLE_BYTES = 64 * 2 ** 20;
+
+export async function loadModel(source: ModelSource, options: LoadOptions): Promise<LoadedModel> {
+  const startMs = performance.now();
+  const { signal } = options;
+  throwIfAborted(signal, "Loading the model");
+  const queueCount = checkWhole("queues", options.queues, 1, {
+    least: 1,
+    most: 8,
+    remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
+  });
+  const folder = openModelFolder(source);
+  const config = parseGpt2Config(await readRequiredJson(folder, "config.json", signal));
+  const sliceTokens = checkSliceTokens(options.sliceTokens, Math.min(16, config.contextLength), config);
+  const dimensions = dimensionsOf(config);
+  const replicaBytes = weightBytes(dimensions, !config.tiedHead);
+  checkBudget(options.memoryBudgetBytes, replicaBytes, queueCount);
+
+  const { gpu, maxBindingBytes } = options;
+  const queues = await openQueues({ gpu, count: queueCount, maxBindingBytes, signal });
+  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions));
+  try {
+    const compiling = Promise.all(queues.map((queue) => compileGpt2(queue, config, dimensions)));
+    compiling.catch(() => undefined); // reported below, after the weights or their failure
+    const tokenizerFiles = await readTokenizerFiles(folder, signal);
+    const unexpectedTensors = await uploadWeights(folder, config, queues, loaders, options);
+    const pipelines = await compiling;
+    throwIfAborted(signal, "Loading the model");
+    const replicas = queues.map((queue, index): Replica => {
+      const loader = loaders[index]!;
+      const weights = loader.finish(!config.tiedHead);
+      return {
+        queue,
+        forward: new Gpt2Forward(config, dimensions, weights, pipelines[index]!),
+        arenas: new ArenaPool(queue, dimensions),
+        disposeWeights: () => loader.dispose(),
+      };
+    });
+    const loadMs = performance.now() - startMs;
+    options.onProgress?.({ phase: "ready", elapsedMs: loadMs });
+    const info: ModelInfo = {
+      config,
+      adapter: queues[0]!.adapter,
+      queues: queueCount,
+      sliceTokens,
+      weightBytes: queues[0]!.memory.bytes,
+      loadMs,
+      kernels: { linear: linearFamilies[0].name, attention: attentionFamilies[0].name },
+      unexpectedTensors,
+    };
+    return { config, dimensions, replicas, tokenizerFiles, info };
+  } catch (error) {
+    const failure = queues.find((queue) => queue.failure)?.failure;
+    for (const loader of loaders) loader.dispose();
+    for (const queue of queues) queue.dispose();
+    throw failure ?? error;
+  }
+}
+
+/** k, from 1 to the context length. */
+export function checkSliceTokens(value: number | undefined, missing: number, config: Gpt2Config): number {
+  return checkWhole("sliceTokens", value, missing, {
+    least: 1,
+    most: config.contextLength,
+    remedy: "It is the number of tokens per slice, at most the model's context.",
+  });
+}
+
+function checkBudget(budgetBytes: number | undefined, replicaBytes: number, queues: number): void {
+  if (budgetBytes === undefined) return;
+  if (!(budgetBytes > 0)) {
+    throw new ArgumentError({
+      argument: "memoryBudgetBytes",
+      expected: "a number of bytes above 0",
+      received: budgetBytes,
+      remedy: "Leave it out for no budget.",
+    });
+  }
+  if (replicaBytes * queues <= budgetBytes) return;
+  throw new DeviceError({
+    reason: "limit",
+    problem: `The weights need ${replicaBytes} bytes on each of ${queues} queues, the budget is ${budgetBytes}`,
+    remedy: "Raise memoryBudgetBytes, load with fewer queues, or use a smaller model.",
+  });
+}
+
+async function readTokenizerFiles(
+  folder: ModelFolder,
+  signal: AbortSignal | undefined,
+): Promise<LoadedModel["tokenizerFiles"]> {
+  const [tokenizer, tokenizerConfig] = await Promise.all([
+    readJson(folder, "tokenizer.json", signal),
+    readJson(folder, "tokenizer_config.json", signal),
+  ]);
+  return { tokenizer, tokenizerConfig };
+}
+
+/** Streams every tensor to every queue. Answers the names of tensors the model has no use for. */
+async function uploadWeights(
+  folder: ModelFolder,
+  config: Gpt2Config,
+  queues: readonly Queue[],
+  loaders: readonly Gpt2WeightsLoader[],
+  { signal, onProgress }: LoadOptions,
+): Promise<readonly string[]> {
+  let unexpected: readonly string[] = [];
+  for (const queue of queues) queue.device.pushErrorScope("out-of-memory");
+  try {
+    const weights = readGpt2Weights(folder, config, {
+      signal,
+      onProgress,
+      onUnexpected: (names) => (unexpected = names),
+    });
+    for await (const weight of weights) {
+      throwIfAborted(signal, "Loading the model");
+      for (const loader of loaders) loader.add(weight);
+      if (loaders[0]!.uploadedBytes > SETTLE_BYTES) await settle(loaders);
+    }
+    await settle(loaders);
+  } finally {
+    const errors = await Promise.all(queues.map((queue) => queue.guard(queue.device.popErrorScope())));
+    const error = errors.find((candidate) => candidate !== null);
+    if (error) throwOutOfMemory(error, queues.length);
+  }
+  return unexpected;
+}
+
+async function settle(loaders: readonly Gpt2WeightsLoader[]): Promise<void> {
+  await Promise.all(loaders.map((loader) => loader.settle()));
+}
+
+function throwOutOfMemory(error: GPUError, queues: number): never {
+  throw new DeviceError({
+    reason: "out-of-memory",
+    problem: `The GPU has no room for the weights on ${queues} queues (${error.message})`,
+    remedy: "Load with fewer queues, close other pages that use the GPU, or use a smaller model.",
+  });
+}

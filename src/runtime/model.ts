@@ -1,0 +1,214 @@
+// The public Model: a GPT-2 language model with its weights on one or several queues.
+import { ArgumentError, DisposedError } from "../errors.js";
+import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
+import type { ModelSource } from "../weights/source.js";
+import { execute, type Outcome } from "./execute.js";
+import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
+import { checkChoice, checkSentences, checkWhole, fences, placements } from "./options.js";
+import type { OutputKind } from "./output.js";
+import { scoreOf } from "./score.js";
+import type {
+  ForwardOptions,
+  HiddenResult,
+  LoadOptions,
+  LogitsResult,
+  ModelInfo,
+  QueueMemory,
+  RunOptions,
+  Scores,
+} from "./types.js";
+
+/** Token ids of one sentence. */
+export type Sentence = readonly number[] | Uint32Array;
+
+/**
+ * A language model on the GPU.
+ *
+ * @example
+ * ```ts
+ * import { Model } from "weft";
+ *
+ * await using model = await Model.load("./tinystories-gpt2/", { queues: 2 });
+ * const [score] = await model.score(["Once upon a time there was a little dog."]);
+ * console.log(score?.perplexity);
+ * ```
+ */
+export class Model {
+  readonly #loaded: LoadedModel;
+  readonly #active = new Set<Promise<unknown>>();
+  #tokenizer: Promise<TextTokenizer> | undefined;
+  #isDisposed = false;
+
+  private constructor(loaded: LoadedModel) {
+    this.#loaded = loaded;
+  }
+
+  /**
+   * Loads a model in Hugging Face layout: from the URL or path of its folder (config.json, model.safetensors or its
+   * shards, tokenizer.json), or from the files' contents. Weights stream to the GPU tensor by tensor.
+   *
+   * Throws FetchError, FormatError or ShapeError for unusable files, ArgumentError for unusable options, DeviceError
+   * without WebGPU or room, ShaderError, and CancelledError when `signal` aborts. Nothing is left allocated then.
+   */
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+    return new Model(await loadModel(source, options));
+  }
+
+  get info(): ModelInfo {
+    return this.#loaded.info;
+  }
+
+  /** Live GPU buffers of each queue. All counts are 0 after `dispose`. */
+  memory(): QueueMemory[] {
+    return this.#loaded.replicas.map(({ queue }) => ({ ...queue.memory }));
+  }
+
+  /**
+   * The forward pass over a ragged batch: sentences of any lengths from 1 to the context, without padding. The same
+   * sentence gives the same bits whatever shares the batch, k, the queues, the fence and the placement are.
+   *
+   * Throws ArgumentError for unusable input, DeviceError when the device fails or is too small, CancelledError when
+   * `signal` aborts, DisposedError when the model is, or is meanwhile, disposed.
+   */
+  forward(
+    sentences: readonly Sentence[],
+    options: ForwardOptions & { readonly output: "hidden" },
+  ): Promise<HiddenResult>;
+  forward(
+    sentences: readonly Sentence[],
+    options?: ForwardOptions & { readonly output?: "last" | "all" },
+  ): Promise<LogitsResult>;
+  async forward(
+    sentences: readonly Sentence[],
+    options: ForwardOptions = {},
+  ): Promise<LogitsResult | HiddenResult> {
+    const output = checkChoice("output", options.output, "last", ["last", "all", "hidden"]);
+    const { values, ...result } = await this.#run("forward", sentences, output, options);
+    return output === "hidden" ? { hidden: values, ...result } : { logits: values, ...result };
+  }
+
+  /**
+   * Log-probabilities of the tokens of each sentence, their sum, mean and perplexity, without reading logits back.
+   * Text is encoded, with the begin token in front where the model has one, so that every token of it is scored;
+   * arrays of ids are taken as they are. At least two tokens each.
+   *
+   * Throws as `forward` does, and FormatError when text is passed and the model has no usable tokenizer.
+   */
+  async score(sentences: readonly (string | Sentence)[], options: RunOptions = {}): Promise<Scores> {
+    this.#expectUsable("score");
+    const ids = await this.#encodeForScore(sentences);
+    const { values, ...result } = await this.#run("score", ids, "logProbabilities", options);
+    return Object.assign(
+      ids.map((tokens, index) => scoreOf(tokens, values[index]!)),
+      result,
+    );
+  }
+
+  /** The token ids of `text`. Throws ArgumentError when the model came without a tokenizer. */
+  async encode(text: string): Promise<number[]> {
+    return (await this.#loadTokenizer()).encode(text);
+  }
+
+  /** The text of token ids. Throws ArgumentError for an unknown id or when the model came without a tokenizer. */
+  async decode(ids: Sentence): Promise<string> {
+    return (await this.#loadTokenizer()).decode([...ids]);
+  }
+
+  /** Frees everything on the GPU. Calls that are running reject with DisposedError. Disposing twice is allowed. */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    for (const { queue, arenas, disposeWeights } of this.#loaded.replicas) {
+      arenas.trim();
+      disposeWeights();
+      queue.dispose();
+    }
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** As `dispose`, for `await using`: also waits until the calls that were running have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+    await Promise.allSettled(this.#active);
+  }
+
+  async #run(
+    operation: string,
+    sentences: readonly Sentence[],
+    output: OutputKind,
+    options: RunOptions,
+  ): Promise<Omit<Outcome, "trace"> & { readonly trace?: NonNullable<Outcome["trace"]> }> {
+    this.#expectUsable(operation);
+    const { config, info } = this.#loaded;
+    const tokens = checkSentences(sentences, {
+      contextLength: config.contextLength,
+      vocabulary: config.vocabularySize,
+    });
+    const running = execute(this.#loaded, {
+      tokens,
+      output,
+      sliceTokens: checkSliceTokens(options.sliceTokens, info.sliceTokens, config),
+      fence: checkChoice("fence", options.fence, "sentence", fences),
+      placement: checkChoice("placement", options.placement, "affine", placements),
+      queues: checkWhole("queues", options.queues, info.queues, {
+        least: 1,
+        most: info.queues,
+        remedy: "A call may use as many queues as were loaded: load with more.",
+      }),
+      trace: options.trace ?? false,
+      signal: options.signal,
+    });
+    this.#active.add(running);
+    try {
+      const { trace, ...outcome } = await running;
+      return trace ? { ...outcome, trace } : outcome;
+    } finally {
+      this.#active.delete(running);
+      if (this.#isDisposed) for (const { arenas } of this.#loaded.replicas) arenas.trim();
+    }
+  }
+
+  async #encodeForScore(sentences: readonly (string | Sentence)[]): Promise<readonly number[][]> {
+    const list = Array.isArray(sentences) ? sentences : [];
+    const { beginToken } = this.#loaded.config;
+    const ids: number[][] = [];
+    for (const [index, sentence] of list.entries()) {
+      const isText = typeof sentence === "string";
+      const encoded = isText ? await this.encode(sentence) : [...sentence];
+      const tokens = isText && beginToken !== undefined ? [beginToken, ...encoded] : encoded;
+      if (tokens.length < 2) {
+        throw new ArgumentError({
+          argument: `sentences[${index}]`,
+          expected: "at least 2 tokens, as the first has nothing before it",
+          received: sentence,
+          remedy: "Leave empty sentences out.",
+        });
+      }
+      ids.push(tokens);
+    }
+    return ids;
+  }
+
+  #loadTokenizer(): Promise<TextTokenizer> {
+    const { tokenizer, tokenizerConfig } = this.#loaded.tokenizerFiles;
+    if (tokenizer === undefined) {
+      throw new ArgumentError({
+        argument: "text",
+        expected: "token ids, as this model came without tokenizer.json",
+        received: "text",
+        remedy: "Pass arrays of token ids, or add the tokenizer to the model's folder.",
+      });
+    }
+    this.#tokenizer ??= loadTokenizer(tokenizer, tokenizerConfig);
+    return this.#tokenizer;
+  }
+
+  #expectUsable(operation: string): void {
+    if (this.#isDisposed) throw new DisposedError("The model", operation);
+    for (const { queue } of this.#loaded.replicas) if (queue.failure) throw queue.failure;
+  }
+}

@@ -1,0 +1,88 @@
+// Checks what callers pass to a model, where it enters. Every failure says what was expected, what came, and what to do.
+import { ArgumentError } from "../errors.js";
+import type { Fence, Placement } from "../plan/vocabulary.js";
+
+/** A whole number in [least, most], or `missing` when undefined. */
+export function checkWhole(
+  argument: string,
+  value: number | undefined,
+  missing: number,
+  range: { readonly least: number; readonly most: number; readonly remedy: string },
+): number {
+  if (value === undefined) return missing;
+  if (Number.isInteger(value) && value >= range.least && value <= range.most) return value;
+  throw new ArgumentError({
+    argument,
+    expected: `a whole number from ${range.least} to ${range.most}`,
+    received: value,
+    remedy: range.remedy,
+  });
+}
+
+/** One of `choices`, or `missing` when undefined. */
+export function checkChoice<C extends string>(
+  argument: string,
+  value: C | undefined,
+  missing: C,
+  choices: readonly C[],
+): C {
+  if (value === undefined) return missing;
+  if (choices.includes(value)) return value;
+  throw new ArgumentError({
+    argument,
+    expected: `one of ${choices.join(", ")}`,
+    received: value,
+    remedy: `Leave it out for "${missing}".`,
+  });
+}
+
+export const fences: readonly Fence[] = ["sentence", "prefix"];
+export const placements: readonly Placement[] = ["affine", "spread"];
+
+/** Token ids as the GPU takes them. Checks that every sentence is a list of 1…contextLength ids below `vocabulary`. */
+export function checkSentences(
+  sentences: readonly (readonly number[] | Uint32Array)[],
+  limits: { readonly contextLength: number; readonly vocabulary: number },
+): Uint32Array[] {
+  if (!Array.isArray(sentences) || sentences.length === 0) {
+    throw new ArgumentError({
+      argument: "sentences",
+      expected: "a non-empty array of arrays of token ids",
+      received: sentences,
+      remedy: "Pass at least one sentence; text is turned into ids by model.encode(text).",
+    });
+  }
+  return sentences.map((sentence, index) => checkSentence(sentence, `sentences[${index}]`, limits));
+}
+
+function checkSentence(
+  sentence: readonly number[] | Uint32Array,
+  argument: string,
+  { contextLength, vocabulary }: { readonly contextLength: number; readonly vocabulary: number },
+): Uint32Array {
+  if (!Array.isArray(sentence) && !(sentence instanceof Uint32Array)) {
+    throw new ArgumentError({
+      argument,
+      expected: "an array of token ids",
+      received: sentence,
+      remedy: "Turn text into ids by model.encode(text).",
+    });
+  }
+  if (sentence.length === 0 || sentence.length > contextLength) {
+    throw new ArgumentError({
+      argument,
+      expected: `1 to ${contextLength} token ids (the model's context)`,
+      received: sentence,
+      remedy:
+        sentence.length === 0 ? "Leave empty sentences out." : "Shorten the sentence or cut it into windows.",
+    });
+  }
+  const wrong = sentence.findIndex((id: number) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+  if (wrong < 0) return Uint32Array.from(sentence);
+  throw new ArgumentError({
+    argument: `${argument}[${wrong}]`,
+    expected: `a token id: a whole number from 0 to ${vocabulary - 1}`,
+    received: sentence[wrong],
+    remedy: "The ids may come from another model's tokenizer.",
+  });
+}

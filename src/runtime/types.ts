@@ -1,0 +1,124 @@
+// The public types of a model: what is passed in and what comes out.
+import type { AdapterDescription } from "../gpu/queue.js";
+import type { MemoryCount } from "../gpu/buffer.js";
+import type { Fence, Placement } from "../plan/vocabulary.js";
+import type { Trace } from "../schedule/trace.js";
+import type { Gpt2Config } from "../weights/gpt2-config.js";
+
+/** How far loading has come. */
+export type LoadProgress =
+  | {
+      readonly phase: "download";
+      readonly file: string;
+      readonly loadedBytes: number;
+      /** Undefined where the server does not say. */
+      readonly totalBytes: number | undefined;
+    }
+  | { readonly phase: "ready"; readonly elapsedMs: number };
+
+export interface LoadOptions {
+  /** The entry point to WebGPU. Default: navigator.gpu; in Node, that of the npm package "webgpu" where installed. */
+  readonly gpu?: GPU;
+  /** How many queues: devices, each with a replica of the weights. 1 to 8. Default: 1. */
+  readonly queues?: number;
+  /** k: tokens per slice, from 1 to the context length. Default: 16, or the context length where that is less. */
+  readonly sliceTokens?: number;
+  /** The most bytes of weights over all queues; loading more is refused before anything is allocated. */
+  readonly memoryBudgetBytes?: number;
+  /** Treat the adapter as if one binding held no more than this, to see how a smaller one behaves. */
+  readonly maxBindingBytes?: number;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What may be chosen for one call; the rest is as it was loaded. */
+export interface RunOptions {
+  /** k: tokens per slice, from 1 to the context length. */
+  readonly sliceTokens?: number;
+  /** What opens a sentence's attention: all its slices, or only those up to the query's own. Default: "sentence". */
+  readonly fence?: Fence;
+  /** Each sentence on one queue, or the slices of each over all queues. Default: "affine". */
+  readonly placement?: Placement;
+  /** How many of the loaded queues to use. Default: all. */
+  readonly queues?: number;
+  /** Also record what ran when. Each group of tasks is then a pass of its own. */
+  readonly trace?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ForwardOptions extends RunOptions {
+  /** "last": logits after the last token of each sentence. "all": after every token. "hidden": final hidden rows. */
+  readonly output?: "last" | "all" | "hidden";
+}
+
+/** What a run did on one queue. */
+export interface QueueStats {
+  readonly tokens: number;
+  readonly dispatches: number;
+  readonly submissions: number;
+  /** With a trace and a GPU clock: the time of the passes. Otherwise: the time with a submission in flight. */
+  readonly busyMs: number;
+  /** The most GPU memory in buffers of this queue during the call, weights included. */
+  readonly peakBytes: number;
+}
+
+export interface RunStats {
+  readonly tokens: number;
+  readonly elapsedMs: number;
+  readonly dispatches: number;
+  readonly submissions: number;
+  /** K and V rows that travelled between queues. */
+  readonly movedBytes: number;
+  readonly peakBytes: number;
+  readonly queues: readonly QueueStats[];
+}
+
+export interface RunResult {
+  readonly stats: RunStats;
+  /** Present when the option `trace` was set. */
+  readonly trace?: Trace;
+}
+
+/** Per sentence [V] for "last", [T, V] for "all", row-major. */
+export interface LogitsResult extends RunResult {
+  readonly logits: readonly Float32Array<ArrayBuffer>[];
+}
+
+/** Per sentence [T, C], row-major: the rows after the final norm. */
+export interface HiddenResult extends RunResult {
+  readonly hidden: readonly Float32Array<ArrayBuffer>[];
+}
+
+/** How likely one sentence is to the model, in nats. */
+export interface Score {
+  /** The ids that were scored, with the begin token in front where the model has one and text was passed. */
+  readonly tokens: readonly number[];
+  /** Of every token but the first, given those before it. */
+  readonly logProbabilities: Float32Array<ArrayBuffer>;
+  readonly sum: number;
+  readonly mean: number;
+  /** exp(−mean). */
+  readonly perplexity: number;
+}
+
+/** One score per sentence, in order, with the statistics of the run that made them. */
+export type Scores = readonly Score[] & RunResult;
+
+/** What a model is and runs on. JSON-serialisable. */
+export interface ModelInfo {
+  readonly config: Gpt2Config;
+  readonly adapter: AdapterDescription;
+  readonly queues: number;
+  readonly sliceTokens: number;
+  /** Bytes of one replica of the weights on the GPU. */
+  readonly weightBytes: number;
+  /** Milliseconds from `load` to ready. */
+  readonly loadMs: number;
+  /** The family of each kernel that has several. */
+  readonly kernels: Readonly<Record<string, string>>;
+  /** Tensors of the file that the model has no use for. */
+  readonly unexpectedTensors: readonly string[];
+}
+
+/** Live GPU buffers of one queue. */
+export type QueueMemory = Readonly<MemoryCount>;

@@ -76,7 +76,7 @@ export class CommandList {
     });
     this.#commands.push({
       kind: "dispatch",
-      pipeline: pipeline as unknown as Pipeline,
+      pipeline,
       bindings,
       paramsOffset: 4 * first,
       grid,

@@ -23,8 +23,8 @@ function importDawn(): Promise<GPU | undefined> {
     // Kept from bundlers: pages must not carry, nor fail to resolve, a package for Node.
     const name = "webgpu";
     try {
-      const { create } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
-      return create([]);
+      const dawnModule = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
+      return dawnModule.create([]);
     } catch {
       return undefined;
     }

@@ -61,8 +61,7 @@ function describe(adapter: GPUAdapter, hasTimestamps: boolean): AdapterDescripti
     architecture,
     device,
     description,
-    isSoftware:
-      adapter.info.isFallbackAdapter === true || software.test(`${architecture} ${device} ${description}`),
+    isSoftware: adapter.info.isFallbackAdapter || software.test(`${architecture} ${device} ${description}`),
     hasTimestamps,
   };
 }

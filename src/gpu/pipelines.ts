@@ -33,10 +33,10 @@ export class PipelineCache {
   get<B extends string, P extends string>(variant: KernelVariant<B, P>): Promise<Pipeline<B, P>> {
     let pipeline = this.#pipelines.get(variant.key);
     if (!pipeline) {
-      pipeline = compile(this.#device, variant as unknown as KernelVariant);
+      pipeline = compile(this.#device, variant);
       this.#pipelines.set(variant.key, pipeline);
     }
-    return pipeline as unknown as Promise<Pipeline<B, P>>;
+    return pipeline as Promise<Pipeline<B, P>>;
   }
 
   /** The bind group of `pipeline` over these buffers; binding 0 is a window of `params` moved by a dynamic offset. */

@@ -23,7 +23,7 @@ export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
 const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
   name: "attention.forward",
-  source: source as string,
+  source,
   common: [],
   bindings: { Q: "read", KV: "read", rowInfo: "read", blockTable: "read", A: "readWrite" },
   params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },

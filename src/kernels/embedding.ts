@@ -14,7 +14,7 @@ export type EmbeddingParam =
 
 const forward: KernelDefinition<EmbeddingBinding, EmbeddingParam> = {
   name: "embedding.forward",
-  source: source as string,
+  source,
   common: [],
   bindings: {
     tokenEmbedding: "read",

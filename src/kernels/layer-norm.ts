@@ -7,7 +7,7 @@ export type LayerNormParam = "firstEntry" | "rowCount" | "channels" | "channelVe
 
 const forward: KernelDefinition<LayerNormBinding, LayerNormParam> = {
   name: "norm.layer-forward",
-  source: source as string,
+  source,
   common: [],
   bindings: { X: "read", gain: "read", bias: "read", rowTable: "read", Y: "readWrite" },
   params: {

@@ -30,8 +30,8 @@ const TILE = 8;
 
 const forward: KernelDefinition<LinearBinding, LinearParam> = {
   name: "linear.forward",
-  source: source as string,
-  common: [activation as string],
+  source,
+  common: [activation],
   bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
   params: {
     firstEntry: "u32",

@@ -7,7 +7,7 @@ export type LogProbabilityParam = "rowCount" | "vocabulary" | "rowStride" | "fir
 
 const forward: KernelDefinition<LogProbabilityBinding, LogProbabilityParam> = {
   name: "loss.log-probability",
-  source: source as string,
+  source,
   common: [],
   bindings: { logits: "read", targets: "read", logProbability: "readWrite" },
   params: { rowCount: "u32", vocabulary: "u32", rowStride: "u32", firstTarget: "u32" },

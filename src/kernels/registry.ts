@@ -31,5 +31,5 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     logProbabilityVariant(element),
     ...linear,
     ...attention,
-  ] as unknown as KernelVariant[];
+  ];
 }

@@ -41,14 +41,13 @@ export function dimensionsOf(config: Gpt2Config): Gpt2Dimensions {
 
 /** Bytes of one weight replica (f32), as the upload lays it out. */
 export function weightBytes(d: Gpt2Dimensions, hasOwnHead: boolean): number {
-  const linear = (inputs: number, outputs: number): number => 16 * outputs * (4 * inputs + 1);
   const norm = 32 * d.channelVectors;
   const layer =
     2 * norm +
-    linear(d.channelVectors, 3 * d.attentionVectors) +
-    linear(d.attentionVectors, d.channelVectors) +
-    linear(d.channelVectors, d.hiddenVectors) +
-    linear(d.hiddenVectors, d.channelVectors);
+    linearBytes(d.channelVectors, 3 * d.attentionVectors) +
+    linearBytes(d.attentionVectors, d.channelVectors) +
+    linearBytes(d.channelVectors, d.hiddenVectors) +
+    linearBytes(d.hiddenVectors, d.channelVectors);
   const embeddings = 64 * d.channelVectors * d.vocabularyVectors * (hasOwnHead ? 2 : 1);
   const positions = 16 * d.channelVectors * d.contextLength;
   return d.layers * layer + norm + embeddings + positions + 16 * d.vocabularyVectors;
@@ -57,4 +56,9 @@ export function weightBytes(d: Gpt2Dimensions, hasOwnHead: boolean): number {
 /** Bytes of activations per row (f32): residual, normalised, queries, attention output, hidden, and keys with values. */
 export function activationBytesPerRow(d: Gpt2Dimensions, keyValueBuffers: number): number {
   return 16 * (2 * d.channelVectors + (2 + 2 * keyValueBuffers) * d.attentionVectors + d.hiddenVectors + 1);
+}
+
+/** A matrix (K, N) and its bias, from inner and outer width in vec4s. */
+function linearBytes(inputVectors: number, outputVectors: number): number {
+  return 16 * outputVectors * (4 * inputVectors + 1);
 }

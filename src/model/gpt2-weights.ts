@@ -79,19 +79,6 @@ export class Gpt2WeightsLoader {
     const heads = 4 * d.attentionVectors;
     const headTo = headIndex(d.headWidth, d.headVectors);
     const key = tensor.key;
-    const matrix = (
-      rows: number,
-      width: number,
-      paddedRows: number,
-      paddedColumns: number,
-    ): MatrixPlacement => ({
-      rows,
-      columns: width,
-      paddedRows,
-      paddedColumns,
-    });
-    const vector = (width: number, paddedColumns: number): MatrixPlacement =>
-      matrix(1, width, 1, paddedColumns);
     switch (tensor.role) {
       case "wte.weight":
       case "lm_head.weight":
@@ -237,4 +224,12 @@ export class Gpt2WeightsLoader {
     this.#queue.device.queue.writeBuffer(buffer.raw, 0, values);
     this.#uploadedBytes += values.byteLength;
   }
+}
+
+function matrix(rows: number, columns: number, paddedRows: number, paddedColumns: number): MatrixPlacement {
+  return { rows, columns, paddedRows, paddedColumns };
+}
+
+function vector(columns: number, paddedColumns: number): MatrixPlacement {
+  return matrix(1, columns, 1, paddedColumns);
 }

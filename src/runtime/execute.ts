@@ -119,7 +119,6 @@ function statsOf(
   trace: Trace | undefined,
   elapsedMs: number,
 ): RunStats {
-  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const queues = replicas.map(({ queue }, index): QueueStats => ({
     tokens: tokens[index]!,
     ...run.counts[index]!,
@@ -155,4 +154,8 @@ function inFlightMs(records: readonly SubmissionRecord[], queue: number): number
     coveredUntil = Math.max(coveredUntil, doneMs);
   }
   return total;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -118,10 +118,10 @@ export class Model {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    for (const { queue, arenas, disposeWeights } of this.#loaded.replicas) {
-      arenas.trim();
-      disposeWeights();
-      queue.dispose();
+    for (const replica of this.#loaded.replicas) {
+      replica.arenas.trim();
+      replica.disposeWeights();
+      replica.queue.dispose();
     }
   }
 

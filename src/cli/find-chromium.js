@@ -1,0 +1,90 @@
+// Finds a Chromium that has WebGPU: an environment variable, the usual places, puppeteer's own downloads, and as root on
+// Debian the distribution's package. Plain JavaScript: it is part of the set-up.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const variables = ["WEFT_CHROMIUM", "PUPPETEER_EXECUTABLE_PATH", "CHROME_PATH"];
+
+const usualPlaces = {
+  linux: [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/usr/bin/google-chrome-stable",
+    "/opt/google/chrome/chrome",
+    "/snap/bin/chromium",
+  ],
+  darwin: [
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+  ],
+  win32: [
+    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+    "C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe",
+    "C:\\Program Files (x86)\\Microsoft\\Edge\\Application\\msedge.exe",
+  ],
+};
+
+/** The path of a Chromium's executable. Ends the process with what to do when there is none. */
+export async function findChromium() {
+  for (const variable of variables) {
+    const path = process.env[variable];
+    if (!path) continue;
+    if (existsSync(path)) return path;
+    return giveUp(`${variable} names ${path}, which does not exist`);
+  }
+  const found = findInstalled();
+  if (found) return found;
+  if (process.platform === "linux" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    console.log("Installing Debian's Chromium (as root; no other browser was found) …");
+    apt("update");
+    apt("install", "--yes", "--no-install-recommends", "chromium");
+    const installed = findInstalled();
+    if (installed) return installed;
+  }
+  return giveUp("no Chromium, Chrome or Edge was found");
+}
+
+function findInstalled() {
+  return [...(usualPlaces[process.platform] ?? []), ...puppeteerDownloads()].find((path) => existsSync(path));
+}
+
+/** Executables below puppeteer's cache, newest version first. */
+function puppeteerDownloads() {
+  const cache = join(process.env.PUPPETEER_CACHE_DIR ?? join(homedir(), ".cache", "puppeteer"), "chrome");
+  if (!existsSync(cache)) return [];
+  const executables = {
+    linux: join("chrome-linux64", "chrome"),
+    darwin: join(
+      "chrome-mac-arm64",
+      "Google Chrome for Testing.app",
+      "Contents",
+      "MacOS",
+      "Google Chrome for Testing",
+    ),
+    win32: join("chrome-win64", "chrome.exe"),
+  };
+  const newestFirst = (a, b) => b.localeCompare(a, undefined, { numeric: true });
+  return readdirSync(cache)
+    .sort(newestFirst)
+    .map((version) => join(cache, version, executables[process.platform] ?? ""));
+}
+
+function apt(...parameters) {
+  const { status } = spawnSync("apt-get", ["--quiet=2", ...parameters], {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+  if (status !== 0) giveUp(`apt-get ${parameters[0]} failed`);
+}
+
+function giveUp(problem) {
+  console.error(
+    `weft: ${problem}. Install Chrome or Chromium, set ${variables[0]} to its executable, ` +
+      "or run: npx puppeteer browsers install chrome",
+  );
+  process.exit(1);
+}

@@ -1,0 +1,97 @@
+// The one entry of every npm script. Plain JavaScript, as it runs before anything is installed: brings the dependencies
+// and the browser a command needs, then runs it. `node src/cli/setup.js <command> [arguments]`.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findChromium } from "./find-chromium.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const bin = (name) => join(root, "node_modules", ".bin", name);
+const node = process.execPath;
+
+const build = [
+  [bin("vite"), "build", "--logLevel", "warn"],
+  [bin("tsc"), "-p", "src/tsconfig.json"],
+  [bin("vite"), "build", "--logLevel", "warn", "--mode", "cli"],
+];
+const check = [
+  [bin("tsc"), "-p", "."],
+  [bin("oxlint")],
+  [bin("prettier"), "--check", "--log-level", "warn", "."],
+];
+
+/** What each npm script does: steps in order, whether it needs a browser, and whether the last step gets the arguments. */
+const commands = {
+  start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
+  bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
+  demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
+  build: { needsBrowser: false, steps: build },
+  check: { needsBrowser: false, steps: check },
+  test: { needsBrowser: true, steps: [...check, ...build, [bin("vitest"), "run"]] },
+};
+
+const [name = "", ...rest] = process.argv.slice(2);
+const command = commands[name];
+if (!command) fail(`unknown command "${name}"; there are ${Object.keys(commands).join(", ")}`);
+
+installDependencies();
+const environment = { ...process.env };
+if (command.needsBrowser) {
+  const chromium = await findChromium();
+  environment.WEFT_CHROMIUM = chromium;
+  useSoftwareVulkan(environment, chromium);
+}
+for (const [index, step] of command.steps.entries()) {
+  const isLast = index === command.steps.length - 1;
+  const status = run(isLast ? [...step, ...rest] : step, environment);
+  if (status !== 0) process.exit(status);
+}
+
+/** Installs exactly what the lock file says when it was not installed yet, or when the lock file changed since. */
+function installDependencies() {
+  const stamp = join(root, "node_modules", ".weft-lock-hash");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  console.log("Installing the locked dependencies …");
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  // Fresh colours and progress of npm itself would only hide what comes after.
+  const status = run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
+  if (status !== 0) fail("npm ci failed: check the network and the npm registry, then run the command again");
+  writeFileSync(stamp, lock);
+}
+
+/**
+ * Dawn in Node loads Vulkan like any program. Where Linux has no driver, Chromium's own software driver (SwiftShader)
+ * serves: it comes with the browser. The choice is printed with every test run, as the adapter's name.
+ */
+function useSoftwareVulkan(env, chromium) {
+  if (process.platform !== "linux" || env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES) return;
+  if (existsSync("/usr/share/vulkan/icd.d") || existsSync("/etc/vulkan/icd.d")) return;
+  const folders = [dirname(chromium), "/usr/lib/chromium", "/usr/lib/chromium-browser"];
+  const folder = folders.find((candidate) => existsSync(join(candidate, "vk_swiftshader_icd.json")));
+  if (!folder) return;
+  env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
+  // Its loader too, for machines without one.
+  env.LD_LIBRARY_PATH = [env.LD_LIBRARY_PATH, folder].filter(Boolean).join(":");
+  env.XDG_RUNTIME_DIR ??= "/tmp";
+}
+
+function run([program, ...parameters], env) {
+  const { status, error } = spawnSync(program, parameters, {
+    cwd: root,
+    env,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  if (error) fail(`could not run ${program}: ${error.message}`);
+  return status ?? 1;
+}
+
+function fail(problem) {
+  console.error(`weft: ${problem}.`);
+  process.exit(1);
+}

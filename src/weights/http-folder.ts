@@ -48,7 +48,8 @@ export class HttpFolder implements ModelFolder {
 
 /** Servers of single-page sites answer a missing file with their page and status 200; no model file is HTML. */
 function isMissing(response: Response): boolean {
-  return response.status === 404 || (response.headers.get("content-type") ?? "").startsWith("text/html");
+  const isPage = response.headers.get("content-type")?.startsWith("text/html") === true;
+  return response.status === 404 || (response.ok && isPage);
 }
 
 /** Content-Length counts the encoded bytes, and across origins a browser hides whether they are encoded. */

@@ -84,7 +84,7 @@ export function headerEnd(bytes: Uint8Array, fileName: string, fileBytes?: numbe
  * @throws FormatError when the header breaks the format or does not fit the file's size.
  */
 export function parseHeader(bytes: Uint8Array, fileName: string, fileBytes?: number): SafetensorsHeader {
-  const dataOffset = headerEnd(bytes, fileName, fileBytes ?? Infinity);
+  const dataOffset = headerEnd(bytes, fileName, fileBytes);
   if (bytes.length < dataOffset) {
     fail(
       fileName,

@@ -27,6 +27,7 @@ const tensor = {
   bytes: new Uint8Array(randomFloats(1, 300_000).buffer),
 };
 const weights = writeSafetensors([tensor]);
+const zipped = gzipSync(weights);
 
 /** `folder` holds the tensor and nothing else. Comparing the bytes at once is a hundred times as fast as toEqual. */
 async function expectTensor(folder: ModelFolder): Promise<void> {
@@ -57,9 +58,9 @@ describe("a folder behind http", () => {
     } else if (path.startsWith("/page/")) {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<!doctype html>");
     } else if (path.startsWith("/fails/")) {
-      response.writeHead(503).end("busy");
+      response.writeHead(503, { "content-type": "text/html" }).end("<!doctype html>busy");
     } else if (name === "model.safetensors" && path.startsWith("/zipped/")) {
-      response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(weights));
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": zipped.length }).end(zipped);
     } else if (name === "model.safetensors") {
       response.writeHead(200, { "content-length": weights.length }).end(weights);
     } else if (name === "config.json") {
@@ -94,11 +95,11 @@ describe("a folder behind http", () => {
     expect(plain.sizeBytes).toBe(weights.length);
     await plain.close();
     await plain.close();
-    const zipped = openModelFolder(`${origin}/zipped`);
-    const file = await openRequired(zipped, "model.safetensors");
+    const folder = openModelFolder(`${origin}/zipped`);
+    const file = await openRequired(folder, "model.safetensors");
     expect(file.sizeBytes).toBeUndefined();
     await file.close();
-    await expectTensor(zipped);
+    await expectTensor(folder);
   });
 
   it("answers a missing file with nothing, and a required one with an error that names it", async () => {

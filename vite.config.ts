@@ -1,7 +1,7 @@
 // Builds (the module; with --mode cli the commands; with --mode demo the page) and test projects.
 import { fileURLToPath } from "node:url";
 import type { UserConfig } from "vite";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 import { puppeteerProvider } from "./test/helpers/puppeteer-provider.js";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
@@ -41,7 +41,7 @@ const testProject = (name: string, extra: object): object => ({
   test: { name, testTimeout: 120_000, hookTimeout: 120_000, ...extra },
 });
 
-export default defineConfig(({ mode }) => ({
+const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   ...(mode === "cli" ? cliBuild : mode === "demo" ? demoBuild : moduleBuild),
   define: { "import.meta.env.WEFT_SHARED": JSON.stringify(shared) },
   server: { fs: { allow: [path("."), shared] } },
@@ -66,3 +66,5 @@ export default defineConfig(({ mode }) => ({
     ],
   },
 }));
+
+export default config;

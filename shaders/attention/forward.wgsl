@@ -23,6 +23,9 @@ struct Params {
 // Finite, because WGSL may assume that infinities do not occur; exp(MASKED − maximum) is exactly 0.
 const MASKED = -1e30;
 
+// One row of one head.
+alias HeadRow = array<vec4<f32>, HEAD_VECTORS>;
+
 fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }
@@ -43,7 +46,7 @@ fn weighted(sum: vec4<f32>, p: vec4<f32>, v0: vec4<f32>, v1: vec4<f32>, v2: vec4
   return fma(vec4<f32>(p.w), v3, fma(vec4<f32>(p.z), v2, fma(vec4<f32>(p.y), v1, fma(vec4<f32>(p.x), v0, sum))));
 }
 
-fn storeRow(row: u32, head: u32, sums: ptr<function, array<vec4<f32>, HEAD_VECTORS>>, total: f32) {
+fn storeRow(row: u32, head: u32, sums: ptr<function, HeadRow>, total: f32) {
   for (var d = 0u; d < HEAD_VECTORS; d++) {
     A[(row * params.heads + head) * HEAD_VECTORS + d] = (*sums)[d] / total;
   }
@@ -53,24 +56,24 @@ fn storeRow(row: u32, head: u32, sums: ptr<function, array<vec4<f32>, HEAD_VECTO
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = id.y * groups.x * 32u + id.x;
   if (index >= params.blockCount * params.heads) { return; }
-  let block = blockTable[params.firstEntry + index / params.heads];
+  let run = blockTable[params.firstEntry + index / params.heads];
   let head = index % params.heads;
-  let info = rowInfo[block.x];
-  let last = block.y - 1u; // rows beyond the block repeat its last one, and are not stored
-  let rows = block.x + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+  let info = rowInfo[run.x];
+  let last = run.y - 1u; // rows beyond the block repeat its last one, and are not stored
+  let rows = run.x + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
   let queries = (rows * params.heads + head) * HEAD_VECTORS;
   // Keys of each row: those up to its own position, or all of the sentence.
-  let keys = select(vec4<u32>(info.w), info.y + 1u + rows - block.x, vec4<bool>(CAUSAL));
+  let keys = select(vec4<u32>(info.w), info.y + 1u + rows - run.x, vec4<bool>(CAUSAL));
   let keyStride = 2u * params.heads * HEAD_VECTORS;
   let valueOffset = params.heads * HEAD_VECTORS;
   let base = info.z * keyStride + head * HEAD_VECTORS;
 
   var maximum = vec4<f32>(MASKED);
   var total = vec4<f32>();
-  var sums0: array<vec4<f32>, HEAD_VECTORS>;
-  var sums1: array<vec4<f32>, HEAD_VECTORS>;
-  var sums2: array<vec4<f32>, HEAD_VECTORS>;
-  var sums3: array<vec4<f32>, HEAD_VECTORS>;
+  var sums0: HeadRow;
+  var sums1: HeadRow;
+  var sums2: HeadRow;
+  var sums3: HeadRow;
 
   for (var first = 0u; first < keys.w; first += 4u) {
     let key = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);

@@ -27,6 +27,21 @@ export function float32Reduction(count: number): Tolerance {
   return { rtol: limit, atol: limit };
 }
 
+/**
+ * Attention in float32: a score of size s is wrong by about s·6e-8 times the growth of its sum over D products, and the
+ * softmax turns an absolute error of a score into a relative one of its weight.
+ */
+export function float32Attention(D: number, largestScore: number): Tolerance {
+  const limit = 1e-6 * (Math.sqrt(D) + largestScore);
+  return { rtol: limit, atol: limit };
+}
+
+/** A norm in float32: the mean is wrong by |mean|·6e-8, which counts in units of the row's deviation. */
+export function float32Norm(C: number, mean: number, deviation: number): Tolerance {
+  const limit = 1e-6 * (Math.sqrt(C) + Math.abs(mean) / deviation);
+  return { rtol: limit, atol: limit };
+}
+
 /** Activations inside a float32 model against another implementation: a few reductions deep. */
 export const modelStage: Tolerance = { rtol: 1e-5, atol: 1e-5 };
 

@@ -1,0 +1,110 @@
+// Attention kernels on real execution, against the float64 reference.
+import { describe, expect, it } from "vitest";
+import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
+import { attentionFamilies } from "../../src/kernels/registry.js";
+import { expectClose } from "../helpers/expect-close.js";
+import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import { randomFloats } from "../helpers/random.js";
+import { float32Attention } from "../helpers/tolerances.js";
+import { attentionForward } from "../reference/attention.js";
+
+// 1, primes, one less than, equal to and one more than a query block and a block of keys.
+const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 33];
+const headWidths = [5, 8, 16, 48, 64, 80];
+
+interface Batch {
+  readonly D: number;
+  readonly heads: number;
+  readonly isCausal: boolean;
+  readonly scale?: number;
+  /** Rows per entry of the block table. */
+  readonly blockRows?: number;
+}
+
+describe.each(attentionFamilies)("attention, $name", (family) => {
+  const queue = useTestQueue();
+
+  /** All of `lengths` in one dispatch, behind an unused row. */
+  async function run({
+    D,
+    heads,
+    isCausal,
+    scale = 1,
+    blockRows = QUERY_BLOCK_ROWS,
+  }: Batch): Promise<Float32Array> {
+    const width = heads * D;
+    const firstRows = lengths.map((_, index) => 1 + lengths.slice(0, index).reduce((sum, T) => sum + T, 0));
+    const rows = firstRows.at(-1)! + lengths.at(-1)!;
+    const q = randomFloats(1, rows * width, scale);
+    const k = randomFloats(2, rows * width, scale);
+    const v = randomFloats(3, rows * width);
+    const rowInfo = new Uint32Array(4 * rows);
+    const blocks: number[] = [];
+    for (const [index, T] of lengths.entries()) {
+      const first = firstRows[index]!;
+      for (let token = 0; token < T; token++) rowInfo.set([0, token, first, T], 4 * (first + token));
+      for (let token = 0; token < T; token += blockRows)
+        blocks.push(first + token, Math.min(blockRows, T - token));
+    }
+    const padded = heads * pad4(D);
+    const padHeads = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, D, pad4(D));
+    const keyValue = new Float32Array(2 * rows * padded);
+    const [keys, values] = [padHeads(k), padHeads(v)];
+    for (let row = 0; row < rows; row++) {
+      keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * row * padded);
+      keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * row + 1) * padded);
+    }
+    const result = await runKernel(
+      queue(),
+      family.variant({ headVectors: pad4(D) / 4, isCausal }, "f32"),
+      {
+        Q: padHeads(q),
+        KV: keyValue,
+        rowInfo,
+        blockTable: Uint32Array.from(blocks),
+        A: new Float32Array(rows * padded).fill(7),
+      },
+      { firstEntry: 0, blockCount: blocks.length / 2, heads, scale: 1 / Math.sqrt(D) },
+      "A",
+    );
+    const attention = unpadRows(result, D, pad4(D));
+    expect(attention.subarray(0, width)).toEqual(new Float32Array(width).fill(7));
+    for (const [index, T] of lengths.entries()) {
+      const from = firstRows[index]! * width;
+      const part = <A extends Float32Array>(all: A): Float32Array => all.subarray(from, from + T * width);
+      const expected = attentionForward({ q: part(q), k: part(k), v: part(v), heads, D, causal: isCausal });
+      expectClose(part(attention), expected, float32Attention(D, largestScore(part(q), part(k), D)));
+    }
+    return result;
+  }
+
+  it.each(headWidths)("attends causally with heads of width %i", async (D) => {
+    await run({ D, heads: 3, isCausal: true });
+  });
+
+  it.each(headWidths)("attends in both directions with heads of width %i", async (D) => {
+    await run({ D, heads: 2, isCausal: false });
+  });
+
+  it("keeps the softmax finite for scores far from 0", async () => {
+    await run({ D: 16, heads: 1, isCausal: true, scale: 8 });
+  });
+
+  it("gives the same bits however rows are cut into blocks", async () => {
+    const whole = await run({ D: 16, heads: 4, isCausal: true });
+    for (const blockRows of [1, 2, 3])
+      expect(await run({ D: 16, heads: 4, isCausal: true, blockRows })).toEqual(whole);
+  });
+});
+
+/** The largest |q·k|/√D of any query and key of one head. */
+function largestScore(q: Float32Array, k: Float32Array, D: number): number {
+  let largest = 0;
+  for (let query = 0; query < q.length; query += D)
+    for (let key = 0; key < k.length; key += D) {
+      let score = 0;
+      for (let d = 0; d < D; d++) score += q[query + d]! * k[key + d]!;
+      largest = Math.max(largest, Math.abs(score));
+    }
+  return largest / Math.sqrt(D);
+}

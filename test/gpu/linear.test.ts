@@ -1,0 +1,159 @@
+// Linear kernels on real execution, against the float64 reference.
+import { describe, expect, it } from "vitest";
+import { Activation } from "../../src/kernels/linear.js";
+import { linearFamilies } from "../../src/kernels/registry.js";
+import { transposeMatrix } from "../../src/tensor/transpose.js";
+import { expectClose } from "../helpers/expect-close.js";
+import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import { randomFloats, SeededRandom } from "../helpers/random.js";
+import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
+import { linearForward } from "../reference/linear.js";
+
+// 1, a prime, tile−1, tile, tile+1, and more than one workgroup; widths that are no multiples of 4.
+const rowCounts = [1, 5, 7, 8, 9, 37];
+const widths: readonly (readonly [K: number, N: number])[] = [
+  [1, 1],
+  [3, 5],
+  [7, 7],
+  [8, 8],
+  [9, 9],
+  [31, 130],
+  [64, 33],
+  [130, 3],
+];
+
+interface Case {
+  readonly rows: number;
+  readonly K: number;
+  readonly N: number;
+  readonly activation?: Activation;
+  readonly addToOutput?: boolean;
+  readonly compactOutput?: boolean;
+  readonly scale?: number;
+}
+
+const referenceActivation = {
+  [Activation.none]: undefined,
+  [Activation.geluTanh]: "gelu-tanh",
+  [Activation.geluErf]: "gelu-erf",
+  [Activation.relu]: "relu",
+} as const;
+
+describe.each(linearFamilies)("linear, $name", (family) => {
+  const queue = useTestQueue();
+
+  /** Runs a case over an arena twice as tall, its rows listed in random order; compares, and checks the other rows. */
+  async function check(options: Case): Promise<Float32Array> {
+    const { rows, K, N, activation = 0, addToOutput = false, compactOutput = false, scale = 1 } = options;
+    const arenaRows = 2 * rows;
+    const x = randomFloats(1, arenaRows * K, scale);
+    const weight = randomFloats(2, N * K, 1 / Math.sqrt(K));
+    const bias = randomFloats(3, N);
+    const before = randomFloats(4, arenaRows * N);
+    const rowTable = shuffledRows(arenaRows).slice(0, rows);
+    const y = await runKernel(
+      queue(),
+      family.variant({ activation, addToOutput, compactOutput }, "f32"),
+      {
+        X: padRows(x, K, pad4(K)),
+        // (N, K) → (K, N), both padded.
+        W: padRows(withRows(transposeMatrix(weight, N, K), pad4(K) * N), N, pad4(N)),
+        bias: withRows(bias, pad4(N)),
+        rowTable,
+        Y: padRows(before, N, pad4(N)),
+      },
+      {
+        firstEntry: 0,
+        rowCount: rows,
+        inputVectors: pad4(K) / 4,
+        outputVectors: pad4(N) / 4,
+        outputStride: pad4(N) / 4,
+        outputOffset: 0,
+        outputRow: 0,
+      },
+      "Y",
+    );
+    const product = linearForward({ x, weight, bias, activation: referenceActivation[activation], N, K });
+    const expected = Float64Array.from(before);
+    for (const [entry, row] of rowTable.entries()) {
+      const target = compactOutput ? entry : row;
+      for (let column = 0; column < N; column++) {
+        const value = product[row * N + column]!;
+        expected[target * N + column] = value + (addToOutput ? before[target * N + column]! : 0);
+      }
+    }
+    expectClose(unpadRows(y, N, pad4(N)), expected, float32Reduction(K * scale * scale));
+    return y;
+  }
+
+  it.each(widths)("multiplies %i inputs to %i outputs for every row count", async (K, N) => {
+    for (const rows of rowCounts) await check({ rows, K, N });
+  });
+
+  it.each(Object.entries(Activation))(
+    "applies the activation %s, also to values of ±50",
+    async (_, activation) => {
+      await check({ rows: 9, K: 12, N: 9, activation });
+      // X·W with W = 1 and no bias of note: the values reach the activation almost as they are.
+      const values = Float32Array.from({ length: 101 }, (__, index) => index - 50);
+      const y = await runKernel(
+        queue(),
+        family.variant({ activation, addToOutput: false, compactOutput: false }, "f32"),
+        {
+          X: padRows(values, 1, 4),
+          W: Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+          bias: new Float32Array(4),
+          rowTable: Uint32Array.from(values.keys()),
+          Y: new Float32Array(4 * values.length),
+        },
+        {
+          firstEntry: 0,
+          rowCount: values.length,
+          inputVectors: 1,
+          outputVectors: 1,
+          outputStride: 1,
+          outputOffset: 0,
+          outputRow: 0,
+        },
+        "Y",
+      );
+      const name = referenceActivation[activation];
+      const expected = linearForward({ x: values, weight: [1], activation: name, N: 1, K: 1 });
+      expectClose(unpadRows(y, 1, 4), expected, float32Elementwise);
+    },
+  );
+
+  it("adds to what its output holds, for the residual connection", async () => {
+    for (const rows of rowCounts) await check({ rows, K: 16, N: 12, addToOutput: true });
+  });
+
+  it("writes rows compactly, in the order of the table", async () => {
+    for (const rows of rowCounts) await check({ rows, K: 16, N: 13, compactOutput: true });
+  });
+
+  it("is exact to rounding for inputs of large and small scale", async () => {
+    await check({ rows: 8, K: 64, N: 64, scale: 50 });
+    await check({ rows: 8, K: 64, N: 64, scale: 1e-3 });
+  });
+
+  it("gives the same bits twice", async () => {
+    const options = { rows: 37, K: 130, N: 33, activation: Activation.geluTanh };
+    expect(await check(options)).toEqual(await check(options));
+  });
+});
+
+function shuffledRows(count: number): Uint32Array<ArrayBuffer> {
+  const random = new SeededRandom(5);
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  for (let last = count - 1; last > 0; last--) {
+    const other = random.integer(last + 1);
+    [rows[last], rows[other]] = [rows[other]!, rows[last]!];
+  }
+  return rows;
+}
+
+function withRows(values: Float32Array, length: number): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(length);
+  result.set(values);
+  return result;
+}

@@ -1,0 +1,127 @@
+// Embedding, layer norm and log-probability kernels on real execution, against the float64 reference.
+import { describe, expect, it } from "vitest";
+import { embeddingVariant } from "../../src/kernels/embedding.js";
+import { layerNormVariant } from "../../src/kernels/layer-norm.js";
+import { logProbabilityVariant } from "../../src/kernels/log-probability.js";
+import { transposeMatrix } from "../../src/tensor/transpose.js";
+import { expectClose } from "../helpers/expect-close.js";
+import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import { randomFloats, SeededRandom } from "../helpers/random.js";
+import { float32Elementwise, float32Norm, float32Reduction } from "../helpers/tolerances.js";
+import { embeddingForward } from "../reference/embedding.js";
+import { layerNormForward } from "../reference/layer-norm.js";
+import { logProbabilityForward } from "../reference/log-softmax.js";
+
+const queue = useTestQueue();
+
+describe("layer norm", () => {
+  it.each([2, 3, 4, 7, 48, 64, 129])("normalises rows of %i channels", async (C) => {
+    for (const rows of [1, 63, 64, 65]) {
+      // A mean far from 0: the variance must be that of the centred values.
+      const x = randomFloats(1, rows * C).map((value) => value + 20);
+      const [gain, bias] = [randomFloats(2, C), randomFloats(3, C)];
+      const y = await runKernel(
+        queue(),
+        layerNormVariant("f32"),
+        {
+          X: padRows(x, C, pad4(C)),
+          gain: padRows(gain, C, pad4(C)),
+          bias: padRows(bias, C, pad4(C)),
+          rowTable: Uint32Array.from({ length: rows }, (_, row) => rows - 1 - row),
+          Y: new Float32Array(rows * pad4(C)),
+        },
+        { firstEntry: 0, rowCount: rows, channels: C, channelVectors: pad4(C) / 4, epsilon: 1e-5 },
+        "Y",
+      );
+      const expected = layerNormForward({ x, weight: gain, bias, C, epsilon: 1e-5 });
+      for (let row = 0; row < rows; row++) {
+        const own = x.subarray(row * C, (row + 1) * C);
+        const mean = own.reduce((sum, value) => sum + value, 0) / C;
+        const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C);
+        expectClose(
+          y.subarray(row * pad4(C), row * pad4(C) + C),
+          expected.subarray(row * C, (row + 1) * C),
+          float32Norm(C, mean, deviation),
+        );
+      }
+      expect(padRows(unpadRows(y, C, pad4(C)), C, pad4(C)), "padding stays 0").toEqual(y);
+    }
+  });
+});
+
+describe("embedding", () => {
+  it("adds token and position rows, whichever shard a token lies in", async () => {
+    const [C, V, positions, rows] = [10, 21, 9, 13];
+    const tokenTable = randomFloats(1, V * C);
+    const positionTable = randomFloats(2, positions * C);
+    const random = new SeededRandom(3);
+    const ids = Array.from({ length: rows }, () => random.integer(V));
+    const rowInfo = Uint32Array.from(ids.flatMap((id, row) => [id, row % positions, 0, rows]));
+    let X: Float32Array<ArrayBuffer> = new Float32Array(rows * pad4(C)).fill(9);
+    for (const [firstToken, tokenCount] of [
+      [0, 8],
+      [8, 8],
+      [16, 5],
+    ] as const) {
+      const shard = tokenTable.slice(firstToken * C, (firstToken + tokenCount) * C);
+      const transposed = new Float32Array(pad4(C) * tokenCount);
+      transposed.set(transposeMatrix(shard, tokenCount, C));
+      X = await runKernel(
+        queue(),
+        embeddingVariant("f32"),
+        {
+          tokenEmbedding: padRows(transposed, tokenCount, pad4(tokenCount)),
+          positionEmbedding: padRows(positionTable, C, pad4(C)),
+          rowInfo,
+          rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
+          X,
+        },
+        {
+          firstEntry: 0,
+          rowCount: rows,
+          channelVectors: pad4(C) / 4,
+          firstToken,
+          tokenCount,
+          shardStride: pad4(tokenCount),
+        },
+        "X",
+      );
+    }
+    for (const [row, id] of ids.entries()) {
+      const expected = embeddingForward({
+        ids: [id],
+        tokenTable,
+        positionTable,
+        C,
+        firstPosition: row % positions,
+      });
+      expectClose(X.subarray(row * pad4(C), row * pad4(C) + C), expected, float32Elementwise);
+    }
+  });
+});
+
+describe("log-probability", () => {
+  it.each([1, 3, 63, 64, 65, 1000])("gives the token's log-probability among %i", async (V) => {
+    for (const [rows, scale] of [
+      [1, 1],
+      [65, 1],
+      [7, 30],
+    ] as const) {
+      const logits = randomFloats(V, rows * V, scale);
+      const random = new SeededRandom(V);
+      const targets = Array.from({ length: rows }, () => random.integer(V));
+      const result = await runKernel(
+        queue(),
+        logProbabilityVariant("f32"),
+        {
+          logits: padRows(logits, V, pad4(V)),
+          targets: Uint32Array.from([999, ...targets]),
+          logProbability: new Float32Array(rows),
+        },
+        { rowCount: rows, vocabulary: V, rowStride: pad4(V), firstTarget: 1 },
+        "logProbability",
+      );
+      expectClose(result, logProbabilityForward({ logits, targets, V }), float32Reduction(scale * scale));
+    }
+  });
+});

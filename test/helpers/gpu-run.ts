@@ -1,0 +1,96 @@
+// Runs single kernels for tests: uploads, dispatches, downloads, and fails on anything the device complains about.
+import { afterAll, beforeAll, expect } from "vitest";
+import { CommandList } from "../../src/gpu/command-list.js";
+import { BufferUsage } from "../../src/gpu/flags.js";
+import type { KernelVariant } from "../../src/gpu/kernel.js";
+import { openQueues } from "../../src/gpu/open-queues.js";
+import type { Queue } from "../../src/gpu/queue.js";
+import { Readback } from "../../src/gpu/readback.js";
+
+type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+/** One queue for the tests of a file, opened before them. After them nothing may be left allocated or reported. */
+export function useTestQueue(): () => Queue {
+  let queue: Queue | undefined;
+  beforeAll(async () => {
+    [queue] = await openQueues({ gpu: undefined, count: 1 });
+    const { vendor, architecture, description } = queue!.adapter;
+    console.info(`adapter: ${[vendor, architecture, description].filter(Boolean).join(" ")}`);
+  });
+  afterAll(async () => {
+    await queue?.fence();
+    const failure = queue?.failure;
+    queue?.dispose();
+    expect(failure).toBeUndefined();
+    expect(queue?.memory).toMatchObject({ buffers: 0, bytes: 0 });
+  });
+  return () => queue!;
+}
+
+/**
+ * Dispatches one kernel. `output` names the binding that is read back; it starts as the values given for it. An f16
+ * variant takes weights as the bits of f16 values, two to a word.
+ */
+export async function runKernel<B extends string, P extends string>(
+  queue: Queue,
+  variant: KernelVariant<B, P>,
+  values: Readonly<Record<B, Values>>,
+  params: Readonly<Record<P, number>>,
+  output: NoInfer<B>,
+): Promise<Float32Array<ArrayBuffer>> {
+  const pipeline = await queue.pipelines.get(variant);
+  const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
+  const names = Object.keys(values) as B[];
+  const buffers = new Map(
+    names.map((name) => {
+      const data: Values = values[name];
+      const buffer = queue.createBuffer(`test.${name}`, data.byteLength, usage);
+      queue.device.queue.writeBuffer(buffer.raw, 0, data);
+      return [name, buffer] as const;
+    }),
+  );
+  try {
+    const list = new CommandList(queue);
+    list.dispatch(
+      pipeline,
+      Object.fromEntries(buffers) as Record<B, ReturnType<Queue["createBuffer"]>>,
+      params,
+    );
+    const sizeBytes = values[output].byteLength;
+    const readback = new Readback(queue, sizeBytes);
+    readback.copy(list, buffers.get(output)!, 0, sizeBytes);
+    list.submit("test");
+    return new Float32Array(await readback.read());
+  } finally {
+    for (const buffer of buffers.values()) buffer.dispose();
+    queue.pipelines.forgetBindGroups();
+  }
+}
+
+/** The rows of a (rows, columns) matrix with `padded` columns, the added ones zero. */
+export function padRows(
+  values: ArrayLike<number>,
+  columns: number,
+  padded: number,
+): Float32Array<ArrayBuffer> {
+  const rows = values.length / columns;
+  const result = new Float32Array(rows * padded);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      result[row * padded + column] = values[row * columns + column]!;
+  return result;
+}
+
+/** The first `columns` of each row of a (rows, padded) matrix. */
+export function unpadRows(values: Float32Array, columns: number, padded: number): Float32Array<ArrayBuffer> {
+  const rows = values.length / padded;
+  const result = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++)
+    result.set(values.subarray(row * padded, row * padded + columns), row * columns);
+  return result;
+}
+
+/** The next multiple of 4. */
+export function pad4(count: number): number {
+  return 4 * Math.ceil(count / 4);
+}

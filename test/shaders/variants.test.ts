@@ -1,0 +1,79 @@
+// Every shader and variant compiles, on Chrome's own WGSL compiler without a GPU, and is what its definition says.
+import { describe, expect, it } from "vitest";
+import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import { create } from "webgpu";
+import {
+  preludeOf,
+  paramsSizeBytes,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../src/gpu/kernel.js";
+import { PipelineCache } from "../../src/gpu/pipelines.js";
+import { listVariants } from "../../src/kernels/registry.js";
+
+const headVectors = [2, 4, 12, 16, 20];
+const variants = (["f32", "f16"] as const).flatMap((element) => listVariants(element, headVectors));
+const files = import.meta.glob<string>("../../shaders/*/*.wgsl", {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
+describe("every kernel variant", () => {
+  it("compiles, with f32 and with f16 weights", async () => {
+    const adapter = await create(["backend=null"]).requestAdapter();
+    const device = await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] });
+    const cache = new PipelineCache(device);
+    for (const variant of variants) await cache.get(variant);
+    expect(variants.length).toBeGreaterThan(50);
+    device.destroy();
+  });
+
+  it("has a key of its own", () => {
+    expect(new Set(variants.map(({ key }) => key)).size).toBe(variants.length);
+  });
+
+  it("belongs to a shader file, and every shader file to a variant", () => {
+    const used = new Set(variants.flatMap(({ definition }) => [definition.source, ...definition.common]));
+    for (const [path, source] of Object.entries(files)) expect(used, path).toContain(source);
+    expect(used.size).toBe(Object.keys(files).length);
+  });
+});
+
+const definitions = new Map<string, KernelVariant>(
+  variants.map((variant) => [variant.definition.name, variant]),
+);
+
+describe.each([...definitions.values()])("the definition of $definition.name", (variant) => {
+  const { definition } = variant;
+  const reflected = new WgslReflect(preludeOf(variant) + definition.source);
+
+  it("names the shader's bindings in order, with their access", () => {
+    const storage = reflected.storage.map(({ name, binding, access }) => ({ name, binding, access }));
+    expect(storage.toSorted((a, b) => a.binding - b.binding)).toEqual(
+      Object.entries(definition.bindings).map(([name, access], index) => ({
+        name,
+        binding: index + 1,
+        access: access === "read" ? "read" : "read_write",
+      })),
+    );
+    expect(reflected.uniforms.map(({ name, binding }) => ({ name, binding }))).toEqual([
+      { name: "params", binding: 0 },
+    ]);
+  });
+
+  it("names the fields of Params in order, each of 4 bytes", () => {
+    const params = reflected.structs.find(({ name }) => name === "Params")!;
+    const fields = params.members.map(({ name, type, offset }) => ({ name, type: type.name, offset }));
+    expect(fields).toEqual(expectedFields(definition));
+    expect(paramsSizeBytes(definition)).toBeGreaterThanOrEqual(params.size);
+  });
+
+  it("is called main", () => {
+    expect(reflected.entry.compute.map(({ name }) => name)).toEqual(["main"]);
+  });
+});
+
+function expectedFields(definition: KernelDefinition): { name: string; type: string; offset: number }[] {
+  return Object.entries(definition.params).map(([name, type], index) => ({ name, type, offset: 4 * index }));
+}

@@ -1,6 +1,8 @@
 // Builds (the module; with --mode cli the commands; with --mode demo the page) and test projects.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { UserConfig } from "vite";
+import sirv from "sirv";
+import type { Plugin, UserConfig } from "vite";
 import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 import { puppeteerProvider } from "./test/helpers/puppeteer-provider.js";
 
@@ -10,15 +12,18 @@ const shared = process.env["WEFT_SHARED"] ?? path("../shared");
 const target = "es2023";
 
 const moduleBuild: UserConfig = {
+  plugins: [embedModel()],
   build: {
     target,
     outDir: "dist",
     sourcemap: true,
     lib: { entry: path("src/index.ts"), formats: ["es"], fileName: "index" },
-    rolldownOptions: { external: [/^node:/, "@huggingface/tokenizers"] },
+    // Tokenizers are a chunk of their own, loaded when text is: a page can import the module without a bundler.
+    rolldownOptions: { external: [/^node:/], output: { chunkFileNames: "[name].js" } },
   },
 };
 
+/** The commands, and the modules that they load into a page. Both import the built module, as any user would. */
 const cliBuild: UserConfig = {
   publicDir: false,
   build: {
@@ -27,14 +32,47 @@ const cliBuild: UserConfig = {
     outDir: "dist/cli",
     emptyOutDir: true,
     rolldownOptions: {
-      input: { start: path("src/cli/start.ts"), bench: path("src/cli/bench.ts") },
-      output: { entryFileNames: "[name].js" },
+      input: Object.fromEntries(
+        ["start", "page-job", "bench"]
+          .map((name) => [name, path(`src/cli/${name}.ts`)] as const)
+          .filter(([, file]) => existsSync(file)),
+      ),
+      external: ["../index.js"],
+      output: {
+        entryFileNames: "[name].js",
+        chunkFileNames: "[name].js",
+        paths: (id: string) => (id.endsWith("/index.js") ? "../index.js" : id),
+      },
     },
   },
 };
 
 /** A static page with relative addresses, so that any file server can host it in any folder. */
-const demoBuild: UserConfig = { base: "./", build: { target, outDir: "dist/demo", emptyOutDir: true } };
+const demoBuild: UserConfig = {
+  base: "./",
+  plugins: [embedModel()],
+  build: { target, outDir: "dist/demo", emptyOutDir: true },
+};
+
+/** Puts the embedded model beside what is built, and serves it in development, at tinystories-gpt2/. */
+function embedModel(): Plugin {
+  const name = "tinystories-gpt2";
+  const folder = path(`src/weights/${name}`);
+  return {
+    name: "weft.embed-model",
+    configureServer(server) {
+      server.middlewares.use(`/${name}`, sirv(folder, { dev: true }));
+    },
+    generateBundle() {
+      for (const file of readdirSync(folder))
+        this.emitFile({
+          type: "asset",
+          fileName: `${name}/${file}`,
+          source: readFileSync(`${folder}/${file}`),
+        });
+    },
+  };
+}
 
 const testProject = (name: string, extra: object): object => ({
   extends: true,
@@ -43,11 +81,11 @@ const testProject = (name: string, extra: object): object => ({
 
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   ...(mode === "cli" ? cliBuild : mode === "demo" ? demoBuild : moduleBuild),
-  define: { "import.meta.env.WEFT_SHARED": JSON.stringify(shared) },
   server: { fs: { allow: [path("."), shared] } },
   test: {
     // Software adapters use every core: test files that execute on one must not compete.
     fileParallelism: false,
+    env: { WEFT_ROOT: path("."), WEFT_SHARED: shared, WEFT_CI: process.env["CI"] ?? "" },
     projects: [
       testProject("unit", { include: ["test/unit/**/*.test.ts"] }),
       testProject("shaders", { include: ["test/shaders/**/*.test.ts"] }),

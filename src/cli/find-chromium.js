@@ -67,9 +67,8 @@ function puppeteerDownloads() {
     ),
     win32: join("chrome-win64", "chrome.exe"),
   };
-  const newestFirst = (a, b) => b.localeCompare(a, undefined, { numeric: true });
   return readdirSync(cache)
-    .sort(newestFirst)
+    .toSorted((a, b) => b.localeCompare(a, undefined, { numeric: true }))
     .map((version) => join(cache, version, executables[process.platform] ?? ""));
 }
 

@@ -1,14 +1,14 @@
 // The one place that knows how a browser is launched: flags, profile, adapter.
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import puppeteer, { type Browser } from "puppeteer";
+import { launch, type Browser } from "puppeteer";
 
 /**
  * Headless Chromium with WebGPU. A machine without a GPU needs --enable-unsafe-webgpu, or Chromium offers no software
  * adapter; developer features give timestamps finer than 0.1 ms. The rest keeps a test browser from the network.
  */
-export const browserFlags: readonly string[] = [
+const flags: readonly string[] = [
   "--enable-unsafe-webgpu",
   "--enable-webgpu-developer-features",
   "--no-sandbox",
@@ -23,31 +23,59 @@ export const browserFlags: readonly string[] = [
   "--disable-renderer-backgrounding",
 ];
 
+/** The flags above, then those of the environment: some drivers need more. */
+export function browserFlags(): string[] {
+  return [...flags, ...(process.env["WEFT_BROWSER_FLAGS"] ?? "").split(/\s+/).filter(Boolean)];
+}
+
 export interface LaunchedBrowser {
   readonly browser: Browser;
   readonly version: string;
   close(): Promise<void>;
 }
 
-/** Starts a headless browser with a profile of its own, which `close` removes. */
+const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Starts a headless browser with a profile of its own, which `close`, or a signal that ends this program, removes. */
 export async function launchBrowser(extraFlags: readonly string[] = []): Promise<LaunchedBrowser> {
   const executablePath = process.env["WEFT_CHROMIUM"];
   if (!executablePath)
     throw new Error("WEFT_CHROMIUM is not set: run this through an npm script, which finds a browser.");
   const profile = await mkdtemp(join(tmpdir(), "weft-profile-"));
-  const browser = await puppeteer.launch({
+  const launching = launch({
     executablePath,
     headless: true,
     userDataDir: profile,
-    args: [...browserFlags, ...extraFlags],
+    args: [...browserFlags(), ...extraFlags],
     protocolTimeout: 0,
+    // Its own handlers would end this program before the profile is gone.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
   });
-  return {
-    browser,
-    version: await browser.version(),
-    async close() {
-      await browser.close();
+  let isEnding = false;
+  const close = async (): Promise<void> => {
+    // The signal closes: nobody should go on meanwhile and report that the browser went away.
+    if (isEnding) return new Promise(() => undefined);
+    for (const signal of endingSignals) process.off(signal, onSignal);
+    try {
+      await (await launching).close();
+    } finally {
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-    },
+    }
   };
+  const onSignal = (signal: (typeof endingSignals)[number]): void => {
+    const closing = close();
+    isEnding = true;
+    const exit = (): never => process.exit(128 + constants.signals[signal]);
+    closing.then(exit, exit);
+  };
+  for (const signal of endingSignals) process.once(signal, onSignal);
+  try {
+    const browser = await launching;
+    return { browser, version: await browser.version(), close };
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
 }

@@ -123,6 +123,7 @@ export class CommandList {
         case "copy":
           pass?.end();
           pass = undefined;
+          current = undefined;
           encoder.copyBufferToBuffer(
             command.from.raw,
             command.fromBytes,

@@ -31,12 +31,12 @@ export class PipelineCache {
 
   /** Compiles `variant`, or returns the pipeline compiled before. Throws ShaderError with the compiler's messages. */
   get<B extends string, P extends string>(variant: KernelVariant<B, P>): Promise<Pipeline<B, P>> {
-    let pipeline = this.#pipelines.get(variant.key);
+    let pipeline: Promise<Pipeline<B, P>> | undefined = this.#pipelines.get(variant.key);
     if (!pipeline) {
       pipeline = compile(this.#device, variant);
       this.#pipelines.set(variant.key, pipeline);
     }
-    return pipeline as Promise<Pipeline<B, P>>;
+    return pipeline;
   }
 
   /** The bind group of `pipeline` over these buffers; binding 0 is a window of `params` moved by a dynamic offset. */

@@ -48,6 +48,12 @@ export const modelStage: Tolerance = { rtol: 1e-5, atol: 1e-5 };
 /** Logits of a float32 model: reductions through all layers, values up to about 30. */
 export const modelLogits: Tolerance = { rtol: 1e-4, atol: 1e-4 };
 
+/** A mean loss in nats over thousands of tokens. */
+export const heldOutLoss: Tolerance = { rtol: 0, atol: 1e-4 };
+
+/** Logits of the embedded model, whose weights are rounded to float16, against those of its float32 form. */
+export const embeddedModel: Tolerance = { rtol: 0, atol: 1e-2 };
+
 /** Anything stored as float16: a rounding of 5e-4 per value, through a few reductions. */
 export const float16: Tolerance = { rtol: 1e-2, atol: 1e-2 };
 

@@ -1,0 +1,53 @@
+// Data files for tests that run in a page as well as in Node: by the test server there, from the disk here.
+import { describe, expect, it } from "vitest";
+
+const inBrowser = typeof document === "object";
+
+/** Where a file or folder of the repository is for Model.load and `readJson`: repositoryFile("src/weights/…"). */
+export function repositoryFile(path: string): string {
+  return inBrowser ? `/${path}` : `${import.meta.env["WEFT_ROOT"]}/${path}`;
+}
+
+/** The same for the shared data beside the repository: sharedFile("models/gpt2-nano-sort"). */
+export function sharedFile(path: string): string {
+  const folder = String(import.meta.env["WEFT_SHARED"]);
+  return inBrowser ? `/@fs${folder}/${path}` : `${folder}/${path}`;
+}
+
+/** The parsed content of a JSON file, or undefined where there is none. */
+export async function readJson<T>(location: string): Promise<T | undefined> {
+  if (inBrowser) {
+    const response = await fetch(location);
+    // The test server answers with its own page for files it does not have.
+    const isJson = response.ok && response.headers.get("content-type")?.includes("json");
+    return isJson ? ((await response.json()) as T) : undefined;
+  }
+  const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
+  return existsSync(location) ? (JSON.parse(readFileSync(location, "utf8")) as T) : undefined;
+}
+
+/**
+ * Groups the `testCount` tests that `body` registers and that need a shared model. Its absence is printed with that
+ * number, and is a failure in CI.
+ */
+export async function describeWithSharedModel(
+  model: string,
+  testCount: number,
+  body: (folder: string) => void,
+): Promise<void> {
+  const folder = sharedFile(`models/${model}`);
+  const isPresent = (await readJson(`${folder}/config.json`)) !== undefined;
+  describe(`with ${model}`, () => {
+    if (isPresent) {
+      body(folder);
+      return;
+    }
+    it(`has the shared model (${testCount} tests need it)`, (context) => {
+      expect(import.meta.env["WEFT_CI"], `CI must have ${model} in $WEFT_SHARED/models`).toBeFalsy();
+      console.info(
+        `${testCount} tests left out: no model ${model} in $WEFT_SHARED/models or ../shared/models`,
+      );
+      context.skip();
+    });
+  });
+}

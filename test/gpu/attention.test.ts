@@ -71,7 +71,7 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
     expect(attention.subarray(0, width)).toEqual(new Float32Array(width).fill(7));
     for (const [index, T] of lengths.entries()) {
       const from = firstRows[index]! * width;
-      const part = <A extends Float32Array>(all: A): Float32Array => all.subarray(from, from + T * width);
+      const part = (all: Float32Array): Float32Array => all.subarray(from, from + T * width);
       const expected = attentionForward({ q: part(q), k: part(k), v: part(v), heads, D, causal: isCausal });
       expectClose(part(attention), expected, float32Attention(D, largestScore(part(q), part(k), D)));
     }

@@ -10,12 +10,15 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 const shared = process.env["WEFT_SHARED"] ?? path("../shared");
 
 const target = "es2023";
+/** The notices of what a build carries along. */
+const license = { fileName: "third-party-licenses.md" };
 
 const moduleBuild: UserConfig = {
   plugins: [embedModel()],
   build: {
     target,
     outDir: "dist",
+    license,
     sourcemap: true,
     lib: { entry: path("src/index.ts"), formats: ["es"], fileName: "index" },
     // Tokenizers are a chunk of their own, loaded when text is: a page can import the module without a bundler.
@@ -51,7 +54,7 @@ const cliBuild: UserConfig = {
 const demoBuild: UserConfig = {
   base: "./",
   plugins: [embedModel()],
-  build: { target, outDir: "dist/demo", emptyOutDir: true },
+  build: { target, license, outDir: "dist/demo", emptyOutDir: true },
 };
 
 /** Puts the embedded model beside what is built, and serves it in development, at tinystories-gpt2/. */

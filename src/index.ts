@@ -11,6 +11,9 @@ export {
   ShapeError,
   WeftError,
 } from "./errors.js";
+export { toChromeTrace } from "./schedule/chrome-trace.js";
+export { measureTrace } from "./schedule/metrics.js";
+export { renderTimeline } from "./schedule/timeline-svg.js";
 export { validateTrace } from "./schedule/validate.js";
 
 export type { DeviceErrorReason } from "./errors.js";
@@ -32,6 +35,8 @@ export type {
   Score,
   Scores,
 } from "./runtime/types.js";
+export type { TraceMetrics } from "./schedule/metrics.js";
+export type { TimelineOptions } from "./schedule/timeline-svg.js";
 export type { Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
 export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./weights/source.js";

@@ -16,6 +16,7 @@ const build = [
   [bin("tsc"), "-p", "src/tsconfig.json"],
   [bin("vite"), "build", "--logLevel", "warn", "--mode", "cli"],
 ];
+const demo = [bin("vite"), "build", "--logLevel", "warn", "--mode", "demo"];
 const check = [
   [bin("tsc"), "-p", "."],
   [bin("oxlint")],
@@ -27,9 +28,9 @@ const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
   bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
-  build: { needsBrowser: false, steps: build },
+  build: { needsBrowser: false, steps: [...build, demo] },
   check: { needsBrowser: false, steps: check },
-  test: { needsBrowser: true, steps: [...check, ...build, [bin("vitest"), "run"]] },
+  test: { needsBrowser: true, steps: [...check, ...build, demo, [bin("vitest"), "run"]] },
 };
 
 const [name = "", ...rest] = process.argv.slice(2);

@@ -1,0 +1,42 @@
+// The form: which field is shown, what may be sent, and the request it stands for.
+import type { Fence, Placement } from "../index.js";
+import type { JobRequest } from "./job.js";
+import type { PageElements } from "./page.js";
+
+/** Shows the field that belongs to the chosen source of sentences, and says when that has none. */
+export function connectControls({ form, batchField, linesField }: PageElements): void {
+  const lines = linesField.querySelector("textarea")!;
+  const batch = batchField.querySelector("input")!;
+  const update = (): void => {
+    const isOwn = new FormData(form).get("source") === "own";
+    linesField.hidden = !isOwn;
+    batchField.hidden = isOwn;
+    // What is not shown must not forbid sending.
+    batch.disabled = isOwn;
+    const isEmpty = isOwn && splitLines(lines.value).length === 0;
+    lines.setCustomValidity(isEmpty ? "Write at least one sentence." : "");
+  };
+  form.addEventListener("input", update);
+  // A browser restores the fields of a page that is loaded again.
+  update();
+}
+
+/** The request that the form stands for, out of the story prompts where they are chosen. */
+export function readRequest(form: HTMLFormElement, prompts: readonly string[]): JobRequest {
+  const data = new FormData(form);
+  const isOwn = data.get("source") === "own";
+  return {
+    texts: isOwn ? splitLines(data.get("lines") as string) : prompts.slice(0, Number(data.get("batch"))),
+    sliceTokens: Number(data.get("sliceTokens")),
+    queues: Number(data.get("queues")),
+    fence: data.get("fence") as Fence,
+    placement: data.get("placement") as Placement,
+  };
+}
+
+function splitLines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
+}

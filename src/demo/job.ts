@@ -1,0 +1,80 @@
+// The job that the page and the headless commands do with a loaded model: score texts, find their likeliest next words,
+// and record a schedule. It runs inside a page and knows neither the page nor the command; what it answers is JSON.
+import type { Fence, Model, Placement, RunStats, Trace } from "../index.js";
+
+export interface JobRequest {
+  readonly texts: readonly string[];
+  readonly sliceTokens: number;
+  readonly queues: number;
+  readonly fence: Fence;
+  readonly placement: Placement;
+}
+
+export interface NextWord {
+  readonly text: string;
+  readonly probability: number;
+}
+
+export interface SentenceReport {
+  readonly text: string;
+  readonly tokens: number;
+  readonly perplexity: number;
+  /** The likeliest next tokens, likeliest first. */
+  readonly next: readonly NextWord[];
+}
+
+export interface JobReport {
+  readonly sentences: readonly SentenceReport[];
+  /** Of a forward pass without a trace, after a run that warmed up. */
+  readonly stats: RunStats;
+  /** Of the same pass once more: recording makes each group of tasks a pass of its own. */
+  readonly trace: Trace;
+}
+
+/** What the job is doing, for people. */
+export type JobStage = "scoring" | "measuring" | "recording";
+
+export interface JobHooks {
+  readonly signal?: AbortSignal;
+  readonly onStage?: (stage: JobStage) => void;
+}
+
+const nextWords = 3;
+
+export async function runJob(
+  model: Model,
+  { texts, ...choices }: JobRequest,
+  { signal, onStage }: JobHooks = {},
+): Promise<JobReport> {
+  const options = signal ? { ...choices, signal } : choices;
+  onStage?.("scoring");
+  const scores = await model.score(texts, options);
+  const tokens = scores.map((score) => score.tokens);
+  onStage?.("measuring");
+  const { stats } = await model.forward(tokens, options);
+  onStage?.("recording");
+  const { logits, trace } = await model.forward(tokens, { ...options, trace: true });
+  const sentences = await Promise.all(
+    scores.map(async (score, index) => ({
+      text: texts[index]!,
+      tokens: score.tokens.length,
+      perplexity: score.perplexity,
+      next: await likeliestWords(model, logits[index]!),
+    })),
+  );
+  return { sentences, stats, trace: trace! };
+}
+
+async function likeliestWords(model: Model, logits: Float32Array): Promise<NextWord[]> {
+  const largest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  const ids = Array.from(logits.keys())
+    .toSorted((a, b) => logits[b]! - logits[a]!)
+    .slice(0, nextWords);
+  return Promise.all(
+    ids.map(async (id) => ({
+      text: await model.decode([id]),
+      probability: Math.exp(logits[id]! - largest) / total,
+    })),
+  );
+}

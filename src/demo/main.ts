@@ -1,0 +1,97 @@
+// The page behind index.html: load, run, cancel, show. Nothing is loaded or computed before it is asked for.
+import { CancelledError, type LoadProgress } from "../index.js";
+import { connectControls, readRequest } from "./controls.js";
+import { runJob, type JobStage } from "./job.js";
+import { findElements } from "./page.js";
+import { showResults, type Results } from "./results.js";
+import { modelName, Session } from "./session.js";
+import { describeAdapter } from "./words.js";
+
+const elements = findElements();
+const session = new Session();
+let results: Results | undefined;
+let running: AbortController | undefined;
+
+const stages: Readonly<Record<JobStage, string>> = {
+  scoring: "Scoring the sentences …",
+  measuring: "Measuring a forward pass …",
+  recording: "Recording its schedule …",
+};
+
+connectControls(elements);
+elements.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!running) void run();
+});
+elements.cancel.addEventListener("click", () => running?.abort());
+elements.savePicture.addEventListener("click", () => {
+  if (results) save("weft-timeline.svg", "image/svg+xml", results.picture);
+});
+elements.saveTrace.addEventListener("click", () => {
+  if (results) save("weft.chrome-trace.json", "application/json", results.chromeTrace);
+});
+if (!("gpu" in navigator))
+  showError(
+    "This browser has no WebGPU. Chrome and Edge from 113, Safari from 26 and Firefox from 141 have it.",
+  );
+
+async function run(): Promise<void> {
+  running = new AbortController();
+  const { signal } = running;
+  setBusy(true);
+  try {
+    showStatus("Loading the model …");
+    const request = readRequest(elements.form, await session.prompts(signal));
+    const model = await session.model(request.queues, { signal, onProgress: showLoading });
+    const { adapter } = model.info;
+    elements.adapter.textContent = `Runs on ${describeAdapter(adapter)}.`;
+    elements.adapter.classList.toggle("software", adapter.isSoftware);
+    elements.adapter.hidden = false;
+    elements.progress.removeAttribute("value");
+    const report = await runJob(model, request, { signal, onStage: (stage) => showStatus(stages[stage]) });
+    results = showResults(elements, report, adapter);
+    showStatus("Done. Change anything and run again.");
+  } catch (error) {
+    session.handleError(error);
+    if (signal.aborted || error instanceof CancelledError)
+      showStatus("Cancelled. Run it again when you like.");
+    else showError(error instanceof Error ? error.message : String(error));
+  } finally {
+    running = undefined;
+    setBusy(false);
+  }
+}
+
+function setBusy(isBusy: boolean): void {
+  elements.run.disabled = isBusy;
+  elements.cancel.disabled = !isBusy;
+  elements.progress.hidden = !isBusy;
+  elements.results.ariaBusy = String(isBusy);
+  if (!isBusy) elements.run.textContent = "Run";
+}
+
+function showLoading(progress: LoadProgress): void {
+  if (progress.phase !== "download" || !progress.totalBytes) return;
+  showStatus(`Loading ${modelName} …`);
+  elements.progress.value = progress.loadedBytes / progress.totalBytes;
+}
+
+function showStatus(words: string): void {
+  elements.status.classList.remove("error");
+  // The same words again would be read aloud again.
+  if (elements.status.textContent !== words) elements.status.textContent = words;
+}
+
+function showError(words: string): void {
+  showStatus(words);
+  elements.status.classList.add("error");
+}
+
+function save(name: string, type: string, content: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  // Later: the browser begins to read after this returns.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,46 @@
+// How the page and the commands put results into words, so that both say the same.
+import type { AdapterDescription } from "../index.js";
+
+export function describeAdapter({
+  vendor,
+  architecture,
+  device,
+  description,
+  isSoftware,
+}: AdapterDescription): string {
+  const maker = [vendor, architecture].filter(Boolean).join(" ");
+  const name = description || device;
+  const full =
+    name && maker ? `${name} (${maker})` : name || maker || "an adapter that does not say its name";
+  return isSoftware
+    ? `${full}. This is a software adapter: it computes on the CPU, so its times are not a GPU's`
+    : full;
+}
+
+/** The title of a timeline: what ran on what. */
+export function titleTimeline(
+  model: string,
+  { vendor, architecture, isSoftware }: AdapterDescription,
+): string {
+  const kind = isSoftware ? " (software adapter)" : "";
+  return `weft · ${model} on ${architecture || vendor || "WebGPU"}${kind}`;
+}
+
+/** The last `length` characters of a text on one line, as the end is what the next words continue. */
+export function endOfText(text: string, length: number): string {
+  const flat = text.replaceAll(/\s+/g, " ").trim();
+  return flat.length <= length ? flat : `…${flat.slice(1 - length)}`;
+}
+
+export function percent(part: number, digits: number = 0): string {
+  return `${(100 * part).toFixed(digits)} %`;
+}
+
+export function count(amount: number, noun: string): string {
+  return `${thousands(amount)} ${noun}${amount === 1 ? "" : "s"}`;
+}
+
+/** A number without decimals, in groups of three digits. */
+export function thousands(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}

@@ -1,0 +1,49 @@
+// Runs the built command of `npm start` as npm does: a process of its own.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const root: string = fileURLToPath(new URL("../..", import.meta.url));
+
+const command = `${root}dist/cli/start.js`;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+export interface RunStartOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Is sent as soon as the output contains `afterOutput`. */
+  readonly signal?: { readonly name: NodeJS.Signals; readonly afterOutput: string };
+}
+
+export async function runStart(
+  args: readonly string[],
+  { environment, signal }: RunStartOptions = {},
+): Promise<Ended> {
+  expectBuilt("dist/cli/start.js", "dist/index.js");
+  const child = spawn(process.execPath, [command, ...args], {
+    cwd: root,
+    env: { ...process.env, INIT_CWD: root, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    if (signal && output.includes(signal.afterOutput)) child.kill(signal.name);
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject).once("close", resolve);
+  });
+  return { code, output, errors };
+}
+
+/** These tests are of what was built. */
+export function expectBuilt(...files: readonly string[]): void {
+  const missing = files.filter((file) => !existsSync(root + file));
+  if (missing.length > 0) throw new Error(`${missing.join(", ")} is missing: run npm run build before`);
+}

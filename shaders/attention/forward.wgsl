@@ -1,5 +1,6 @@
 // attention/forward.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and up to 4 query rows per invocation.
-// Q (rows,H,D) · KV (rows,2,H,D) · A (rows,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
+// Q (rows,H,D) · KV (slots,2,H,D) · A (rows,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
+// Keys and values lie in pages of PAGE_TOKENS consecutive slots; a page table per sentence lists the first slot of each.
 // One pass over the keys, four at a time, with a running maximum and sum: no T×T scores (arxiv.org/abs/1805.02867).
 // A query block is consecutive rows of ONE sentence, so its rows share every key and value they load.
 // Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
@@ -15,10 +16,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;         // (arena rows, H, D/4)
-@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (arena rows, 2, H, D/4)
-@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first row, length
-@group(0) @binding(4) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first query, queries (1…4)
-@group(0) @binding(5) var<storage, read_write> A: array<vec4<f32>>;   // (arena rows, H, D/4)
+@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (slots, 2, H, D/4)
+@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first page, length
+@group(0) @binding(4) var<storage, read> pageTable: array<u32>;       // first slot of every page of every sentence
+@group(0) @binding(5) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first query, queries (1…4)
+@group(0) @binding(6) var<storage, read_write> A: array<vec4<f32>>;   // (arena rows, H, D/4)
 
 // Finite, because WGSL may assume that infinities do not occur; exp(MASKED − maximum) is exactly 0.
 const MASKED = -1e30;
@@ -66,7 +68,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let keys = select(vec4<u32>(info.w), info.y + 1u + rows - run.x, vec4<bool>(CAUSAL));
   let keyStride = 2u * params.heads * HEAD_VECTORS;
   let valueOffset = params.heads * HEAD_VECTORS;
-  let base = info.z * keyStride + head * HEAD_VECTORS;
+  let base = head * HEAD_VECTORS;
 
   var maximum = vec4<f32>(MASKED);
   var total = vec4<f32>();
@@ -76,9 +78,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   var sums3: HeadRow;
 
   for (var first = 0u; first < keys.w; first += 4u) {
-    let key = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
-    // A key beyond the last one reads the last one, whose weight is then 0.
-    let at = base + min(key, vec4<u32>(keys.w - 1u)) * keyStride;
+    let lane = vec4<u32>(0u, 1u, 2u, 3u);
+    let key = first + lane;
+    // Four keys share a page. A key beyond the last one reads the last one, whose weight is then 0.
+    let slot = pageTable[info.z + first / PAGE_TOKENS] + first % PAGE_TOKENS;
+    let at = base + (slot + min(lane, vec4<u32>(keys.w - 1u - first))) * keyStride;
     var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
     for (var d = 0u; d < HEAD_VECTORS; d++) {
       let k0 = KV[at.x + d]; let k1 = KV[at.y + d]; let k2 = KV[at.z + d]; let k3 = KV[at.w + d];

@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> tokenEmbedding: array<T>;             // (C padded to 4, shardStride)
 @group(0) @binding(2) var<storage, read> positionEmbedding: array<vec4<f32>>;  // (positions, C/4)
-@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first row, length
+@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, length
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
 @group(0) @binding(5) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
 

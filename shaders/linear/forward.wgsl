@@ -1,6 +1,7 @@
 // linear/forward.wgsl — Y[row] = activation(X[row]·W + b) (+ Y[row]); 8 rows × 8 columns of Y per invocation.
 // X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
-// The rows are those of a slice table, so slices of any sentences and any length share one dispatch.
+// The rows are those of a slice table, so slices of any sentences and any length share one dispatch. Where row i goes is
+// listed there too, or, when COMPACT_OUTPUT, is row i.
 // Grid: ceil(N/8/WORKGROUP_X), ceil(rowCount/8/WORKGROUP_Y), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
 // Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and tile.
@@ -12,14 +13,14 @@ struct Params {
   outputVectors: u32, // N/4, the row stride of W and the length of b
   outputStride: u32,  // row stride of Y in vec4s
   outputOffset: u32,  // first vec4 column of Y that is written
-  outputRow: u32,     // first row of Y when COMPACT_OUTPUT: row i of the table goes to row outputRow+i
+  outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
 @group(0) @binding(2) var<storage, read> W: array<vec4<T>>;         // (K, N/4)
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
-@group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // arena row of every row
+@group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
 @group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
 
 // w: four consecutive rows of W, as the columns of a matrix value.
@@ -35,14 +36,15 @@ fn loadWeights(at: u32) -> mat4x4<f32> {
     vec4<f32>(W[at]), vec4<f32>(W[at + stride]), vec4<f32>(W[at + 2u * stride]), vec4<f32>(W[at + 3u * stride]));
 }
 
-fn arenaRow(entry: u32) -> u32 {
+fn inputRow(entry: u32) -> u32 {
   return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)];
 }
 
-fn store(entry: u32, row: u32, column: u32, sum: vec4<f32>) {
+fn store(entry: u32, column: u32, sum: vec4<f32>) {
   if (entry >= params.rowCount || column >= params.outputVectors) { return; }
-  let outputRow = select(row, params.outputRow + entry, COMPACT_OUTPUT);
-  let at = outputRow * params.outputStride + params.outputOffset + column;
+  var row = entry;
+  if (!COMPACT_OUTPUT) { row = rowTable[params.outputEntry + entry]; }
+  let at = row * params.outputStride + params.outputOffset + column;
   let y = activate(sum + bias[column]);
   if (ADD_TO_OUTPUT) { Y[at] += y; } else { Y[at] = y; }
 }
@@ -54,14 +56,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (left >= params.outputVectors || entry >= params.rowCount) { return; }
   let right = min(left + 1u, params.outputVectors - 1u);
 
-  let row0 = arenaRow(entry);
-  let row1 = arenaRow(entry + 1u);
-  let row2 = arenaRow(entry + 2u);
-  let row3 = arenaRow(entry + 3u);
-  let row4 = arenaRow(entry + 4u);
-  let row5 = arenaRow(entry + 5u);
-  let row6 = arenaRow(entry + 6u);
-  let row7 = arenaRow(entry + 7u);
+  let row0 = inputRow(entry);
+  let row1 = inputRow(entry + 1u);
+  let row2 = inputRow(entry + 2u);
+  let row3 = inputRow(entry + 3u);
+  let row4 = inputRow(entry + 4u);
+  let row5 = inputRow(entry + 5u);
+  let row6 = inputRow(entry + 6u);
+  let row7 = inputRow(entry + 7u);
   var l0: vec4<f32>; var l1: vec4<f32>; var l2: vec4<f32>; var l3: vec4<f32>;
   var l4: vec4<f32>; var l5: vec4<f32>; var l6: vec4<f32>; var l7: vec4<f32>;
   var r0: vec4<f32>; var r1: vec4<f32>; var r2: vec4<f32>; var r3: vec4<f32>;
@@ -82,12 +84,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let x7 = X[row7 * width + k]; l7 = multiplyAdd(l7, x7, wl); r7 = multiplyAdd(r7, x7, wr);
   }
 
-  store(entry, row0, left, l0); store(entry, row0, left + 1u, r0);
-  store(entry + 1u, row1, left, l1); store(entry + 1u, row1, left + 1u, r1);
-  store(entry + 2u, row2, left, l2); store(entry + 2u, row2, left + 1u, r2);
-  store(entry + 3u, row3, left, l3); store(entry + 3u, row3, left + 1u, r3);
-  store(entry + 4u, row4, left, l4); store(entry + 4u, row4, left + 1u, r4);
-  store(entry + 5u, row5, left, l5); store(entry + 5u, row5, left + 1u, r5);
-  store(entry + 6u, row6, left, l6); store(entry + 6u, row6, left + 1u, r6);
-  store(entry + 7u, row7, left, l7); store(entry + 7u, row7, left + 1u, r7);
+  store(entry, left, l0); store(entry, left + 1u, r0);
+  store(entry + 1u, left, l1); store(entry + 1u, left + 1u, r1);
+  store(entry + 2u, left, l2); store(entry + 2u, left + 1u, r2);
+  store(entry + 3u, left, l3); store(entry + 3u, left + 1u, r3);
+  store(entry + 4u, left, l4); store(entry + 4u, left + 1u, r4);
+  store(entry + 5u, left, l5); store(entry + 5u, left + 1u, r5);
+  store(entry + 6u, left, l6); store(entry + 6u, left + 1u, r6);
+  store(entry + 7u, left, l7); store(entry + 7u, left + 1u, r7);
 }

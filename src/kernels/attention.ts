@@ -18,14 +18,17 @@ export interface AttentionOptions {
 /** The most rows of a sentence one entry of the block table may hold. */
 export const QUERY_BLOCK_ROWS = 4;
 
-export type AttentionBinding = "Q" | "KV" | "rowInfo" | "blockTable" | "A";
+/** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
+export const PAGE_TOKENS = 16;
+
+export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
 const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
   name: "attention.forward",
   source,
   common: [],
-  bindings: { Q: "read", KV: "read", rowInfo: "read", blockTable: "read", A: "readWrite" },
+  bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
   params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
   grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
 };
@@ -40,5 +43,9 @@ export interface AttentionFamily {
 export const registerTiledAttention: AttentionFamily = {
   name: "register-tiled",
   variant: (options, element) =>
-    specialise(forward, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element),
+    specialise(
+      forward,
+      { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal, PAGE_TOKENS },
+      element,
+    ),
 };

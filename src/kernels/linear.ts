@@ -11,7 +11,7 @@ export interface LinearOptions {
   readonly activation: Activation;
   /** Y += instead of Y =: the residual connection. */
   readonly addToOutput: boolean;
-  /** Row i of the table goes to row `outputRow`+i of Y, instead of to its own arena row. */
+  /** Row i of the table goes to row i of Y, instead of to the row that the table lists for it. */
   readonly compactOutput: boolean;
 }
 
@@ -23,7 +23,7 @@ export type LinearParam =
   | "outputVectors"
   | "outputStride"
   | "outputOffset"
-  | "outputRow";
+  | "outputEntry";
 
 /** Rows and columns of Y that one invocation computes. */
 const TILE = 8;
@@ -40,7 +40,7 @@ const forward: KernelDefinition<LinearBinding, LinearParam> = {
     outputVectors: "u32",
     outputStride: "u32",
     outputOffset: "u32",
-    outputRow: "u32",
+    outputEntry: "u32",
   },
   grid: (params, constants) => [
     Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),
@@ -65,8 +65,8 @@ export const registerTiledLinear: LinearFamily = {
         ACTIVATION: options.activation,
         ADD_TO_OUTPUT: options.addToOutput,
         COMPACT_OUTPUT: options.compactOutput,
-        WORKGROUP_X: 16,
-        WORKGROUP_Y: 2,
+        WORKGROUP_X: 8,
+        WORKGROUP_Y: 4,
       },
       element,
     ),

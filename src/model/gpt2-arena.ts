@@ -19,7 +19,7 @@ export class Gpt2Arena {
   readonly attention: GpuBuffer;
   /** (rows, F). */
   readonly hidden: GpuBuffer;
-  /** (rows, 4) u32: token, position, first row of the sentence, its length. */
+  /** (rows, 4) u32: token, position, first entry of the sentence in the page table, its length. */
   readonly rowInfo: GpuBuffer;
   readonly #scratch = new Map<string, GpuBuffer>();
   /** Scratch that was too small. A command list not yet submitted may still use it. */
@@ -49,7 +49,19 @@ export class Gpt2Arena {
     return this.keyValue[this.keyValue.length === 1 ? 0 : layer]!;
   }
 
-  /** A buffer of at least `sizeBytes` for results on their way out, the same one for the same role where it fits. */
+  /** First slot of every page of every sentence. */
+  get pageTable(): GpuBuffer {
+    return this.scratch("pageTable", 4);
+  }
+
+  /** Describes the rows of the submissions that follow, and where their sentences' keys and values lie. */
+  writeRows(rowInfo: Uint32Array<ArrayBuffer>, pageTable: Uint32Array<ArrayBuffer>): void {
+    const pages = this.scratch("pageTable", pageTable.byteLength);
+    this.queue.device.queue.writeBuffer(this.rowInfo.raw, 0, rowInfo);
+    this.queue.device.queue.writeBuffer(pages.raw, 0, pageTable);
+  }
+
+  /** A buffer of at least `sizeBytes`, the same one for the same role where it fits. Its content is not kept. */
   scratch(role: string, sizeBytes: number): GpuBuffer {
     const current = this.#scratch.get(role);
     if (current && current.sizeBytes >= sizeBytes) return current;
@@ -57,10 +69,17 @@ export class Gpt2Arena {
     const buffer = this.queue.createBuffer(
       `arena.${role}`,
       sizeBytes,
-      BufferUsage.storage | BufferUsage.copySource,
+      BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
     );
     this.#scratch.set(role, buffer);
     return buffer;
+  }
+
+  /** Frees scratch that was outgrown. Call between runs. */
+  trim(): void {
+    if (this.#outgrown.length === 0) return;
+    for (const buffer of this.#outgrown.splice(0)) buffer.dispose();
+    this.queue.pipelines.forgetBindGroups();
   }
 
   dispose(): void {

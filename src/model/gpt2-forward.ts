@@ -145,6 +145,7 @@ export class Gpt2Forward {
         Q: arena.query,
         KV: arena.keyValueOf(layer),
         rowInfo: arena.rowInfo,
+        pageTable: arena.pageTable,
         blockTable: TABLES,
         A: arena.attention,
       },
@@ -172,7 +173,7 @@ export class Gpt2Forward {
           outputVectors: shard.stride / 4,
           outputStride: vocabularyVectors,
           outputOffset: shard.firstToken / 4,
-          outputRow: 0,
+          outputEntry: rows.firstEntry,
         },
       );
     }
@@ -274,7 +275,7 @@ export class Gpt2Forward {
         outputVectors: weights.outputVectors,
         outputStride: weights.outputVectors,
         outputOffset: 0,
-        outputRow: 0,
+        outputEntry: rows.firstEntry,
       },
     );
   }

@@ -1,6 +1,6 @@
 // Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
-import { QUERY_BLOCK_ROWS } from "../kernels/attention.js";
+import { PAGE_TOKENS, QUERY_BLOCK_ROWS } from "../kernels/attention.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
@@ -37,21 +37,33 @@ export class ArenaLayout {
     return first + token;
   }
 
-  /** (rows, 4) u32: token, position, first row of the sentence, its length. */
+  /** (rows, 4) u32: token, position, first page of the sentence in the page table, its length. */
   rowInfo(tokens: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
     const info = new Uint32Array(4 * this.rows);
     let at = 0;
+    let firstPage = 0;
     for (const sentence of this.sentences) {
       const length = this.#lengths[sentence]!;
-      const firstRow = this.rowOf(sentence, 0);
       for (let token = 0; token < length; token++) {
         info[at++] = tokens[sentence]![token]!;
         info[at++] = token;
-        info[at++] = firstRow;
+        info[at++] = firstPage;
         info[at++] = length;
       }
+      firstPage += Math.ceil(length / PAGE_TOKENS);
     }
     return info;
+  }
+
+  /** First slot of every page: here, keys and values lie in the rows of their tokens. */
+  pageTable(): Uint32Array<ArrayBuffer> {
+    return Uint32Array.from(
+      this.sentences.flatMap((sentence) =>
+        Array.from({ length: Math.ceil(this.#lengths[sentence]! / PAGE_TOKENS) }, (_, page) =>
+          this.rowOf(sentence, page * PAGE_TOKENS),
+        ),
+      ),
+    );
   }
 
   /** The rows of tasks as runs in arena order, neighbouring tasks of a sentence merged. */

@@ -74,7 +74,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
       const layout = layouts[index]!;
       const arena = await arenas.acquire(Math.max(1, layout.rows), keyValueBuffers);
       runQueues.push({ queue, forward, arena, layout });
-      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(tokens));
+      arena.writeRows(layout.rowInfo(tokens), layout.pageTable());
     }
     const collector = new OutputCollector(request.output, tokens, dimensions);
     const run = new ForwardRun({

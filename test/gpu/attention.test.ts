@@ -1,6 +1,6 @@
 // Attention kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
+import { PAGE_TOKENS, QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
 import { attentionFamilies } from "../../src/kernels/registry.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
@@ -40,20 +40,30 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
     const v = randomFloats(3, rows * width);
     const rowInfo = new Uint32Array(4 * rows);
     const blocks: number[] = [];
+    // Pages in the order opposite to their sentences', so that no sentence lies where its rows do.
+    const pageCount = lengths.reduce((sum, T) => sum + Math.ceil(T / PAGE_TOKENS), 0);
+    const slots = Array.from({ length: pageCount }, (_, page) => (pageCount - 1 - page) * PAGE_TOKENS);
+    const firstPages: number[] = [];
+    let page = 0;
     for (const [index, T] of lengths.entries()) {
       const first = firstRows[index]!;
-      for (let token = 0; token < T; token++) rowInfo.set([0, token, first, T], 4 * (first + token));
+      firstPages.push(page);
+      for (let token = 0; token < T; token++) rowInfo.set([0, token, page, T], 4 * (first + token));
+      page += Math.ceil(T / PAGE_TOKENS);
       for (let token = 0; token < T; token += blockRows)
         blocks.push(first + token, Math.min(blockRows, T - token));
     }
     const padded = heads * pad4(D);
     const padHeads = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, D, pad4(D));
-    const keyValue = new Float32Array(2 * rows * padded);
     const [keys, values] = [padHeads(k), padHeads(v)];
-    for (let row = 0; row < rows; row++) {
-      keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * row * padded);
-      keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * row + 1) * padded);
-    }
+    const keyValue = new Float32Array(2 * pageCount * PAGE_TOKENS * padded);
+    for (const [index, T] of lengths.entries())
+      for (let token = 0; token < T; token++) {
+        const row = firstRows[index]! + token;
+        const slot = slots[firstPages[index]! + Math.floor(token / PAGE_TOKENS)]! + (token % PAGE_TOKENS);
+        keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * slot * padded);
+        keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * slot + 1) * padded);
+      }
     const result = await runKernel(
       queue(),
       family.variant({ headVectors: pad4(D) / 4, isCausal }, "f32"),
@@ -61,6 +71,7 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
         Q: padHeads(q),
         KV: keyValue,
         rowInfo,
+        pageTable: Uint32Array.from(slots),
         blockTable: Uint32Array.from(blocks),
         A: new Float32Array(rows * padded).fill(7),
       },

@@ -69,7 +69,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
         outputVectors: pad4(N) / 4,
         outputStride: pad4(N) / 4,
         outputOffset: 0,
-        outputRow: 0,
+        outputEntry: 0,
       },
       "Y",
     );
@@ -113,7 +113,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
           outputVectors: 1,
           outputStride: 1,
           outputOffset: 0,
-          outputRow: 0,
+          outputEntry: 0,
         },
         "Y",
       );
@@ -129,6 +129,39 @@ describe.each(linearFamilies)("linear, $name", (family) => {
 
   it("writes rows compactly, in the order of the table", async () => {
     for (const rows of rowCounts) await check({ rows, K: 16, N: 13, compactOutput: true });
+  });
+
+  it("writes rows where a second table says", async () => {
+    const [rows, K, N] = [9, 8, 8];
+    const x = randomFloats(1, rows * K);
+    const weight = randomFloats(2, N * K);
+    const targets = shuffledRows(2 * rows).slice(0, rows);
+    const y = await runKernel(
+      queue(),
+      family.variant({ activation: Activation.none, addToOutput: false, compactOutput: false }, "f32"),
+      {
+        X: x,
+        W: transposeMatrix(weight, N, K),
+        bias: new Float32Array(N),
+        rowTable: Uint32Array.from([...Array.from({ length: rows }, (_, row) => row), ...targets]),
+        Y: new Float32Array(2 * rows * N),
+      },
+      {
+        firstEntry: 0,
+        rowCount: rows,
+        inputVectors: K / 4,
+        outputVectors: N / 4,
+        outputStride: N / 4,
+        outputOffset: 0,
+        outputEntry: rows,
+      },
+      "Y",
+    );
+    const product = linearForward({ x, weight, N, K });
+    const expected = new Float64Array(2 * rows * N);
+    for (const [row, target] of targets.entries())
+      expected.set(product.subarray(row * N, (row + 1) * N), target * N);
+    expectClose(y, expected, float32Reduction(K));
   });
 
   it("is exact to rounding for inputs of large and small scale", async () => {

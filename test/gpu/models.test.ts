@@ -132,11 +132,7 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
   const lengths = ids.map(({ length }) => length);
   const layout = new ArenaLayout([...ids.keys()], lengths);
   const arena = await arenas.acquire(layout.rows, 1);
-  queue.device.queue.writeBuffer(
-    arena.rowInfo.raw,
-    0,
-    layout.rowInfo(ids.map((own) => Uint32Array.from(own))),
-  );
+  arena.writeRows(layout.rowInfo(ids.map((own) => Uint32Array.from(own))), layout.pageTable());
   const runs = layout.runsOf(
     lengths.map((tokenCount, sentence) => ({
       kind: "slice",

@@ -15,12 +15,15 @@ export class GpuBuffer {
   readonly raw: GPUBuffer;
   readonly sizeBytes: number;
   readonly #count: MemoryCount;
-  #live = true;
+  readonly #live: Set<GpuBuffer>;
 
-  constructor(device: GPUDevice, count: MemoryCount, descriptor: GPUBufferDescriptor) {
+  /** Adds itself to `live` and `count`, and takes itself out when it is disposed. */
+  constructor(device: GPUDevice, count: MemoryCount, live: Set<GpuBuffer>, descriptor: GPUBufferDescriptor) {
     this.raw = device.createBuffer(descriptor);
     this.sizeBytes = descriptor.size;
     this.#count = count;
+    this.#live = live;
+    live.add(this);
     count.buffers++;
     count.bytes += this.sizeBytes;
     count.peakBytes = Math.max(count.peakBytes, count.bytes);
@@ -28,8 +31,7 @@ export class GpuBuffer {
 
   /** Frees the memory once submitted work is done with it. Disposing twice is allowed. */
   dispose(): void {
-    if (!this.#live) return;
-    this.#live = false;
+    if (!this.#live.delete(this)) return;
     this.#count.buffers--;
     this.#count.bytes -= this.sizeBytes;
     this.raw.destroy();

@@ -34,6 +34,7 @@ const PARAMS_ALIGNMENT_WORDS = 64;
 export class CommandList {
   readonly queue: Queue;
   readonly #commands: Command[] = [];
+  readonly #attached: { dispose(): void }[] = [];
   readonly #float = new Float32Array(1);
   readonly #bits = new Uint32Array(this.#float.buffer);
   #dispatches = 0;
@@ -87,6 +88,18 @@ export class CommandList {
   /** Copies bytes between buffers of this queue, after what was added before. */
   copy(from: GpuBuffer, fromBytes: number, to: GpuBuffer, toBytes: number, sizeBytes: number): void {
     this.#commands.push({ kind: "copy", from, fromBytes, to, toBytes, sizeBytes });
+  }
+
+  /** Has `owner` disposed if this list is dropped. */
+  attach(owner: { dispose(): void }): void {
+    this.#attached.push(owner);
+  }
+
+  /** Gives the list up instead of submitting it, or after submitting it has failed. */
+  drop(): void {
+    this.queue.params.clear();
+    this.queue.tables.clear();
+    for (const owner of this.#attached) owner.dispose();
   }
 
   /** Encodes and submits. Does not wait. */

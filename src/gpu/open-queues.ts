@@ -11,7 +11,7 @@ export interface OpenQueuesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Opens `count` queues, each a device of its own. Throws DeviceError ("no-webgpu" or "no-adapter"). */
+/** Opens `count` queues, each a device of its own. Throws DeviceError ("no-webgpu", "no-adapter", "lost"). */
 export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
   const gpu = options.gpu ?? (await findGpu());
   const queues: Queue[] = [];
@@ -42,13 +42,21 @@ async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | unde
   }
   const hasTimestamps = adapter.features.has("timestamp-query");
   const { limits } = adapter;
-  const device = await adapter.requestDevice({
+  const request = adapter.requestDevice({
     label: `weft.queue-${index}`,
     requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
     requiredLimits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
     },
+  });
+  const device = await request.catch((cause: unknown) => {
+    throw new DeviceError({
+      reason: "lost",
+      problem: `The adapter gave no device for queue ${index} (${(cause as Error).message})`,
+      remedy: "Load with fewer queues, or load again: the GPU may have been reset.",
+      cause,
+    });
   });
   return new Queue(index, device, describe(adapter, hasTimestamps), maxBindingBytes);
 }

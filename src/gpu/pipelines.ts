@@ -104,7 +104,8 @@ async function compile(device: GPUDevice, variant: KernelVariant): Promise<Pipel
     ],
   });
   const pipelineLayout = device.createPipelineLayout({ label: definition.name, bindGroupLayouts: [layout] });
-  const scope = device.popErrorScope();
+  // On a lost device it may reject; whoever waits for the pipeline learns of the loss by itself.
+  const scope = device.popErrorScope().catch(() => null);
   try {
     const raw = await device.createComputePipelineAsync({
       label: definition.name,

@@ -17,6 +17,9 @@ export interface AdapterDescription {
   readonly hasTimestamps: boolean;
 }
 
+/** How much later than its first broken promise a device may say that it is lost. */
+const LOSS_GRACE_MS = 100;
+
 export class Queue {
   readonly index: number;
   readonly device: GPUDevice;
@@ -29,6 +32,7 @@ export class Queue {
   /** Largest range one binding may cover, in bytes; a caller may pretend that it is smaller. */
   readonly maxBindingBytes: number;
   readonly #memory: MemoryCount = { buffers: 0, bytes: 0, peakBytes: 0 };
+  readonly #buffers = new Set<GpuBuffer>();
   readonly #waiting = new Set<(error: Error) => void>();
   #failure: Error | undefined;
   #disposed = false;
@@ -44,17 +48,8 @@ export class Queue {
     this.pipelines = new PipelineCache(device);
     this.params = this.#uploadBuffer("queue.params", BufferUsage.uniform);
     this.tables = this.#uploadBuffer("queue.tables", BufferUsage.storage);
-    device.addEventListener("uncapturederror", (event) => {
-      this.#fail(
-        new DeviceError({
-          reason: isOutOfMemory(event.error) ? "out-of-memory" : "validation",
-          problem: `Queue ${index}: the device reported "${event.error.message}"`,
-          remedy: isOutOfMemory(event.error)
-            ? "Use fewer queues, a smaller batch, or a smaller model."
-            : "This is a defect of weft: please report it with the adapter's name.",
-        }),
-      );
-    });
+    // Whatever is done on behalf of one call is done in error scopes: what is left concerns all of them.
+    device.addEventListener("uncapturederror", (event) => this.#fail(this.#refusal(event.error)));
     void device.lost.then((info) => {
       this.#fail(
         info.reason === "destroyed" && this.#disposed
@@ -82,7 +77,9 @@ export class Queue {
     this.#memory.peakBytes = this.#memory.bytes;
   }
 
+  /** Throws DeviceError ("limit") beyond the adapter's limits, DisposedError after `dispose`. */
   createBuffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GpuBuffer {
+    if (this.#disposed) throw this.#failure!;
     const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
     if (size > this.device.limits.maxBufferSize) {
       throw new DeviceError({
@@ -91,7 +88,7 @@ export class Queue {
         remedy: "Use a smaller batch or a smaller model.",
       });
     }
-    return new GpuBuffer(this.device, this.#memory, { label, size, usage });
+    return new GpuBuffer(this.device, this.#memory, this.#buffers, { label, size, usage });
   }
 
   /** Resolves when everything submitted so far is complete; rejects when the device fails first. */
@@ -101,10 +98,10 @@ export class Queue {
 
   /** Waits for `promise`, or rejects as soon as the device fails, so that nothing hangs on a lost device. */
   guard<R>(promise: Promise<R>): Promise<R> {
-    if (this.#failure) return Promise.reject(this.#failure);
     return new Promise<R>((resolve, reject) => {
       const onFailure = (error: Error): void => reject(error);
-      this.#waiting.add(onFailure);
+      if (this.#failure) reject(this.#failure);
+      else this.#waiting.add(onFailure);
       promise.then(
         (value) => {
           this.#waiting.delete(onFailure);
@@ -113,12 +110,34 @@ export class Queue {
         },
         (error: unknown) => {
           // A lost device rejects its promises a moment before it says that it is lost: prefer that reason.
-          setTimeout(() => {
+          void Promise.race([this.device.lost, wait(LOSS_GRACE_MS)]).then(() => {
             this.#waiting.delete(onFailure);
             reject(this.#failure ?? (error as Error));
-          }, 0);
+          });
         },
       );
+    });
+  }
+
+  /**
+   * Does `work`, which must not wait. The answer resolves once the device has taken all of it, and rejects with
+   * DeviceError ("out-of-memory" or "validation") when it refused a part; the queue stays usable then.
+   */
+  checked(work: () => void): Promise<void> {
+    const { device } = this;
+    device.pushErrorScope("out-of-memory");
+    device.pushErrorScope("validation");
+    let popped: Promise<(GPUError | null)[]> | undefined;
+    try {
+      work();
+    } finally {
+      popped = Promise.all([device.popErrorScope(), device.popErrorScope()]);
+      popped.catch(() => undefined); // nobody waits for it when `work` throws
+    }
+    return this.guard(popped).then(([validation, outOfMemory]) => {
+      // A buffer that found no room makes everything that names it invalid: the cause goes first.
+      const error = outOfMemory ?? validation;
+      if (error) throw this.#refusal(error);
     });
   }
 
@@ -138,10 +157,20 @@ export class Queue {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#fail(new DisposedError("The model", "its pending work"));
-    this.params.dispose();
-    this.tables.dispose();
+    for (const buffer of this.#buffers) buffer.dispose();
     this.pipelines.forgetBindGroups();
     this.device.destroy();
+  }
+
+  #refusal(error: GPUError): DeviceError {
+    const isOutOfMemory = error.constructor.name === "GPUOutOfMemoryError";
+    return new DeviceError({
+      reason: isOutOfMemory ? "out-of-memory" : "validation",
+      problem: `Queue ${this.index}: the device reported "${error.message.trim()}"`,
+      remedy: isOutOfMemory
+        ? "Use fewer queues, a smaller batch, or a smaller model."
+        : "This is a defect of weft: please report it with the adapter's name.",
+    });
   }
 
   #fail(error: Error): void {
@@ -151,6 +180,6 @@ export class Queue {
   }
 }
 
-function isOutOfMemory(error: GPUError): boolean {
-  return error.constructor.name === "GPUOutOfMemoryError";
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -7,6 +7,7 @@ import type { Queue } from "./queue.js";
 /** Waits for the work on `buffer` (usage mapRead) and returns a copy of its first `sizeBytes`. */
 export async function readBuffer(queue: Queue, buffer: GpuBuffer, sizeBytes: number): Promise<ArrayBuffer> {
   await queue.guard(buffer.raw.mapAsync(MAP_READ, 0, sizeBytes).then(() => undefined));
+  if (queue.failure) throw queue.failure; // since a moment ago, and the buffer may be gone
   const copy = buffer.raw.getMappedRange(0, sizeBytes).slice(0);
   buffer.raw.unmap();
   return copy;
@@ -26,6 +27,7 @@ export class Readback {
   /** Appends a copy of `sizeBytes` (a multiple of 4) of `from`; returns where it lies in the result. */
   copy(list: CommandList, from: GpuBuffer, fromBytes: number, sizeBytes: number): number {
     const at = this.#filledBytes;
+    if (at === 0) list.attach(this);
     list.copy(from, fromBytes, this.#buffer, at, sizeBytes);
     this.#filledBytes += sizeBytes;
     return at;

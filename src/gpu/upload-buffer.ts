@@ -47,8 +47,8 @@ export class UploadBuffer {
     return this.#buffer;
   }
 
-  dispose(): void {
-    this.#buffer?.dispose();
-    this.#buffer = undefined;
+  /** Forgets what was reserved since the last flush. */
+  clear(): void {
+    this.#used = 0;
   }
 }

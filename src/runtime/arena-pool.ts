@@ -34,25 +34,31 @@ export class ArenaPool {
     }
     this.trim();
     this.#checkLimits(rows);
-    const { device } = this.#queue;
     // Sizes grow in steps of a quarter, so that batches of about the same size share an arena.
     const step = 2 ** Math.max(4, Math.floor(Math.log2(rows)) - 2);
     const capacity = Math.min(this.#maxRows(), Math.ceil(rows / step) * step);
-    device.pushErrorScope("out-of-memory");
-    const arena = new Gpt2Arena(this.#queue, this.#dimensions, capacity, keyValueBuffers);
-    const error = await this.#queue.guard(device.popErrorScope());
-    if (!error) return arena;
-    arena.dispose();
-    const bytes = rows * activationBytesPerRow(this.#dimensions, keyValueBuffers);
-    throw new DeviceError({
-      reason: "out-of-memory",
-      problem: `Queue ${this.#queue.index}: ${rows} tokens need ${bytes} bytes of activations (${error.message})`,
-      remedy: "Pass fewer sentences per call, or load with fewer queues.",
-    });
+    let arena: Gpt2Arena | undefined;
+    try {
+      await this.#queue.checked(() => {
+        arena = new Gpt2Arena(this.#queue, this.#dimensions, capacity, keyValueBuffers);
+      });
+      return arena!;
+    } catch (error) {
+      arena?.dispose();
+      if (!(error instanceof DeviceError && error.reason === "out-of-memory")) throw error;
+      const bytes = rows * activationBytesPerRow(this.#dimensions, keyValueBuffers);
+      throw new DeviceError({
+        reason: "out-of-memory",
+        problem: `Queue ${this.#queue.index} has no room for ${bytes} bytes of activations of ${rows} tokens`,
+        remedy: "Pass fewer sentences per call, or load with fewer queues.",
+        cause: error,
+      });
+    }
   }
 
   /** Takes an arena back; the larger of two idle ones is kept. */
   release(arena: Gpt2Arena): void {
+    arena.trim();
     const smaller = this.#idle && this.#idle.rows <= arena.rows ? this.#idle : arena;
     if (smaller !== arena || !this.#idle) this.#idle = arena;
     if (smaller !== this.#idle) smaller.dispose();

@@ -3,14 +3,15 @@
 import { CancelledError } from "../errors.js";
 import { CommandList } from "../gpu/command-list.js";
 import { Readback } from "../gpu/readback.js";
+import { TimestampSlot } from "../gpu/timestamps.js";
 import type { Queue } from "../gpu/queue.js";
-import { TimestampSlot, type PassTime } from "../gpu/timestamps.js";
 import type { Gpt2Arena } from "../model/gpt2-arena.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Forward } from "../model/gpt2-forward.js";
 import type { Move } from "../schedule/moves.js";
 import type { Scheduler } from "../schedule/scheduler.js";
 import type { Group, Submission } from "../schedule/submission.js";
+import { invariant } from "../util/invariant.js";
 import { writeBlockTable, writeRowTable, type ArenaLayout } from "./arena-layout.js";
 import { QueueOutput, type OutputCollector } from "./output.js";
 import type { SubmissionRecord } from "./trace-recorder.js";
@@ -71,6 +72,7 @@ export class ForwardRun {
   async run(signal: AbortSignal | undefined): Promise<void> {
     const cancel = (): void => this.#stopWith(new CancelledError("The forward pass", signal?.reason));
     signal?.addEventListener("abort", cancel, { once: true });
+    if (signal?.aborted) cancel(); // while the arenas were made
     try {
       await new Promise<void>((resolve) => {
         this.#finish = resolve;
@@ -101,7 +103,8 @@ export class ForwardRun {
           this.#submit(submission);
         }
       }
-      if (this.#scheduler.isFinished) this.#finish?.();
+      if (this.#stop || this.#scheduler.isFinished) this.#finish?.();
+      else invariant(this.#inFlight.size > 0, "nothing is ready, in flight or finished");
     } catch (error) {
       this.#stopWith(error);
     }
@@ -109,8 +112,31 @@ export class ForwardRun {
 
   #submit(submission: Submission): void {
     const { queue } = this.#queues[submission.queue]!;
-    const encodedMs = this.#now();
     const list = new CommandList(queue);
+    let waits: readonly Promise<unknown>[] = [];
+    const accepted = queue.checked(() => {
+      try {
+        waits = this.#encode(list, submission);
+      } catch (error) {
+        list.drop();
+        throw error;
+      }
+    });
+    const done = allOf([accepted, ...waits]);
+    this.#inFlight.add(done);
+    void done
+      .then(() => {
+        this.#inFlight.delete(done);
+        this.#scheduler.complete(submission.id);
+        this.#pump();
+      })
+      .catch((error: unknown) => this.#stopWith(error));
+  }
+
+  /** Encodes and submits. Answers what to wait for: completion, arrived rows, results read, and times noted. */
+  #encode(list: CommandList, submission: Submission): Promise<unknown>[] {
+    const { queue } = list;
+    const encodedMs = this.#now();
     const timed = this.#timestamps[submission.queue];
     const reads: (() => Promise<void>)[] = [];
     if (!timed) list.beginPass("forward");
@@ -127,32 +153,15 @@ export class ForwardRun {
     counts.dispatches += list.dispatches;
     counts.submissions++;
     const index = this.records.push({ submission, encodedMs, submittedMs, doneMs: 0, passes: undefined }) - 1;
-    const done = this.#await(index, queue, arrivals, reads, slot);
-    this.#inFlight.add(done);
-    void done.then(
-      () => {
-        this.#inFlight.delete(done);
-        this.#scheduler.complete(submission.id);
-        this.#pump();
-      },
-      (error: unknown) => this.#stopWith(error),
-    );
-  }
-
-  /** Resolves when the submission is complete, its rows have arrived where they are needed and its results are read. */
-  async #await(
-    index: number,
-    queue: Queue,
-    arrivals: readonly (() => Promise<void>)[],
-    reads: readonly (() => Promise<void>)[],
-    slot: TimestampSlot | undefined,
-  ): Promise<void> {
-    const arrived = Promise.all([queue.fence(), ...arrivals.map((arrive) => arrive())]).then(() =>
-      this.#now(),
-    );
-    const timed: Promise<readonly PassTime[] | undefined> = slot ? slot.read() : Promise.resolve(undefined);
-    const [doneMs, passes] = await Promise.all([arrived, timed, ...reads.map((read) => read())]);
-    this.records[index] = { ...this.records[index]!, doneMs, passes };
+    const note = (fields: Partial<SubmissionRecord>): void => {
+      this.records[index] = { ...this.records[index]!, ...fields };
+    };
+    const arrived = allOf([queue.fence(), ...arrivals.map((arrive) => arrive())]);
+    return [
+      arrived.then(() => note({ doneMs: this.#now() })),
+      ...(slot ? [slot.read().then((passes) => note({ passes }))] : []),
+      ...reads.map((read) => read()),
+    ];
   }
 
   #encodeGroup(list: CommandList, queue: number, group: Group): (() => Promise<void>)[] {
@@ -214,4 +223,10 @@ export class ForwardRun {
   #now(): number {
     return performance.now() - this.#startMs;
   }
+}
+
+/** Waits for all, also when one rejects: nothing of it may be at work any more when its buffers are given away. */
+async function allOf(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises))
+    if (result.status === "rejected") throw result.reason as Error;
 }

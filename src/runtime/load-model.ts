@@ -51,11 +51,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   const replicaBytes = weightBytes(dimensions, !config.tiedHead);
   checkBudget(options.memoryBudgetBytes, replicaBytes, queueCount);
 
-  const { gpu, maxBindingBytes } = options;
+  const { gpu } = options;
+  const maxBindingBytes = checkBindingBytes(options.maxBindingBytes, dimensions);
   const queues = await openQueues({ gpu, count: queueCount, maxBindingBytes, signal });
   const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions));
   try {
-    const compiling = Promise.all(queues.map((queue) => compileGpt2(queue, config, dimensions)));
+    const compiling = Promise.all(queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions))));
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const tokenizerFiles = await readTokenizerFiles(folder, signal);
     const unexpectedTensors = await uploadWeights(folder, config, queues, loaders, options);
@@ -101,6 +102,21 @@ export function checkSliceTokens(value: number | undefined, missing: number, con
   });
 }
 
+/** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */
+function checkBindingBytes(
+  value: number | undefined,
+  { channelVectors }: Gpt2Dimensions,
+): number | undefined {
+  const least = 64 * channelVectors;
+  if (value === undefined || value >= least) return value;
+  throw new ArgumentError({
+    argument: "maxBindingBytes",
+    expected: `a number of bytes of at least ${least}, four tokens of this model`,
+    received: value,
+    remedy: "Leave it out for the adapter's own limit.",
+  });
+}
+
 function checkBudget(budgetBytes: number | undefined, replicaBytes: number, queues: number): void {
   if (budgetBytes === undefined) return;
   if (!(budgetBytes > 0)) {
@@ -139,35 +155,41 @@ async function uploadWeights(
   { signal, onProgress }: LoadOptions,
 ): Promise<readonly string[]> {
   let unexpected: readonly string[] = [];
-  for (const queue of queues) queue.device.pushErrorScope("out-of-memory");
+  let accepted: Promise<void>[] = [];
+  const settle = async (): Promise<void> => {
+    const waits = [...accepted, ...loaders.map((loader) => loader.settle())];
+    accepted = [];
+    await Promise.all(waits);
+  };
+  const weights = readGpt2Weights(folder, config, {
+    signal,
+    onProgress,
+    onUnexpected: (names) => (unexpected = names),
+  });
   try {
-    const weights = readGpt2Weights(folder, config, {
-      signal,
-      onProgress,
-      onUnexpected: (names) => (unexpected = names),
-    });
     for await (const weight of weights) {
       throwIfAborted(signal, "Loading the model");
-      for (const loader of loaders) loader.add(weight);
-      if (loaders[0]!.uploadedBytes > SETTLE_BYTES) await settle(loaders);
+      for (const [index, queue] of queues.entries()) {
+        const uploaded = queue.checked(() => loaders[index]!.add(weight));
+        uploaded.catch(() => undefined); // reported when they settle, unless reading fails before
+        accepted.push(uploaded);
+      }
+      if (loaders[0]!.uploadedBytes > SETTLE_BYTES) await settle();
     }
-    await settle(loaders);
-  } finally {
-    const errors = await Promise.all(queues.map((queue) => queue.guard(queue.device.popErrorScope())));
-    const error = errors.find((candidate) => candidate !== null);
-    if (error) throwOutOfMemory(error, queues.length);
+    await settle();
+  } catch (error) {
+    if (error instanceof DeviceError && error.reason === "out-of-memory")
+      throwOutOfMemory(error, queues.length);
+    throw error;
   }
   return unexpected;
 }
 
-async function settle(loaders: readonly Gpt2WeightsLoader[]): Promise<void> {
-  await Promise.all(loaders.map((loader) => loader.settle()));
-}
-
-function throwOutOfMemory(error: GPUError, queues: number): never {
+function throwOutOfMemory(cause: DeviceError, queues: number): never {
   throw new DeviceError({
     reason: "out-of-memory",
-    problem: `The GPU has no room for the weights on ${queues} queues (${error.message})`,
+    problem: `The GPU has no room for the weights on ${queues} queues`,
     remedy: "Load with fewer queues, close other pages that use the GPU, or use a smaller model.",
+    cause,
   });
 }

@@ -4,7 +4,15 @@ import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { ModelSource } from "../weights/source.js";
 import { execute, type Outcome } from "./execute.js";
 import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
-import { checkChoice, checkSentences, checkWhole, fences, placements } from "./options.js";
+import {
+  checkChoice,
+  checkIds,
+  checkList,
+  checkSentences,
+  checkWhole,
+  fences,
+  placements,
+} from "./options.js";
 import type { OutputKind } from "./output.js";
 import { scoreOf } from "./score.js";
 import type {
@@ -173,12 +181,11 @@ export class Model {
   }
 
   async #encodeForScore(sentences: readonly (string | Sentence)[]): Promise<readonly number[][]> {
-    const list = Array.isArray(sentences) ? sentences : [];
     const { beginToken } = this.#loaded.config;
     const ids: number[][] = [];
-    for (const [index, sentence] of list.entries()) {
+    for (const [index, sentence] of checkList(sentences).entries()) {
       const isText = typeof sentence === "string";
-      const encoded = isText ? await this.encode(sentence) : [...sentence];
+      const encoded = isText ? await this.encode(sentence) : [...checkIds(sentence, `sentences[${index}]`)];
       const tokens = isText && beginToken !== undefined ? [beginToken, ...encoded] : encoded;
       if (tokens.length < 2) {
         throw new ArgumentError({

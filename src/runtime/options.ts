@@ -39,20 +39,39 @@ export function checkChoice<C extends string>(
 export const fences: readonly Fence[] = ["sentence", "prefix"];
 export const placements: readonly Placement[] = ["affine", "spread"];
 
+/** The sentences of a batch: a list with at least one. */
+export function checkList<S>(sentences: readonly S[]): readonly S[] {
+  if (Array.isArray(sentences) && sentences.length > 0) return sentences;
+  throw new ArgumentError({
+    argument: "sentences",
+    expected: "a non-empty array of sentences, each an array of token ids",
+    received: sentences,
+    remedy: "Pass at least one sentence; text is turned into ids by model.encode(text).",
+  });
+}
+
+/** A list of token ids, of whatever length and content. */
+export function checkIds(
+  sentence: readonly number[] | Uint32Array,
+  argument: string,
+): readonly number[] | Uint32Array {
+  if (Array.isArray(sentence) || sentence instanceof Uint32Array) return sentence;
+  throw new ArgumentError({
+    argument,
+    expected: "an array of token ids",
+    received: sentence,
+    remedy: "Turn text into ids by model.encode(text).",
+  });
+}
+
 /** Token ids as the GPU takes them. Checks that every sentence is a list of 1…contextLength ids below `vocabulary`. */
 export function checkSentences(
   sentences: readonly (readonly number[] | Uint32Array)[],
   limits: { readonly contextLength: number; readonly vocabulary: number },
 ): Uint32Array[] {
-  if (!Array.isArray(sentences) || sentences.length === 0) {
-    throw new ArgumentError({
-      argument: "sentences",
-      expected: "a non-empty array of arrays of token ids",
-      received: sentences,
-      remedy: "Pass at least one sentence; text is turned into ids by model.encode(text).",
-    });
-  }
-  return sentences.map((sentence, index) => checkSentence(sentence, `sentences[${index}]`, limits));
+  return checkList(sentences).map((sentence, index) =>
+    checkSentence(sentence, `sentences[${index}]`, limits),
+  );
 }
 
 function checkSentence(
@@ -60,14 +79,7 @@ function checkSentence(
   argument: string,
   { contextLength, vocabulary }: { readonly contextLength: number; readonly vocabulary: number },
 ): Uint32Array {
-  if (!Array.isArray(sentence) && !(sentence instanceof Uint32Array)) {
-    throw new ArgumentError({
-      argument,
-      expected: "an array of token ids",
-      received: sentence,
-      remedy: "Turn text into ids by model.encode(text).",
-    });
-  }
+  checkIds(sentence, argument);
   if (sentence.length === 0 || sentence.length > contextLength) {
     throw new ArgumentError({
       argument,

@@ -87,7 +87,8 @@ export function gpt2Forward(
   }
   const hidden = keep("ln_f", norm("ln_f", x));
   const head = weights.get("lm_head.weight") ?? weight("wte.weight");
-  const logits = keep("logits", linearForward({ x: hidden, weight: head, N: head.length / C, K: C }));
+  const bias = weights.get("lm_head.bias");
+  const logits = keep("logits", linearForward({ x: hidden, weight: head, bias, N: head.length / C, K: C }));
   return { hidden, logits, stages };
 }
 

@@ -1,0 +1,204 @@
+// Continuous batching: which rows of which sequences the next step of one queue computes. Pure: no GPU, no clock.
+// A step takes decodes first (one row each), then prompts in slices, round robin, then new requests, up to a budget.
+// Chunks of a prompt are slices under the prefix fence, so that a chunked prompt has the bits of an unchunked one.
+import { invariant } from "../util/invariant.js";
+import type { PagePool } from "./page-pool.js";
+import { isBefore, Sequence, type SequenceRequest } from "./sequence.js";
+
+export interface StepLimits {
+  /** The most rows of a step. At least 1. */
+  readonly budgetTokens: number;
+  /** Rows a prompt gets in its turn. */
+  readonly sliceTokens: number;
+  /** The most sequences that are computed at once. */
+  readonly maxRunning: number;
+}
+
+/** Consecutive rows of one sequence in a step. */
+export interface StepEntry {
+  readonly sequence: Sequence;
+  readonly firstToken: number;
+  readonly tokenCount: number;
+  /** Whether the last row is the sequence's newest: a token is sampled from its logits. */
+  readonly samples: boolean;
+}
+
+export class StepScheduler {
+  readonly #pool: PagePool;
+  readonly #waiting: Sequence[] = [];
+  /** In turn: the first is the one whose turn it is. */
+  #running: Sequence[] = [];
+  #nextId = 0;
+  #preemptions = 0;
+
+  constructor(pool: PagePool) {
+    this.#pool = pool;
+  }
+
+  get running(): number {
+    return this.#running.length;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** How often a sequence was put back for want of pages. */
+  get preemptions(): number {
+    return this.#preemptions;
+  }
+
+  /** The rows that decodes alone would fill. */
+  get decodes(): number {
+    return this.#running.filter((sequence) => sequence.isDecoding).length;
+  }
+
+  add(request: SequenceRequest): Sequence {
+    const sequence = new Sequence(this.#nextId++, request);
+    this.#insertWaiting(sequence);
+    return sequence;
+  }
+
+  /** Ends a sequence, wherever it is; its pages are free at once, as the queue runs what follows after what it runs. */
+  remove(sequence: Sequence): void {
+    this.#release(sequence);
+    this.#running = this.#running.filter((other) => other !== sequence);
+    const index = this.#waiting.indexOf(sequence);
+    if (index >= 0) this.#waiting.splice(index, 1);
+  }
+
+  /** The token sampled for `sequence` is known. */
+  resolve(sequence: Sequence, token: number): void {
+    invariant(sequence.pending > 0, `sequence ${sequence.id} expects no token`);
+    sequence.pending--;
+    sequence.tokens.push(token);
+    if (sequence.pages.length > 0) this.#publish(sequence);
+  }
+
+  /** The rows of the next step; none when there is nothing to compute. Counts them as computed. */
+  next(limits: StepLimits): StepEntry[] {
+    invariant(limits.budgetTokens >= 1, "a step has no budget");
+    const step = new Map<Sequence, { firstToken: number; tokenCount: number }>();
+    let budget = limits.budgetTokens;
+    const schedule = (sequence: Sequence, most: number): void => {
+      const tokenCount = Math.min(most, budget, sequence.remaining);
+      if (tokenCount <= 0 || !this.#running.includes(sequence)) return;
+      const hasPages = this.#reserve(sequence, sequence.computed + tokenCount, (victim) => {
+        budget += step.get(victim)?.tokenCount ?? 0;
+        step.delete(victim);
+      });
+      if (!hasPages) return;
+      const entry = step.get(sequence);
+      if (entry) entry.tokenCount += tokenCount;
+      else step.set(sequence, { firstToken: sequence.computed, tokenCount });
+      sequence.computed += tokenCount;
+      budget -= tokenCount;
+    };
+
+    const decodes = this.#running.filter((sequence) => sequence.isDecoding);
+    // Prompts are sure of a quarter of each step, or a full house of decodes would never let one in.
+    const hasPrompts = decodes.length < this.#running.length || this.#waiting.length > 0;
+    const forPrompts = hasPrompts ? Math.floor(budget / 4) : 0;
+    for (const sequence of decodes) if (budget > forPrompts) schedule(sequence, 1);
+    this.#admit(limits.maxRunning, budget);
+    // A slice each, in turn, as long as the budget lasts: a short prompt behind a long one is not starved.
+    for (let before = budget + 1; budget > 0 && budget < before;) {
+      before = budget;
+      for (const sequence of [...this.#running]) schedule(sequence, limits.sliceTokens);
+    }
+    // Those that got no row this time come first the next time.
+    const served = this.#running.filter((sequence) => step.has(sequence));
+    this.#running = [...this.#running.filter((sequence) => !step.has(sequence)), ...served];
+    return [...step].map(([sequence, { firstToken, tokenCount }]) => {
+      const samples = sequence.remaining === 0;
+      this.#publish(sequence);
+      if (samples) sequence.pending++;
+      return { sequence, firstToken, tokenCount, samples };
+    });
+  }
+
+  /** Lets waiting sequences run, in order, while there is budget for a row of each and room for its prompt. */
+  #admit(maxRunning: number, budget: number): void {
+    let rows = budget - this.#running.filter(({ remaining }) => remaining > 1).length;
+    for (const sequence of [...this.#waiting]) {
+      if (rows <= 0 || this.#running.length >= maxRunning) return;
+      // Ids on their way must be known before a sequence that was put back can be computed again.
+      if (sequence.pending > 0) continue;
+      const shared = this.#pool.share(sequence.tokens);
+      // Another one is computing more of the same beginning: what it computes will be shared.
+      if (this.#isBeingComputed(sequence, shared.length)) {
+        this.#pool.release(shared);
+        continue;
+      }
+      const needed = Math.ceil(sequence.length / this.#pool.pageTokens) - shared.length;
+      // A page for one that runs, too, or the newcomer would be put back at once.
+      if (this.#pool.free < needed + (this.#running.length > 0 ? 1 : 0)) {
+        this.#pool.release(shared);
+        return;
+      }
+      sequence.pages = shared;
+      sequence.computed = shared.length * this.#pool.pageTokens;
+      this.#waiting.splice(this.#waiting.indexOf(sequence), 1);
+      this.#running.push(sequence);
+      rows--;
+    }
+  }
+
+  /** Whether a running prompt begins with more whole pages of `sequence` than the `pages` it would share now. */
+  #isBeingComputed(sequence: Sequence, pages: number): boolean {
+    const end = (pages + 1) * this.#pool.pageTokens;
+    if (end >= sequence.tokens.length) return false;
+    return this.#running.some(
+      ({ tokens, computed }) =>
+        computed < end && end <= tokens.length && isSameBeginning(tokens, sequence.tokens, end),
+    );
+  }
+
+  /** Pages for the first `tokens` tokens of a sequence; puts later ones back to get them. False: it was put back. */
+  #reserve(sequence: Sequence, tokens: number, onPreempted: (victim: Sequence) => void): boolean {
+    while (sequence.pages.length * this.#pool.pageTokens < tokens) {
+      const page = this.#pool.take();
+      if (page !== undefined) {
+        sequence.pages.push(page);
+        continue;
+      }
+      const victim = this.#running.reduce((last, other) => (isBefore(last, other) ? other : last));
+      invariant(this.#running.length > 1 || victim !== sequence, "one sequence exceeds the whole cache");
+      this.#preempt(victim);
+      onPreempted(victim);
+      if (victim === sequence) return false;
+    }
+    return true;
+  }
+
+  #preempt(victim: Sequence): void {
+    this.#preemptions++;
+    this.#release(victim);
+    this.#running = this.#running.filter((other) => other !== victim);
+    this.#insertWaiting(victim);
+  }
+
+  #release(sequence: Sequence): void {
+    this.#pool.release(sequence.pages);
+    sequence.pages = [];
+    sequence.computed = 0;
+  }
+
+  #insertWaiting(sequence: Sequence): void {
+    const index = this.#waiting.findIndex((other) => isBefore(sequence, other));
+    this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, sequence);
+  }
+
+  /** Pages whose tokens are all known and scheduled may be shared from now on. */
+  #publish(sequence: Sequence): void {
+    const { pageTokens } = this.#pool;
+    const whole = Math.floor(Math.min(sequence.computed, sequence.tokens.length) / pageTokens);
+    for (let ordinal = 0; ordinal < whole; ordinal++)
+      this.#pool.publish(sequence.pages, ordinal, sequence.tokens);
+  }
+}
+
+function isSameBeginning(a: readonly number[], b: readonly number[], count: number): boolean {
+  for (let index = 0; index < count; index++) if (a[index] !== b[index]) return false;
+  return true;
+}

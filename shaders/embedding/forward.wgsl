@@ -18,7 +18,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read> positionEmbedding: array<vec4<f32>>;  // (positions, C/4)
 @group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, length
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
-@group(0) @binding(5) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
+@group(0) @binding(5) var<storage, read> sampled: array<u32>;                  // newest token of each sequence
+@group(0) @binding(6) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
+
+// Set in rowInfo's token where the rest is an index into sampled.
+const SAMPLED = 0x80000000u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -27,7 +31,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let row = rowTable[params.firstEntry + index / params.channelVectors];
   let vector = index % params.channelVectors;
   let info = rowInfo[row];
-  let token = info.x - params.firstToken; // wraps to a large number below the shard
+  var newest = info.x;
+  // A token the host does not know yet: the one that was just sampled for the sequence.
+  if ((newest & SAMPLED) != 0u) { newest = sampled[newest & ~SAMPLED]; }
+  let token = newest - params.firstToken; // wraps to a large number below the shard
   if (token >= params.tokenCount) { return; }
   let at = 4u * vector * params.shardStride + token;
   let embedded = vec4<f32>(

@@ -8,9 +8,13 @@ import {
   type KernelVariant,
 } from "../gpu/kernel.js";
 
-export type EmbeddingBinding = "tokenEmbedding" | "positionEmbedding" | "rowInfo" | "rowTable" | "X";
+export type EmbeddingBinding =
+  "tokenEmbedding" | "positionEmbedding" | "rowInfo" | "rowTable" | "sampled" | "X";
 export type EmbeddingParam =
   "firstEntry" | "rowCount" | "channelVectors" | "firstToken" | "tokenCount" | "shardStride";
+
+/** In a row's token: the rest is the index of a sequence whose newest token is meant. */
+export const SAMPLED_TOKEN = 0x80000000;
 
 const forward: KernelDefinition<EmbeddingBinding, EmbeddingParam> = {
   name: "embedding.forward",
@@ -21,6 +25,7 @@ const forward: KernelDefinition<EmbeddingBinding, EmbeddingParam> = {
     positionEmbedding: "read",
     rowInfo: "read",
     rowTable: "read",
+    sampled: "read",
     X: "readWrite",
   },
   params: {

@@ -1,6 +1,7 @@
 // Every kernel and every variant weft can compile: what tests go through, and where a new family is added.
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import { registerTiledAttention, type AttentionFamily } from "./attention.js";
+import { chooseTokenVariant } from "./choose-token.js";
 import { embeddingVariant } from "./embedding.js";
 import { layerNormVariant } from "./layer-norm.js";
 import { Activation, registerTiledLinear, type LinearFamily } from "./linear.js";
@@ -29,6 +30,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     embeddingVariant(element),
     layerNormVariant(element),
     logProbabilityVariant(element),
+    chooseTokenVariant(element),
     ...linear,
     ...attention,
   ];

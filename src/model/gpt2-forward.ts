@@ -83,6 +83,15 @@ export interface TableRange {
   readonly count: number;
 }
 
+/** A key-value cache that outlives the submission, and what its rows are. Without it, both are in the arena. */
+export interface CacheRows {
+  keyValueOf(layer: number): GpuBuffer;
+  /** Entry of the slot of the first row in the tables; the others' follow. */
+  readonly firstSlotEntry: number;
+  /** The newest token of each sequence, for rows whose token the host does not know. */
+  readonly sampled: GpuBuffer;
+}
+
 /** Hears of every intermediate result right after the dispatch that wrote it. For tests. */
 export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
 
@@ -111,10 +120,11 @@ export class Gpt2Forward {
     arena: Gpt2Arena,
     segment: number,
     rows: TableRange,
+    cache?: CacheRows,
     observe?: StageObserver,
   ): void {
     const { layers } = this.#dimensions;
-    if (segment === 0) this.#embed(list, arena, rows, observe);
+    if (segment === 0) this.#embed(list, arena, rows, cache?.sampled, observe);
     else this.#finishLayer(list, arena, segment - 1, rows, observe);
     if (segment === layers) {
       this.#normalise(list, arena, this.#weights.finalNorm, rows);
@@ -126,8 +136,16 @@ export class Gpt2Forward {
     observe?.(`norm1.${segment}`, arena.normalised);
     this.#linear(list, this.#pipelines.linear, layer.query, arena.normalised, arena.query, rows);
     observe?.(`query.${segment}`, arena.query);
-    const keyValue = arena.keyValueOf(segment);
-    this.#linear(list, this.#pipelines.linear, layer.keyValue, arena.normalised, keyValue, rows);
+    const keyValue = (cache ?? arena).keyValueOf(segment);
+    this.#linear(
+      list,
+      this.#pipelines.linear,
+      layer.keyValue,
+      arena.normalised,
+      keyValue,
+      rows,
+      cache?.firstSlotEntry,
+    );
     observe?.(`keyValue.${segment}`, keyValue);
   }
 
@@ -137,13 +155,14 @@ export class Gpt2Forward {
     arena: Gpt2Arena,
     layer: number,
     blocks: TableRange,
+    cache?: CacheRows,
     observe?: StageObserver,
   ): void {
     list.dispatch(
       this.#pipelines.attention,
       {
         Q: arena.query,
-        KV: arena.keyValueOf(layer),
+        KV: (cache ?? arena).keyValueOf(layer),
         rowInfo: arena.rowInfo,
         pageTable: arena.pageTable,
         blockTable: TABLES,
@@ -173,7 +192,7 @@ export class Gpt2Forward {
           outputVectors: shard.stride / 4,
           outputStride: vocabularyVectors,
           outputOffset: shard.firstToken / 4,
-          outputEntry: rows.firstEntry,
+          outputEntry: 0,
         },
       );
     }
@@ -197,12 +216,24 @@ export class Gpt2Forward {
     );
   }
 
-  #embed(list: CommandList, arena: Gpt2Arena, rows: TableRange, observe?: StageObserver): void {
-    for (const shard of this.#weights.tokens) this.#embedShard(list, arena, shard, rows);
+  #embed(
+    list: CommandList,
+    arena: Gpt2Arena,
+    rows: TableRange,
+    sampled: GpuBuffer | undefined,
+    observe?: StageObserver,
+  ): void {
+    for (const shard of this.#weights.tokens) this.#embedShard(list, arena, shard, rows, sampled);
     observe?.("embedding", arena.residual);
   }
 
-  #embedShard(list: CommandList, arena: Gpt2Arena, shard: VocabularyShard, rows: TableRange): void {
+  #embedShard(
+    list: CommandList,
+    arena: Gpt2Arena,
+    shard: VocabularyShard,
+    rows: TableRange,
+    sampled: GpuBuffer | undefined,
+  ): void {
     list.dispatch(
       this.#pipelines.embedding,
       {
@@ -210,6 +241,7 @@ export class Gpt2Forward {
         positionEmbedding: this.#weights.positions,
         rowInfo: arena.rowInfo,
         rowTable: TABLES,
+        sampled: sampled ?? TABLES,
         X: arena.residual,
       },
       {
@@ -264,6 +296,7 @@ export class Gpt2Forward {
     X: GpuBuffer,
     Y: GpuBuffer,
     rows: TableRange,
+    outputEntry: number = rows.firstEntry,
   ): void {
     list.dispatch(
       pipeline,
@@ -275,7 +308,7 @@ export class Gpt2Forward {
         outputVectors: weights.outputVectors,
         outputStride: weights.outputVectors,
         outputOffset: 0,
-        outputEntry: rows.firstEntry,
+        outputEntry,
       },
     );
   }

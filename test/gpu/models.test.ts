@@ -152,8 +152,15 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
       reads.set(stage, readback);
     };
     if (segment > 0)
-      forward.encodeAttention(list, arena, segment - 1, writeBlockTable(queue.tables, runs), observe);
-    forward.encodeSegment(list, arena, segment, writeRowTable(queue.tables, runs), observe);
+      forward.encodeAttention(
+        list,
+        arena,
+        segment - 1,
+        writeBlockTable(queue.tables, runs),
+        undefined,
+        observe,
+      );
+    forward.encodeSegment(list, arena, segment, writeRowTable(queue.tables, runs), undefined, observe);
     list.submit("stages");
   }
   const stages = new Map<string, Float32Array>();

@@ -1,6 +1,6 @@
 // Embedding, layer norm and log-probability kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { embeddingVariant } from "../../src/kernels/embedding.js";
+import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding.js";
 import { layerNormVariant } from "../../src/kernels/layer-norm.js";
 import { logProbabilityVariant } from "../../src/kernels/log-probability.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
@@ -56,7 +56,10 @@ describe("embedding", () => {
     const positionTable = randomFloats(2, positions * C);
     const random = new SeededRandom(3);
     const ids = Array.from({ length: rows }, () => random.integer(V));
-    const rowInfo = Uint32Array.from(ids.flatMap((id, row) => [id, row % positions, 0, rows]));
+    // Every third token is given by reference, as one that was just sampled.
+    const rowInfo = Uint32Array.from(
+      ids.flatMap((id, row) => [row % 3 === 0 ? SAMPLED_TOKEN + row : id, row % positions, 0, rows]),
+    );
     let X: Float32Array<ArrayBuffer> = new Float32Array(rows * pad4(C)).fill(9);
     for (const [firstToken, tokenCount] of [
       [0, 8],
@@ -74,6 +77,7 @@ describe("embedding", () => {
           positionEmbedding: padRows(positionTable, C, pad4(C)),
           rowInfo,
           rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
+          sampled: Uint32Array.from(ids),
           X,
         },
         {

@@ -1,0 +1,167 @@
+// sampling/choose-token.wgsl — one token per row of logits: greedy, or drawn after penalties, temperature and filters.
+// logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
+// Grid: ceil(rowCount/4), 1, 1.  Needs: core limits, no workgroup memory.
+// Reference: test/reference/choose-token.ts chooseToken.  One invocation per row: every sum runs in the order of V.
+// Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
+
+struct Params {
+  rowCount: u32,    // rows of this dispatch
+  vocabulary: u32,  // V
+  rowStride: u32,   // row stride of logits in elements
+  firstOption: u32, // first word of row 0 in options
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> options: array<u32>;          // (rows, OPTION_WORDS), as in OptionWord
+@group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
+@group(0) @binding(3) var<storage, read> logits: array<f32>;           // (rows, rowStride)
+@group(0) @binding(4) var<storage, read_write> weights: array<f32>;    // (rows, rowStride), scratch: exp, at most 1
+@group(0) @binding(5) var<storage, read_write> counts: array<u32>;     // (slots, V): times generated | in prompt << 31
+@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
+@group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
+
+const OPTION_WORDS = 16u;
+const NONE = 0xffffffffu;
+const IN_PROMPT = 0x80000000u;
+
+fn optionAt(row: u32, word: u32) -> u32 {
+  return options[params.firstOption + row * OPTION_WORDS + word];
+}
+
+fn realAt(row: u32, word: u32) -> f32 {
+  return bitcast<f32>(optionAt(row, word));
+}
+
+// A counter-based generator, pcg3d (Jarzynski and Olano 2020, jcgt.org/published/0009/03/02): 24 random bits as a
+// fraction in [0, 1) from seed and position alone, so that batch mates and the moment do not matter.
+fn uniformOf(seedLow: u32, seedHigh: u32, position: u32) -> f32 {
+  var v = vec3<u32>(seedLow, seedHigh, position) * 1664525u + 1013904223u;
+  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
+  v ^= v >> vec3<u32>(16u);
+  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
+  return f32(v.x >> 8u) * (1.0 / 16777216.0);
+}
+
+fn penalised(row: u32, token: u32) -> f32 {
+  var value = logits[row * params.rowStride + token];
+  let biasSlot = optionAt(row, 2u);
+  if (biasSlot != NONE) { value += bias[biasSlot * params.vocabulary + token]; }
+  let countSlot = optionAt(row, 1u);
+  if (countSlot == NONE) { return value; }
+  let count = counts[countSlot * params.vocabulary + token];
+  if (count == 0u) { return value; }
+  let repetition = realAt(row, 7u);
+  value = select(value * repetition, value / repetition, value > 0.0);
+  let generated = count & ~IN_PROMPT;
+  return value - realAt(row, 8u) * f32(generated) - select(0.0, realAt(row, 9u), generated > 0u);
+}
+
+// The bits of the smallest weight that counts: smaller ones may be flushed to 0.
+const SMALLEST = 0x00800000u;
+// One more than the bits of 1, the largest weight.
+const BEYOND = 0x3f800001u;
+
+// Non-negative floats are ordered as their bits are.
+fn countFrom(start: u32, bits: u32) -> u32 {
+  var count = 0u;
+  for (var v = 0u; v < params.vocabulary; v++) {
+    count += select(0u, 1u, bitcast<u32>(weights[start + v]) >= bits);
+  }
+  return count;
+}
+
+fn massFrom(start: u32, bits: u32) -> f32 {
+  var mass = 0.0;
+  for (var v = 0u; v < params.vocabulary; v++) {
+    let weight = weights[start + v];
+    mass += select(0.0, weight, bitcast<u32>(weight) >= bits);
+  }
+  return mass;
+}
+
+// Sets weights beyond the first `kept` that have exactly these bits to 0, and all smaller ones.
+fn cutBelow(start: u32, bits: u32, kept: u32) {
+  var left = kept;
+  for (var v = 0u; v < params.vocabulary; v++) {
+    let own = bitcast<u32>(weights[start + v]);
+    if (own == bits && left > 0u) { left -= 1u; } else if (own <= bits) { weights[start + v] = 0.0; }
+  }
+}
+
+// The k largest weights stay; of equal ones those of lower ids.
+fn keepTop(start: u32, k: u32) {
+  var low = 0u;           // countFrom(low) ≥ k
+  var high = BEYOND; // countFrom(high) = 0 < k, as no weight exceeds 1
+  while (high - low > 1u) {
+    let middle = (low + high) / 2u;
+    if (countFrom(start, middle) >= k) { low = middle; } else { high = middle; }
+  }
+  cutBelow(start, low, k - countFrom(start, low + 1u));
+}
+
+// The fewest, largest weights that make up `share` of the mass stay.
+fn keepMass(start: u32, share: f32) {
+  let goal = share * massFrom(start, SMALLEST);
+  var low = SMALLEST;
+  var high = BEYOND;
+  while (high - low > 1u) {
+    let middle = (low + high) / 2u;
+    if (massFrom(start, middle) >= goal) { low = middle; } else { high = middle; }
+  }
+  let missing = goal - massFrom(start, low + 1u);
+  cutBelow(start, low, u32(clamp(ceil(missing / bitcast<f32>(low)), 1.0, 1e9)));
+}
+
+fn draw(start: u32, uniformValue: f32, leastWeight: f32) -> u32 {
+  let least = max(bitcast<u32>(leastWeight), SMALLEST);
+  let goal = uniformValue * massFrom(start, least);
+  var mass = 0.0;
+  var last = 0u;
+  for (var v = 0u; v < params.vocabulary; v++) {
+    let weight = weights[start + v];
+    if (bitcast<u32>(weight) < least) { continue; }
+    mass += weight;
+    last = v;
+    if (mass > goal) { break; }
+  }
+  return last;
+}
+
+@compute @workgroup_size(4)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = id.x;
+  if (row >= params.rowCount) { return; }
+  let start = row * params.rowStride;
+
+  var highestRaw = 0.0;
+  var sumRaw = 1.0;
+  if (optionAt(row, 13u) != 0u) {
+    highestRaw = logits[start];
+    for (var v = 1u; v < params.vocabulary; v++) { highestRaw = max(highestRaw, logits[start + v]); }
+    sumRaw = 0.0;
+    for (var v = 0u; v < params.vocabulary; v++) { sumRaw += exp(logits[start + v] - highestRaw); }
+  }
+
+  var token = 0u;
+  var highest = penalised(row, 0u);
+  for (var v = 1u; v < params.vocabulary; v++) {
+    let value = penalised(row, v);
+    if (value > highest) { highest = value; token = v; }
+  }
+  let temperature = realAt(row, 3u);
+  if (temperature > 0.0) {
+    for (var v = 0u; v < params.vocabulary; v++) {
+      weights[start + v] = exp((penalised(row, v) - highest) / temperature);
+    }
+    let k = optionAt(row, 4u);
+    if (k > 0u && k < params.vocabulary) { keepTop(start, k); }
+    let share = realAt(row, 5u);
+    if (share < 1.0) { keepMass(start, share); }
+    token = draw(start, uniformOf(optionAt(row, 10u), optionAt(row, 11u), optionAt(row, 12u)), realAt(row, 6u));
+  }
+
+  sampled[optionAt(row, 0u)] = token;
+  let countSlot = optionAt(row, 1u);
+  if (countSlot != NONE) { counts[countSlot * params.vocabulary + token] += 1u; }
+  chosen[row] = vec2<u32>(token, bitcast<u32>(logits[start + token] - highestRaw - log(sumRaw)));
+}

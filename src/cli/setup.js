@@ -45,6 +45,7 @@ if (command.needsBrowser) {
   useSoftwareVulkan(environment, chromium);
 }
 for (const [index, step] of command.steps.entries()) {
+  if (step === build[0]) console.log("Building …");
   const isLast = index === command.steps.length - 1;
   const status = run(isLast ? [...step, ...rest] : step, environment);
   if (status !== 0) process.exit(status);

@@ -4,6 +4,11 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
+import {
+  chooseTokenVariant,
+  type ChooseTokenBinding,
+  type ChooseTokenParam,
+} from "../kernels/choose-token.js";
 import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
 import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
 import { Activation, type LinearBinding, type LinearParam } from "../kernels/linear.js";
@@ -13,6 +18,7 @@ import {
   type LogProbabilityParam,
 } from "../kernels/log-probability.js";
 import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import { invariant } from "../util/invariant.js";
 import type { Gpt2Activation, Gpt2Config } from "../weights/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
@@ -92,6 +98,13 @@ export interface CacheRows {
   readonly sampled: GpuBuffer;
 }
 
+/** What choosing tokens reads and writes: see shaders/sampling/choose-token.wgsl. */
+export interface ChoiceBuffers extends Readonly<Record<Exclude<ChooseTokenBinding, "options">, GpuBuffer>> {
+  readonly rowCount: number;
+  /** First word of the rows' options in the tables. */
+  readonly firstOption: number;
+}
+
 /** Hears of every intermediate result right after the dispatch that wrote it. For tests. */
 export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
 
@@ -101,13 +114,17 @@ export class Gpt2Forward {
   readonly #dimensions: Gpt2Dimensions;
   readonly #weights: Gpt2Weights;
   readonly #pipelines: Gpt2Pipelines;
+  readonly #queue: Queue;
+  #choice: Pipeline<ChooseTokenBinding, ChooseTokenParam> | undefined;
 
   constructor(
+    queue: Queue,
     config: Gpt2Config,
     dimensions: Gpt2Dimensions,
     weights: Gpt2Weights,
     pipelines: Gpt2Pipelines,
   ) {
+    this.#queue = queue;
     this.#config = config;
     this.#dimensions = dimensions;
     this.#weights = weights;
@@ -213,6 +230,23 @@ export class Gpt2Forward {
         rowStride: 4 * vocabularyVectors,
         firstTarget: targets.firstEntry,
       },
+    );
+  }
+
+  /** Compiles the kernel that chooses tokens, which only generation needs. Throws ShaderError. */
+  async prepareChoice(): Promise<void> {
+    this.#choice ??= await this.#queue.pipelines.get(chooseTokenVariant("f32"));
+  }
+
+  /** Chooses a token for each of the first `rowCount` rows of `logits`; needs `prepareChoice`. */
+  encodeChoice(list: CommandList, choice: ChoiceBuffers): void {
+    invariant(this.#choice, "the kernel that chooses tokens is not compiled");
+    const { rowCount, firstOption, ...buffers } = choice;
+    const { vocabulary, vocabularyVectors } = this.#dimensions;
+    list.dispatch(
+      this.#choice,
+      { options: TABLES, ...buffers },
+      { rowCount, vocabulary, rowStride: 4 * vocabularyVectors, firstOption },
     );
   }
 

@@ -67,7 +67,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
       const weights = loader.finish(!config.tiedHead);
       return {
         queue,
-        forward: new Gpt2Forward(config, dimensions, weights, pipelines[index]!),
+        forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
         arenas: new ArenaPool(queue, dimensions),
         disposeWeights: () => loader.dispose(),
       };

@@ -12,7 +12,7 @@ interface Page {
 
 export class PagePool {
   readonly pageTokens: number;
-  readonly #pages: Page[];
+  readonly #pages: Page[] = [];
   /** Pages without a holder; those with a key keep their content until they are taken. Oldest first. */
   readonly #idle = new Set<number>();
   readonly #byKey = new Map<string, number>();
@@ -21,8 +21,7 @@ export class PagePool {
   constructor(pages: number, pageTokens: number) {
     invariant(pages >= 1 && pageTokens >= 1, `a pool of ${pages} pages of ${pageTokens} tokens`);
     this.pageTokens = pageTokens;
-    this.#pages = Array.from({ length: pages }, () => ({ holders: 0, key: undefined, prefix: 0 }));
-    for (let page = 0; page < pages; page++) this.#idle.add(page);
+    this.grow(pages);
   }
 
   get size(): number {
@@ -32,6 +31,14 @@ export class PagePool {
   /** Pages that nobody holds, shareable ones included. */
   get free(): number {
     return this.#idle.size;
+  }
+
+  /** Adds pages without a holder. */
+  grow(pages: number): void {
+    for (let added = 0; added < pages; added++) {
+      this.#idle.add(this.#pages.length);
+      this.#pages.push({ holders: 0, key: undefined, prefix: 0 });
+    }
   }
 
   /** Takes a page of no particular content; undefined when all are held. */

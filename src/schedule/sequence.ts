@@ -5,11 +5,14 @@ export interface SequenceRequest {
   readonly prompt: readonly number[];
   /** Higher ones are admitted first and put back last. */
   readonly priority: number;
+  /** The most tokens it can have, prompt included: no row is computed that would give one more. */
+  readonly maxLength: number;
 }
 
 export class Sequence {
   readonly id: number;
   readonly priority: number;
+  readonly #maxLength: number;
   /** Known ids: the prompt and what was generated and read back. */
   readonly tokens: number[];
   /** Ids that were or are being sampled on the GPU, but are not known to the host yet. */
@@ -21,6 +24,7 @@ export class Sequence {
   constructor(id: number, request: SequenceRequest) {
     this.id = id;
     this.priority = request.priority;
+    this.#maxLength = request.maxLength;
     this.tokens = [...request.prompt];
   }
 
@@ -29,8 +33,9 @@ export class Sequence {
     return this.tokens.length + this.pending;
   }
 
+  /** Rows to compute: the last token that it can have needs none. */
   get remaining(): number {
-    return this.length - this.computed;
+    return Math.min(this.length, this.#maxLength - 1) - this.computed;
   }
 
   /** Its next row continues what was sampled, or is the last of its prompt. */

@@ -110,7 +110,7 @@ export class StepScheduler {
     const served = this.#running.filter((sequence) => step.has(sequence));
     this.#running = [...this.#running.filter((sequence) => !step.has(sequence)), ...served];
     return [...step].map(([sequence, { firstToken, tokenCount }]) => {
-      const samples = sequence.remaining === 0;
+      const samples = sequence.computed === sequence.length;
       this.#publish(sequence);
       if (samples) sequence.pending++;
       return { sequence, firstToken, tokenCount, samples };

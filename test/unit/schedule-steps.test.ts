@@ -51,7 +51,9 @@ function simulate(
     check(step < 20_000, "the steps do not end");
     while (pendingJobs[0] && pendingJobs[0].arrival <= step) {
       const job = pendingJobs.shift()!;
-      live.set(scheduler.add(job), { job, text: [...job.prompt], firstStep: -1 });
+      // Some stop earlier than they might: what is in flight for them then is of no use.
+      const maxLength = job.prompt.length + job.generate + (job.arrival % 3);
+      live.set(scheduler.add({ ...job, maxLength }), { job, text: [...job.prompt], firstStep: -1 });
     }
     for (const [sequence, { job }] of live)
       if (job.cancelAt !== undefined && step >= job.cancelAt) {

@@ -1,0 +1,80 @@
+// Keys and values of everything one queue generates: a buffer per layer, (slots, 2, H, D), a slot per token.
+import { CommandList } from "../gpu/command-list.js";
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { BufferUsage } from "../gpu/flags.js";
+import type { Queue } from "../gpu/queue.js";
+import { PAGE_TOKENS } from "../kernels/attention.js";
+import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+
+/** Bytes of one page over all layers. */
+export function pageBytes({ layers, attentionVectors }: Gpt2Dimensions): number {
+  return PAGE_TOKENS * layers * layerSlotBytes(attentionVectors);
+}
+
+export class KeyValueCache {
+  readonly #queue: Queue;
+  readonly #dimensions: Gpt2Dimensions;
+  #pages = 0;
+  #layers: GpuBuffer[] = [];
+
+  constructor(queue: Queue, dimensions: Gpt2Dimensions) {
+    this.#queue = queue;
+    this.#dimensions = dimensions;
+  }
+
+  get pages(): number {
+    return this.#pages;
+  }
+
+  keyValueOf(layer: number): GpuBuffer {
+    return this.#layers[layer]!;
+  }
+
+  /** The most pages that the bindings of the queue's adapter hold. */
+  static maxPages(queue: Queue, { attentionVectors }: Gpt2Dimensions): number {
+    return Math.floor(queue.maxBindingBytes / (PAGE_TOKENS * layerSlotBytes(attentionVectors)));
+  }
+
+  /** Makes room for `pages` pages; those it has keep their content. Throws DeviceError when there is no room. */
+  async grow(pages: number): Promise<void> {
+    if (pages <= this.#pages) return;
+    const slotBytes = PAGE_TOKENS * layerSlotBytes(this.#dimensions.attentionVectors);
+    const grown: GpuBuffer[] = [];
+    try {
+      await this.#queue.checked(() => {
+        for (let layer = 0; layer < this.#dimensions.layers; layer++)
+          grown.push(
+            this.#queue.createBuffer(
+              `cache.keyValue-${layer}`,
+              pages * slotBytes,
+              BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
+            ),
+          );
+      });
+    } catch (error) {
+      for (const buffer of grown) buffer.dispose();
+      throw error;
+    }
+    if (this.#pages > 0) {
+      const list = new CommandList(this.#queue);
+      for (const [layer, buffer] of grown.entries())
+        list.copy(this.#layers[layer]!, 0, buffer, 0, this.#pages * slotBytes);
+      list.submit("cache.grow");
+    }
+    this.dispose();
+    this.#layers = grown;
+    this.#pages = pages;
+  }
+
+  /** Frees everything; it may grow again. Work in flight keeps what it reads until it is done. */
+  dispose(): void {
+    for (const buffer of this.#layers) buffer.dispose();
+    if (this.#layers.length > 0) this.#queue.pipelines.forgetBindGroups();
+    this.#layers = [];
+    this.#pages = 0;
+  }
+}
+
+function layerSlotBytes(attentionVectors: number): number {
+  return 32 * attentionVectors;
+}

@@ -1,0 +1,54 @@
+// How many rows a step may have: fitted to how long steps took, so that prompts stall decodes by a bounded factor.
+// A step of n rows is taken to last fixedMs + n·rowMs; recent steps weigh more (exponentially weighted least squares).
+
+/** The weight that an observation keeps when the next one arrives. */
+const MEMORY = 0.97;
+
+export interface BudgetOptions {
+  readonly least: number;
+  readonly most: number;
+  /** A step with prompts may last this many times as long as one of decodes alone. */
+  readonly stallFactor: number;
+}
+
+export class StepBudget {
+  readonly #options: BudgetOptions;
+  #weight = 0;
+  #sumRows = 0;
+  #sumMs = 0;
+  #sumRowsRows = 0;
+  #sumRowsMs = 0;
+
+  constructor(options: BudgetOptions) {
+    this.#options = options;
+  }
+
+  /** Learns that a step of `rows` rows lasted `elapsedMs`. */
+  observe(rows: number, elapsedMs: number): void {
+    this.#weight = this.#weight * MEMORY + 1;
+    this.#sumRows = this.#sumRows * MEMORY + rows;
+    this.#sumMs = this.#sumMs * MEMORY + elapsedMs;
+    this.#sumRowsRows = this.#sumRowsRows * MEMORY + rows * rows;
+    this.#sumRowsMs = this.#sumRowsMs * MEMORY + rows * elapsedMs;
+  }
+
+  /** The model so far; undefined before steps of different sizes were seen. */
+  get model(): { readonly fixedMs: number; readonly rowMs: number } | undefined {
+    const determinant = this.#weight * this.#sumRowsRows - this.#sumRows ** 2;
+    if (!(determinant > 1e-6 * this.#sumRowsRows)) return undefined;
+    const rowMs = (this.#weight * this.#sumRowsMs - this.#sumRows * this.#sumMs) / determinant;
+    const fixedMs = (this.#sumMs - rowMs * this.#sumRows) / this.#weight;
+    return rowMs > 0 && fixedMs >= 0 ? { fixedMs, rowMs } : undefined;
+  }
+
+  /** Rows for a step in which `decodes` sequences decode. Without any, nobody is stalled and the most is allowed. */
+  rows(decodes: number): number {
+    const { least, most, stallFactor } = this.#options;
+    if (decodes === 0) return most;
+    const { model } = this;
+    const prompts = model
+      ? (stallFactor - 1) * (model.fixedMs / model.rowMs + decodes)
+      : (stallFactor - 1) * (least + decodes);
+    return Math.min(most, Math.max(least, Math.floor(decodes + prompts)));
+  }
+}

@@ -1,5 +1,5 @@
 // Opens weft queues: requests adapters and devices, with the limits the adapter has.
-import { DeviceError } from "../errors.js";
+import { ArgumentError, DeviceError } from "../errors.js";
 import { findGpu } from "./find-gpu.js";
 import { throwIfAborted } from "../util/signal.js";
 import { Queue, type AdapterDescription } from "./queue.js";
@@ -13,7 +13,7 @@ export interface OpenQueuesOptions {
 
 /** Opens `count` queues, each a device of its own. Throws DeviceError ("no-webgpu", "no-adapter", "lost"). */
 export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
-  const gpu = options.gpu ?? (await findGpu());
+  const gpu = options.gpu ? checkGpu(options.gpu) : await findGpu();
   const queues: Queue[] = [];
   try {
     for (let index = 0; index < options.count; index++) {
@@ -25,6 +25,16 @@ export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
     for (const queue of queues) queue.dispose();
     throw error;
   }
+}
+
+function checkGpu(gpu: GPU): GPU {
+  if (typeof gpu.requestAdapter === "function") return gpu;
+  throw new ArgumentError({
+    argument: "gpu",
+    expected: "an entry point to WebGPU, like navigator.gpu",
+    received: gpu,
+    remedy: "Leave it out for the browser's own, or in Node for that of the package webgpu.",
+  });
 }
 
 async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | undefined): Promise<Queue> {

@@ -1,0 +1,69 @@
+// WebGPU whose devices a test can see and reach: how many are open, and what happens when one breaks.
+import { findGpu } from "../../src/gpu/find-gpu.js";
+
+/** Real devices behind an entry point that remembers them. Pass `gpu` to Model.load. */
+export class WatchedGpu {
+  readonly gpu: GPU;
+  /** Every device that was opened, in order. */
+  readonly devices: GPUDevice[] = [];
+  /** Hears of every device as soon as it is opened. */
+  onDevice: ((device: GPUDevice) => void) | undefined;
+
+  private constructor(real: GPU) {
+    const requestDevice = async (
+      adapter: GPUAdapter,
+      descriptor?: GPUDeviceDescriptor,
+    ): Promise<GPUDevice> => {
+      const device = await adapter.requestDevice(descriptor);
+      this.devices.push(device);
+      this.onDevice?.(device);
+      return device;
+    };
+    const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<object | null> => {
+      const adapter = await real.requestAdapter(options);
+      if (!adapter) return null;
+      const { features, limits, info } = adapter;
+      return {
+        features,
+        limits,
+        info,
+        requestDevice: (descriptor?: GPUDeviceDescriptor) => requestDevice(adapter, descriptor),
+      };
+    };
+    this.gpu = { requestAdapter } as unknown as GPU;
+  }
+
+  static async create(): Promise<WatchedGpu> {
+    return new WatchedGpu(await findGpu());
+  }
+
+  /** Waits until every device is closed. A device that stays open makes the test time out. */
+  async allClosed(): Promise<void> {
+    await Promise.all(this.devices.map((device) => device.lost));
+  }
+}
+
+/** Makes the device report a validation error. */
+export function provokeValidationError(device: GPUDevice): void {
+  device.createBuffer({ label: "provoked", size: 4, usage: 0 });
+}
+
+/** Makes the device report that it has no memory at the next end of an error scope for that. */
+export function pretendOutOfMemory(device: GPUDevice): void {
+  const pop = device.popErrorScope.bind(device);
+  let scopes = 0;
+  device.popErrorScope = async () => {
+    // Scopes come in pairs: validation inside, memory outside.
+    const error = await pop();
+    if (++scopes < 2) return error;
+    device.popErrorScope = pop;
+    return new GPUOutOfMemoryError("pretended");
+  };
+}
+
+class GPUOutOfMemoryError {
+  readonly message: string;
+  constructor(message: string) {
+    this.message = message;
+  }
+}

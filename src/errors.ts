@@ -115,6 +115,19 @@ export class DisposedError extends WeftError {
   }
 }
 
+/** Generation ended because of a failure: `cause` is why, `partial` what was generated until then. */
+export class GenerationInterruptedError<P = unknown> extends WeftError {
+  override name = "GenerationInterruptedError";
+  readonly partial: P;
+  constructor(partial: P, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Generation was interrupted: ${reason} What was generated until then is in \`partial\`.`, {
+      cause,
+    });
+    this.partial = partial;
+  }
+}
+
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}…` : value);
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")

@@ -53,24 +53,28 @@ export async function launchBrowser(extraFlags: readonly string[] = []): Promise
     handleSIGTERM: false,
     handleSIGHUP: false,
   });
-  let isEnding = false;
-  const close = async (): Promise<void> => {
-    // The signal closes: nobody should go on meanwhile and report that the browser went away.
-    if (isEnding) return new Promise(() => undefined);
-    for (const signal of endingSignals) process.off(signal, onSignal);
+  const end = async (): Promise<void> => {
     try {
       await (await launching).close();
     } finally {
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     }
   };
+  let isEnding = false;
   const onSignal = (signal: (typeof endingSignals)[number]): void => {
-    const closing = close();
+    // A second signal must not cut short what the first began.
+    if (isEnding) return;
     isEnding = true;
     const exit = (): never => process.exit(128 + constants.signals[signal]);
-    closing.then(exit, exit);
+    end().then(exit, exit);
   };
-  for (const signal of endingSignals) process.once(signal, onSignal);
+  const close = async (): Promise<void> => {
+    // The signal closes: nobody should go on meanwhile and report that the browser went away.
+    if (isEnding) return new Promise(() => undefined);
+    for (const signal of endingSignals) process.off(signal, onSignal);
+    await end();
+  };
+  for (const signal of endingSignals) process.on(signal, onSignal);
   try {
     const browser = await launching;
     return { browser, version: await browser.version(), close };

@@ -45,7 +45,10 @@ export async function runInPage<Request, Result>(call: PageCall<Request>): Promi
     const launched = await launchBrowser();
     try {
       const page = await launched.browser.newPage();
-      await page.exposeFunction("weftReport", call.onProgress ?? (() => undefined));
+      // JSON, in which the page's arguments arrive, has null for undefined.
+      const report = (words: string, part: number | null): void =>
+        call.onProgress?.(words, part ?? undefined);
+      await page.exposeFunction("weftReport", report);
       await page.goto(server.origin);
       const outcome = (await page.evaluate(
         runModule,
@@ -65,7 +68,7 @@ export async function runInPage<Request, Result>(call: PageCall<Request>): Promi
   }
 }
 
-/** Runs in the page: it may use nothing from around it. */
+// The next two run in the page: they may use nothing from around them.
 async function runModule(address: string, request: unknown): Promise<Outcome<unknown>> {
   const { weftReport } = globalThis as unknown as { weftReport: (words: string, part?: number) => void };
   const report = (words: string, part?: number): void => weftReport(words, part);
@@ -78,7 +81,7 @@ async function runModule(address: string, request: unknown): Promise<Outcome<unk
   }
 }
 
-/** Runs in the page: what each way of asking for an adapter gives. */
+/** What each way of asking for an adapter gives. */
 async function listAdapters(): Promise<string[]> {
   const { gpu } = navigator as { gpu?: GPU };
   if (!gpu) return ["navigator.gpu is missing"];

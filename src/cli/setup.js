@@ -1,8 +1,9 @@
 // The one entry of every npm script. Plain JavaScript, as it runs before anything is installed: brings the dependencies
 // and the browser a command needs, then runs it. `node src/cli/setup.js <command> [arguments]`.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findChromium } from "./find-chromium.js";
@@ -37,7 +38,7 @@ const [name = "", ...rest] = process.argv.slice(2);
 const command = commands[name];
 if (!command) fail(`unknown command "${name}"; there are ${Object.keys(commands).join(", ")}`);
 
-installDependencies();
+await installDependencies();
 const environment = { ...process.env };
 if (command.needsBrowser) {
   const chromium = await findChromium();
@@ -47,12 +48,12 @@ if (command.needsBrowser) {
 for (const [index, step] of command.steps.entries()) {
   if (step === build[0]) console.log("Building …");
   const isLast = index === command.steps.length - 1;
-  const status = run(isLast ? [...step, ...rest] : step, environment);
+  const status = await run(isLast ? [...step, ...rest] : step, environment);
   if (status !== 0) process.exit(status);
 }
 
 /** Installs exactly what the lock file says when it was not installed yet, or when the lock file changed since. */
-function installDependencies() {
+async function installDependencies() {
   const stamp = join(root, "node_modules", ".weft-lock-hash");
   const lock = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
@@ -61,7 +62,7 @@ function installDependencies() {
   console.log("Installing the locked dependencies …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // Fresh colours and progress of npm itself would only hide what comes after.
-  const status = run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
+  const status = await run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
   if (status !== 0) fail("npm ci failed: check the network and the npm registry, then run the command again");
   writeFileSync(stamp, lock);
 }
@@ -82,15 +83,24 @@ function useSoftwareVulkan(env, chromium) {
   env.XDG_RUNTIME_DIR ??= "/tmp";
 }
 
+/** The exit status. A signal is passed on, and its effect awaited: the step may have to tidy up. */
 function run([program, ...parameters], env) {
-  const { status, error } = spawnSync(program, parameters, {
+  const child = spawn(program, parameters, {
     cwd: root,
     env,
     stdio: "inherit",
     shell: process.platform === "win32",
   });
-  if (error) fail(`could not run ${program}: ${error.message}`);
-  return status ?? 1;
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const passOn = (signal) => child.kill(signal);
+  for (const signal of signals) process.on(signal, passOn);
+  return new Promise((resolve) => {
+    child.once("error", (error) => fail(`could not run ${program}: ${error.message}`));
+    child.once("close", (status, signal) => {
+      for (const name of signals) process.off(name, passOn);
+      resolve(status ?? 128 + constants.signals[signal]);
+    });
+  });
 }
 
 function fail(problem) {

@@ -166,7 +166,7 @@ export class GenerationEngine {
   #growCache(): void {
     if (this.#growing || this.#pool.size >= this.#maxPages) return;
     const needsPages = this.#scheduler.waiting > 0 && this.#scheduler.running < this.#options.maxRunning;
-    if (!needsPages || this.#pool.free > this.#pool.size / 4) return;
+    if (!needsPages || this.#pool.free >= this.#firstPages) return;
     const pages = Math.min(this.#maxPages, 2 * this.#pool.size);
     this.#growing = true;
     const grow = async (): Promise<void> => {

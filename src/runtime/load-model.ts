@@ -12,6 +12,7 @@ import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-f
 import { readGpt2Weights } from "../weights/read-gpt2-weights.js";
 import { openModelFolder, type ModelSource } from "../weights/source.js";
 import { ArenaPool } from "./arena-pool.js";
+import { readGenerationDefaults, type GenerationDefaults } from "./generation-defaults.js";
 import { checkWhole } from "./options.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
 
@@ -28,8 +29,15 @@ export interface LoadedModel {
   readonly config: Gpt2Config;
   readonly dimensions: Gpt2Dimensions;
   readonly replicas: readonly Replica[];
-  readonly tokenizerFiles: { readonly tokenizer: unknown; readonly tokenizerConfig: unknown };
+  readonly textFiles: TextFiles;
+  readonly generationDefaults: GenerationDefaults;
   readonly info: ModelInfo;
+}
+
+/** Parsed JSON files of the model's folder; undefined where there is none. */
+export interface TextFiles {
+  readonly tokenizer: unknown;
+  readonly tokenizerConfig: unknown;
 }
 
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
@@ -58,7 +66,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   try {
     const compiling = Promise.all(queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions))));
     compiling.catch(() => undefined); // reported below, after the weights or their failure
-    const tokenizerFiles = await readTokenizerFiles(folder, signal);
+    const textFiles = await readTextFiles(folder, signal);
+    const generationFile = await readJson(folder, "generation_config.json", signal);
+    const generationDefaults = readGenerationDefaults(generationFile, config);
     const unexpectedTensors = await uploadWeights(folder, config, queues, loaders, options);
     const pipelines = await compiling;
     throwIfAborted(signal, "Loading the model");
@@ -84,7 +94,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
       kernels: { linear: linearFamilies[0].name, attention: attentionFamilies[0].name },
       unexpectedTensors,
     };
-    return { config, dimensions, replicas, tokenizerFiles, info };
+    return { config, dimensions, replicas, textFiles, generationDefaults, info };
   } catch (error) {
     const failure = queues.find((queue) => queue.failure)?.failure;
     for (const loader of loaders) loader.dispose();
@@ -135,10 +145,7 @@ function checkBudget(budgetBytes: number | undefined, replicaBytes: number, queu
   });
 }
 
-async function readTokenizerFiles(
-  folder: ModelFolder,
-  signal: AbortSignal | undefined,
-): Promise<LoadedModel["tokenizerFiles"]> {
+async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {
   const [tokenizer, tokenizerConfig] = await Promise.all([
     readJson(folder, "tokenizer.json", signal),
     readJson(folder, "tokenizer_config.json", signal),

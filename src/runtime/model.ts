@@ -1,7 +1,11 @@
 // The public Model: a GPT-2 language model with its weights on one or several queues.
 import { ArgumentError, DisposedError } from "../errors.js";
+import { renderChat, type ChatMessage } from "../text/chat-template.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { ModelSource } from "../weights/source.js";
+import type { EngineOptions } from "./generation-engine.js";
+import type { GenerationBatch, GenerationHandle } from "./generation-handle.js";
+import { Generator, isPromptList, type GenerateOptions, type Prompt } from "./generator.js";
 import { execute, type Outcome } from "./execute.js";
 import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
 import {
@@ -21,10 +25,14 @@ import type {
   LoadOptions,
   LogitsResult,
   ModelInfo,
+  ModelStats,
   QueueMemory,
   RunOptions,
   Scores,
 } from "./types.js";
+
+/** Rows that a prompt gets in its turn of a step: small enough that many prompts share one. */
+const PROMPT_SLICE_TOKENS = 32;
 
 /** Token ids of one sentence. */
 export type Sentence = readonly number[] | Uint32Array;
@@ -44,11 +52,22 @@ export type Sentence = readonly number[] | Uint32Array;
 export class Model {
   readonly #loaded: LoadedModel;
   readonly #active = new Set<Promise<unknown>>();
+  readonly #generator: Generator;
   #tokenizer: Promise<TextTokenizer> | undefined;
   #isDisposed = false;
 
-  private constructor(loaded: LoadedModel) {
+  private constructor(loaded: LoadedModel, engine: EngineOptions) {
     this.#loaded = loaded;
+    this.#generator = new Generator(
+      loaded,
+      loaded.generationDefaults,
+      {
+        tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#loadTokenizer()),
+        encodeMessages: async (messages) =>
+          this.encode(await renderChat(messages, loaded.textFiles.tokenizerConfig)),
+      },
+      engine,
+    );
   }
 
   /**
@@ -59,7 +78,20 @@ export class Model {
    * without WebGPU or room, ShaderError, and CancelledError when `signal` aborts. Nothing is left allocated then.
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-    return new Model(await loadModel(source, options));
+    const engine = {
+      sliceTokens: PROMPT_SLICE_TOKENS,
+      maxRunning: checkWhole("maxConcurrentRequests", options.maxConcurrentRequests, 64, {
+        least: 1,
+        most: 256,
+        remedy: "It bounds how many requests share a step; others wait.",
+      }),
+      cacheBytes: checkWhole("cacheBytes", options.cacheBytes, 256 * 2 ** 20, {
+        least: 1,
+        most: Number.MAX_SAFE_INTEGER,
+        remedy: "It is the most memory for keys and values on one queue.",
+      }),
+    };
+    return new Model(await loadModel(source, options), engine);
   }
 
   get info(): ModelInfo {
@@ -112,6 +144,50 @@ export class Model {
     );
   }
 
+  /**
+   * Generates text after a prompt: a text, token ids, or messages. Call it as often as you like: all requests share the
+   * GPU, each gets the tokens it would get alone, and streams them as they come. For a list of prompts the answer is a
+   * list of handles; one bad prompt fails its own handle only.
+   *
+   * A handle rejects with ArgumentError for unusable input, and with GenerationInterruptedError, which holds the partial
+   * text, when the device fails or the model is disposed. Cancelling is no error: the reason is then "abort".
+   *
+   * @example
+   * ```ts
+   * import { Model } from "weft";
+   *
+   * await using model = await Model.load("./tinystories-gpt2/");
+   * for await (const piece of model.generate("Once upon a time", { maxTokens: 40, seed: 1 })) console.log(piece);
+   * const { text } = await model.generate("The little dog", { temperature: 0 });
+   * console.log(text);
+   * ```
+   */
+  generate(
+    prompts: readonly (string | readonly ChatMessage[] | Sentence)[],
+    options?: GenerateOptions,
+  ): GenerationBatch;
+  generate(prompt: Prompt, options?: GenerateOptions): GenerationHandle;
+  generate(
+    prompt: Prompt | readonly Prompt[],
+    options: GenerateOptions = {},
+  ): GenerationHandle | GenerationBatch {
+    this.#expectUsable("generate");
+    return isPromptList(prompt)
+      ? this.#generator.generateAll(prompt, options)
+      : this.#generator.generate(prompt as Prompt, options);
+  }
+
+  /** Generates the answer to a conversation, by the chat template of the model's tokenizer. As `generate` otherwise. */
+  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): GenerationHandle {
+    this.#expectUsable("chat");
+    return this.#generator.generate(messages, options);
+  }
+
+  /** Counters of what is and was generated. */
+  stats(): ModelStats {
+    return this.#generator.stats;
+  }
+
   /** The token ids of `text`. Throws ArgumentError when the model came without a tokenizer. */
   async encode(text: string): Promise<number[]> {
     return (await this.#loadTokenizer()).encode(text);
@@ -126,6 +202,7 @@ export class Model {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
+    this.#generator.dispose();
     for (const replica of this.#loaded.replicas) {
       replica.arenas.trim();
       replica.disposeWeights();
@@ -141,7 +218,7 @@ export class Model {
   /** As `dispose`, for `await using`: also waits until the calls that were running have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
-    await Promise.allSettled(this.#active);
+    await Promise.allSettled([...this.#active, ...this.#generator.live]);
   }
 
   async #run(
@@ -201,7 +278,7 @@ export class Model {
   }
 
   #loadTokenizer(): Promise<TextTokenizer> {
-    const { tokenizer, tokenizerConfig } = this.#loaded.tokenizerFiles;
+    const { tokenizer, tokenizerConfig } = this.#loaded.textFiles;
     if (tokenizer === undefined) {
       throw new ArgumentError({
         argument: "text",

@@ -27,6 +27,10 @@ export interface LoadOptions {
   readonly memoryBudgetBytes?: number;
   /** Treat the adapter as if one binding held no more than this, to see how a smaller one behaves. */
   readonly maxBindingBytes?: number;
+  /** The most requests that are generated for at once on one queue; others wait. 1 to 256. Default: 64. */
+  readonly maxConcurrentRequests?: number;
+  /** The most bytes of keys and values on one queue. One context always fits. Default: 256 MiB. */
+  readonly cacheBytes?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -118,6 +122,23 @@ export interface ModelInfo {
   readonly kernels: Readonly<Record<string, string>>;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
+}
+
+/** Counters of a model's generation, over all queues, since it was loaded. */
+export interface ModelStats {
+  /** Requests being computed now, and requests that wait. */
+  readonly running: number;
+  readonly waiting: number;
+  readonly steps: number;
+  readonly generatedTokens: number;
+  /** Rows that went through the model: prompt tokens that were not shared, and generated ones. */
+  readonly computedRows: number;
+  /** How often a request was put back for want of cache. */
+  readonly preemptions: number;
+  readonly dispatches: number;
+  /** Pages of the key-value cache: all, and those that no request holds. */
+  readonly cachePages: number;
+  readonly freePages: number;
 }
 
 /** Live GPU buffers of one queue. */

@@ -1,0 +1,154 @@
+// What a caller holds while a text is generated: awaitable for the whole, iterable for its pieces as they come.
+import { GenerationInterruptedError } from "../errors.js";
+
+/** Why generation ended: a stop token or string, the allowed or possible length, or the caller. */
+export type FinishReason = "stop" | "length" | "abort";
+
+/** A generated text. */
+export interface Generation {
+  /** Without the stop string. Empty for a model without a tokenizer. */
+  readonly text: string;
+  /** The generated ids; a stop token is the last one. */
+  readonly tokens: readonly number[];
+  /** Of each token under the model's own distribution, in nats, where they were asked for. */
+  readonly logProbabilities?: readonly number[];
+  readonly finishReason: FinishReason;
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
+  readonly timings: GenerationTimings;
+}
+
+/** Milliseconds since the call. */
+export interface GenerationTimings {
+  /** Until the GPU began with the prompt. */
+  readonly queueMs: number;
+  readonly firstTokenMs: number;
+  readonly totalMs: number;
+  /** Between the first and the last token; 0 for fewer than two. */
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * A text being generated. `await` it for the whole Generation, or iterate over it for pieces of text; leaving the loop
+ * cancels. Cancelling is no error: the Generation then has the reason "abort" and what there was.
+ */
+export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<string> {
+  readonly #result: Promise<Generation>;
+  readonly #pieces: string[] = [];
+  readonly #onCancel: () => void;
+  #isEnded = false;
+  #wake: (() => void)[] = [];
+
+  /** `run` generates: it calls `emit` for every piece and resolves with the whole. */
+  constructor(run: (emit: (piece: string) => void) => Promise<Generation>, cancel: () => void) {
+    this.#onCancel = cancel;
+    const end = (): void => {
+      this.#isEnded = true;
+      this.#notify();
+    };
+    this.#result = run((piece) => {
+      if (piece === "") return;
+      this.#pieces.push(piece);
+      this.#notify();
+    });
+    // A failure is the caller's to see when it awaits or iterates; a handle that nobody looks at is no crash.
+    this.#result.then(end, end);
+  }
+
+  /** Ends generation and frees its memory at once. No effect after the end. */
+  cancel(): void {
+    this.#onCancel();
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- a handle is awaited for its result, as its documentation says
+  then<R = Generation, E = never>(
+    onFulfilled?: ((value: Generation) => R | PromiseLike<R>) | null,
+    onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<R | E> {
+    return this.#result.then(onFulfilled, onRejected);
+  }
+
+  catch<E = never>(onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null): Promise<Generation | E> {
+    return this.#result.catch(onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<Generation> {
+    return this.#result.finally(onFinally);
+  }
+
+  /** All pieces from the first on, as they come. Throws what generation failed with. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    let next = 0;
+    let isComplete = false;
+    try {
+      for (;;) {
+        const piece = this.#pieces[next];
+        if (piece !== undefined) {
+          next++;
+          yield piece;
+        } else if (this.#isEnded) break;
+        else await new Promise<void>((resolve) => this.#wake.push(resolve));
+      }
+      await this.#result;
+      isComplete = true;
+    } finally {
+      if (!isComplete) this.cancel();
+    }
+  }
+
+  /** The pieces as a stream. Cancelling the stream cancels generation. */
+  toReadableStream(): ReadableStream<string> {
+    const pieces = this[Symbol.asyncIterator]();
+    return new ReadableStream<string>({
+      async pull(controller) {
+        const { value, done } = await pieces.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await pieces.return();
+      },
+    });
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const resolve of wake) resolve();
+  }
+}
+
+/** One of several generations, when it ended: its place in the call and how it went. */
+export type Completion = { readonly index: number } & PromiseSettledResult<Generation>;
+
+/** Handles of one call, in the order of its prompts. */
+export class GenerationBatch extends Array<GenerationHandle> {
+  /** The generations in the order in which they end, failed ones included. Leaving the loop cancels the others. */
+  async *asCompleted(): AsyncGenerator<Completion, void, undefined> {
+    const waiting = new Map(
+      this.map((handle, index) => {
+        const settled = handle.then(
+          (value): Completion => ({ index, status: "fulfilled", value }),
+          (reason: unknown): Completion => ({ index, status: "rejected", reason }),
+        );
+        return [index, settled] as const;
+      }),
+    );
+    try {
+      while (waiting.size > 0) {
+        const completion = await Promise.race(waiting.values());
+        waiting.delete(completion.index);
+        yield completion;
+      }
+    } finally {
+      for (const index of waiting.keys()) this[index]!.cancel();
+    }
+  }
+
+  /** Array methods answer plain arrays. */
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+}
+
+/** The error of a generation that failed, with what there was. */
+export type InterruptedGeneration = GenerationInterruptedError<Generation>;

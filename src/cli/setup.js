@@ -97,7 +97,7 @@ function run([program, ...parameters], env) {
   return new Promise((resolve) => {
     child.once("error", (error) => fail(`could not run ${program}: ${error.message}`));
     child.once("close", (status, signal) => {
-      for (const name of signals) process.off(name, passOn);
+      for (const passed of signals) process.off(passed, passOn);
       resolve(status ?? 128 + constants.signals[signal]);
     });
   });

@@ -102,9 +102,11 @@ export class StepScheduler {
     for (const sequence of decodes) if (budget > forPrompts) schedule(sequence, 1);
     this.#admit(limits.maxRunning, budget);
     // A slice each, in turn, as long as the budget lasts: a short prompt behind a long one is not starved.
-    for (let before = budget + 1; budget > 0 && budget < before;) {
-      before = budget;
-      for (const sequence of [...this.#running]) schedule(sequence, limits.sliceTokens);
+    for (let progress = true; progress;) {
+      const before = budget;
+      // A sequence that is put back meanwhile leaves a new list of those that run.
+      for (const sequence of this.#running) schedule(sequence, limits.sliceTokens);
+      progress = budget > 0 && budget < before;
     }
     // Those that got no row this time come first the next time.
     const served = this.#running.filter((sequence) => step.has(sequence));
@@ -120,7 +122,7 @@ export class StepScheduler {
   /** Lets waiting sequences run, in order, while there is budget for a row of each and room for its prompt. */
   #admit(maxRunning: number, budget: number): void {
     let rows = budget - this.#running.filter(({ remaining }) => remaining > 1).length;
-    for (const sequence of [...this.#waiting]) {
+    for (const sequence of this.#waiting.slice()) {
       if (rows <= 0 || this.#running.length >= maxRunning) return;
       // Ids on their way must be known before a sequence that was put back can be computed again.
       if (sequence.pending > 0) continue;

@@ -1,5 +1,5 @@
 // Continuous batching in simulation: random arrivals, lengths, priorities and cancellations against a small cache.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PagePool } from "../../src/schedule/page-pool.js";
 import type { Sequence } from "../../src/schedule/sequence.js";

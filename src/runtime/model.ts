@@ -174,7 +174,7 @@ export class Model {
     this.#expectUsable("generate");
     return isPromptList(prompt)
       ? this.#generator.generateAll(prompt, options)
-      : this.#generator.generate(prompt as Prompt, options);
+      : this.#generator.generate(prompt, options);
   }
 
   /** Generates the answer to a conversation, by the chat template of the model's tokenizer. As `generate` otherwise. */

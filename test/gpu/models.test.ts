@@ -128,7 +128,8 @@ describe("the embedded model", () => {
 /** Every stage of one unsliced forward pass, rows of all sentences one after another. */
 async function runStages(folder: string, ids: readonly number[][]): Promise<Map<string, Float32Array>> {
   const model = await loadModel(folder, {});
-  const { queue, forward, arenas, disposeWeights } = model.replicas[0]!;
+  const replica = model.replicas[0]!;
+  const { queue, forward, arenas } = replica;
   const lengths = ids.map(({ length }) => length);
   const layout = new ArenaLayout([...ids.keys()], lengths);
   const arena = await arenas.acquire(layout.rows, 1);
@@ -166,7 +167,7 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
   const stages = new Map<string, Float32Array>();
   for (const [stage, readback] of reads) stages.set(stage, new Float32Array(await readback.read()));
   arena.dispose();
-  disposeWeights();
+  replica.disposeWeights();
   queue.dispose();
   expect(queue.memory).toMatchObject({ buffers: 0, bytes: 0 });
   return stages;

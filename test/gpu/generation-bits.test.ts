@@ -1,0 +1,143 @@
+// The logits behind every generated token have the bits of a fresh forward pass over the same tokens, whatever shared the
+// steps: batch mates, arrival order, slices, queues, shared pages, requests that were put back and computed again.
+import { expect, it } from "vitest";
+import { Readback } from "../../src/gpu/readback.js";
+import { OptionWord, OPTION_WORDS } from "../../src/kernels/choose-token.js";
+import type { Gpt2Forward } from "../../src/model/gpt2-forward.js";
+import { GenerationEngine } from "../../src/runtime/generation-engine.js";
+import { loadModel, type LoadedModel, type Replica } from "../../src/runtime/load-model.js";
+import { Model } from "../../src/runtime/model.js";
+import { checkSampling } from "../../src/runtime/sampling-options.js";
+import { SeededRandom } from "../helpers/random.js";
+import { makeTinyModel } from "../helpers/tiny-model.js";
+
+const tiny = makeTinyModel({ contextLength: 70, vocabulary: 37, channels: 16, heads: 2, hidden: 24 });
+
+/** Logits of a step, by the request's seed (its name here) and the position of the token they gave. */
+type SeenLogits = Map<string, Uint32Array>;
+
+it("gives the bits of a fresh forward pass in hundreds of random schedules", async () => {
+  await using fresh = await Model.load(tiny.parts);
+  const loaded = await loadModel(tiny.parts, { queues: 2 });
+  const random = new SeededRandom(11);
+  let requests = 0;
+  let preemptions = 0;
+  for (let round = 0; round < 12; round++) {
+    const queues = 1 + random.integer(2);
+    const seen: SeenLogits = new Map();
+    const reads: Promise<void>[] = [];
+    const engines = loaded.replicas.slice(0, queues).map(
+      (replica) =>
+        new GenerationEngine(watch(replica, loaded, seen, reads), loaded.dimensions, {
+          sliceTokens: 1 + random.integer(20),
+          maxRunning: 1 + random.integer(12),
+          // From one context, where requests are put back all the time, to room for all.
+          cacheBytes: random.integer(3) * 40_000 + 1,
+        }),
+    );
+    const texts = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        await new Promise((resolve) => setTimeout(resolve, random.integer(30)));
+        return generate(engines[index % queues]!, random, round * 100 + index);
+      }),
+    );
+    await Promise.all(reads);
+    for (const engine of engines) {
+      expect(engine.stats).toMatchObject({ running: 0, waiting: 0 });
+      expect(engine.stats.freePages).toBe(engine.stats.cachePages);
+      preemptions += engine.stats.preemptions;
+    }
+    const { logits } = await fresh.forward(
+      texts.map(({ tokens }) => tokens.slice(0, -1)),
+      { output: "all" },
+    );
+    for (const [index, { seed, prompt, tokens }] of texts.entries())
+      for (let position = prompt.length; position < tokens.length; position++) {
+        const own = logits[index]!.subarray((position - 1) * 37, position * 37);
+        expect(seen.get(`${seed}@${position}`), `request ${seed}, token ${position}`).toEqual(bits(own));
+      }
+    requests += texts.length;
+    for (const engine of engines) engine.dispose(new Error("the round is over"));
+  }
+  for (const replica of loaded.replicas) {
+    replica.arenas.trim();
+    replica.disposeWeights();
+    replica.queue.dispose();
+    expect(replica.queue.memory).toMatchObject({ buffers: 0, bytes: 0 });
+  }
+  console.info(`${requests} requests, ${preemptions} times one was put back`);
+  expect(preemptions).toBeGreaterThan(0);
+});
+
+interface Text {
+  readonly seed: number;
+  readonly prompt: readonly number[];
+  readonly tokens: readonly number[];
+}
+
+function generate(engine: GenerationEngine, random: SeededRandom, seed: number): Promise<Text> {
+  // Few different beginnings, so that pages are shared.
+  const family = random.integer(3);
+  const prompt = Array.from({ length: 1 + random.integer(50) }, (_, index) => (index * 7 + family) % 37);
+  const count = 1 + random.integer(18);
+  const tokens = [...prompt];
+  const temperature = random.integer(2);
+  return new Promise((resolve, reject) => {
+    engine.add({
+      prompt,
+      priority: random.integer(3),
+      // Some might go on: what is in flight when they stop is lost.
+      maxLength: prompt.length + count + random.integer(2),
+      sampling: checkSampling({ temperature, seed, repetitionPenalty: 1 + random.integer(2) / 4 }, {}, 37),
+      onStart: () => undefined,
+      onToken(token) {
+        tokens.push(token);
+        if (tokens.length < prompt.length + count) return true;
+        resolve({ seed, prompt, tokens });
+        return false;
+      },
+      onError: reject,
+    });
+  });
+}
+
+/** The replica with a forward pass that also copies the logits tokens are chosen from. */
+function watch(replica: Replica, loaded: LoadedModel, seen: SeenLogits, reads: Promise<void>[]): Replica {
+  const { forward, queue } = replica;
+  const rowWords = 4 * loaded.dimensions.vocabularyVectors;
+  const watched: Pick<
+    Gpt2Forward,
+    "prepareChoice" | "encodeSegment" | "encodeAttention" | "encodeHead" | "encodeChoice"
+  > = {
+    prepareChoice: () => forward.prepareChoice(),
+    encodeSegment: (...parameters) => forward.encodeSegment(...parameters),
+    encodeAttention: (...parameters) => forward.encodeAttention(...parameters),
+    encodeHead: (...parameters) => forward.encodeHead(...parameters),
+    encodeChoice(list, choice) {
+      forward.encodeChoice(list, choice);
+      const { rowCount, firstOption } = choice;
+      const names = Array.from({ length: rowCount }, (_, row) => {
+        const at = firstOption + row * OPTION_WORDS;
+        const { words } = queue.tables;
+        return `${words[at + OptionWord.seedLow]}@${words[at + OptionWord.position]}`;
+      });
+      const readback = new Readback(queue, 4 * rowCount * rowWords);
+      readback.copy(list, choice.logits, 0, 4 * rowCount * rowWords);
+      const read = Promise.resolve().then(async () => {
+        const all = new Float32Array(await readback.read());
+        for (const [row, name] of names.entries()) {
+          const own = bits(all.subarray(row * rowWords, row * rowWords + 37));
+          // A request that was put back computes some logits again: they must not change either.
+          if (seen.has(name)) expect(own, name).toEqual(seen.get(name));
+          seen.set(name, own);
+        }
+      });
+      reads.push(read);
+    },
+  };
+  return { ...replica, disposeWeights: () => replica.disposeWeights(), forward: watched as Gpt2Forward };
+}
+
+function bits(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.slice().buffer);
+}

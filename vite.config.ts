@@ -21,8 +21,14 @@ const moduleBuild: UserConfig = {
     license,
     sourcemap: true,
     lib: { entry: path("src/index.ts"), formats: ["es"], fileName: "index" },
-    // Tokenizers are a chunk of their own, loaded when text is: a page can import the module without a bundler.
-    rolldownOptions: { external: [/^node:/], output: { chunkFileNames: "[name].js" } },
+    // Libraries are chunks of their own, loaded when they are needed: a page can import the module without a bundler.
+    rolldownOptions: {
+      external: [/^node:/],
+      output: {
+        chunkFileNames: ({ facadeModuleId, name }) =>
+          `${/node_modules\/@huggingface\/(\w+)/.exec(facadeModuleId ?? "")?.[1] ?? name}.js`,
+      },
+    },
   },
 };
 

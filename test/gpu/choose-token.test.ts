@@ -1,0 +1,215 @@
+// Choosing tokens on real execution, against float64 distributions and the same random numbers.
+import { describe, expect, it } from "vitest";
+import { chooseTokenVariant, IN_PROMPT, OPTION_WORDS } from "../../src/kernels/choose-token.js";
+import {
+  checkSampling,
+  hasPenalties,
+  writeOptionWords,
+  type SamplingOptions,
+} from "../../src/runtime/sampling-options.js";
+import { expectClose } from "../helpers/expect-close.js";
+import { pad4, runKernel, useTestQueue } from "../helpers/gpu-run.js";
+import { randomFloats, SeededRandom } from "../helpers/random.js";
+import { float32Elementwise } from "../helpers/tolerances.js";
+import {
+  drawToken,
+  penalisedLogits,
+  tokenDistribution,
+  uniformOf,
+  type ChoiceReference,
+} from "../reference/choose-token.js";
+import { logProbabilityForward } from "../reference/log-softmax.js";
+
+const V = 61;
+/** Draws per case: rows of one dispatch, each with a seed of its own. */
+const ROWS = 2048;
+const prompt = [3, 5, 5, 8];
+const generated = [1, 1, 1, 8, 13];
+
+const queue = useTestQueue();
+
+interface Drawn {
+  readonly tokens: readonly number[];
+  readonly logProbabilities: Float32Array;
+  readonly counts: Uint32Array;
+}
+
+/** Draws once per row from the same logits. */
+async function choose(
+  logits: Float32Array,
+  options: SamplingOptions,
+  rows: number,
+  firstSeed = 0,
+): Promise<Drawn> {
+  const sampling = checkSampling({ ...options, logProbabilities: true }, {}, V);
+  const words = new Uint32Array(rows * OPTION_WORDS);
+  const usesCounts = hasPenalties(sampling);
+  for (let row = 0; row < rows; row++)
+    writeOptionWords(
+      words,
+      row * OPTION_WORDS,
+      { ...sampling, seed: seedOf(firstSeed + row) },
+      {
+        sequence: row,
+        countSlot: usesCounts ? 0 : undefined,
+        biasSlot: sampling.logitBias.size > 0 ? 1 : undefined,
+        position: row % 7,
+      },
+    );
+  const stride = pad4(V);
+  const all = new Float32Array(rows * stride);
+  for (let row = 0; row < rows; row++) all.set(logits, row * stride);
+  const bias = new Float32Array(2 * V);
+  for (const [token, value] of sampling.logitBias) bias[V + token] = value;
+  const counts = new Uint32Array(V);
+  for (const token of prompt) counts[token]! |= IN_PROMPT;
+  for (const token of generated) counts[token]!++;
+  const result = await runKernel(
+    queue(),
+    chooseTokenVariant("f32"),
+    {
+      options: words,
+      bias,
+      logits: all,
+      weights: new Float32Array(all.length),
+      // Rows of one dispatch that share counts would see each other's choice: each case with penalties has one row.
+      counts,
+      sampled: new Uint32Array(rows),
+      chosen: new Uint32Array(2 * rows),
+    },
+    { rowCount: rows, vocabulary: V, rowStride: stride, firstOption: 0 },
+    "chosen",
+  );
+  const chosen = new Uint32Array(result.buffer);
+  return {
+    tokens: Array.from({ length: rows }, (_, row) => chosen[2 * row]!),
+    logProbabilities: Float32Array.from({ length: rows }, (_, row) => result[2 * row + 1]!),
+    counts,
+  };
+}
+
+/** Seeds over the whole range of safe integers. */
+function seedOf(index: number): number {
+  return index * 4_398_046_511_103 + index;
+}
+
+/** Pearson's statistic against a limit that the right distribution exceeds once in a million cases. */
+function expectDistribution(tokens: readonly number[], distribution: readonly number[]): void {
+  const seen = Array.from({ length: V }, () => 0);
+  for (const token of tokens) seen[token]!++;
+  let statistic = 0;
+  let cells = 0;
+  let rest = { seen: 0, expected: 0 };
+  for (const [token, probability] of distribution.entries()) {
+    const expected = probability * tokens.length;
+    if (expected === 0) expect(seen[token], `token ${token} is not to be drawn`).toBe(0);
+    // Cells that expect few are counted as one.
+    else if (expected < 5) rest = { seen: rest.seen + seen[token]!, expected: rest.expected + expected };
+    else {
+      statistic += (seen[token]! - expected) ** 2 / expected;
+      cells++;
+    }
+  }
+  if (rest.expected > 0) {
+    statistic += (rest.seen - rest.expected) ** 2 / rest.expected;
+    cells++;
+  }
+  // Wilson and Hilferty's approximation of the quantile of chi-squared; 4.75 deviations are one in a million.
+  const degrees = Math.max(1, cells - 1);
+  const limit = degrees * (1 - 2 / (9 * degrees) + 4.75 * Math.sqrt(2 / (9 * degrees))) ** 3;
+  expect(statistic).toBeLessThan(limit);
+}
+
+const cases: readonly (SamplingOptions & { readonly temperature: number })[] = [
+  { temperature: 1 },
+  { temperature: 0.5 },
+  { temperature: 3 },
+  { temperature: 1, topK: 1 },
+  { temperature: 1, topK: 5 },
+  { temperature: 2, topK: 60 },
+  { temperature: 1, topP: 0.9 },
+  { temperature: 1, topP: 0.05 },
+  { temperature: 2, topP: 0.5 },
+  { temperature: 1, minP: 0.1 },
+  { temperature: 1, minP: 1 },
+  { temperature: 1, logitBias: { 4: 5, 7: -100 } },
+  { temperature: 0.8, topK: 20, topP: 0.8, minP: 0.02, logitBias: { 2: 3 } },
+];
+
+describe("choosing tokens", () => {
+  const logits = randomFloats(3, V, 1.5);
+
+  it.each(cases)("draws from the float64 distribution: %o", async (options) => {
+    const { tokens, logProbabilities } = await choose(logits, options, ROWS);
+    const bias = new Map(Object.entries(options.logitBias ?? {}).map(([key, value]) => [Number(key), value]));
+    const distribution = tokenDistribution({ ...options, bias, logits });
+    expectDistribution(tokens, distribution);
+    // With the same random numbers even the same tokens, but for the few that fall on a boundary within rounding.
+    const expected = tokens.map((_, row) => drawToken(distribution, uniformOf(seedOf(row), row % 7)));
+    expect(tokens.filter((token, row) => token !== expected[row]).length).toBeLessThanOrEqual(2);
+    expectClose(
+      logProbabilities,
+      logProbabilityForward({ logits: repeat(logits, ROWS), targets: tokens, V }),
+      float32Elementwise,
+    );
+  });
+
+  it("takes the likeliest token at temperature 0, the lower id among equals", async () => {
+    const tied = Float32Array.from({ length: V }, (_, token) => (token === 9 || token === 40 ? 3 : 0));
+    expect((await choose(tied, { temperature: 0 }, 3)).tokens).toEqual([9, 9, 9]);
+    expect((await choose(logits, { temperature: 0 }, 1)).tokens[0]).toBe(
+      logits.reduce((best, value, token) => (value > logits[best]! ? token : best), 0),
+    );
+  });
+
+  it("keeps the lower ids where equal ones exceed top-k or top-p", async () => {
+    const flat = new Float32Array(V);
+    expect(new Set((await choose(flat, { topK: 3 }, ROWS)).tokens)).toEqual(new Set([0, 1, 2]));
+    expect(new Set((await choose(flat, { topP: 4.5 / V }, ROWS)).tokens)).toEqual(new Set([0, 1, 2, 3, 4]));
+  });
+
+  it("applies each penalty exactly, and all together", async () => {
+    const penalties: SamplingOptions[] = [
+      { repetitionPenalty: 1.7 },
+      { frequencyPenalty: 0.6 },
+      { presencePenalty: 0.9 },
+      { frequencyPenalty: -0.5 },
+      { repetitionPenalty: 1.3, frequencyPenalty: 0.2, presencePenalty: 0.4, logitBias: { 1: 2, 5: -1 } },
+    ];
+    const random = new SeededRandom(2);
+    for (const options of penalties)
+      for (let round = 0; round < 12; round++) {
+        const own = randomFloats(random.integer(1e6), V, 1);
+        // The tokens that penalties touch lead, so that they decide.
+        for (const token of [...prompt, ...generated]) own[token]! += 2;
+        const bias = new Map(
+          Object.entries(options.logitBias ?? {}).map(([key, value]) => [Number(key), value]),
+        );
+        const reference: ChoiceReference = {
+          ...options,
+          logits: own,
+          temperature: 0,
+          bias,
+          prompt,
+          generated,
+        };
+        const penalised = penalisedLogits(reference);
+        const best = penalised.reduce((top, value, token) => (value > penalised[top]! ? token : top), 0);
+        expect((await choose(own, { ...options, temperature: 0 }, 1)).tokens).toEqual([best]);
+      }
+  });
+
+  it("gives the same token for a seed and position, whatever row it is in", async () => {
+    const many = await choose(logits, { temperature: 1 }, 28);
+    for (const row of [7, 14, 21]) {
+      const alone = await choose(logits, { temperature: 1 }, 1, row);
+      expect(alone.tokens[0]).toBe(many.tokens[row]);
+    }
+  });
+});
+
+function repeat(values: Float32Array, times: number): Float32Array {
+  const result = new Float32Array(values.length * times);
+  for (let time = 0; time < times; time++) result.set(values, time * values.length);
+  return result;
+}

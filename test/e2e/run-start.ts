@@ -1,11 +1,9 @@
-// Runs the built command of `npm start` as npm does: a process of its own.
+// Runs the built commands as npm does: each a process of its own.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
-
-const command = `${root}dist/cli/start.js`;
 
 export interface Ended {
   readonly code: number | null;
@@ -19,12 +17,20 @@ export interface RunStartOptions {
   readonly signal?: { readonly name: NodeJS.Signals; readonly afterOutput: string };
 }
 
-export async function runStart(
+/** `npm start`. */
+export function runStart(args: readonly string[], options?: RunStartOptions): Promise<Ended> {
+  return runCommand("start", args, options);
+}
+
+/** `name`: that of the npm script. */
+export async function runCommand(
+  name: "start" | "bench",
   args: readonly string[],
   { environment, signal }: RunStartOptions = {},
 ): Promise<Ended> {
-  expectBuilt("dist/cli/start.js", "dist/index.js");
-  const child = spawn(process.execPath, [command, ...args], {
+  const command = `dist/cli/${name}.js`;
+  expectBuilt(command, "dist/index.js");
+  const child = spawn(process.execPath, [root + command, ...args], {
     cwd: root,
     env: { ...process.env, INIT_CWD: root, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

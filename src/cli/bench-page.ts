@@ -1,0 +1,16 @@
+// What `npm run bench` runs inside the browser's page, and in Node in its own process: the measuring half of every case.
+import type { CaseResult, Report, RunCase } from "./bench/case.js";
+import { runForward } from "./bench/forward.js";
+
+/** A case's measuring half by the case's name. Each gets what its other half has prepared. */
+const cases: Readonly<Record<string, RunCase<never>>> = { forward: runForward };
+
+export interface BenchRequest {
+  readonly case: string;
+  readonly request: unknown;
+}
+
+/** The contract of every page module: see run-in-page.ts. */
+export function run({ case: name, request }: BenchRequest, report: Report): Promise<CaseResult> {
+  return cases[name]!(request as never, report);
+}

@@ -1,0 +1,102 @@
+// `npm run bench`: measures one case in a headless browser or in Node, prints a table and writes the records.
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { describeAdapter } from "../demo/words.js";
+import { run, type BenchRequest } from "./bench-page.js";
+import type { BenchCase, BenchRecord, CaseResult, Report, Runtime } from "./bench/case.js";
+import { forwardCase } from "./bench/forward-case.js";
+import { helpText, OptionError, parseBenchOptions, type BenchOptions } from "./bench/options.js";
+import { Progress } from "./progress.js";
+import { distFolder, runInPage } from "./run-in-page.js";
+
+/** The command's half of every case; the other half is listed in bench-page.ts. */
+const cases: readonly BenchCase<unknown>[] = [forwardCase];
+
+async function bench(options: BenchOptions): Promise<void> {
+  const benchCase = cases.find(({ name }) => name === options.case)!;
+  const progress = new Progress();
+  progress.show("Computing what float64 expects");
+  const request = benchCase.prepare(options);
+  const { result, runtime } = await runOn(options.runtime, { case: benchCase.name, request }, (words, part) =>
+    progress.show(words, part),
+  ).finally(() => progress.end());
+  const commit = await readCommit();
+  print([
+    line(
+      "case",
+      benchCase.name + (options.quick ? " --quick: too small for its figures to mean anything" : ""),
+    ),
+    line("adapter", describeAdapter(result.adapter)),
+    line("runtime", runtime),
+    ...(commit === undefined ? [] : [line("commit", commit)]),
+    ...result.checks.map((check, index) => line(index === 0 ? "checked" : "", check)),
+    "",
+    ...benchCase.describe(result),
+  ]);
+  if (options.json === undefined) return;
+  const records = result.measurements.map(({ metric, value, unit, parameters }): BenchRecord => ({
+    case: benchCase.name,
+    metric,
+    value,
+    unit,
+    adapter: result.adapter,
+    runtime,
+    ...(commit === undefined ? {} : { commit }),
+    parameters,
+  }));
+  await mkdir(dirname(options.json), { recursive: true });
+  // One record per line: easy to read in a diff.
+  await writeFile(options.json, `[\n${records.map((record) => JSON.stringify(record)).join(",\n")}\n]\n`);
+  print([line("json", `${records.length} records in ${options.json}`)]);
+}
+
+async function runOn(
+  runtime: Runtime,
+  request: BenchRequest,
+  onProgress: Report,
+): Promise<{ result: CaseResult; runtime: string }> {
+  if (runtime === "node")
+    return { result: await run(request, onProgress), runtime: `Dawn in Node ${process.version}` };
+  const { result, browser } = await runInPage<BenchRequest, CaseResult>({
+    module: "bench-page",
+    request,
+    onProgress,
+  });
+  return { result, runtime: browser };
+}
+
+/** The commit that was built, as far as one can tell: that of the folder. Undefined outside a git repository. */
+async function readCommit(): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)("git", ["rev-parse", "--short", "HEAD"], {
+      cwd: distFolder,
+    });
+    return stdout.trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function line(name: string, words: string): string {
+  return `${name.padEnd(12)}${words}`;
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+try {
+  const options = parseBenchOptions(
+    process.argv.slice(2),
+    cases.map(({ name }) => name),
+  );
+  if (options.help) print([helpText(cases)]);
+  else await bench(options);
+} catch (error) {
+  const isOption = error instanceof OptionError;
+  const advice = isOption ? " (npm run bench -- --help lists the options)" : "";
+  process.stderr.write(`weft: ${(error as Error).message}${advice}\n`);
+  process.exitCode = isOption ? 2 : 1;
+}

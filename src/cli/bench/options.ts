@@ -1,0 +1,84 @@
+// The options of `npm run bench`: what may be written after "--", and what each becomes.
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { Runtime } from "./case.js";
+
+export interface BenchOptions {
+  readonly help: boolean;
+  readonly case: string;
+  readonly runtime: Runtime;
+  readonly quick: boolean;
+  readonly repeats: number;
+  /** Where the records go. */
+  readonly json: string | undefined;
+}
+
+/** An option that cannot be used; `message` is one line. */
+export class OptionError extends Error {
+  override name = "OptionError";
+}
+
+/** `cases`: name and summary of each case. */
+export function helpText(cases: readonly { readonly name: string; readonly summary: string }[]): string {
+  return `Measures weft, after checking that what it measures is right.
+
+Usage: npm run bench -- [options]
+
+  --case NAME             what is measured (default ${cases[0]!.name}):
+${cases.map(({ name, summary }) => `                          ${name}: ${summary}`).join("\n")}
+  --runtime NAME          chromium: a page of a headless browser (default); node: Dawn in this process
+  --repeats N             how often everything is measured, at least 5 (default 7)
+  --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
+  --json FILE             also write one record per measurement, a JSON array
+  --help                  print this
+
+Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
+}
+
+/** @throws OptionError. */
+export function parseBenchOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
+  const values = readOptions(args);
+  const quick = values.quick ?? false;
+  return {
+    help: values.help ?? false,
+    case: checkChoice("--case", values.case, cases),
+    runtime: checkChoice("--runtime", values.runtime, ["chromium", "node"]),
+    quick,
+    repeats: checkRepeats(values.repeats, quick),
+    // npm changes to the project's folder; a path is meant from where the user was.
+    json: values.json === undefined ? undefined : resolve(process.env["INIT_CWD"] ?? ".", values.json),
+  };
+}
+
+const word = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+const known = { help: flag, case: word, runtime: word, repeats: word, quick: flag, json: word } as const;
+
+function readOptions(
+  args: readonly string[],
+): ReturnType<typeof parseArgs<{ options: typeof known }>>["values"] {
+  try {
+    return parseArgs({ args: [...args], options: known }).values;
+  } catch (error) {
+    // Node adds advice for programs with positional arguments, after the first sentence.
+    throw new OptionError((error as Error).message.split(/\.\s|\.?$/m)[0]);
+  }
+}
+
+function checkChoice<Choice extends string>(
+  option: string,
+  text: string | undefined,
+  choices: readonly Choice[],
+): Choice {
+  const choice = text === undefined ? choices[0] : choices.find((candidate) => candidate === text);
+  if (choice) return choice;
+  throw new OptionError(`${option}: expected ${choices.join(" or ")}, received "${text}"`);
+}
+
+function checkRepeats(text: string | undefined, quick: boolean): number {
+  if (text === undefined) return quick ? 2 : 7;
+  const value = Number(text);
+  const least = quick ? 1 : 5;
+  if (/^\d+$/.test(text) && value >= least) return value;
+  throw new OptionError(`--repeats: expected a whole number of at least ${least}, received "${text}"`);
+}

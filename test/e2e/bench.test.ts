@@ -1,0 +1,66 @@
+// `npm run bench` as a user meets it: exit code, output and records.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { runCommand } from "./run-start.js";
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "weft-bench-"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+it.each(["chromium", "node"])("measures a forward pass in %s, after checking it", async (runtime) => {
+  const json = join(folder, runtime, "records.json");
+  const args = ["--case", "forward", "--quick", "--runtime", runtime, "--json", json];
+  const { code, output, errors } = await runCommand("bench", args);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^adapter +\S/m);
+  expect(output).toMatch(/^checked +logits of 5 sentences on 1 queue differ from float64 by at most \d/m);
+  expect(output).toMatch(/^ +1 .+\n +2 .+$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as Record<string, unknown>[];
+  const metrics = new Set(records.map(({ metric }) => metric));
+  expect(metrics).toEqual(
+    new Set([
+      "dispatches",
+      "dispatchesPerPass",
+      "elapsed",
+      "speedup",
+      "submissionsPerPass",
+      "tokens",
+      "usefulWork",
+    ]),
+  );
+  for (const record of records) {
+    expect(record).toMatchObject({
+      case: "forward",
+      value: expect.any(Number) as number,
+      unit: expect.any(String) as string,
+      adapter: { vendor: expect.any(String) as string, isSoftware: expect.any(Boolean) as boolean },
+      runtime: expect.stringMatching(runtime === "node" ? /^Dawn in Node v\d/ : /Chrom\w*\/\d/) as string,
+      parameters: { queues: expect.any(Number) as number, quick: true },
+    });
+    expect(record["value"]).toBeGreaterThan(0);
+  }
+  const dispatches = records.filter(({ metric }) => metric === "dispatches").map(({ value }) => value);
+  expect(dispatches.length).toBeGreaterThan(9);
+  expect(new Set(dispatches).size).toBe(1);
+});
+
+it("lists its options, and its cases where the case is unknown", async () => {
+  const help = await runCommand("bench", ["--help"]);
+  expect(help).toMatchObject({ code: 0, errors: "" });
+  for (const option of ["--case", "--runtime", "--repeats", "--quick", "--json"])
+    expect(help.output).toMatch(new RegExp(`^ {2}${option} `, "m"));
+  const { code, output, errors } = await runCommand("bench", ["--case", "nope"]);
+  expect({ code, output }).toEqual({ code: 2, output: "" });
+  expect(errors).toBe(
+    'weft: --case: expected forward, received "nope" (npm run bench -- --help lists the options)\n',
+  );
+});

@@ -1,0 +1,107 @@
+// The pure parts of the benchmark: lengths, statistics, the count of useful work, and the made-up model.
+import { describe, expect, it } from "vitest";
+import { OptionError, parseBenchOptions } from "../../src/cli/bench/options.js";
+import { quantile, spreadOf, usefulFlops } from "../../src/cli/bench/statistics.js";
+import { stsLengths, stsQuantiles } from "../../src/cli/bench/sts-lengths.js";
+import { makeSentences, makeSyntheticModel, toSafetensors } from "../../src/cli/bench/synthetic-model.js";
+import { toFloat32 } from "../../src/tensor/dtype.js";
+import { MemoryFolder } from "../../src/weights/memory-folder.js";
+import { readTensors } from "../../src/weights/read-tensors.js";
+
+describe("the lengths of the benchmark", () => {
+  it("have the quantiles of the STS benchmark", () => {
+    for (const count of [32, 101]) {
+      const lengths = stsLengths(count);
+      expect(lengths.length).toBe(count);
+      for (const [share, length] of stsQuantiles)
+        // Lengths are whole, and the longest steps from one sentence to the next lie at both ends.
+        expect(Math.abs(quantile(lengths, share) - length), `${share} of ${count}`).toBeLessThanOrEqual(0.5);
+    }
+  });
+
+  it("are always the same, and not sorted", () => {
+    expect(stsLengths(32)).toEqual(stsLengths(32));
+    expect(stsLengths(32).slice(0, 8)).toEqual([6, 11, 25, 9, 15, 7, 11, 27]);
+    expect(
+      stsLengths(32)
+        .toSorted((a, b) => a - b)
+        .slice(-3),
+    ).toEqual([33, 38, 87]);
+    expect(stsLengths(1)).toEqual([12]);
+  });
+});
+
+describe("statistics", () => {
+  it("take medians and quantiles between values", () => {
+    expect(quantile([3, 1, 2], 0.5)).toBe(2);
+    expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
+    expect(quantile([5], 0.9)).toBe(5);
+    expect(spreadOf([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100])).toEqual({ median: 50, p10: 10, p90: 90 });
+  });
+
+  it("count the useful work of a forward pass as a hand does", () => {
+    const shape = { layers: 1, channels: 2, hidden: 3, vocabulary: 5 };
+    // One token: QKV 2·6, projection 2·2, MLP 2·3 + 3·2, attention 2 (score) + 2 (sum), head 2·5 multiply-adds.
+    expect(usefulFlops(shape, [1])).toBe(2 * (12 + 4 + 12 + 4 + 10));
+    // Three tokens: linears 3·28; 1 + 2 + 3 keys, each 2 + 2; one head row.
+    expect(usefulFlops(shape, [3])).toBe(2 * (84 + 24 + 10));
+    expect(usefulFlops({ ...shape, layers: 4 }, [1, 3])).toBe(2 * (4 * (32 + 108) + 20));
+  });
+});
+
+describe("the made-up model", () => {
+  const shape = { layers: 1, channels: 6, heads: 2, hidden: 9, vocabulary: 11, contextLength: 8 };
+
+  it("is a safetensors file of the tensors", async () => {
+    const model = makeSyntheticModel(shape, 1);
+    const folder = new MemoryFolder(new Map([["model.safetensors", toSafetensors(model)]]));
+    const names: string[] = [];
+    for await (const { name, dtype, shape: tensorShape, bytes } of readTensors(folder)) {
+      expect(dtype).toBe("F32");
+      expect(tensorShape).toEqual(model.tensors.get(name)!.shape);
+      expect(toFloat32(bytes, "F32")).toEqual(model.tensors.get(name)!.values);
+      names.push(name);
+    }
+    expect(names).toEqual([...model.tensors.keys()]);
+  });
+
+  it("follows from its seed alone, with values of both signs and of deviation 1 before scaling", () => {
+    const [one, again, other] = [1, 1, 2].map((seed) =>
+      makeSyntheticModel({ ...shape, vocabulary: 5000 }, seed),
+    );
+    const values = one!.tensors.get("wte.weight")!.values.map((value) => value * Math.sqrt(6));
+    expect(again!.tensors).toEqual(one!.tensors);
+    expect(other!.tensors.get("wte.weight")).not.toEqual(one!.tensors.get("wte.weight"));
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+    expect(Math.abs(mean)).toBeLessThan(0.02);
+    expect(Math.abs(variance - 1)).toBeLessThan(0.02);
+  });
+
+  it("comes with sentences within the vocabulary", () => {
+    const sentences = makeSentences([1, 5, 3], 11, 4);
+    expect(sentences.map(({ length }) => length)).toEqual([1, 5, 3]);
+    expect(sentences.flat().every((id) => Number.isInteger(id) && id >= 0 && id < 11)).toBe(true);
+  });
+});
+
+describe("the options of the benchmark", () => {
+  it("have defaults", () => {
+    const defaults = { case: "forward", runtime: "chromium", repeats: 7, quick: false, help: false };
+    expect(parseBenchOptions([], ["forward"])).toMatchObject(defaults);
+    expect(parseBenchOptions(["--quick"], ["forward"])).toMatchObject({ quick: true, repeats: 2 });
+  });
+
+  it.each([
+    [["--case", "nope"], '--case: expected forward or backward, received "nope"'],
+    [["--runtime", "deno"], '--runtime: expected chromium or node, received "deno"'],
+    [["--repeats", "4"], '--repeats: expected a whole number of at least 5, received "4"'],
+    [["--repeats", "7.5"], "--repeats: expected a whole number"],
+    [["--nope"], "Unknown option '--nope'"],
+    [["word"], "Unexpected argument 'word'"],
+  ])("refuse %j", (args, message) => {
+    const parse = (): unknown => parseBenchOptions(args, ["forward", "backward"]);
+    expect(parse).toThrow(OptionError);
+    expect(parse).toThrow(message);
+  });
+});

@@ -146,6 +146,7 @@ export class GenerationEngine {
       this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, 0);
       await this.#cache.grow(this.#pool.size);
       await this.#slots.prepare();
+      await this.#growCache();
     })();
     return this.#starting;
   }
@@ -162,25 +163,30 @@ export class GenerationEngine {
     return Math.max(this.#firstPages, Math.min(wanted, useful, most));
   }
 
-  /** Doubles the cache, within its limits, when requests wait for pages. Steps go on meanwhile. */
-  #growCache(): void {
-    if (this.#growing || this.#pool.size >= this.#maxPages) return;
-    const needsPages = this.#scheduler.waiting > 0 && this.#scheduler.running < this.#options.maxRunning;
-    if (!needsPages || this.#pool.free >= this.#firstPages) return;
-    const pages = Math.min(this.#maxPages, 2 * this.#pool.size);
+  /**
+   * Grows the cache, within its limits, to what the requests there are will need soon. Steps may go on meanwhile.
+   * Answers whether it did.
+   */
+  async #growCache(): Promise<boolean> {
+    if (this.#growing || this.#pool.size >= this.#maxPages) return false;
+    let needed = 0;
+    // A page more than each fills now, for what it is about to generate.
+    for (const sequence of this.#requests.keys()) needed += Math.ceil(sequence.length / PAGE_TOKENS) + 1;
+    if (needed <= this.#pool.size) return false;
+    // By a half at least, as growing copies the cache.
+    const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
     this.#growing = true;
-    const grow = async (): Promise<void> => {
-      try {
-        await this.#cache.grow(pages);
-        this.#pool.grow(pages - this.#pool.size);
-      } catch {
-        // No room on the device: what there is must do. Requests wait, or are put back, as with a smaller budget.
-        this.#maxPages = this.#pool.size;
-      } finally {
-        this.#growing = false;
-      }
-    };
-    void grow().then(() => this.#pump());
+    try {
+      await this.#cache.grow(pages);
+      this.#pool.grow(pages - this.#pool.size);
+      return true;
+    } catch {
+      // No room on the device: what there is must do. Requests wait, or are put back, as with a smaller budget.
+      this.#maxPages = this.#pool.size;
+      return false;
+    } finally {
+      this.#growing = false;
+    }
   }
 
   /** With nothing left to do, a cache that has grown is given back. */
@@ -204,7 +210,9 @@ export class GenerationEngine {
           maxRunning: this.#options.maxRunning,
         });
         this.#slots.releaseExcept((sequence) => sequence.pages.length > 0);
-        this.#growCache();
+        void this.#growCache().then((hasGrown) => {
+          if (hasGrown) this.#pump();
+        });
         if (entries.length === 0) return;
         this.#submit(entries);
       }

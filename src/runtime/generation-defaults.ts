@@ -1,7 +1,8 @@
 // What a model's generation_config.json says about how its tokens are chosen.
-import { FormatError } from "../errors.js";
+import { ArgumentError, FormatError } from "../errors.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
-import type { SamplingOptions } from "./sampling-options.js";
+import { checkWhole } from "./options.js";
+import { checkSampling, type SamplingOptions } from "./sampling-options.js";
 
 export interface GenerationDefaults {
   readonly sampling: SamplingOptions;
@@ -10,34 +11,52 @@ export interface GenerationDefaults {
   readonly maxTokens: number | undefined;
 }
 
+/** Keys of the file by the options that they are defaults of. */
+const keys = {
+  temperature: "temperature",
+  topK: "top_k",
+  topP: "top_p",
+  minP: "min_p",
+  repetitionPenalty: "repetition_penalty",
+} as const satisfies Partial<Record<keyof SamplingOptions, string>>;
+
 /** Reads a parsed generation_config.json; undefined where the model has none. Throws FormatError. */
 export function readGenerationDefaults(file: unknown, config: Gpt2Config): GenerationDefaults {
+  if (file !== undefined && (typeof file !== "object" || file === null || Array.isArray(file)))
+    throw unusable("expected a JSON object", file);
   const values = (file ?? {}) as Record<string, unknown>;
   const number = (key: string): number | undefined => {
     const value = values[key] ?? undefined;
     if (value === undefined || typeof value === "number") return value;
-    throw new FormatError({
-      file: "generation_config.json",
-      problem: `${key}: expected a number, received ${JSON.stringify(value)}`,
-      remedy: "Correct the key or delete the file: weft has defaults of its own.",
-    });
+    throw unusable(`${key}: expected a number`, value);
   };
-  const optional = (key: string, name: keyof SamplingOptions): Record<string, number> => {
+  const given = Object.entries(keys).flatMap(([option, key]) => {
     const value = number(key);
-    return value === undefined ? {} : { [name]: value };
+    return value === undefined ? [] : [[option, value] as const];
+  });
+  const sampling: SamplingOptions = {
+    ...Object.fromEntries(given),
+    // Hugging Face draws only when told to.
+    ...(values["do_sample"] === true ? {} : { temperature: 0 }),
   };
+  const maxTokens = number("max_new_tokens");
+  try {
+    checkSampling(sampling, {}, config.vocabularySize);
+    checkWhole("maxTokens", maxTokens, 1, { least: 1, most: Number.MAX_SAFE_INTEGER, remedy: "" });
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    const key = (keys as Record<string, string>)[error.argument] ?? "max_new_tokens";
+    throw unusable(`${key}: expected ${error.expected}`, values[key]);
+  }
   const stops = [values["eos_token_id"] ?? config.endToken].flat();
   const ids = stops.filter((id): id is number => typeof id === "number" && id < config.vocabularySize);
-  return {
-    sampling: {
-      // Hugging Face draws only when told to.
-      ...(values["do_sample"] === true ? optional("temperature", "temperature") : { temperature: 0 }),
-      ...optional("top_k", "topK"),
-      ...optional("top_p", "topP"),
-      ...optional("min_p", "minP"),
-      ...optional("repetition_penalty", "repetitionPenalty"),
-    },
-    stopTokens: new Set(ids),
-    maxTokens: number("max_new_tokens"),
-  };
+  return { sampling, stopTokens: new Set(ids), maxTokens };
+}
+
+function unusable(expectation: string, received: unknown): FormatError {
+  return new FormatError({
+    file: "generation_config.json",
+    problem: `${expectation}, received ${JSON.stringify(received)}`,
+    remedy: "Correct the file or delete it: weft has defaults of its own.",
+  });
 }

@@ -16,9 +16,10 @@ export async function renderChat(
   messages: readonly ChatMessage[],
   tokenizerConfig: unknown,
 ): Promise<string> {
+  checkMessages(messages);
   const config = (tokenizerConfig ?? {}) as Record<string, unknown>;
-  const template = config["chat_template"];
-  if (typeof template !== "string") {
+  const template = findTemplate(config["chat_template"]);
+  if (template === undefined) {
     throw new ArgumentError({
       argument: "messages",
       expected: "a text or token ids, as this model's tokenizer_config.json has no chat_template",
@@ -31,8 +32,8 @@ export async function renderChat(
     return new Template(template).render({
       messages,
       add_generation_prompt: true,
-      bos_token: config["bos_token"],
-      eos_token: config["eos_token"],
+      bos_token: tokenText(config["bos_token"]),
+      eos_token: tokenText(config["eos_token"]),
     });
   } catch (cause) {
     throw new FormatError({
@@ -42,4 +43,30 @@ export async function renderChat(
       cause,
     });
   }
+}
+
+function checkMessages(messages: readonly ChatMessage[]): void {
+  for (const [index, message] of (messages as readonly Partial<ChatMessage>[]).entries()) {
+    if (typeof message?.role === "string" && typeof message.content === "string") continue;
+    throw new ArgumentError({
+      argument: `messages[${index}]`,
+      expected: "an object with the texts role and content",
+      received: message,
+      remedy: 'Write it as { role: "user", content: "…" }.',
+    });
+  }
+}
+
+/** A template, or the one that is named "default" in a list of several. */
+function findTemplate(given: unknown): string | undefined {
+  if (typeof given === "string") return given;
+  if (!Array.isArray(given)) return undefined;
+  const entries = given as readonly { readonly name?: unknown; readonly template?: unknown }[];
+  const template = entries.find((entry) => entry?.name === "default")?.template;
+  return typeof template === "string" ? template : undefined;
+}
+
+/** tokenizer_config.json holds the token's text, or an object with it. */
+function tokenText(token: unknown): unknown {
+  return typeof token === "object" && token && "content" in token ? token.content : token;
 }

@@ -98,6 +98,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
   /** The pieces as a stream. Cancelling the stream cancels generation. */
   toReadableStream(): ReadableStream<string> {
     const pieces = this[Symbol.asyncIterator]();
+    const cancelGeneration = (): void => this.cancel();
     return new ReadableStream<string>({
       async pull(controller) {
         const { value, done } = await pieces.next();
@@ -105,6 +106,8 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
         else controller.enqueue(value);
       },
       async cancel() {
+        // First of all: the iterator may be waiting for a piece, and its return would wait with it.
+        cancelGeneration();
         await pieces.return();
       },
     });
@@ -124,23 +127,28 @@ export type Completion = { readonly index: number } & PromiseSettledResult<Gener
 export class GenerationBatch extends Array<GenerationHandle> {
   /** The generations in the order in which they end, failed ones included. Leaving the loop cancels the others. */
   async *asCompleted(): AsyncGenerator<Completion, void, undefined> {
-    const waiting = new Map(
-      this.map((handle, index) => {
-        const settled = handle.then(
-          (value): Completion => ({ index, status: "fulfilled", value }),
-          (reason: unknown): Completion => ({ index, status: "rejected", reason }),
-        );
-        return [index, settled] as const;
-      }),
-    );
+    const ended: Completion[] = [];
+    let wake: (() => void) | undefined;
+    const add = (completion: Completion): void => {
+      ended.push(completion);
+      wake?.();
+    };
+    for (const [index, handle] of this.entries())
+      void handle.then(
+        (value) => add({ index, status: "fulfilled", value }),
+        (reason: unknown) => add({ index, status: "rejected", reason }),
+      );
+    let next = 0;
     try {
-      while (waiting.size > 0) {
-        const completion = await Promise.race(waiting.values());
-        waiting.delete(completion.index);
-        yield completion;
+      while (next < this.length) {
+        const completion = ended[next];
+        if (completion) {
+          next++;
+          yield completion;
+        } else await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
-      for (const index of waiting.keys()) this[index]!.cancel();
+      if (next < this.length) for (const handle of this) handle.cancel();
     }
   }
 

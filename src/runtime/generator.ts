@@ -7,7 +7,7 @@ import { GenerationEngine, type EngineOptions, type EngineStats } from "./genera
 import type { GenerationDefaults } from "./generation-defaults.js";
 import { GenerationRun } from "./generation-run.js";
 import type { LoadedModel } from "./load-model.js";
-import { checkSentences, checkWhole } from "./options.js";
+import { checkIds, checkSentence, checkWhole } from "./options.js";
 import { checkSampling, type SamplingOptions } from "./sampling-options.js";
 
 /** A text, the ids of one, or the messages of a conversation. */
@@ -137,6 +137,12 @@ export class Generator {
       run.end("abort");
       return run.result;
     }
+    const failure = this.#model.replicas.find(({ queue }) => queue.failure)?.queue.failure;
+    if (failure) {
+      // Since the call, while its prompt was encoded.
+      run.onError(failure);
+      return run.result;
+    }
     const removeFromQueue = this.#engineFor(ids).add(run);
     const abort = (): void => {
       removeFromQueue();
@@ -167,7 +173,7 @@ export class Generator {
       if (!tokenizer) throw needsTokenizer("prompt");
       ids = tokenizer.encode(prompt);
     } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt);
-    else ids = prompt;
+    else ids = checkIds(prompt, "prompt");
     if (ids.length === 0 || ids.length >= config.contextLength) {
       throw new ArgumentError({
         argument: "prompt",
@@ -176,8 +182,12 @@ export class Generator {
         remedy: ids.length === 0 ? "Pass at least the model's begin token." : "Shorten the prompt.",
       });
     }
-    checkSentences([ids], { contextLength: config.contextLength, vocabulary: config.vocabularySize });
-    return [...ids];
+    return [
+      ...checkSentence(ids, "prompt", {
+        contextLength: config.contextLength,
+        vocabulary: config.vocabularySize,
+      }),
+    ];
   }
 
   #checkStopTokens(given: readonly number[] | undefined): ReadonlySet<number> {
@@ -191,8 +201,8 @@ export class Generator {
         remedy: "Leave it out for the model's end token; pass [] for none.",
       });
     }
-    for (const id of given)
-      checkWhole("stopTokens", id, 0, {
+    for (const [index, id] of given.entries())
+      checkWhole(`stopTokens[${index}]`, id ?? Number.NaN, 0, {
         least: 0,
         most: vocabularySize - 1,
         remedy: "The ids may come from another model's tokenizer.",
@@ -205,11 +215,11 @@ export class Generator {
 export function isPromptList(prompts: Prompt | readonly Prompt[]): prompts is readonly Prompt[] {
   if (!Array.isArray(prompts)) return false;
   const [first] = prompts as readonly unknown[];
-  return first !== undefined && typeof first !== "number" && !isMessages(prompts as readonly unknown[]);
+  return first !== undefined && typeof first !== "number" && !isMessages(prompts);
 }
 
-function isMessages(prompt: readonly unknown[] | Uint32Array): prompt is readonly ChatMessage[] {
-  const [first] = prompt;
+function isMessages(prompt: unknown): prompt is readonly ChatMessage[] {
+  const first: unknown = Array.isArray(prompt) ? prompt[0] : undefined;
   return typeof first === "object" && first !== null && "role" in first;
 }
 

@@ -74,7 +74,8 @@ export function checkSentences(
   );
 }
 
-function checkSentence(
+/** As `checkSentences`, for one. */
+export function checkSentence(
   sentence: readonly number[] | Uint32Array,
   argument: string,
   { contextLength, vocabulary }: { readonly contextLength: number; readonly vocabulary: number },

@@ -7,10 +7,12 @@ export {
   DisposedError,
   FetchError,
   FormatError,
+  GenerationInterruptedError,
   ShaderError,
   ShapeError,
   WeftError,
 } from "./errors.js";
+export { GenerationBatch, GenerationHandle } from "./runtime/generation-handle.js";
 export { toChromeTrace } from "./schedule/chrome-trace.js";
 export { measureTrace } from "./schedule/metrics.js";
 export { renderTimeline } from "./schedule/timeline-svg.js";
@@ -19,6 +21,14 @@ export { validateTrace } from "./schedule/validate.js";
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
 export type { AttentionTask, Fence, Placement, SliceTask, Task } from "./plan/vocabulary.js";
+export type {
+  Completion,
+  FinishReason,
+  Generation,
+  GenerationTimings,
+  InterruptedGeneration,
+} from "./runtime/generation-handle.js";
+export type { GenerateOptions, Prompt } from "./runtime/generator.js";
 export type { Sentence } from "./runtime/model.js";
 export type {
   ForwardOptions,
@@ -27,6 +37,7 @@ export type {
   LoadProgress,
   LogitsResult,
   ModelInfo,
+  ModelStats,
   QueueMemory,
   QueueStats,
   RunOptions,
@@ -35,8 +46,10 @@ export type {
   Score,
   Scores,
 } from "./runtime/types.js";
+export type { SamplingOptions } from "./runtime/sampling-options.js";
 export type { TraceMetrics } from "./schedule/metrics.js";
 export type { TimelineOptions } from "./schedule/timeline-svg.js";
 export type { Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
+export type { ChatMessage } from "./text/chat-template.js";
 export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./weights/source.js";

@@ -1,11 +1,18 @@
 // Every kernel and every variant weft can compile: what tests go through, and where a new family is added.
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import { registerTiledAttention, type AttentionFamily } from "./attention.js";
+import { activateVariant } from "./activate.js";
+import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention-backward.js";
 import { chooseTokenVariant } from "./choose-token.js";
+import { crossEntropyVariant } from "./cross-entropy.js";
+import { embeddingBackwardVariant } from "./embedding-backward.js";
 import { embeddingVariant } from "./embedding.js";
+import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from "./layer-norm-backward.js";
 import { layerNormVariant } from "./layer-norm.js";
+import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear-backward.js";
 import { Activation, registerTiledLinear, type LinearFamily } from "./linear.js";
 import { logProbabilityVariant } from "./log-probability.js";
+import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
 
 /** The first entry of a list is the one that runs on every adapter. */
 export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [registerTiledLinear];
@@ -26,6 +33,19 @@ export function listVariants(element: ElementType, headVectors: readonly number[
       flags.map((isCausal) => family.variant({ headVectors: vectors, isCausal }, element)),
     ),
   );
+  const attentionBackward = headVectors.flatMap((vectors) =>
+    flags.flatMap((isCausal) => [
+      attentionBackwardQueryVariant({ headVectors: vectors, isCausal }, element),
+      attentionBackwardKeyValueVariant({ headVectors: vectors, isCausal }, element),
+    ]),
+  );
+  const linearBackward = Object.values(Activation).flatMap((activation) =>
+    flags.flatMap((addToOutput) =>
+      flags.map((compactGradient) =>
+        linearBackwardInputVariant({ activation, addToOutput, compactGradient }, element),
+      ),
+    ),
+  );
   return [
     embeddingVariant(element),
     layerNormVariant(element),
@@ -33,5 +53,18 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     chooseTokenVariant(element),
     ...linear,
     ...attention,
+    ...linearBackward,
+    ...flags.map((compactGradient) => linearBackwardWeightVariant(compactGradient, element)),
+    ...attentionBackward,
+    ...Object.values(Activation).map((activation) => activateVariant(activation, element)),
+    layerNormBackwardInputVariant(element),
+    layerNormBackwardWeightVariant(element),
+    embeddingBackwardVariant(element),
+    crossEntropyVariant(element),
+    adamwVariant(element),
+    sgdVariant(element),
+    sumSquaresVariant(element),
+    sumVariant(element),
+    addVariant(element),
   ];
 }

@@ -1,0 +1,98 @@
+// linear/backward-input.wgsl — dX[row] = (dY[row]·Wᵀ) ⊙ activation′(P[row]) (+ dX[row]); 8 rows × 8 inputs per invocation.
+// dY (rows,N) · W (K,N) · P (rows,K): what the activation was applied to · dX (rows,K), row-major f32, padded as forward.
+// Grid: ceil(K/8/WORKGROUP_X), ceil(rowCount/8/WORKGROUP_Y), 1.  Needs: core limits, no workgroup memory.
+// Reference: test/reference/linear-backward.ts linearBackwardInput.
+// Reduction order: one fused multiply-add chain over n = 0…N−1: the same for every row and tile.
+
+struct Params {
+  firstEntry: u32,    // first entry of this dispatch in rowTable
+  rowCount: u32,      // rows of this dispatch, ≥ 1
+  inputVectors: u32,  // K/4, the row stride of dX and P
+  outputVectors: u32, // N/4, the row stride of W
+  gradientStride: u32, // row stride of dY in vec4s
+  gradientOffset: u32, // first vec4 column of dY that is read
+  outputEntry: u32,   // first entry of the rows of dY in rowTable; unused when COMPACT_GRADIENT
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dY: array<vec4<f32>>;       // (rows, gradientStride)
+@group(0) @binding(2) var<storage, read> W: array<vec4<T>>;          // (K, N/4)
+@group(0) @binding(3) var<storage, read> P: array<vec4<f32>>;        // (rows, K/4); unused when ACTIVATION is 0
+@group(0) @binding(4) var<storage, read> rowTable: array<u32>;       // rows of dX, then of dY
+@group(0) @binding(5) var<storage, read_write> dX: array<vec4<f32>>; // (rows, K/4)
+
+fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
+  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
+
+// w: the weights of four inputs, as the columns of a matrix value.
+fn dots(sums: vec4<f32>, y: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
+  return vec4<f32>(
+    dotInto(sums.x, y, w[0]), dotInto(sums.y, y, w[1]), dotInto(sums.z, y, w[2]), dotInto(sums.w, y, w[3]));
+}
+
+// Column n of four consecutive rows of W, from row 4·vector on: in range, as K is a multiple of 4.
+fn loadWeights(vector: u32, n: u32) -> mat4x4<f32> {
+  let at = 4u * vector * params.outputVectors + n;
+  let stride = params.outputVectors;
+  return mat4x4<f32>(
+    vec4<f32>(W[at]), vec4<f32>(W[at + stride]), vec4<f32>(W[at + 2u * stride]), vec4<f32>(W[at + 3u * stride]));
+}
+
+fn gradientRow(entry: u32) -> u32 {
+  let own = min(entry, params.rowCount - 1u);
+  var row = own;
+  if (!COMPACT_GRADIENT) { row = rowTable[params.outputEntry + own]; }
+  return row * params.gradientStride + params.gradientOffset;
+}
+
+fn store(entry: u32, vector: u32, sum: vec4<f32>) {
+  if (entry >= params.rowCount || vector >= params.inputVectors) { return; }
+  let at = rowTable[params.firstEntry + entry] * params.inputVectors + vector;
+  var gradient = sum;
+  if (ACTIVATION != 0u) { gradient *= activationDerivative(P[at]); }
+  if (ADD_TO_OUTPUT) { dX[at] += gradient; } else { dX[at] = gradient; }
+}
+
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let left = id.x * 2u;
+  let entry = id.y * 8u;
+  if (left >= params.inputVectors || entry >= params.rowCount) { return; }
+  let right = min(left + 1u, params.inputVectors - 1u);
+
+  let row0 = gradientRow(entry);
+  let row1 = gradientRow(entry + 1u);
+  let row2 = gradientRow(entry + 2u);
+  let row3 = gradientRow(entry + 3u);
+  let row4 = gradientRow(entry + 4u);
+  let row5 = gradientRow(entry + 5u);
+  let row6 = gradientRow(entry + 6u);
+  let row7 = gradientRow(entry + 7u);
+  var l0: vec4<f32>; var l1: vec4<f32>; var l2: vec4<f32>; var l3: vec4<f32>;
+  var l4: vec4<f32>; var l5: vec4<f32>; var l6: vec4<f32>; var l7: vec4<f32>;
+  var r0: vec4<f32>; var r1: vec4<f32>; var r2: vec4<f32>; var r3: vec4<f32>;
+  var r4: vec4<f32>; var r5: vec4<f32>; var r6: vec4<f32>; var r7: vec4<f32>;
+
+  for (var n = 0u; n < params.outputVectors; n++) {
+    let wl = loadWeights(left, n);
+    let wr = loadWeights(right, n);
+    let y0 = dY[row0 + n]; l0 = dots(l0, y0, wl); r0 = dots(r0, y0, wr);
+    let y1 = dY[row1 + n]; l1 = dots(l1, y1, wl); r1 = dots(r1, y1, wr);
+    let y2 = dY[row2 + n]; l2 = dots(l2, y2, wl); r2 = dots(r2, y2, wr);
+    let y3 = dY[row3 + n]; l3 = dots(l3, y3, wl); r3 = dots(r3, y3, wr);
+    let y4 = dY[row4 + n]; l4 = dots(l4, y4, wl); r4 = dots(r4, y4, wr);
+    let y5 = dY[row5 + n]; l5 = dots(l5, y5, wl); r5 = dots(r5, y5, wr);
+    let y6 = dY[row6 + n]; l6 = dots(l6, y6, wl); r6 = dots(r6, y6, wr);
+    let y7 = dY[row7 + n]; l7 = dots(l7, y7, wl); r7 = dots(r7, y7, wr);
+  }
+
+  store(entry, left, l0); store(entry, left + 1u, r0);
+  store(entry + 1u, left, l1); store(entry + 1u, left + 1u, r1);
+  store(entry + 2u, left, l2); store(entry + 2u, left + 1u, r2);
+  store(entry + 3u, left, l3); store(entry + 3u, left + 1u, r3);
+  store(entry + 4u, left, l4); store(entry + 4u, left + 1u, r4);
+  store(entry + 5u, left, l5); store(entry + 5u, left + 1u, r5);
+  store(entry + 6u, left, l6); store(entry + 6u, left + 1u, r6);
+  store(entry + 7u, left, l7); store(entry + 7u, left + 1u, r7);
+}

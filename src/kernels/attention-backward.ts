@@ -1,0 +1,64 @@
+// Gradients of attention: for queries, which leaves the statistics of each row behind, then for keys and values.
+import keyValueSource from "../../shaders/attention/backward-key-value.wgsl?raw";
+import querySource from "../../shaders/attention/backward-query.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../gpu/kernel.js";
+import type { AttentionOptions } from "./attention.js";
+
+export type AttentionBackwardQueryBinding = "Q" | "KV" | "A" | "dA" | "rowInfo" | "rowTable" | "dQ" | "stats";
+export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "rowTable" | "dKV";
+export type AttentionBackwardParam = "firstEntry" | "rowCount" | "heads" | "scale";
+
+const params = { firstEntry: "u32", rowCount: "u32", heads: "u32", scale: "f32" } as const;
+
+const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionBackwardParam> = {
+  name: "attention.backward-query",
+  source: querySource,
+  common: [],
+  bindings: {
+    Q: "read",
+    KV: "read",
+    A: "read",
+    dA: "read",
+    rowInfo: "read",
+    rowTable: "read",
+    dQ: "readWrite",
+    stats: "readWrite",
+  },
+  params,
+  grid: ({ rowCount, heads }) => foldGrid(Math.ceil((rowCount * heads) / 32)),
+};
+
+const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionBackwardParam> = {
+  name: "attention.backward-key-value",
+  source: keyValueSource,
+  common: [],
+  bindings: {
+    Q: "read",
+    KV: "read",
+    dA: "read",
+    stats: "read",
+    rowInfo: "read",
+    rowTable: "read",
+    dKV: "readWrite",
+  },
+  params,
+  grid: ({ rowCount, heads }) => foldGrid(Math.ceil((rowCount * heads) / 32)),
+};
+
+export const attentionBackwardQueryVariant = (
+  options: AttentionOptions,
+  element: ElementType,
+): KernelVariant<AttentionBackwardQueryBinding, AttentionBackwardParam> =>
+  specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
+
+export const attentionBackwardKeyValueVariant = (
+  options: AttentionOptions,
+  element: ElementType,
+): KernelVariant<AttentionBackwardKeyValueBinding, AttentionBackwardParam> =>
+  specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);

@@ -120,9 +120,14 @@ export class GenerationEngine {
   add(request: EngineRequest): () => void {
     const sequence = this.#scheduler.add(request);
     this.#requests.set(sequence, request);
-    void this.#start().then(
+    const starting = this.#start();
+    void starting.then(
       () => this.#pump(),
-      (error: unknown) => this.#failAll(error),
+      (error: unknown) => {
+        // The next request tries again: what found no room now may find it then.
+        if (this.#starting === starting) this.#starting = undefined;
+        this.#failAll(error);
+      },
     );
     return () => {
       if (this.#requests.has(sequence)) this.#end(sequence);
@@ -248,6 +253,7 @@ export class GenerationEngine {
     const read = sampling.length > 0 ? this.#encodeChoice(list, arena, entries, runs) : undefined;
     const submittedMs = performance.now();
     const accepted = queue.checked(() => list.submit("generation.step"));
+    arena.trim();
     this.#inFlight++;
     this.#counts.steps++;
     this.#counts.computedRows += rows.count;
@@ -355,15 +361,17 @@ export class GenerationEngine {
         },
       );
     }
+    // In steps of two, so that a few growths are all there are.
+    const scratchRows = 2 ** Math.ceil(Math.log2(rows.count));
     const rowBytes = 16 * this.#dimensions.vocabularyVectors;
-    const logits = arena.scratch("logits", rows.count * rowBytes);
-    const chosen = arena.scratch("chosen", 8 * rows.count);
+    const logits = arena.scratch("logits", scratchRows * rowBytes);
+    const chosen = arena.scratch("chosen", 8 * scratchRows);
     forward.encodeHead(list, arena, rows, logits);
     forward.encodeChoice(list, {
       rowCount: rows.count,
       firstOption,
       logits,
-      weights: arena.scratch("weights", rows.count * rowBytes),
+      weights: arena.scratch("weights", scratchRows * rowBytes),
       counts: this.#slots.counts,
       bias: this.#slots.bias,
       sampled: this.#slots.sampled,

@@ -11,6 +11,7 @@ export interface ModelParts {
   readonly weights: ArrayBuffer | Blob | Uint8Array;
   readonly tokenizer?: object;
   readonly tokenizerConfig?: object;
+  readonly generationConfig?: object;
 }
 
 /**
@@ -65,5 +66,6 @@ function listFiles(parts: ModelParts): Map<string, FileContent> {
   ]);
   if (parts.tokenizer) files.set("tokenizer.json", parts.tokenizer);
   if (parts.tokenizerConfig) files.set("tokenizer_config.json", parts.tokenizerConfig);
+  if (parts.generationConfig) files.set("generation_config.json", parts.generationConfig);
   return files;
 }

@@ -138,6 +138,32 @@ describe("a model that goes on", () => {
     );
     await model.forward(batch);
   });
+
+  it("frees what a submission took that could not be made", async (context) => {
+    const { model, sentences, watched } = steady;
+    const device = watched.devices[1]!;
+    if (!device.features.has("timestamp-query")) context.skip("the adapter has no timestamp-query");
+    await model.forward(sentences, everything);
+    const before = model.memory().map(({ buffers }) => buffers);
+    const create = device.createQuerySet.bind(device);
+    const thrown = new Error("from the device");
+    device.createQuerySet = () => {
+      device.createQuerySet = create;
+      throw thrown;
+    };
+    expect(await rejection(model.forward(sentences, everything))).toBe(thrown);
+    expect(model.memory().map(({ buffers }) => buffers)).toEqual(before);
+  });
+
+  it("keeps no results' buffer that became too small", async () => {
+    const { model, sentences } = steady;
+    // Large enough for an arena of its own.
+    const batch = Array.from({ length: 30 }, () => sentences).flat();
+    await model.forward(batch);
+    const before = model.memory().map(({ buffers }) => buffers);
+    await model.forward(batch, { output: "all" });
+    expect(model.memory().map(({ buffers }) => buffers)).toEqual(before);
+  });
 });
 
 describe("a disposed model", () => {

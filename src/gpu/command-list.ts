@@ -20,6 +20,12 @@ type Command =
       readonly grid: readonly [number, number, number];
     }
   | {
+      readonly kind: "clear";
+      readonly buffer: GpuBuffer;
+      readonly fromBytes: number;
+      readonly sizeBytes: number;
+    }
+  | {
       readonly kind: "copy";
       readonly from: GpuBuffer;
       readonly fromBytes: number;
@@ -85,6 +91,11 @@ export class CommandList {
     this.#dispatches++;
   }
 
+  /** Sets bytes of a buffer to zero, after what was added before. */
+  clear(buffer: GpuBuffer, fromBytes: number, sizeBytes: number): void {
+    this.#commands.push({ kind: "clear", buffer, fromBytes, sizeBytes });
+  }
+
   /** Copies bytes between buffers of this queue, after what was added before. */
   copy(from: GpuBuffer, fromBytes: number, to: GpuBuffer, toBytes: number, sizeBytes: number): void {
     this.#commands.push({ kind: "copy", from, fromBytes, to, toBytes, sizeBytes });
@@ -133,6 +144,12 @@ export class CommandList {
           pass.dispatchWorkgroups(...command.grid);
           break;
         }
+        case "clear":
+          pass?.end();
+          pass = undefined;
+          current = undefined;
+          encoder.clearBuffer(command.buffer.raw, command.fromBytes, command.sizeBytes);
+          break;
         case "copy":
           pass?.end();
           pass = undefined;

@@ -6,7 +6,7 @@ import weightSource from "../../shaders/linear/backward-weight.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
 import type { Activation } from "./linear.js";
 
-type LinearBackwardParam =
+export type LinearBackwardParam =
   | "firstEntry"
   | "rowCount"
   | "inputVectors"

@@ -38,7 +38,8 @@ export interface Gpt2Pipelines {
   readonly logProbability: Pipeline<LogProbabilityBinding, LogProbabilityParam>;
 }
 
-const activationOf: Readonly<Record<Gpt2Activation, Activation>> = {
+/** The shaders' numbers of the activations that configurations name. */
+export const activationOf: Readonly<Record<Gpt2Activation, Activation>> = {
   gelu_new: Activation.geluTanh,
   gelu_pytorch_tanh: Activation.geluTanh,
   gelu: Activation.geluErf,

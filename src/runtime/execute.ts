@@ -6,9 +6,10 @@ import { buildPlan } from "../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
 import { ArenaLayout } from "./arena-layout.js";
-import { ForwardRun, type RunQueue } from "./forward-run.js";
+import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import type { LoadedModel, Replica } from "./load-model.js";
 import { OutputCollector, type OutputKind } from "./output.js";
+import { PlanRun } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
 import type { QueueStats, RunStats } from "./types.js";
 
@@ -77,11 +78,11 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
       arena.writeRows(layout.rowInfo(tokens), layout.pageTable());
     }
     const collector = new OutputCollector(request.output, tokens, dimensions);
-    const run = new ForwardRun({
+    const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, dimensions, collector));
+    const run = new PlanRun({
       scheduler,
-      queues: runQueues,
-      dimensions,
-      collector,
+      encoders,
+      operation: "The forward pass",
       maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
       timed: request.trace,
     });
@@ -89,7 +90,8 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     const head = { lengths, sliceTokens, layers: config.layers, fence, placement, queues };
     const trace = request.trace ? traceOf(head, run.records) : undefined;
     const owned = tokensPerQueue(scheduler, tokens.length, queues);
-    const stats = statsOf(run, replicas, owned, trace, performance.now() - startMs);
+    const movedBytes = sum(encoders.map((encoder) => encoder.movedBytes));
+    const stats = statsOf(run, replicas, owned, movedBytes, trace, performance.now() - startMs);
     return { values: collector.values, stats, trace };
   } finally {
     for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
@@ -113,9 +115,10 @@ function tokensPerQueue(scheduler: Scheduler, sentences: number, queues: number)
 }
 
 function statsOf(
-  run: ForwardRun,
+  run: PlanRun,
   replicas: readonly Replica[],
   tokens: readonly number[],
+  movedBytes: number,
   trace: Trace | undefined,
   elapsedMs: number,
 ): RunStats {
@@ -130,7 +133,7 @@ function statsOf(
     elapsedMs,
     dispatches: sum(queues.map((queue) => queue.dispatches)),
     submissions: sum(queues.map((queue) => queue.submissions)),
-    movedBytes: run.movedBytes,
+    movedBytes,
     peakBytes: sum(queues.map((queue) => queue.peakBytes)),
     queues,
   };

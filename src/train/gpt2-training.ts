@@ -1,0 +1,493 @@
+// A GPT-2 training step as kernel sequences over tables of rows: the forward pass with everything kept, its mirror for
+// the gradients of activations, and the gradients of weights, which read all rows of a group. Holds no state of a step.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { TABLES, type CommandList } from "../gpu/command-list.js";
+import type { TableRange } from "../model/gpt2-forward.js";
+import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import type { Gpt2Weights, LinearWeights, NormWeights } from "../model/gpt2-weights.js";
+import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { TrainingArena } from "./training-arena.js";
+import type { TrainingPipelines } from "./training-pipelines.js";
+
+/** Rows with a target, at most a chunk: their entries, and where their targets and losses are. */
+export interface LossRows {
+  readonly rows: TableRange;
+  /** First word of their targets in the tables. */
+  readonly firstTarget: number;
+  /** Place of the first row's loss; the others' follow. */
+  readonly firstLoss: number;
+}
+
+/** Buckets of rows that looked up the same id, in the tables. */
+export interface BucketRange {
+  readonly firstBucket: number;
+  readonly count: number;
+}
+
+/** What the gradients of a segment's weights read. */
+export interface GroupRows {
+  readonly rows: TableRange;
+  /** For segment L: all rows with a target, chunk by chunk. */
+  readonly loss: readonly LossRows[];
+  /** For segment 0: by position, and by token for each shard of the embedding. */
+  readonly positions: BucketRange;
+  readonly tokens: readonly BucketRange[];
+}
+
+export class Gpt2Training {
+  readonly #config: Gpt2Config;
+  readonly #dimensions: Gpt2Dimensions;
+  readonly #weights: Gpt2Weights;
+  readonly #pipelines: TrainingPipelines;
+
+  constructor(
+    config: Gpt2Config,
+    dimensions: Gpt2Dimensions,
+    weights: Gpt2Weights,
+    pipelines: TrainingPipelines,
+  ) {
+    this.#config = config;
+    this.#dimensions = dimensions;
+    this.#weights = weights;
+    this.#pipelines = pipelines;
+  }
+
+  /** Segment `segment` (0…layers) of the forward pass. */
+  encodeSlice(list: CommandList, arena: TrainingArena, segment: number, rows: TableRange): void {
+    const { layers } = this.#dimensions;
+    if (segment === 0) this.#embed(list, arena, rows);
+    else this.#finishLayer(list, arena, segment - 1, rows);
+    const input = arena.residual(segment);
+    if (segment === layers) {
+      this.#normalise(list, input, this.#weights.finalNorm, arena.finalNormalised, rows);
+      return;
+    }
+    const weights = this.#weights.layers[segment]!;
+    const own = arena.layers[segment]!;
+    this.#normalise(list, input, weights.norm1, own.normalised1, rows);
+    this.#linear(list, "linear", own.normalised1, weights.query, own.query, rows);
+    this.#linear(list, "linear", own.normalised1, weights.keyValue, own.keyValue, rows);
+  }
+
+  /** Attention at `layer` for the query blocks of a block table. */
+  encodeAttention(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
+    const own = arena.layers[layer]!;
+    list.dispatch(
+      this.#pipelines.attention,
+      {
+        Q: own.query,
+        KV: own.keyValue,
+        rowInfo: arena.rowInfo,
+        pageTable: arena.pageTable,
+        blockTable: TABLES,
+        A: own.attention,
+      },
+      {
+        firstEntry: blocks.firstEntry,
+        blockCount: blocks.count,
+        heads: this.#dimensions.heads,
+        scale: this.#scale,
+      },
+    );
+  }
+
+  /**
+   * The mirror of segment `segment`. For the last one `loss` lists the rows with a target, and `lossScale` is 1 over the
+   * targets of the whole batch; rows without one must have a zero gradient in arena.dFinalNormalised already.
+   */
+  encodeSliceGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    segment: number,
+    rows: TableRange,
+    loss: readonly LossRows[],
+    lossScale: number,
+  ): void {
+    const { layers } = this.#dimensions;
+    if (segment === layers) {
+      for (const chunk of loss) {
+        this.#encodeLossGradient(list, arena, chunk, lossScale);
+        this.#encodeHeadInput(list, arena, chunk.rows);
+      }
+      const norm = this.#weights.finalNorm;
+      // dOutput is zero before: the norm's kernel adds.
+      this.#normBackward(
+        list,
+        arena.output,
+        arena.dFinalNormalised,
+        norm,
+        arena.dOutput,
+        arena.finalStats,
+        rows,
+      );
+    } else {
+      const own = arena.layers[segment]!;
+      const weights = this.#weights.layers[segment]!;
+      this.#input(list, "input", own.dQuery, weights.query, own.dNormalised1, rows);
+      this.#input(list, "inputAccumulate", own.dKeyValue, weights.keyValue, own.dNormalised1, rows);
+      this.#copyRows(list, own.dMiddle, own.dInput, rows);
+      this.#normBackward(list, own.input, own.dNormalised1, weights.norm1, own.dInput, own.norm1Stats, rows);
+    }
+    if (segment > 0) this.#finishLayerGradient(list, arena, segment - 1, rows);
+  }
+
+  /** Gradients of queries, keys and values of whole sentences at `layer`. */
+  encodeAttentionGradient(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
+    const own = arena.layers[layer]!;
+    const params = {
+      firstEntry: rows.firstEntry,
+      rowCount: rows.count,
+      heads: this.#dimensions.heads,
+      scale: this.#scale,
+    };
+    const shared = {
+      Q: own.query,
+      KV: own.keyValue,
+      dA: own.dAttention,
+      rowInfo: arena.rowInfo,
+      rowTable: TABLES,
+      stats: own.attentionStats,
+    } as const;
+    list.dispatch(this.#pipelines.attentionQuery, { ...shared, A: own.attention, dQ: own.dQuery }, params);
+    list.dispatch(this.#pipelines.attentionKeyValue, { ...shared, dKV: own.dKeyValue }, params);
+  }
+
+  /** Adds the gradients of the weights of `segment` over all rows of a group to `gradients`. */
+  encodeWeightGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    gradients: Gpt2Weights,
+    segment: number,
+    group: GroupRows,
+    lossScale: number,
+  ): void {
+    const { layers } = this.#dimensions;
+    const { rows } = group;
+    if (segment === layers) {
+      // The logits of a chunk are gone since its activation gradients were formed: they are formed again, in chunks that
+      // depend on the group alone, so that the order of these sums does not depend on how slices were scheduled.
+      for (const chunk of group.loss) {
+        this.#encodeLossGradient(list, arena, chunk, lossScale);
+        this.#encodeHeadWeight(list, arena, gradients, chunk.rows);
+      }
+      this.#normWeight(
+        list,
+        arena.output,
+        arena.dFinalNormalised,
+        arena.finalStats,
+        gradients.finalNorm,
+        rows,
+      );
+    } else {
+      const own = arena.layers[segment]!;
+      const to = gradients.layers[segment]!;
+      this.#weight(list, own.normalised1, own.dQuery, to.query, rows);
+      this.#weight(list, own.normalised1, own.dKeyValue, to.keyValue, rows);
+      this.#normWeight(list, own.input, own.dNormalised1, own.norm1Stats, to.norm1, rows);
+    }
+    if (segment > 0) {
+      const own = arena.layers[segment - 1]!;
+      const to = gradients.layers[segment - 1]!;
+      this.#weight(list, own.hidden, arena.dResidual(segment), to.down, rows);
+      this.#weight(list, own.normalised2, own.dPreActivation, to.up, rows);
+      this.#normWeight(list, own.middle, own.dNormalised2, own.norm2Stats, to.norm2, rows);
+      this.#weight(list, own.attention, own.dMiddle, to.projection, rows);
+      return;
+    }
+    const { channelVectors } = this.#dimensions;
+    const dX = arena.dResidual(0);
+    for (const [index, shard] of gradients.tokens.entries())
+      this.#embeddingGradient(list, dX, shard.weight, group.tokens[index]!, 1, shard.stride);
+    this.#embeddingGradient(list, dX, gradients.positions, group.positions, 4 * channelVectors, 1);
+  }
+
+  get #scale(): number {
+    return 1 / Math.sqrt(this.#dimensions.headWidth);
+  }
+
+  #embed(list: CommandList, arena: TrainingArena, rows: TableRange): void {
+    for (const shard of this.#weights.tokens)
+      list.dispatch(
+        this.#pipelines.embedding,
+        {
+          tokenEmbedding: shard.weight,
+          positionEmbedding: this.#weights.positions,
+          rowInfo: arena.rowInfo,
+          rowTable: TABLES,
+          sampled: TABLES,
+          X: arena.residual(0),
+        },
+        {
+          firstEntry: rows.firstEntry,
+          rowCount: rows.count,
+          channelVectors: this.#dimensions.channelVectors,
+          firstToken: shard.firstToken,
+          tokenCount: shard.tokenCount,
+          shardStride: shard.stride,
+        },
+      );
+  }
+
+  #finishLayer(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
+    const weights = this.#weights.layers[layer]!;
+    const own = arena.layers[layer]!;
+    const output = arena.residual(layer + 1);
+    this.#copyRows(list, own.input, own.middle, rows);
+    this.#linear(list, "linearAccumulate", own.attention, weights.projection, own.middle, rows);
+    this.#normalise(list, own.middle, weights.norm2, own.normalised2, rows);
+    this.#linear(list, "linear", own.normalised2, weights.up, own.preActivation, rows);
+    list.dispatch(
+      this.#pipelines.activate,
+      { X: own.preActivation, rowTable: TABLES, Y: own.hidden },
+      { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.hiddenVectors },
+    );
+    this.#copyRows(list, own.middle, output, rows);
+    this.#linear(list, "linearAccumulate", own.hidden, weights.down, output, rows);
+  }
+
+  #finishLayerGradient(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
+    const weights = this.#weights.layers[layer]!;
+    const own = arena.layers[layer]!;
+    const dOutput = arena.dResidual(layer + 1);
+    this.#input(
+      list,
+      "inputThroughActivation",
+      dOutput,
+      weights.down,
+      own.dPreActivation,
+      rows,
+      own.preActivation,
+    );
+    this.#input(list, "input", own.dPreActivation, weights.up, own.dNormalised2, rows);
+    this.#copyRows(list, dOutput, own.dMiddle, rows);
+    this.#normBackward(list, own.middle, own.dNormalised2, weights.norm2, own.dMiddle, own.norm2Stats, rows);
+    this.#input(list, "input", own.dMiddle, weights.projection, own.dAttention, rows);
+  }
+
+  /** Logits of a chunk, turned into their gradient; its losses go to arena.loss. */
+  #encodeLossGradient(list: CommandList, arena: TrainingArena, chunk: LossRows, lossScale: number): void {
+    const { channelVectors, vocabulary, vocabularyVectors } = this.#dimensions;
+    for (const shard of this.#weights.head)
+      list.dispatch(
+        this.#pipelines.linearCompact,
+        {
+          X: arena.finalNormalised,
+          W: shard.weight,
+          bias: shard.bias,
+          rowTable: TABLES,
+          Y: arena.logits,
+        },
+        {
+          firstEntry: chunk.rows.firstEntry,
+          rowCount: chunk.rows.count,
+          inputVectors: channelVectors,
+          outputVectors: shard.stride / 4,
+          outputStride: vocabularyVectors,
+          outputOffset: shard.firstToken / 4,
+          outputEntry: 0,
+        },
+      );
+    list.dispatch(
+      this.#pipelines.crossEntropy,
+      { targets: TABLES, logits: arena.logits, loss: arena.loss },
+      {
+        rowCount: chunk.rows.count,
+        vocabulary,
+        rowStride: 4 * vocabularyVectors,
+        firstTarget: chunk.firstTarget,
+        firstLoss: chunk.firstLoss,
+        scale: lossScale,
+      },
+    );
+  }
+
+  #encodeHeadInput(list: CommandList, arena: TrainingArena, rows: TableRange): void {
+    for (const [index, shard] of this.#weights.head.entries())
+      list.dispatch(
+        index === 0 ? this.#pipelines.inputCompact : this.#pipelines.inputCompactAccumulate,
+        {
+          dY: arena.logits,
+          W: shard.weight,
+          P: arena.finalNormalised,
+          rowTable: TABLES,
+          dX: arena.dFinalNormalised,
+        },
+        this.#headParams(rows, shard.stride, shard.firstToken),
+      );
+  }
+
+  #encodeHeadWeight(list: CommandList, arena: TrainingArena, gradients: Gpt2Weights, rows: TableRange): void {
+    for (const shard of gradients.head)
+      list.dispatch(
+        this.#pipelines.weightCompact,
+        { X: arena.finalNormalised, dY: arena.logits, rowTable: TABLES, dW: shard.weight, db: shard.bias },
+        this.#headParams(rows, shard.stride, shard.firstToken),
+      );
+  }
+
+  #headParams(rows: TableRange, stride: number, firstToken: number): LinearGradientParams {
+    return {
+      firstEntry: rows.firstEntry,
+      rowCount: rows.count,
+      inputVectors: this.#dimensions.channelVectors,
+      outputVectors: stride / 4,
+      gradientStride: this.#dimensions.vocabularyVectors,
+      gradientOffset: firstToken / 4,
+      outputEntry: 0,
+    };
+  }
+
+  #normalise(list: CommandList, X: GpuBuffer, norm: NormWeights, Y: GpuBuffer, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.norm,
+      { X, gain: norm.gain, bias: norm.bias, rowTable: TABLES, Y },
+      this.#normParams(rows),
+    );
+  }
+
+  #normBackward(
+    list: CommandList,
+    X: GpuBuffer,
+    dY: GpuBuffer,
+    norm: NormWeights,
+    dX: GpuBuffer,
+    stats: GpuBuffer,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      this.#pipelines.normInput,
+      { X, dY, gain: norm.gain, rowTable: TABLES, dX, stats },
+      this.#normParams(rows),
+    );
+  }
+
+  #normWeight(
+    list: CommandList,
+    X: GpuBuffer,
+    dY: GpuBuffer,
+    stats: GpuBuffer,
+    to: NormWeights,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      this.#pipelines.normWeight,
+      { X, dY, stats, rowTable: TABLES, dGain: to.gain, dBias: to.bias },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        channelVectors: this.#dimensions.channelVectors,
+      },
+    );
+  }
+
+  #normParams(
+    rows: TableRange,
+  ): Record<"firstEntry" | "rowCount" | "channels" | "channelVectors" | "epsilon", number> {
+    return {
+      firstEntry: rows.firstEntry,
+      rowCount: rows.count,
+      channels: this.#dimensions.channels,
+      channelVectors: this.#dimensions.channelVectors,
+      epsilon: this.#config.layerNormEpsilon,
+    };
+  }
+
+  #copyRows(list: CommandList, X: GpuBuffer, Y: GpuBuffer, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.copyRows,
+      { X, rowTable: TABLES, Y },
+      { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.channelVectors },
+    );
+  }
+
+  #linear(
+    list: CommandList,
+    role: "linear" | "linearAccumulate",
+    X: GpuBuffer,
+    weights: LinearWeights,
+    Y: GpuBuffer,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      this.#pipelines[role],
+      { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        inputVectors: weights.inputVectors,
+        outputVectors: weights.outputVectors,
+        outputStride: weights.outputVectors,
+        outputOffset: 0,
+        outputEntry: rows.firstEntry,
+      },
+    );
+  }
+
+  #input(
+    list: CommandList,
+    role: "input" | "inputAccumulate" | "inputThroughActivation",
+    dY: GpuBuffer,
+    weights: LinearWeights,
+    dX: GpuBuffer,
+    rows: TableRange,
+    P: GpuBuffer = dY,
+  ): void {
+    list.dispatch(
+      this.#pipelines[role],
+      { dY, W: weights.weight, P, rowTable: TABLES, dX },
+      linearParams(weights, rows),
+    );
+  }
+
+  #weight(list: CommandList, X: GpuBuffer, dY: GpuBuffer, to: LinearWeights, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.weight,
+      { X, dY, rowTable: TABLES, dW: to.weight, db: to.bias },
+      linearParams(to, rows),
+    );
+  }
+
+  #embeddingGradient(
+    list: CommandList,
+    dX: GpuBuffer,
+    dE: GpuBuffer,
+    buckets: BucketRange,
+    idStride: number,
+    channelStride: number,
+  ): void {
+    list.dispatch(
+      this.#pipelines.embeddingBackward,
+      { dX, tables: TABLES, dE },
+      {
+        firstBucket: buckets.firstBucket,
+        bucketCount: buckets.count,
+        channelVectors: this.#dimensions.channelVectors,
+        idStride,
+        channelStride,
+      },
+    );
+  }
+}
+
+type LinearGradientParams = Record<
+  | "firstEntry"
+  | "rowCount"
+  | "inputVectors"
+  | "outputVectors"
+  | "gradientStride"
+  | "gradientOffset"
+  | "outputEntry",
+  number
+>;
+
+function linearParams(weights: LinearWeights, rows: TableRange): LinearGradientParams {
+  return {
+    firstEntry: rows.firstEntry,
+    rowCount: rows.count,
+    inputVectors: weights.inputVectors,
+    outputVectors: weights.outputVectors,
+    gradientStride: weights.outputVectors,
+    gradientOffset: 0,
+    outputEntry: rows.firstEntry,
+  };
+}

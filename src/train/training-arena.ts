@@ -1,0 +1,121 @@
+// What a training step keeps between forward and backward on one queue: activations and gradients of every layer, a row
+// per token. Gradients of activations are kept per layer too, so that weight gradients may be formed at any later time.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { BufferUsage } from "../gpu/flags.js";
+import type { Queue } from "../gpu/queue.js";
+import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+
+/** Activations of one layer, (rows, ·). Names as in Gpt2Arena. */
+export interface LayerActivations {
+  readonly input: GpuBuffer;
+  readonly normalised1: GpuBuffer;
+  readonly query: GpuBuffer;
+  readonly keyValue: GpuBuffer;
+  readonly attention: GpuBuffer;
+  /** The residual stream after attention. */
+  readonly middle: GpuBuffer;
+  readonly normalised2: GpuBuffer;
+  /** What the MLP's activation is applied to, and what comes out. */
+  readonly preActivation: GpuBuffer;
+  readonly hidden: GpuBuffer;
+  readonly dInput: GpuBuffer;
+  readonly dNormalised1: GpuBuffer;
+  readonly dQuery: GpuBuffer;
+  readonly dKeyValue: GpuBuffer;
+  readonly dAttention: GpuBuffer;
+  readonly dMiddle: GpuBuffer;
+  readonly dNormalised2: GpuBuffer;
+  readonly dPreActivation: GpuBuffer;
+  /** Mean and scale of each row, for the gradients of the norms' weights. */
+  readonly norm1Stats: GpuBuffer;
+  readonly norm2Stats: GpuBuffer;
+  /** Log-sum-exp and δ of each row and head. */
+  readonly attentionStats: GpuBuffer;
+}
+
+export class TrainingArena {
+  readonly queue: Queue;
+  readonly rows: number;
+  readonly layers: readonly LayerActivations[];
+  /** The residual stream after the last layer, and its gradient. */
+  readonly output: GpuBuffer;
+  readonly dOutput: GpuBuffer;
+  readonly finalNormalised: GpuBuffer;
+  readonly dFinalNormalised: GpuBuffer;
+  readonly finalStats: GpuBuffer;
+  /** Logits of a chunk of rows, then their gradient. */
+  readonly logits: GpuBuffer;
+  readonly chunkRows: number;
+  /** One loss per row that has a target. */
+  readonly loss: GpuBuffer;
+  readonly rowInfo: GpuBuffer;
+  readonly pageTable: GpuBuffer;
+  readonly #buffers: GpuBuffer[] = [];
+
+  constructor(queue: Queue, dimensions: Gpt2Dimensions, rows: number, chunkRows: number) {
+    this.queue = queue;
+    this.rows = rows;
+    this.chunkRows = chunkRows;
+    const { channelVectors: C, attentionVectors: A, hiddenVectors: F, heads } = dimensions;
+    const create = (role: string, sizeBytes: number): GpuBuffer => {
+      const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
+      const buffer = queue.createBuffer(`training.${role}`, sizeBytes, usage);
+      this.#buffers.push(buffer);
+      return buffer;
+    };
+    const perRow = (role: string, vectors: number): GpuBuffer => create(role, 16 * vectors * rows);
+    try {
+      this.layers = Array.from({ length: dimensions.layers }, (_, layer) => {
+        const own = (role: string, vectors: number): GpuBuffer => perRow(`${role}-${layer}`, vectors);
+        return {
+          input: own("input", C),
+          normalised1: own("normalised1", C),
+          query: own("query", A),
+          keyValue: own("keyValue", 2 * A),
+          attention: own("attention", A),
+          middle: own("middle", C),
+          normalised2: own("normalised2", C),
+          preActivation: own("preActivation", F),
+          hidden: own("hidden", F),
+          dInput: own("dInput", C),
+          dNormalised1: own("dNormalised1", C),
+          dQuery: own("dQuery", A),
+          dKeyValue: own("dKeyValue", 2 * A),
+          dAttention: own("dAttention", A),
+          dMiddle: own("dMiddle", C),
+          dNormalised2: own("dNormalised2", C),
+          dPreActivation: own("dPreActivation", F),
+          norm1Stats: create(`norm1Stats-${layer}`, 8 * rows),
+          norm2Stats: create(`norm2Stats-${layer}`, 8 * rows),
+          attentionStats: create(`attentionStats-${layer}`, 8 * heads * rows),
+        };
+      });
+      this.output = perRow("output", C);
+      this.dOutput = perRow("dOutput", C);
+      this.finalNormalised = perRow("finalNormalised", C);
+      this.dFinalNormalised = perRow("dFinalNormalised", C);
+      this.finalStats = create("finalStats", 8 * rows);
+      this.logits = create("logits", 16 * dimensions.vocabularyVectors * chunkRows);
+      this.loss = create("loss", 4 * rows);
+      this.rowInfo = perRow("rowInfo", 1);
+      this.pageTable = create("pageTable", 4 * rows);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  /** The residual stream before layer `layer`, and after the last one for the layer after it. */
+  residual(layer: number): GpuBuffer {
+    return this.layers[layer]?.input ?? this.output;
+  }
+
+  dResidual(layer: number): GpuBuffer {
+    return this.layers[layer]?.dInput ?? this.dOutput;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#buffers) buffer.dispose();
+    this.queue.pipelines.forgetBindGroups();
+  }
+}

@@ -1,0 +1,127 @@
+// The kernels of a training step, compiled for one model on one queue.
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import type { KernelVariant } from "../gpu/kernel.js";
+import { activateVariant, type ActivateBinding, type ActivateParam } from "../kernels/activate.js";
+import {
+  attentionBackwardKeyValueVariant,
+  attentionBackwardQueryVariant,
+  type AttentionBackwardKeyValueBinding,
+  type AttentionBackwardParam,
+  type AttentionBackwardQueryBinding,
+} from "../kernels/attention-backward.js";
+import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
+import {
+  crossEntropyVariant,
+  type CrossEntropyBinding,
+  type CrossEntropyParam,
+} from "../kernels/cross-entropy.js";
+import {
+  embeddingBackwardVariant,
+  type EmbeddingBackwardBinding,
+  type EmbeddingBackwardParam,
+} from "../kernels/embedding-backward.js";
+import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
+import {
+  layerNormBackwardInputVariant,
+  layerNormBackwardWeightVariant,
+  type LayerNormBackwardInputBinding,
+  type LayerNormBackwardInputParam,
+  type LayerNormBackwardWeightBinding,
+  type LayerNormBackwardWeightParam,
+} from "../kernels/layer-norm-backward.js";
+import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
+import {
+  linearBackwardInputVariant,
+  linearBackwardWeightVariant,
+  type LinearBackwardInputBinding,
+  type LinearBackwardParam,
+  type LinearBackwardWeightBinding,
+} from "../kernels/linear-backward.js";
+import { Activation, type LinearBinding, type LinearParam } from "../kernels/linear.js";
+import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import { activationOf } from "../model/gpt2-forward.js";
+import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import type { Gpt2Config } from "../weights/gpt2-config.js";
+
+type LinearPipeline = Pipeline<LinearBinding, LinearParam>;
+type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
+type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardParam>;
+
+/** By role. "Accumulate" is +=; "compact" is by the rows of a chunk instead of those of the arena. */
+export interface TrainingPipelines {
+  readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
+  readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
+  readonly linear: LinearPipeline;
+  readonly linearAccumulate: LinearPipeline;
+  readonly linearCompact: LinearPipeline;
+  readonly copyRows: Pipeline<ActivateBinding, ActivateParam>;
+  readonly activate: Pipeline<ActivateBinding, ActivateParam>;
+  readonly attention: Pipeline<AttentionBinding, AttentionParam>;
+  readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
+  readonly input: InputPipeline;
+  readonly inputAccumulate: InputPipeline;
+  readonly inputCompact: InputPipeline;
+  readonly inputCompactAccumulate: InputPipeline;
+  readonly inputThroughActivation: InputPipeline;
+  readonly weight: WeightPipeline;
+  readonly weightCompact: WeightPipeline;
+  readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
+  readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
+  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionBackwardParam>;
+  readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionBackwardParam>;
+  readonly embeddingBackward: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
+}
+
+/** Compiles all of them at once. Throws ShaderError. */
+export async function compileTraining(
+  queue: Queue,
+  config: Gpt2Config,
+  dimensions: Gpt2Dimensions,
+): Promise<TrainingPipelines> {
+  const roles = Object.entries(variantsOf(config, dimensions));
+  const compiled = await Promise.all(
+    roles.map(async ([role, variant]) => [role, await queue.pipelines.get(variant)] as const),
+  );
+  return Object.fromEntries(compiled) as unknown as TrainingPipelines;
+}
+
+function variantsOf(
+  config: Gpt2Config,
+  { headVectors }: Gpt2Dimensions,
+): Record<keyof TrainingPipelines, KernelVariant> {
+  const activation = activationOf[config.activation];
+  const { none } = Activation;
+  const linear = (addToOutput: boolean, compactOutput: boolean): KernelVariant =>
+    linearFamilies[0].variant({ activation: none, addToOutput, compactOutput }, "f32");
+  const backward = (
+    addToOutput: boolean,
+    compactGradient: boolean,
+    through: Activation = none,
+  ): KernelVariant =>
+    linearBackwardInputVariant({ activation: through, addToOutput, compactGradient }, "f32");
+  const attention = { headVectors, isCausal: true };
+  return {
+    embedding: embeddingVariant("f32"),
+    norm: layerNormVariant("f32"),
+    linear: linear(false, false),
+    linearAccumulate: linear(true, false),
+    linearCompact: linear(false, true),
+    copyRows: activateVariant(none, "f32"),
+    activate: activateVariant(activation, "f32"),
+    attention: attentionFamilies[0].variant(attention, "f32"),
+    crossEntropy: crossEntropyVariant("f32"),
+    input: backward(false, false),
+    inputAccumulate: backward(true, false),
+    inputCompact: backward(false, true),
+    inputCompactAccumulate: backward(true, true),
+    inputThroughActivation: backward(false, false, activation),
+    weight: linearBackwardWeightVariant(false, "f32"),
+    weightCompact: linearBackwardWeightVariant(true, "f32"),
+    normInput: layerNormBackwardInputVariant("f32"),
+    normWeight: layerNormBackwardWeightVariant("f32"),
+    attentionQuery: attentionBackwardQueryVariant(attention, "f32"),
+    attentionKeyValue: attentionBackwardKeyValueVariant(attention, "f32"),
+    embeddingBackward: embeddingBackwardVariant("f32"),
+  };
+}

@@ -123,8 +123,34 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
 /** One of several generations, when it ended: its place in the call and how it went. */
 export type Completion = { readonly index: number } & PromiseSettledResult<Generation>;
 
-/** Handles of one call, in the order of its prompts. */
-export class GenerationBatch extends Array<GenerationHandle> {
+/**
+ * Handles of one call, in the order of its prompts. Like an array, but none: of a subclass of Array, TypeScript cannot tell
+ * what Promise.all gives.
+ */
+export class GenerationBatch implements Iterable<GenerationHandle> {
+  readonly [index: number]: GenerationHandle;
+  readonly length: number;
+  readonly #handles: readonly GenerationHandle[];
+
+  constructor(handles: readonly GenerationHandle[]) {
+    this.#handles = handles;
+    this.length = handles.length;
+    Object.assign(this, handles);
+  }
+
+  [Symbol.iterator](): ArrayIterator<GenerationHandle> {
+    return this.#handles.values();
+  }
+
+  map<R>(make: (handle: GenerationHandle, index: number) => R): R[] {
+    return this.#handles.map((handle, index) => make(handle, index));
+  }
+
+  /** Cancels all that have not ended. */
+  cancel(): void {
+    for (const handle of this.#handles) handle.cancel();
+  }
+
   /** The generations in the order in which they end, failed ones included. Leaving the loop cancels the others. */
   async *asCompleted(): AsyncGenerator<Completion, void, undefined> {
     const ended: Completion[] = [];
@@ -133,7 +159,7 @@ export class GenerationBatch extends Array<GenerationHandle> {
       ended.push(completion);
       wake?.();
     };
-    for (const [index, handle] of this.entries())
+    for (const [index, handle] of this.#handles.entries())
       void handle.then(
         (value) => add({ index, status: "fulfilled", value }),
         (reason: unknown) => add({ index, status: "rejected", reason }),
@@ -148,13 +174,8 @@ export class GenerationBatch extends Array<GenerationHandle> {
         } else await new Promise<void>((resolve) => (wake = resolve));
       }
     } finally {
-      if (next < this.length) for (const handle of this) handle.cancel();
+      if (next < this.length) this.cancel();
     }
-  }
-
-  /** Array methods answer plain arrays. */
-  static override get [Symbol.species](): ArrayConstructor {
-    return Array;
   }
 }
 

@@ -86,9 +86,7 @@ export class Generator {
   }
 
   generateAll(prompts: readonly Prompt[], options: GenerateOptions): GenerationBatch {
-    return GenerationBatch.from(prompts, (prompt: Prompt) =>
-      this.generate(prompt, options),
-    ) as GenerationBatch;
+    return new GenerationBatch(prompts.map((prompt) => this.generate(prompt, options)));
   }
 
   dispose(): void {

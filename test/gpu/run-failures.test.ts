@@ -131,7 +131,9 @@ describe("a model that goes on", () => {
     // More rows than the arena at hand has.
     const batch = Array.from({ length: 9 }, () => sentences).flat();
     pretendOutOfMemory(watched.devices[1]!);
+    const before = model.memory()[1]!.bytes;
     const error = await rejection(model.forward(batch));
+    expect(model.memory()[1]!.bytes).toBeLessThan(before);
     expect(error).toMatchObject({ name: "DeviceError", reason: "out-of-memory" });
     expect(error.message).toMatch(
       /Queue 1 has no room for \d+ bytes of activations of \d+ tokens\. Pass fewer/,

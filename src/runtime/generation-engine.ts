@@ -48,6 +48,7 @@ export interface EngineStats {
   readonly steps: number;
   readonly generatedTokens: number;
   readonly computedRows: number;
+  readonly sharedRows: number;
   readonly preemptions: number;
   readonly cachePages: number;
   readonly freePages: number;
@@ -77,7 +78,7 @@ export class GenerationEngine {
   #maxPages: number;
   #inFlight = 0;
   #lastDoneMs = 0;
-  #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0 };
+  #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0, sharedRows: 0 };
 
   constructor(replica: Replica, dimensions: Gpt2Dimensions, options: EngineOptions) {
     this.#replica = replica;
@@ -97,6 +98,7 @@ export class GenerationEngine {
       waiting: this.#scheduler.waiting,
       ...this.#counts,
       preemptions: this.#counts.preemptions + this.#scheduler.preemptions,
+      sharedRows: this.#counts.sharedRows + this.#scheduler.sharedTokens,
       cachePages: this.#pool.size,
       freePages: this.#pool.free,
     };
@@ -132,6 +134,11 @@ export class GenerationEngine {
     return () => {
       if (this.#requests.has(sequence)) this.#end(sequence);
     };
+  }
+
+  /** Lets no later request share pages that were computed before. */
+  forgetShared(): void {
+    this.#pool.forget();
   }
 
   /** Frees what the engine holds on the GPU. Requests that are still there get `error`. */
@@ -201,6 +208,7 @@ export class GenerationEngine {
     this.#cache.dispose();
     this.#pool = new PagePool(this.#firstPages, PAGE_TOKENS);
     this.#counts.preemptions += this.#scheduler.preemptions;
+    this.#counts.sharedRows += this.#scheduler.sharedTokens;
     this.#scheduler = new StepScheduler(this.#pool);
     this.#starting = undefined;
   }

@@ -133,6 +133,8 @@ export interface ModelStats {
   readonly generatedTokens: number;
   /** Rows that went through the model: prompt tokens that were not shared, and generated ones. */
   readonly computedRows: number;
+  /** Rows that were not computed, as another request with the same beginning had. */
+  readonly sharedRows: number;
   /** How often a request was put back for want of cache. */
   readonly preemptions: number;
   readonly dispatches: number;

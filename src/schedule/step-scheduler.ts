@@ -30,6 +30,7 @@ export class StepScheduler {
   #running: Sequence[] = [];
   #nextId = 0;
   #preemptions = 0;
+  #sharedTokens = 0;
 
   constructor(pool: PagePool) {
     this.#pool = pool;
@@ -46,6 +47,11 @@ export class StepScheduler {
   /** How often a sequence was put back for want of pages. */
   get preemptions(): number {
     return this.#preemptions;
+  }
+
+  /** Tokens of prompts that were not computed, as pages of the same beginning were at hand. */
+  get sharedTokens(): number {
+    return this.#sharedTokens;
   }
 
   /** The rows that decodes alone would fill. */
@@ -140,6 +146,7 @@ export class StepScheduler {
       }
       sequence.pages = shared;
       sequence.computed = shared.length * this.#pool.pageTokens;
+      this.#sharedTokens += sequence.computed;
       this.#waiting.splice(this.#waiting.indexOf(sequence), 1);
       this.#running.push(sequence);
       rows--;

@@ -74,13 +74,12 @@ it("lets no more requests run at once than it was told to", async () => {
     { maxTokens: 8 },
   );
   let most = 0;
-  let isDone = false;
-  const done = Promise.all(handles).then(() => (isDone = true));
-  while (!isDone) {
+  const { generatedTokens } = model.stats();
+  while (model.stats().generatedTokens < generatedTokens + 12 * 8) {
     most = Math.max(most, model.stats().running);
     await wait(1);
   }
-  await done;
+  await Promise.all(handles);
   expect(most).toBe(3);
 });
 
@@ -107,6 +106,18 @@ describe("one model", () => {
     for (const [index, { pick, result }] of started.entries())
       expectSameAsAlone(await result, shortAlone[pick]!, `request ${index}`);
     expectIdle(model);
+  });
+
+  it("computes the beginning that prompts share once", async () => {
+    const prompt = Array.from({ length: 50 }, (_, index) => (index * 11) % writerVocabulary);
+    const before = model.stats();
+    // One after another, or both queues would begin.
+    await model.generate(prompt, { maxTokens: 1 });
+    await Promise.all(model.generate([prompt, prompt, [...prompt.slice(0, 40), 3]], { maxTokens: 1 }));
+    const { sharedRows, computedRows } = model.stats();
+    // Whole pages of 16 tokens: 3, 3 and 2.
+    expect(sharedRows - before.sharedRows).toBe(48 + 48 + 32);
+    expect(computedRows - before.computedRows).toBe(50 + 2 + 2 + 9);
   });
 
   it("goes back to the memory that it had, after however many", async () => {

@@ -20,7 +20,16 @@ export { validateTrace } from "./schedule/validate.js";
 
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
-export type { AttentionTask, Fence, Placement, SliceTask, Task } from "./plan/vocabulary.js";
+export type {
+  AttentionGradientTask,
+  AttentionTask,
+  Fence,
+  Placement,
+  SliceGradientTask,
+  SliceTask,
+  Task,
+  WeightGradientTask,
+} from "./plan/vocabulary.js";
 export type {
   Completion,
   FinishReason,

@@ -1,5 +1,7 @@
 // How the nodes of a plan are numbered: closed formulas from (sentence, layer, slice) to a node's number.
 // Per layer: all slices, then all joins, then all attention tasks; after the last layer, the slices of the last segment.
+// A training step goes on with the segments in reverse: all slice gradients, then a join per sentence, then a weight
+// gradient per group, then (but for segment 0) the attention gradients of the layer before.
 import type { PlanShape } from "./plan.js";
 
 export interface Layout {
@@ -9,11 +11,18 @@ export interface Layout {
   readonly joinsPerLayer: number;
   readonly attentionPerLayer: number;
   readonly nodesPerLayer: number;
+  /** Nodes of the forward part; in a forward plan, all. */
+  readonly forwardNodes: number;
+  /** 0 in a forward plan. */
+  readonly groups: number;
+  /** Nodes of the backward part of a segment; 0 in a forward plan. */
+  readonly nodesPerGradient: number;
   readonly nodeCount: number;
 }
 
 /** Counts the nodes of each kind. */
-export function layOut({ lengths, layers, sliceTokens, fence, attentionGrain }: PlanShape): Layout {
+export function layOut(shape: PlanShape): Layout {
+  const { lengths, layers, sliceTokens, fence, attentionGrain, groupOf } = shape;
   const sliceStart = new Int32Array(lengths.length + 1);
   for (const [sentence, length] of lengths.entries())
     sliceStart[sentence + 1] = sliceStart[sentence]! + Math.ceil(length / sliceTokens);
@@ -21,6 +30,41 @@ export function layOut({ lengths, layers, sliceTokens, fence, attentionGrain }: 
   const joinsPerLayer = fence === "sentence" ? lengths.length : slicesPerSegment;
   const attentionPerLayer = attentionGrain === "sentence" ? lengths.length : slicesPerSegment;
   const nodesPerLayer = slicesPerSegment + joinsPerLayer + attentionPerLayer;
-  const nodeCount = layers * nodesPerLayer + slicesPerSegment;
-  return { sliceStart, slicesPerSegment, joinsPerLayer, attentionPerLayer, nodesPerLayer, nodeCount };
+  const forwardNodes = layers * nodesPerLayer + slicesPerSegment;
+  const groups = countGroups(groupOf ?? []);
+  const nodesPerGradient = groupOf ? slicesPerSegment + 2 * lengths.length + groups : 0;
+  // Nothing lies before segment 0 whose attention could have a gradient.
+  const withoutAttention = groupOf ? lengths.length : 0;
+  return {
+    sliceStart,
+    slicesPerSegment,
+    joinsPerLayer,
+    attentionPerLayer,
+    nodesPerLayer,
+    forwardNodes,
+    groups,
+    nodesPerGradient,
+    nodeCount: forwardNodes + (layers + 1) * nodesPerGradient - withoutAttention,
+  };
+}
+
+/** Where each kind of node begins in the backward part of a segment. */
+export interface GradientBlock {
+  readonly slices: number;
+  readonly joins: number;
+  readonly weights: number;
+  /** Of the layer before the segment. */
+  readonly attention: number;
+}
+
+export function gradientBlock(layout: Layout, layers: number, segment: number): GradientBlock {
+  const slices = layout.forwardNodes + (layers - segment) * layout.nodesPerGradient;
+  const joins = slices + layout.slicesPerSegment;
+  const weights = joins + layout.sliceStart.length - 1;
+  return { slices, joins, weights, attention: weights + layout.groups };
+}
+
+/** Groups are numbered from 0. */
+export function countGroups(groupOf: readonly number[]): number {
+  return groupOf.reduce((count, group) => Math.max(count, group + 1), 0);
 }

@@ -1,4 +1,5 @@
-// The dependency graph of one forward run, in typed arrays: building it costs milliseconds for 100,000s of nodes.
+// The dependency graph of a run, in typed arrays: building it costs milliseconds for 100,000s of nodes. Here the graph of
+// a forward run; training-plan.ts continues it.
 // Pure: knows lengths, layers and slices; knows nothing of queues, time or the GPU.
 import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
@@ -6,7 +7,14 @@ import { layOut, type Layout } from "./layout.js";
 import type { AttentionGrain, Fence } from "./vocabulary.js";
 
 /** What a node is. A join costs nothing: it stands for "all of these", so that edges stay linear in the slices. */
-export const NodeKind = { slice: 0, attention: 1, join: 2 } as const;
+export const NodeKind = {
+  slice: 0,
+  attention: 1,
+  join: 2,
+  sliceGradient: 3,
+  attentionGradient: 4,
+  weightGradient: 5,
+} as const;
 
 /** What a plan is built from. */
 export interface PlanShape {
@@ -17,17 +25,20 @@ export interface PlanShape {
   readonly sliceTokens: number;
   readonly fence: Fence;
   readonly attentionGrain: AttentionGrain;
+  /** The group of each sentence; in the plan of a training step only. */
+  readonly groupOf?: readonly number[];
 }
 
 /** Nodes are numbered in topological order: every dependency of a node has a smaller number. */
 export interface Plan extends PlanShape {
   readonly nodeCount: number;
-  /** Nodes that are work: slices and attention, without the joins. */
+  /** Nodes that are work: all but the joins. */
   readonly taskCount: number;
   readonly layout: Layout;
   readonly kind: Uint8Array;
+  /** −1 for weight gradients. */
   readonly sentence: Int32Array;
-  /** A slice's segment, an attention task's or a join's layer. */
+  /** The segment of slices and weights, the layer of attention, forward and backward; what a join closes. */
   readonly level: Int32Array;
   readonly firstToken: Int32Array;
   readonly tokenCount: Int32Array;
@@ -38,13 +49,12 @@ export interface Plan extends PlanShape {
   readonly dependents: Int32Array;
 }
 
-/** Builds the graph of DESIGN §3. */
-export function buildPlan(shape: PlanShape): Plan {
+/** Builds the graph of DESIGN §3, forward. */
+export function buildPlan(shape: Omit<PlanShape, "groupOf">): Plan {
   checkShape(shape);
   const layout = layOut(shape);
   const nodes = describeNodes(shape, layout);
   const { dependencyStart, dependencies } = connectNodes(shape, layout);
-  const { dependentStart, dependents } = reverseEdges(dependencyStart, dependencies);
   return {
     ...shape,
     layout,
@@ -53,8 +63,7 @@ export function buildPlan(shape: PlanShape): Plan {
     ...nodes,
     dependencyStart,
     dependencies,
-    dependentStart,
-    dependents,
+    ...reverseEdges(dependencyStart, dependencies),
   };
 }
 
@@ -91,10 +100,7 @@ function describeNodes(
   return { kind, sentence, level, firstToken, tokenCount };
 }
 
-function connectNodes(
-  shape: PlanShape,
-  layout: Layout,
-): { dependencyStart: Int32Array; dependencies: Int32Array } {
+function connectNodes(shape: PlanShape, layout: Layout): Pick<Plan, "dependencyStart" | "dependencies"> {
   const { sliceStart, nodesPerLayer, slicesPerSegment, joinsPerLayer, attentionPerLayer } = layout;
   const sentences = shape.lengths.length;
   const prefix = shape.fence === "prefix";
@@ -139,10 +145,11 @@ function connectNodes(
   return { dependencyStart, dependencies };
 }
 
-function reverseEdges(
+/** The same edges, by the node that they come from. */
+export function reverseEdges(
   dependencyStart: Int32Array,
   dependencies: Int32Array,
-): { dependentStart: Int32Array; dependents: Int32Array } {
+): Pick<Plan, "dependentStart" | "dependents"> {
   const nodeCount = dependencyStart.length - 1;
   const dependentStart = new Int32Array(nodeCount + 1);
   for (const dependency of dependencies) dependentStart[dependency + 1]!++;

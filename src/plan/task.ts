@@ -1,37 +1,75 @@
 // From a node of a plan to the task it stands for, and back.
 import { invariant } from "../util/invariant.js";
+import { gradientBlock } from "./layout.js";
 import { NodeKind, type Plan } from "./plan.js";
-import type { Task } from "./vocabulary.js";
+import type { SentenceTask, Task } from "./vocabulary.js";
 
-/** The task of a slice or attention node. */
+/** The task of a node that is no join. */
 export function taskOf(plan: Plan, node: number): Task {
   const kind = plan.kind[node];
-  invariant(kind === NodeKind.slice || kind === NodeKind.attention, "a join is no task");
-  const sentence = plan.sentence[node]!;
   const level = plan.level[node]!;
-  const firstToken = plan.firstToken[node]!;
-  const tokenCount = plan.tokenCount[node]!;
-  return kind === NodeKind.slice
-    ? { kind: "slice", sentence, segment: level, firstToken, tokenCount }
-    : { kind: "attention", sentence, layer: level, firstToken, tokenCount };
+  const sentence = plan.sentence[node]!;
+  const rows = { firstToken: plan.firstToken[node]!, tokenCount: plan.tokenCount[node]! };
+  if (kind === NodeKind.slice) return { kind: "slice", sentence, segment: level, ...rows };
+  if (kind === NodeKind.attention) return { kind: "attention", sentence, layer: level, ...rows };
+  if (kind === NodeKind.sliceGradient) return { kind: "slice-gradient", sentence, segment: level, ...rows };
+  if (kind === NodeKind.attentionGradient)
+    return { kind: "attention-gradient", sentence, layer: level, ...rows };
+  invariant(kind === NodeKind.weightGradient, "a join is no task");
+  return { kind: "weight-gradient", group: groupOfNode(plan, node), segment: level };
+}
+
+/** The group of a weight gradient. */
+export function groupOfNode(plan: Plan, node: number): number {
+  return node - gradientBlock(plan.layout, plan.layers, plan.level[node]!).weights;
 }
 
 /** The node of a task, or undefined where the plan has no such task: every field is checked. */
 export function nodeOf(plan: Plan, task: Task): number | undefined {
-  const { layout } = plan;
-  const isSlice = task.kind === "slice";
-  if (!isSlice && task.kind !== "attention") return undefined;
-  const level = isSlice ? task.segment : task.layer;
-  const levels = isSlice ? plan.layers + 1 : plan.layers;
-  if (!isIndex(task.sentence, plan.lengths.length) || !isIndex(level, levels)) return undefined;
-  const whole = !isSlice && plan.attentionGrain === "sentence";
-  const within = whole ? 0 : task.firstToken / plan.sliceTokens;
-  const first = layout.sliceStart[task.sentence]!;
-  if (!isIndex(within, layout.sliceStart[task.sentence + 1]! - first)) return undefined;
-  const block = level * layout.nodesPerLayer + (isSlice ? 0 : layout.slicesPerSegment + layout.joinsPerLayer);
-  const node = block + (whole ? task.sentence : first + within);
+  const { layout, layers } = plan;
+  switch (task.kind) {
+    case "slice":
+      if (!isIndex(task.segment, layers + 1)) return undefined;
+      return sliceNode(plan, task, task.segment * layout.nodesPerLayer);
+    case "attention": {
+      if (!isIndex(task.layer, layers)) return undefined;
+      const block = task.layer * layout.nodesPerLayer + layout.slicesPerSegment + layout.joinsPerLayer;
+      return plan.attentionGrain === "sentence"
+        ? sentenceNode(plan, task, block)
+        : sliceNode(plan, task, block);
+    }
+    case "slice-gradient":
+      if (!plan.groupOf || !isIndex(task.segment, layers + 1)) return undefined;
+      return sliceNode(plan, task, gradientBlock(layout, layers, task.segment).slices);
+    case "attention-gradient":
+      if (!plan.groupOf || !isIndex(task.layer, layers)) return undefined;
+      return sentenceNode(plan, task, gradientBlock(layout, layers, task.layer + 1).attention);
+    case "weight-gradient":
+      if (!isIndex(task.segment, layers + 1) || !isIndex(task.group, layout.groups)) return undefined;
+      return gradientBlock(layout, layers, task.segment).weights + task.group;
+    default:
+      // A trace that was read from a file may hold anything.
+      task satisfies never;
+      return undefined;
+  }
+}
+
+/** The node of the same slice in the block of slice nodes that begins at `block`. */
+function sliceNode(plan: Plan, task: SentenceTask, block: number): number | undefined {
+  if (!isIndex(task.sentence, plan.lengths.length)) return undefined;
+  const { sliceStart } = plan.layout;
+  const first = sliceStart[task.sentence]!;
+  const within = task.firstToken / plan.sliceTokens;
+  if (!isIndex(within, sliceStart[task.sentence + 1]! - first)) return undefined;
+  const node = block + first + within;
   const matches = plan.firstToken[node] === task.firstToken && plan.tokenCount[node] === task.tokenCount;
   return matches ? node : undefined;
+}
+
+/** The node of the same sentence in a block of sentence nodes. */
+function sentenceNode(plan: Plan, task: SentenceTask, block: number): number | undefined {
+  if (!isIndex(task.sentence, plan.lengths.length) || task.firstToken !== 0) return undefined;
+  return plan.lengths[task.sentence] === task.tokenCount ? block + task.sentence : undefined;
 }
 
 function isIndex(value: number, count: number): boolean {

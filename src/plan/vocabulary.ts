@@ -30,7 +30,38 @@ export interface AttentionTask {
   readonly tokenCount: number;
 }
 
-export type Task = SliceTask | AttentionTask;
+/** The gradient of a slice's input in segment `segment`, from that of its output; in the last segment, of its loss. */
+export interface SliceGradientTask {
+  readonly kind: "slice-gradient";
+  readonly sentence: number;
+  readonly segment: number;
+  readonly firstToken: number;
+  readonly tokenCount: number;
+}
+
+/** The gradients of the queries, keys and values of one whole sentence at layer `layer`. */
+export interface AttentionGradientTask {
+  readonly kind: "attention-gradient";
+  readonly sentence: number;
+  readonly layer: number;
+  readonly firstToken: number;
+  readonly tokenCount: number;
+}
+
+/** The gradient of all weights of segment `segment`, summed over all tokens of one group of sentences. */
+export interface WeightGradientTask {
+  readonly kind: "weight-gradient";
+  readonly group: number;
+  readonly segment: number;
+}
+
+/** Tasks of a forward run. */
+export type ForwardTask = SliceTask | AttentionTask;
+
+/** Tasks that work on rows of one sentence. */
+export type SentenceTask = ForwardTask | SliceGradientTask | AttentionGradientTask;
+
+export type Task = SentenceTask | WeightGradientTask;
 
 /** Whole sentences where nothing could start earlier or elsewhere; else per slice, as rows open or live apart. */
 export function attentionGrainOf(fence: Fence, placement: SchedulerPlacement): AttentionGrain {

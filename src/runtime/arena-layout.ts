@@ -68,12 +68,11 @@ export class ArenaLayout {
 
   /** The rows of tasks as runs in arena order, neighbouring tasks of a sentence merged. */
   runsOf(tasks: readonly Task[]): RowRun[] {
-    const runs = tasks.map(({ sentence, firstToken, tokenCount }) => ({
-      sentence,
-      firstToken,
-      firstRow: this.rowOf(sentence, firstToken),
-      count: tokenCount,
-    }));
+    const runs = tasks.map((task) => {
+      invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its group");
+      const { sentence, firstToken, tokenCount } = task;
+      return { sentence, firstToken, firstRow: this.rowOf(sentence, firstToken), count: tokenCount };
+    });
     runs.sort((a, b) => a.firstRow - b.firstRow);
     let last = 0;
     for (let index = 1; index < runs.length; index++) {

@@ -1,5 +1,6 @@
 // Records what a run did as a Trace: host times as they pass, GPU times once they are known, on one clock.
 import type { PassTime } from "../gpu/timestamps.js";
+import { countTokens } from "../schedule/task-weight.js";
 import type { Trace, TraceSubmission } from "../schedule/trace.js";
 import type { Submission } from "../schedule/submission.js";
 
@@ -26,7 +27,7 @@ export function traceOf(head: TraceHead, records: readonly SubmissionRecord[]): 
     previousDoneMs[queue] = record.doneMs;
     return record.passes
       ? onGpuClock(record, record.passes, offsets[queue]!)
-      : onHostClock(record, Math.min(earliest, record.doneMs));
+      : onHostClock(head, record, Math.min(earliest, record.doneMs));
   });
   return { ...head, submissions };
 }
@@ -67,9 +68,11 @@ function onGpuClock(record: SubmissionRecord, passes: readonly PassTime[], offse
 }
 
 /** Without a GPU clock, the groups share the time between the queue being free and completion, by their tokens. */
-function onHostClock(record: SubmissionRecord, earliestMs: number): TraceSubmission {
+function onHostClock(head: TraceHead, record: SubmissionRecord, earliestMs: number): TraceSubmission {
   const { submission, encodedMs, submittedMs, doneMs } = record;
-  const weights = submission.groups.map(({ tasks }) => tasks.reduce((sum, task) => sum + task.tokenCount, 0));
+  const weights = submission.groups.map(({ tasks }) =>
+    tasks.reduce((sum, task) => sum + countTokens(task, head), 0),
+  );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let beginMs = earliestMs;
   return {

@@ -1,7 +1,7 @@
 // A trace in the Trace Event Format, for chrome://tracing and ui.perfetto.dev: one process per queue, whose first
 // thread is the GPU; each encoder slot is a further thread that shows its submissions in flight.
 // https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
-import { countSentences, nameGroup } from "./group-name.js";
+import { countMembers, nameGroup } from "./group-name.js";
 import type { Trace, TraceSubmission } from "./trace.js";
 
 interface TraceEvent {
@@ -56,14 +56,15 @@ function spansOf({ id, queue, encoder, submittedMs, doneMs, groups }: TraceSubmi
     args: { groups: groups.length },
   };
   const spans = groups.map((group): TraceEvent => {
-    const { isAttention, level, word, sentences } = nameGroup(group);
+    const name = nameGroup(group);
+    const { kind, level, word, members, noun } = name;
     return {
       ...span(group.beginMs, group.endMs),
-      name: `${word} ${level} · ${countSentences(sentences)}`,
-      cat: isAttention ? "attention" : "slice",
+      name: `${word} ${level} · ${countMembers(name)}`,
+      cat: kind,
       pid: queue,
       tid: 0,
-      args: { submission: id, level, sentences, tasks: group.tasks.length, clock: group.clock },
+      args: { submission: id, level, [`${noun}s`]: members, tasks: group.tasks.length, clock: group.clock },
     };
   });
   return [flight, ...spans];

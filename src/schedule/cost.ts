@@ -40,15 +40,27 @@ export function defaultCost(plan: Plan): CostModel {
   return flopCost({ channels: 256, hidden: 1024, layers: plan.layers, causal: plan.fence === "prefix" });
 }
 
+/**
+ * How much dearer gradients are than what they are the gradients of. A slice runs forward once more, for what was not
+ * kept, and backward once. Attention recomputes its scores in two kernels, with five products in place of two. Weights
+ * take one product of the linear layers, over all tokens of the group.
+ */
+const sliceGradientFactor = 2;
+const attentionGradientFactor = 2.5;
+
 /** The cost of every node of a plan; joins cost nothing. */
 export function nodeCosts(plan: Plan, cost: CostModel): Float64Array {
   const costs = new Float64Array(plan.nodeCount);
   for (let node = 0; node < plan.nodeCount; node++) {
     const kind = plan.kind[node];
     const tokenCount = plan.tokenCount[node]!;
-    if (kind === NodeKind.slice) costs[node] = cost.sliceMs(plan.level[node]!, tokenCount);
-    else if (kind === NodeKind.attention)
-      costs[node] = cost.attentionMs(plan.firstToken[node]!, tokenCount, plan.lengths[plan.sentence[node]!]!);
+    const sliceMs = (): number => cost.sliceMs(plan.level[node]!, tokenCount);
+    const attentionMs = (): number =>
+      cost.attentionMs(plan.firstToken[node]!, tokenCount, plan.lengths[plan.sentence[node]!]!);
+    if (kind === NodeKind.slice || kind === NodeKind.weightGradient) costs[node] = sliceMs();
+    else if (kind === NodeKind.attention) costs[node] = attentionMs();
+    else if (kind === NodeKind.sliceGradient) costs[node] = sliceGradientFactor * sliceMs();
+    else if (kind === NodeKind.attentionGradient) costs[node] = attentionGradientFactor * attentionMs();
   }
   return costs;
 }

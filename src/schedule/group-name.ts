@@ -1,23 +1,41 @@
 // What a group of a trace is called in pictures.
+import type { Task } from "../plan/vocabulary.js";
 import type { TraceGroup } from "./trace.js";
 
 export interface GroupName {
-  readonly isAttention: boolean;
-  readonly word: "attention" | "segment";
-  /** The segment of its slices, or the layer of its attention. */
+  readonly kind: Task["kind"];
+  readonly word: string;
+  /** Where there is no room for the word. */
+  readonly letter: string;
+  /** The segment of its slices or weights, or the layer of its attention. */
   readonly level: number;
-  /** The sentences that have a task in it, each once. */
-  readonly sentences: readonly number[];
+  /** The sentences that have a task in it, each once; of weight gradients, the groups of sentences. */
+  readonly members: readonly number[];
+  readonly noun: "sentence" | "group";
 }
+
+const words: Readonly<Record<Task["kind"], readonly [word: string, letter: string]>> = {
+  slice: ["segment", "S"],
+  attention: ["attention", "A"],
+  "slice-gradient": ["segment gradient", "dS"],
+  "attention-gradient": ["attention gradient", "dA"],
+  "weight-gradient": ["weight gradient", "dW"],
+};
 
 export function nameGroup({ tasks }: TraceGroup): GroupName {
   const [first] = tasks;
-  const isAttention = first?.kind === "attention";
-  const level = first === undefined ? 0 : first.kind === "slice" ? first.segment : first.layer;
-  const sentences = [...new Set(tasks.map((task) => task.sentence))];
-  return { isAttention, word: isAttention ? "attention" : "segment", level, sentences };
+  const kind = first?.kind ?? "slice";
+  const [word, letter] = words[kind];
+  const level = first === undefined ? 0 : "segment" in first ? first.segment : first.layer;
+  const members = [...new Set(tasks.map(memberOf))];
+  return { kind, word, letter, level, members, noun: kind === "weight-gradient" ? "group" : "sentence" };
 }
 
-export function countSentences(sentences: readonly number[]): string {
-  return sentences.length === 1 ? `sentence ${sentences[0]}` : `${sentences.length} sentences`;
+/** The sentence of a task; of a weight gradient, the group of sentences. */
+export function memberOf(task: Task): number {
+  return task.kind === "weight-gradient" ? task.group : task.sentence;
+}
+
+export function countMembers({ members, noun }: GroupName): string {
+  return members.length === 1 ? `${noun} ${members[0]}` : `${members.length} ${noun}s`;
 }

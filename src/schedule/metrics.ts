@@ -1,6 +1,6 @@
 // Numbers from a trace: how long, how well the queues were used, and how far from what no schedule can beat.
 import { nodeOf } from "../plan/task.js";
-import { overlapOf } from "./overlap.js";
+import { overlapOf, weightGradientOverlapOf } from "./overlap.js";
 import { remainingPaths } from "./remaining-path.js";
 import { weightOf } from "./task-weight.js";
 import { planOfTrace } from "./trace-plan.js";
@@ -19,8 +19,10 @@ export interface TraceMetrics {
   readonly efficiency: number;
   /** The part of the queues' time in which they did nothing. */
   readonly bubbleFraction: number;
-  /** While attention of one sentence ran on one queue, slices of another ran on another queue. */
+  /** While attention of one sentence ran on one queue, slices of another ran on another queue; backward likewise. */
   readonly overlapMs: number;
+  /** While weight gradients ran on one queue, activation gradients of other sentences or layers ran on another. */
+  readonly weightGradientOverlapMs: number;
   /** Per queue, the time in which at least one group ran. */
   readonly busyMs: readonly number[];
 }
@@ -39,6 +41,7 @@ export function measureTrace(trace: Trace): TraceMetrics {
     efficiency: makespanMs > 0 ? boundMs / makespanMs : 1,
     bubbleFraction: makespanMs > 0 ? 1 - workMs / (trace.queues * makespanMs) : 0,
     overlapMs: overlapOf(trace),
+    weightGradientOverlapMs: weightGradientOverlapOf(trace),
     busyMs: Array.from({ length: trace.queues }, (_, queue) => busyTimeOf(trace, queue)),
   };
 }

@@ -1,19 +1,43 @@
-// How long attention of one sentence and slices of other sentences ran at the same time on different queues.
+// How long two kinds of work ran at the same time on different queues.
+import type { Task } from "../plan/vocabulary.js";
 import type { Trace } from "./trace.js";
 
-/** What of a group matters here: its kinds of work, and its sentence where it has only one. */
+/** What of a group matters here. */
 interface Interval {
   readonly queue: number;
   readonly beginMs: number;
   readonly endMs: number;
-  readonly hasAttention: boolean;
-  readonly hasSlices: boolean;
-  /** −1 where tasks of several sentences share the group. */
-  readonly onlySentence: number;
+  readonly tasks: readonly Task[];
+  /** Sentences of which it has attention, and of which it has slices. */
+  readonly attention: ReadonlySet<number>;
+  readonly slices: ReadonlySet<number>;
 }
 
-/** Milliseconds of overlap in `trace`, every moment counted once. */
+/** Attention of one sentence, forward or backward, while slices of others ran: ms, every moment counted once. */
 export function overlapOf(trace: Trace): number {
+  return measure(trace, ({ attention }, { slices }) => haveDifferent(attention, slices));
+}
+
+/** Weight gradients while the activation gradients of other sentences or layers ran. */
+export function weightGradientOverlapOf(trace: Trace): number {
+  const groupOf = trace.groups ?? [];
+  return measure(trace, (a, b) =>
+    a.tasks.some(
+      (weights) =>
+        weights.kind === "weight-gradient" &&
+        b.tasks.some(
+          (task) =>
+            (task.kind === "slice-gradient" &&
+              (groupOf[task.sentence] !== weights.group || task.segment !== weights.segment)) ||
+            (task.kind === "attention-gradient" &&
+              (groupOf[task.sentence] !== weights.group || task.layer !== weights.segment)),
+        ),
+    ),
+  );
+}
+
+/** The time during which some pair of groups on different queues fits. */
+function measure(trace: Trace, fits: (a: Interval, b: Interval) => boolean): number {
   const opening = intervalsOf(trace);
   const boundaries = [...new Set(opening.flatMap(({ beginMs, endMs }) => [beginMs, endMs]))];
   boundaries.sort((a, b) => a - b);
@@ -26,31 +50,34 @@ export function overlapOf(trace: Trace): number {
     for (; opened < opening.length && opening[opened]!.beginMs <= momentMs; opened++)
       if (opening[opened]!.endMs > momentMs) running.push(opening[opened]!);
     const untilMs = boundaries[index + 1] ?? momentMs;
-    if (running.some((a) => running.some((b) => overlaps(a, b)))) overlapMs += untilMs - momentMs;
+    if (running.some((a) => running.some((b) => a.queue !== b.queue && fits(a, b))))
+      overlapMs += untilMs - momentMs;
   }
   return overlapMs;
 }
 
-function overlaps(attention: Interval, slices: Interval): boolean {
-  if (attention.queue === slices.queue || !attention.hasAttention || !slices.hasSlices) return false;
-  return attention.onlySentence === -1 || attention.onlySentence !== slices.onlySentence;
+/** Whether some member of one set differs from some member of the other. */
+function haveDifferent(some: ReadonlySet<number>, others: ReadonlySet<number>): boolean {
+  const [first] = some;
+  if (first === undefined || others.size === 0) return false;
+  return some.size > 1 || others.size > 1 || !others.has(first);
 }
 
 /** By the time they begin. */
 function intervalsOf(trace: Trace): Interval[] {
   const intervals = trace.submissions.flatMap(({ queue, groups }) =>
     groups.map(({ beginMs, endMs, tasks }): Interval => {
-      const sentence = tasks[0]?.sentence ?? -1;
-      const alone = tasks.every((task) => task.sentence === sentence);
-      return {
-        queue,
-        beginMs,
-        endMs,
-        hasAttention: tasks.some((task) => task.kind === "attention"),
-        hasSlices: tasks.some((task) => task.kind === "slice"),
-        onlySentence: alone ? sentence : -1,
-      };
+      const attention = sentencesOf(tasks, "attention", "attention-gradient");
+      const slices = sentencesOf(tasks, "slice", "slice-gradient");
+      return { queue, beginMs, endMs, tasks, attention, slices };
     }),
   );
   return intervals.toSorted((a, b) => a.beginMs - b.beginMs);
+}
+
+function sentencesOf(tasks: readonly Task[], ...kinds: readonly Task["kind"][]): Set<number> {
+  const sentences = new Set<number>();
+  for (const task of tasks)
+    if (task.kind !== "weight-gradient" && kinds.includes(task.kind)) sentences.add(task.sentence);
+  return sentences;
 }

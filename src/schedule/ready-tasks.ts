@@ -1,4 +1,4 @@
-// Tasks that may start, in one heap per level (segment 0, layer 0, segment 1, …), the most urgent on top.
+// Tasks that may start, in one heap per level (levels.ts), the most urgent on top.
 // Urgent: greatest priority first, then the smaller node number, so that runs repeat exactly.
 
 export class ReadyTasks {
@@ -10,9 +10,18 @@ export class ReadyTasks {
     this.#priorities = priorities;
   }
 
-  /** The first level that has a task, or −1. */
-  lowestLevel(): number {
-    return this.#heaps.findIndex((heap) => heap.length > 0);
+  /** The first level from `from` on that has a task, or −1. */
+  lowestLevel(from = 0): number {
+    for (let level = from; level < this.#heaps.length; level++)
+      if (this.#heaps[level]!.length > 0) return level;
+    return -1;
+  }
+
+  /** How many levels from `from` on have a task. */
+  countLevels(from: number): number {
+    let count = 0;
+    for (let level = from; level < this.#heaps.length; level++) if (this.#heaps[level]!.length > 0) count++;
+    return count;
   }
 
   /** The level of the most urgent task of all, or −1. */

@@ -1,10 +1,11 @@
 // Decides what is submitted next, and where. Never waits and keeps no clock: an executor asks and reports.
 // Ready on a queue: every dependency was submitted to that queue before, or its submission is complete.
 import { taskOf } from "../plan/task.js";
-import { NodeKind, type Plan } from "../plan/plan.js";
+import type { Plan } from "../plan/plan.js";
 import { attentionGrainOf, type SchedulerPlacement } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 import { defaultCost, nodeCosts, type CostModel } from "./cost.js";
+import { levelOfNode, levelsOf, nameLevel } from "./levels.js";
 import { collectMoves, maxQueues, travelMasks } from "./moves.js";
 import { placeTasks } from "./placement.js";
 import { Readiness } from "./readiness.js";
@@ -23,6 +24,13 @@ export interface SchedulerOptions {
    * Under "free" the default is 1, or the queue that asks first would take all the work.
    */
   readonly maxTasksPerGroup?: number;
+  /**
+   * Segments whose weight gradients may be ready on a queue and wait: for all queues, or for each. By default all wait
+   * until the queue has nothing else to do. With w, those of segment l were taken before the gradients of segment
+   * l − w − 1 (unless maxTasksPerGroup splits these), so that w + 1 segments' rows are kept for them. Different numbers
+   * put queues of equal work out of step: the weights of one then run beside the activations of another.
+   */
+  readonly maxWaitingWeights?: number | readonly number[];
   readonly cost?: CostModel;
 }
 
@@ -34,6 +42,9 @@ export class Scheduler {
   readonly #maxInFlight: number;
   readonly #maxGroups: number;
   readonly #maxTasks: number;
+  /** Per queue. */
+  readonly #maxWaitingWeights: readonly number[];
+  readonly #firstWeights: number;
   readonly #queueOfNode: Int32Array;
   readonly #travelMasks: Int32Array;
   readonly #readiness: Readiness;
@@ -62,14 +73,17 @@ export class Scheduler {
     this.#maxInFlight = maxInFlight;
     this.#maxGroups = maxGroupsPerSubmission;
     this.#maxTasks = maxTasksPerGroup;
+    this.#maxWaitingWeights = waitingWeightsOf(options);
     this.#queueOfNode = placeTasks(plan, { queues, placement, cost });
     this.#travelMasks = travelMasks(plan, this.#queueOfNode);
     this.#slots = Array.from({ length: queues }, () => []);
     const costs = nodeCosts(plan, cost);
-    const priorities = this.#isFree ? remainingPaths(plan, costs) : sentenceCosts(plan, costs);
+    const priorities = this.#isFree ? remainingPaths(plan, costs) : urgencies(plan, costs);
     const pools = this.#isFree ? 1 : queues;
     this.#readiness = new Readiness(plan, pools);
-    this.#ready = Array.from({ length: pools }, () => new ReadyTasks(2 * plan.layers + 1, priorities));
+    const { count, firstWeights } = levelsOf(plan);
+    this.#firstWeights = firstWeights;
+    this.#ready = Array.from({ length: pools }, () => new ReadyTasks(count, priorities));
     for (let node = 0; node < plan.layout.slicesPerSegment; node++)
       this.#addReady(node, this.#isFree ? 0 : this.#queueOfNode[node]!);
   }
@@ -145,16 +159,22 @@ export class Scheduler {
 
   #formGroup(queue: number): Group | undefined {
     const ready = this.#ready[this.#isFree ? 0 : queue]!;
-    const level = this.#isFree ? ready.mostUrgentLevel() : ready.lowestLevel();
+    const level = this.#isFree
+      ? ready.mostUrgentLevel()
+      : this.#chooseLevel(ready, this.#maxWaitingWeights[queue]!);
     if (level < 0) return undefined;
     const nodes = ready.take(level, this.#maxTasks);
     if (!this.#isFree) this.#countOn(nodes, queue);
     return {
-      kind: level % 2 === 0 ? "slice" : "attention",
-      level: level >> 1,
+      ...nameLevel(this.plan, level),
       tasks: nodes.map((node) => taskOf(this.plan, node)),
       nodes,
     };
+  }
+
+  #chooseLevel(ready: ReadyTasks, maxWaiting: number): number {
+    const mustGo = ready.countLevels(this.#firstWeights) > maxWaiting;
+    return ready.lowestLevel(mustGo ? this.#firstWeights : 0);
   }
 
   #countCompleted(nodes: readonly number[]): void {
@@ -172,16 +192,29 @@ export class Scheduler {
   }
 
   #addReady(task: number, pool: number): void {
-    const isAttention = this.plan.kind[task] === NodeKind.attention;
-    this.#ready[pool]!.add(2 * this.plan.level[task]! + (isAttention ? 1 : 0), task);
+    this.#ready[pool]!.add(levelOfNode(this.plan, task), task);
   }
 }
 
-/** Whole sentences go first, the costliest ahead: with limited groups, the first fence then opens early. */
-function sentenceCosts(plan: Plan, costs: Float64Array): Float64Array {
+function waitingWeightsOf({ queues, maxWaitingWeights = Infinity }: SchedulerOptions): number[] {
+  return Array.from({ length: queues }, (_, queue) => {
+    const count = typeof maxWaitingWeights === "number" ? maxWaitingWeights : maxWaitingWeights[queue];
+    invariant(count !== undefined && count >= 0, `the weights of ${count} segments may wait`);
+    return count;
+  });
+}
+
+/**
+ * Whole sentences go first, the costliest ahead: with limited groups, the first fence then opens early. In a training
+ * step, whole groups of sentences, and weight gradients in the order of their groups.
+ */
+function urgencies(plan: Plan, costs: Float64Array): Float64Array {
+  const { sentence, groupOf = plan.lengths.map((_, index) => index) } = plan;
   const totals = new Float64Array(plan.lengths.length);
-  for (let node = 0; node < plan.nodeCount; node++) totals[plan.sentence[node]!]! += costs[node]!;
-  const perNode = new Float64Array(plan.nodeCount);
-  for (let node = 0; node < plan.nodeCount; node++) perNode[node] = totals[plan.sentence[node]!]!;
-  return perNode;
+  for (let node = 0; node < plan.nodeCount; node++)
+    if (sentence[node]! >= 0) totals[groupOf[sentence[node]!]!]! += costs[node]!;
+  const urgency = new Float64Array(plan.nodeCount);
+  for (let node = 0; node < plan.nodeCount; node++)
+    if (sentence[node]! >= 0) urgency[node] = totals[groupOf[sentence[node]!]!]!;
+  return urgency;
 }

@@ -41,6 +41,7 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
   invariant(scheduler.isFinished, "the schedule came to a deadlock");
   return {
     lengths: plan.lengths,
+    ...(plan.groupOf ? { groups: plan.groupOf } : {}),
     sliceTokens: plan.sliceTokens,
     layers: plan.layers,
     fence: plan.fence,

@@ -2,10 +2,13 @@
 import type { Task } from "../plan/vocabulary.js";
 import type { Move } from "./moves.js";
 
-/** Tasks of one segment or one layer, of whatever sentences, to be encoded as one dispatch per kernel. */
+/**
+ * Tasks of one kind and of one segment or layer, of whatever sentences, to be encoded as one dispatch per kernel. Weight
+ * gradients of several groups of sentences are in the groups' order, to be encoded one after the other.
+ */
 export interface Group {
   readonly kind: Task["kind"];
-  /** The slices' segment, or the attention tasks' layer. */
+  /** The segment of slices and weights, or the layer of attention. */
   readonly level: number;
   readonly tasks: readonly Task[];
   /** The plan's node of each task. */

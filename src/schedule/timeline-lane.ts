@@ -1,5 +1,5 @@
 // One queue of the timeline: what its GPU ran, the fences that opened, and its submissions in flight below.
-import { countSentences, nameGroup } from "./group-name.js";
+import { countMembers, memberOf, nameGroup } from "./group-name.js";
 import { element, formatNumber, text } from "./svg-element.js";
 import { weightOf } from "./task-weight.js";
 import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
@@ -55,31 +55,31 @@ function renderFlight(submission: TraceSubmission, { xOf }: LaneFrame): string {
 }
 
 function renderGroup(group: TraceGroup, trace: Trace, { xOf }: LaneFrame): string {
-  const { isAttention, level, word, sentences } = nameGroup(group);
-  const kind = isAttention ? "attention" : "slice";
+  const groupName = nameGroup(group);
+  const { kind, level, word, letter, noun } = groupName;
   const x = xOf(group.beginMs);
   const exactWidth = xOf(group.endMs) - x;
   // A hairline between neighbours, where a box can spare it.
   const width = Math.max(0.75, exactWidth > 3 ? exactWidth - 1 : exactWidth);
   const bands = bandsOf(group, trace);
-  const who = countSentences(sentences);
+  const who = countMembers(groupName);
   const parts = [
     element("title", {}, [`${word} ${level} · ${who}: ${span(group.beginMs, group.endMs)}`]),
     element("rect", { class: kind, x, y: boxTop, width, height: boxHeight, rx: Math.min(2, width / 2) }),
   ];
   const centred = { class: `on-${kind}`, "text-anchor": "middle" };
-  const name = [`${word} ${level}`, `${word[0]!.toUpperCase()}${level}`].find((words) => fits(words, width));
+  const name = [`${word} ${level}`, `${letter}${level}`].find((words) => fits(words, width));
   const hasCount = bands.length === 0 && fits(who, width);
   const nameY = boxTop + (bands.length > 0 ? nameHeight / 2 : boxHeight / 2 - (hasCount ? 8 : 0)) + 4;
   if (name) parts.push(text(x + width / 2, nameY, name, centred));
   if (hasCount) parts.push(text(x + width / 2, nameY + 16, who, centred));
-  for (const [index, { sentence, y, height }] of bands.entries()) {
+  for (const [index, { member, y, height }] of bands.entries()) {
     parts.push(element("rect", { class: `tint-${index % 2}`, x, y, width, height }));
-    const words = [`sentence ${sentence}`, `${sentence}`].find((candidate) => fits(candidate, width));
+    const words = [`${noun} ${member}`, `${member}`].find((candidate) => fits(candidate, width));
     if (height >= smallestLetteredBand && words)
       parts.push(text(x + width / 2, y + height / 2 + 4, words, centred));
   }
-  if (isAttention && sentences.length > 0) parts.push(renderFence(x));
+  if (kind === "attention" || kind === "attention-gradient") parts.push(renderFence(x));
   return element("g", {}, parts);
 }
 
@@ -94,22 +94,22 @@ function renderFence(x: number): string {
 
 /**
  * The sentences of a group ran side by side: bands on top of one another, higher for more work, all of them visible.
- * None where there are too many sentences for that.
+ * None where there are too many sentences for that. Weight gradients have a band for each group of sentences.
  */
-function bandsOf(group: TraceGroup, trace: Trace): { sentence: number; y: number; height: number }[] {
+function bandsOf(group: TraceGroup, trace: Trace): { member: number; y: number; height: number }[] {
   const weights = new Map<number, number>();
   for (const task of group.tasks)
-    weights.set(task.sentence, (weights.get(task.sentence) ?? 0) + weightOf(task, trace));
+    weights.set(memberOf(task), (weights.get(memberOf(task)) ?? 0) + weightOf(task, trace));
   const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
   const shared = boxHeight - nameHeight - weights.size * smallestBand;
   if (shared < 0) return [];
   let y = boxTop + nameHeight;
   return [...weights]
     .toSorted(([a], [b]) => a - b)
-    .map(([sentence, weight]) => {
+    .map(([member, weight]) => {
       const height = smallestBand + (shared * weight) / total;
       y += height;
-      return { sentence, y: y - height, height };
+      return { member, y: y - height, height };
     });
 }
 

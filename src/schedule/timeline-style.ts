@@ -27,3 +27,13 @@ export const timelineStyle: string = `
 .fence { stroke: #f0f3f7; fill: #f0f3f7; }
 }
 `;
+
+/** What a training step adds: sky blue, vermilion and bluish green of the same eight colours, all under dark letters. */
+export const gradientStyle: string = `
+.slice-gradient { fill: #56b4e9; }
+.attention-gradient { fill: #d55e00; }
+.weight-gradient { fill: #009e73; }
+.on-slice-gradient { fill: #06202e; font-size: 11px; }
+.on-attention-gradient { fill: #190b00; font-size: 11px; }
+.on-weight-gradient { fill: #001a13; font-size: 11px; }
+`;

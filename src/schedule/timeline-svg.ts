@@ -2,7 +2,7 @@
 import { measureTrace, spanOf } from "./metrics.js";
 import { element, escapeText, text } from "./svg-element.js";
 import { laneHeight, renderLane } from "./timeline-lane.js";
-import { timelineStyle } from "./timeline-style.js";
+import { gradientStyle, timelineStyle } from "./timeline-style.js";
 import type { Trace } from "./trace.js";
 
 export interface TimelineOptions {
@@ -40,7 +40,7 @@ export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: T
     },
     [
       element("title", {}, [escapeText(title)]),
-      element("style", {}, [timelineStyle]),
+      element("style", {}, [timelineStyle + (trace.groups ? gradientStyle : "")]),
       element("rect", {
         class: "background",
         x: 0.5,
@@ -51,7 +51,8 @@ export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: T
       }),
       text(24, 34, title, { class: "title" }),
       text(24, 56, describeRun(trace), { class: "quiet" }),
-      renderLegend(width - right),
+      renderLegend(forwardLegend, width - right, 46),
+      ...(trace.groups ? [renderLegend(gradientLegend, width - right, 24)] : []),
       ...lanes,
       renderAxis(endMs - startMs, perMs, headHeight + lanesHeight),
       text(24, height - 16, describeMetrics(trace)),
@@ -59,20 +60,34 @@ export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: T
   );
 }
 
-function renderLegend(end: number): string {
-  const entries = [
-    { mark: element("rect", { class: "slice", width: 14, height: 11, rx: 2 }), words: "slices" },
-    { mark: element("rect", { class: "attention", width: 14, height: 11, rx: 2 }), words: "attention" },
-    { mark: element("path", { class: "fence", d: "M7 12V4l-3.5 -4h7l-3.5 4" }), words: "fence opens" },
-    {
-      mark: element("rect", { class: "flight", y: 2, width: 14, height: 8, rx: 2 }),
-      words: "submission in flight",
-    },
-  ];
+interface LegendEntry {
+  readonly mark: string;
+  readonly words: string;
+}
+
+const forwardLegend: readonly LegendEntry[] = [
+  { mark: element("rect", { class: "slice", width: 14, height: 11, rx: 2 }), words: "slices" },
+  { mark: element("rect", { class: "attention", width: 14, height: 11, rx: 2 }), words: "attention" },
+  { mark: element("path", { class: "fence", d: "M7 12V4l-3.5 -4h7l-3.5 4" }), words: "fence opens" },
+  {
+    mark: element("rect", { class: "flight", y: 2, width: 14, height: 8, rx: 2 }),
+    words: "submission in flight",
+  },
+];
+
+const gradientLegend: readonly LegendEntry[] = ["slice", "attention", "weight"].map((of) => ({
+  mark: element("rect", { class: `${of}-gradient`, width: 14, height: 11, rx: 2 }),
+  words: `${of} gradients`,
+}));
+
+function renderLegend(entries: readonly LegendEntry[], end: number, top: number): string {
   let x = end;
   const parts = entries.toReversed().map(({ mark, words }) => {
     x -= 20 + words.length * 6.2 + 18;
-    return element("g", { transform: `translate(${Math.round(x + 18)} 46)` }, [mark, text(20, 10, words)]);
+    return element("g", { transform: `translate(${Math.round(x + 18)} ${top})` }, [
+      mark,
+      text(20, 10, words),
+    ]);
   });
   return element("g", {}, parts);
 }
@@ -99,6 +114,7 @@ function describeRun(trace: Trace): string {
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   return [
     count(lengths.length, "sentence"),
+    ...(trace.groups ? [count(new Set(trace.groups).size, "group")] : []),
     count(tokens, "token"),
     `slices of ${sliceTokens}`,
     count(layers, "layer"),
@@ -109,14 +125,17 @@ function describeRun(trace: Trace): string {
 }
 
 function describeMetrics(trace: Trace): string {
-  const { makespanMs, workMs, boundMs, efficiency, bubbleFraction, overlapMs } = measureTrace(trace);
+  const { makespanMs, workMs, boundMs, efficiency, bubbleFraction, ...overlap } = measureTrace(trace);
   return [
     `makespan ${makespanMs.toFixed(2)} ms`,
     `work ${workMs.toFixed(2)} ms`,
     `bound ${boundMs.toFixed(2)} ms`,
     `efficiency ${(100 * efficiency).toFixed(1)} %`,
     `bubbles ${(100 * bubbleFraction).toFixed(1)} %`,
-    `attention over other sentences' slices ${overlapMs.toFixed(2)} ms`,
+    `attention over other sentences' slices ${overlap.overlapMs.toFixed(2)} ms`,
+    ...(trace.groups
+      ? [`weight gradients over activation gradients ${overlap.weightGradientOverlapMs.toFixed(2)} ms`]
+      : []),
   ].join(" · ");
 }
 

@@ -1,10 +1,12 @@
 // The plan that a trace claims to have executed, rebuilt from the trace's own fields.
 import { buildPlan, type Plan } from "../plan/plan.js";
+import { buildTrainingPlan } from "../plan/training-plan.js";
 import { attentionGrainOf } from "../plan/vocabulary.js";
 import type { Trace } from "./trace.js";
 
 export function planOfTrace(trace: Trace): Plan {
-  const { lengths, layers, sliceTokens, fence, placement } = trace;
+  const { lengths, layers, sliceTokens, fence, placement, groups } = trace;
+  if (groups) return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens });
   const attentionGrain = attentionGrainOf(fence, placement);
   return buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
 }

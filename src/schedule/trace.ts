@@ -22,9 +22,11 @@ export interface TraceSubmission {
   readonly groups: readonly TraceGroup[];
 }
 
-/** One forward run: enough to rebuild its plan and to check every fence. */
+/** One forward run or one training step: enough to rebuild its plan and to check every fence. */
 export interface Trace {
   readonly lengths: readonly number[];
+  /** The group of each sentence; of a training step only. */
+  readonly groups?: readonly number[];
   readonly sliceTokens: number;
   readonly layers: number;
   readonly fence: Fence;

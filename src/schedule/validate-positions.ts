@@ -1,5 +1,6 @@
 // Where a trace executed each task: which submission, which queue, and the how-manieth group of that queue.
 import { NodeKind, type Plan } from "../plan/plan.js";
+import { groupOfNode } from "../plan/task.js";
 import type { TraceSubmission } from "./trace.js";
 
 export class Positions {
@@ -49,23 +50,37 @@ export class Positions {
     return problems;
   }
 
-  /** Sentences whose tasks ran on more than one queue. */
+  /** Sentences, or in a training step groups of sentences, whose tasks ran on more than one queue. */
   findDivided(): string[] {
-    const home = new Int32Array(this.plan.lengths.length).fill(-1);
+    const { groupOf, lengths, sentence } = this.plan;
+    const home = new Int32Array(groupOf ? this.plan.layout.groups : lengths.length).fill(-1);
     const divided = new Set<number>();
     for (const [node, queue] of this.queue.entries()) {
-      const sentence = this.plan.sentence[node]!;
-      if (home[sentence] === -1) home[sentence] = queue;
-      if (queue !== -1 && queue !== home[sentence]) divided.add(sentence);
+      const member = !groupOf
+        ? sentence[node]!
+        : sentence[node]! < 0
+          ? groupOfNode(this.plan, node)
+          : groupOf[sentence[node]!]!;
+      if (home[member] === -1) home[member] = queue;
+      if (queue !== -1 && queue !== home[member]) divided.add(member);
     }
-    return [...divided].map((sentence) => `Sentence ${sentence} left its queue under affine placement.`);
+    const noun = groupOf ? "Group" : "Sentence";
+    return [...divided].map((member) => `${noun} ${member} left its queue under affine placement.`);
   }
 
   describe(node: number): string {
     const { kind, level, sentence, firstToken, tokenCount } = this.plan;
-    const what =
-      kind[node] === NodeKind.slice ? `Segment ${level[node]}` : `Attention of layer ${level[node]}`;
+    const what = `${words[kind[node]!]} ${level[node]}`;
+    if (kind[node] === NodeKind.weightGradient) return `${what} of group ${groupOfNode(this.plan, node)}`;
     const first = firstToken[node]!;
     return `${what} of sentence ${sentence[node]}, tokens ${first} to ${first + tokenCount[node]! - 1},`;
   }
 }
+
+const words: Readonly<Record<number, string>> = {
+  [NodeKind.slice]: "Segment",
+  [NodeKind.attention]: "Attention of layer",
+  [NodeKind.sliceGradient]: "Gradient of segment",
+  [NodeKind.attentionGradient]: "Gradient of attention of layer",
+  [NodeKind.weightGradient]: "Weight gradient of segment",
+};

@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ArgumentError } from "../../src/errors.js";
-import { buildPlan, NodeKind, type Plan } from "../../src/plan/plan.js";
-import { nodeOf, taskOf } from "../../src/plan/task.js";
-import { attentionGrainOf, type Task } from "../../src/plan/vocabulary.js";
+import { buildPlan, type Plan } from "../../src/plan/plan.js";
+import { nodeOf } from "../../src/plan/task.js";
+import { attentionGrainOf, type ForwardTask } from "../../src/plan/vocabulary.js";
+import { dependenciesOf, edgesFrom, edgesOf, tasksOfPlan } from "./plan-edges.js";
 import { arbitraryRun, planOf, seed, waitsFor } from "./schedule-arbitrary.js";
 
 const anyRun = arbitraryRun(["affine", "spread", "free"]);
@@ -76,11 +77,11 @@ describe("a plan", () => {
         const plan = planOf(run);
         const forward = edgesOf(plan);
         for (let node = 0; node < plan.nodeCount; node++)
-          for (const dependency of slicesOf(plan.dependencies, plan.dependencyStart, node))
+          for (const dependency of edgesFrom(plan.dependencies, plan.dependencyStart, node))
             expect(dependency).toBeLessThan(node);
         const mirrored: string[] = [];
         for (let node = 0; node < plan.nodeCount; node++)
-          for (const dependent of slicesOf(plan.dependents, plan.dependentStart, node))
+          for (const dependent of edgesFrom(plan.dependents, plan.dependentStart, node))
             mirrored.push(`${node}>${dependent}`);
         expect(mirrored.toSorted()).toEqual(forward.toSorted());
       }),
@@ -99,7 +100,7 @@ describe("a plan", () => {
           expect(nodeOf(plan, { ...task, firstToken: -shift })).toBeUndefined();
           expect(nodeOf(plan, { ...task, sentence: run.lengths.length + shift - 1 })).toBeUndefined();
           const level = run.layers + shift;
-          const beyond: Task =
+          const beyond: ForwardTask =
             task.kind === "slice" ? { ...task, segment: level } : { ...task, layer: level - 1 };
           expect(nodeOf(plan, beyond)).toBeUndefined();
         }
@@ -144,32 +145,6 @@ describe("a plan", () => {
   });
 });
 
-function tasksOf(plan: Plan): { node: number; task: Task }[] {
-  const tasks: { node: number; task: Task }[] = [];
-  for (let node = 0; node < plan.nodeCount; node++)
-    if (plan.kind[node] !== NodeKind.join) tasks.push({ node, task: taskOf(plan, node) });
-  return tasks;
-}
-
-/** The tasks that a node waits for, joins resolved, in node order. */
-function dependenciesOf(plan: Plan, node: number): number[] {
-  const found = new Set<number>();
-  const open = [node];
-  for (let next = open.pop(); next !== undefined; next = open.pop())
-    for (const dependency of slicesOf(plan.dependencies, plan.dependencyStart, next))
-      if (plan.kind[dependency] === NodeKind.join) open.push(dependency);
-      else found.add(dependency);
-  return [...found].toSorted((a, b) => a - b);
-}
-
-function edgesOf(plan: Plan): string[] {
-  const edges: string[] = [];
-  for (let node = 0; node < plan.nodeCount; node++)
-    for (const dependency of slicesOf(plan.dependencies, plan.dependencyStart, node))
-      edges.push(`${dependency}>${node}`);
-  return edges;
-}
-
-function slicesOf(values: Int32Array, start: Int32Array, node: number): number[] {
-  return [...values.subarray(start[node], start[node + 1])];
+function tasksOf(plan: Plan): { node: number; task: ForwardTask }[] {
+  return tasksOfPlan(plan) as { node: number; task: ForwardTask }[];
 }

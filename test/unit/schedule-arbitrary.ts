@@ -7,6 +7,7 @@ import {
   type SchedulerPlacement,
   type Task,
 } from "../../src/plan/vocabulary.js";
+import { memberOf } from "../../src/schedule/group-name.js";
 import type { SchedulerOptions } from "../../src/schedule/scheduler.js";
 import { simulate, type SimulatedDevice } from "../../src/schedule/simulate.js";
 import type { Trace } from "../../src/schedule/trace.js";
@@ -64,7 +65,8 @@ export function traceOf(run: RandomRun): Trace {
 export function randomDuration(salt: number): (task: Task) => number {
   return (task) => {
     let hash = Math.imul(salt + 1, 0x9e3779b1);
-    for (const part of [task.sentence, levelOf(task), task.kind.length, task.firstToken]) {
+    const firstToken = task.kind === "weight-gradient" ? 0 : task.firstToken;
+    for (const part of [memberOf(task), levelOf(task), task.kind.length, firstToken]) {
       hash = Math.imul(hash ^ (part + 0x7f4a7c15), 0x85ebca6b);
       hash ^= hash >>> 13;
     }
@@ -73,22 +75,46 @@ export function randomDuration(salt: number): (task: Task) => number {
 }
 
 export function levelOf(task: Task): number {
-  return task.kind === "slice" ? task.segment : task.layer;
+  return "segment" in task ? task.segment : task.layer;
+}
+
+/** What the definition of the gradients needs to know of a training step. */
+export interface Step {
+  readonly layers: number;
+  readonly groups: readonly number[];
 }
 
 /** Whether `task` waits for `other` without any task between them, read off the definition. */
-export function waitsFor(task: Task, other: Task, fence: Fence): boolean {
-  if (task.sentence !== other.sentence) return false;
-  if (task.kind === "slice")
+export function waitsFor(task: Task, other: Task, fence: Fence, step?: Step): boolean {
+  if (other.kind === "weight-gradient") return false;
+  if (task.kind === "weight-gradient")
     return (
-      other.kind === "attention" &&
-      other.layer === task.segment - 1 &&
-      other.firstToken <= task.firstToken &&
-      task.firstToken + task.tokenCount <= other.firstToken + other.tokenCount
+      other.kind === "slice-gradient" &&
+      other.segment === task.segment &&
+      step?.groups[other.sentence] === task.group
     );
-  return (
-    other.kind === "slice" &&
-    other.segment === task.layer &&
-    (fence === "sentence" || other.firstToken <= task.firstToken)
-  );
+  if (task.sentence !== other.sentence) return false;
+  switch (task.kind) {
+    case "slice":
+      return (
+        other.kind === "attention" &&
+        other.layer === task.segment - 1 &&
+        other.firstToken <= task.firstToken &&
+        task.firstToken + task.tokenCount <= other.firstToken + other.tokenCount
+      );
+    case "attention":
+      return (
+        other.kind === "slice" &&
+        other.segment === task.layer &&
+        (fence === "sentence" || other.firstToken <= task.firstToken)
+      );
+    case "slice-gradient":
+      return task.segment === step?.layers
+        ? other.kind === "slice" && other.segment === task.segment && other.firstToken === task.firstToken
+        : other.kind === "attention-gradient" && other.layer === task.segment;
+    case "attention-gradient":
+      return other.kind === "slice-gradient" && other.segment === task.layer + 1;
+    default:
+      return task satisfies never;
+  }
 }

@@ -1,0 +1,151 @@
+// The dependency graph of one training step: the forward graph, its mirror, and a weight gradient per group and segment.
+//   slice-gradient(s, L, i)    waits for  slice(s, L, i)
+//   slice-gradient(s, l, i)    waits for  attention-gradient(s, l)
+//   attention-gradient(s, l)   waits for  slice-gradient(s, l + 1, ·)     (the mirrored fence)
+//   weight-gradient(g, l)      waits for  slice-gradient(s, l, ·) of every sentence s of group g
+// Groups are fixed sets of sentences: what is summed together must not depend on how many queues there are.
+import { ArgumentError } from "../errors.js";
+import { invariant } from "../util/invariant.js";
+import { countGroups, gradientBlock, layOut } from "./layout.js";
+import { buildPlan, NodeKind, reverseEdges, type Plan } from "./plan.js";
+
+/** The plan of a training step. */
+export interface TrainingPlan extends Plan {
+  readonly groupOf: readonly number[];
+}
+
+export interface TrainingShape {
+  /** Tokens of each sentence. */
+  readonly lengths: readonly number[];
+  /** The group of each sentence, in any order; groups are numbered 0, 1, … and none is empty. */
+  readonly groupOf: readonly number[];
+  readonly layers: number;
+  readonly sliceTokens: number;
+}
+
+/** Builds the graph of DESIGN §3, forward and backward. */
+export function buildTrainingPlan({ lengths, groupOf, layers, sliceTokens }: TrainingShape): TrainingPlan {
+  checkGroups(lengths, groupOf);
+  const grain = { fence: "sentence", attentionGrain: "sentence" } as const;
+  const forward = buildPlan({ lengths, layers, sliceTokens, ...grain });
+  const layout = layOut({ ...forward, groupOf });
+  const kind = new Uint8Array(layout.nodeCount);
+  kind.set(forward.kind);
+  const plan = {
+    ...forward,
+    groupOf,
+    layout,
+    nodeCount: layout.nodeCount,
+    taskCount: layout.nodeCount - forward.layers * layout.joinsPerLayer - (layers + 1) * lengths.length,
+    kind,
+    sentence: extend(forward.sentence, layout.nodeCount),
+    level: extend(forward.level, layout.nodeCount),
+    firstToken: extend(forward.firstToken, layout.nodeCount),
+    tokenCount: extend(forward.tokenCount, layout.nodeCount),
+    dependencyStart: extend(forward.dependencyStart, layout.nodeCount + 1),
+    dependencies: extend(forward.dependencies, forward.dependencies.length + countEdges(forward)),
+  };
+  addGradients(plan);
+  return { ...plan, ...reverseEdges(plan.dependencyStart, plan.dependencies) };
+}
+
+/** Tokens of each group: what its weight gradients read. */
+export function tokensOfGroups(lengths: readonly number[], groupOf: readonly number[]): number[] {
+  const tokens = Array.from({ length: countGroups(groupOf) }, () => 0);
+  for (const [sentence, length] of lengths.entries()) tokens[groupOf[sentence]!]! += length;
+  return tokens;
+}
+
+function extend(values: Int32Array, count: number): Int32Array {
+  const extended = new Int32Array(count);
+  extended.set(values);
+  return extended;
+}
+
+/** A slice gradient waits for one node and is waited for by one join; a sentence counts in one weight gradient. */
+function countEdges({ lengths, layers, layout }: Plan): number {
+  return (layers + 1) * (2 * layout.slicesPerSegment + lengths.length) + layers * lengths.length;
+}
+
+type Writable = Omit<TrainingPlan, "dependentStart" | "dependents">;
+
+function addGradients(plan: Writable): void {
+  const { layers, layout, lengths, groupOf, dependencies, dependencyStart } = plan;
+  const { sliceStart } = layout;
+  const tokens = tokensOfGroups(lengths, groupOf);
+  let node = layout.forwardNodes;
+  let edge = dependencyStart[node]!;
+  const endNode = (
+    kind: number,
+    sentence: number,
+    level: number,
+    firstToken: number,
+    count: number,
+  ): void => {
+    plan.kind[node] = kind;
+    plan.sentence[node] = sentence;
+    plan.level[node] = level;
+    plan.firstToken[node] = firstToken;
+    plan.tokenCount[node] = count;
+    dependencyStart[++node] = edge;
+  };
+  for (let segment = layers; segment >= 0; segment--) {
+    const block = gradientBlock(layout, layers, segment);
+    const lossSlices = layers * layout.nodesPerLayer;
+    const attentionBefore = block.slices - lengths.length;
+    for (let slice = 0, sentence = 0; slice < layout.slicesPerSegment; slice++) {
+      if (slice === sliceStart[sentence + 1]) sentence++;
+      dependencies[edge++] = segment === layers ? lossSlices + slice : attentionBefore + sentence;
+      const firstToken = (slice - sliceStart[sentence]!) * plan.sliceTokens;
+      const count = Math.min(plan.sliceTokens, lengths[sentence]! - firstToken);
+      endNode(NodeKind.sliceGradient, sentence, segment, firstToken, count);
+    }
+    for (const [sentence, length] of lengths.entries()) {
+      for (let slice = sliceStart[sentence]!; slice < sliceStart[sentence + 1]!; slice++)
+        dependencies[edge++] = block.slices + slice;
+      endNode(NodeKind.join, sentence, segment, 0, length);
+    }
+    for (const [group, sentences] of sentencesOfGroups(groupOf).entries()) {
+      for (const sentence of sentences) dependencies[edge++] = block.joins + sentence;
+      endNode(NodeKind.weightGradient, -1, segment, 0, tokens[group]!);
+    }
+    if (segment === 0) break;
+    for (const [sentence, length] of lengths.entries()) {
+      dependencies[edge++] = block.joins + sentence;
+      endNode(NodeKind.attentionGradient, sentence, segment - 1, 0, length);
+    }
+  }
+  invariant(
+    node === layout.nodeCount && edge === dependencies.length,
+    "the plan's gradients were miscounted",
+  );
+}
+
+/** Ascending in each group. */
+function sentencesOfGroups(groupOf: readonly number[]): number[][] {
+  const sentences = Array.from({ length: countGroups(groupOf) }, (): number[] => []);
+  for (const [sentence, group] of groupOf.entries()) sentences[group]!.push(sentence);
+  return sentences;
+}
+
+function checkGroups(lengths: readonly number[], groupOf: readonly number[]): void {
+  const argument = "groupOf";
+  const remedy = "Number the groups 0, 1, … and give each sentence one of them.";
+  if (groupOf.length !== lengths.length)
+    throw new ArgumentError({
+      argument,
+      expected: `a group for each of ${lengths.length} sentences`,
+      received: groupOf.length,
+      remedy,
+    });
+  const present = new Set(groupOf);
+  for (const [sentence, group] of groupOf.entries())
+    // As many numbers as groups, all below that: none is missing.
+    if (!(Number.isInteger(group) && group >= 0 && group < present.size))
+      throw new ArgumentError({
+        argument: `${argument}[${sentence}]`,
+        expected: `a whole number below the ${present.size} groups`,
+        received: group,
+        remedy,
+      });
+}

@@ -1,0 +1,46 @@
+// The order in which a queue takes what is ready: one level per kind of task and segment or layer, the first ahead.
+// Forward: segment 0, attention 0, segment 1, … segment L. Backward: gradient of segment L, of attention L − 1, … of
+// segment 0. Behind all of these, since nothing waits for them: the weights of segment L, L − 1, … 0.
+import { NodeKind, type Plan } from "../plan/plan.js";
+import type { Task } from "../plan/vocabulary.js";
+
+export interface Levels {
+  readonly count: number;
+  /** From this level on, weight gradients. */
+  readonly firstWeights: number;
+}
+
+/** What the tasks of a level have in common. */
+export interface LevelName {
+  readonly kind: Task["kind"];
+  /** Their segment or layer. */
+  readonly level: number;
+}
+
+export function levelsOf({ layers, groupOf }: Plan): Levels {
+  const forward = 2 * layers + 1;
+  return groupOf
+    ? { count: 2 * forward + layers + 1, firstWeights: 2 * forward }
+    : { count: forward, firstWeights: forward };
+}
+
+/** The level of a task. */
+export function levelOfNode({ kind, level, layers }: Plan, node: number): number {
+  const own = level[node]!;
+  const firstGradient = 2 * layers + 1;
+  if (kind[node] === NodeKind.slice) return 2 * own;
+  if (kind[node] === NodeKind.attention) return 2 * own + 1;
+  if (kind[node] === NodeKind.sliceGradient) return firstGradient + 2 * (layers - own);
+  if (kind[node] === NodeKind.attentionGradient) return firstGradient + 2 * (layers - own) - 1;
+  return 2 * firstGradient + layers - own;
+}
+
+export function nameLevel({ layers }: Plan, index: number): LevelName {
+  const firstGradient = 2 * layers + 1;
+  const back = index - firstGradient;
+  if (back < 0) return { kind: index % 2 === 0 ? "slice" : "attention", level: index >> 1 };
+  if (back >= firstGradient) return { kind: "weight-gradient", level: layers - (back - firstGradient) };
+  return back % 2 === 0
+    ? { kind: "slice-gradient", level: layers - (back >> 1) }
+    : { kind: "attention-gradient", level: layers - ((back + 1) >> 1) };
+}

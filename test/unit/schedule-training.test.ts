@@ -1,0 +1,336 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { nodeOf } from "../../src/plan/task.js";
+import { buildTrainingPlan } from "../../src/plan/training-plan.js";
+import type { Task } from "../../src/plan/vocabulary.js";
+import { toChromeTrace } from "../../src/schedule/chrome-trace.js";
+import { flopCost, nodeCosts } from "../../src/schedule/cost.js";
+import { measureTrace } from "../../src/schedule/metrics.js";
+import { placeTasks } from "../../src/schedule/placement.js";
+import { Scheduler, type SchedulerOptions } from "../../src/schedule/scheduler.js";
+import { simulate } from "../../src/schedule/simulate.js";
+import type { Submission } from "../../src/schedule/submission.js";
+import { renderTimeline } from "../../src/schedule/timeline-svg.js";
+import type { Trace, TraceGroup } from "../../src/schedule/trace.js";
+import { validateTrace } from "../../src/schedule/validate.js";
+import { levelOf, seed } from "./schedule-arbitrary.js";
+import { drive } from "./schedule-drive.js";
+import { draftsOf, mutations } from "./schedule-mutations.js";
+import { arbitraryStep, stepPlanOf, stepTraceOf, type RandomStep } from "./training-arbitrary.js";
+
+const anyStep = arbitraryStep();
+const twoGroups = { lengths: [7, 5, 9, 3], groupOf: [0, 0, 1, 1], layers: 2, sliceTokens: 4 };
+
+describe("the schedule of a training step", () => {
+  test("runs every task exactly once, in an order that the validator accepts", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const plan = stepPlanOf(step);
+        const trace = stepTraceOf(step);
+        const tasks = tasksOf(trace);
+        expect(tasks.length).toBe(plan.taskCount);
+        expect(new Set(tasks.map((task) => nodeOf(plan, task))).size).toBe(plan.taskCount);
+        expect(trace.groups).toEqual(step.groups);
+        expect(validateTrace(trace)).toEqual([]);
+        expect(validateTrace(JSON.parse(JSON.stringify(trace)) as Trace)).toEqual([]);
+      }),
+      { seed, numRuns: 1500 },
+    );
+  });
+
+  test("is the same for the same inputs", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        expect(stepTraceOf(step)).toEqual(stepTraceOf(step));
+      }),
+      { seed, numRuns: 200 },
+    );
+  });
+
+  test("never holds more submissions, groups or tasks than its limits, in whatever order they complete", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const { maxInFlight, maxGroupsPerSubmission, maxTasksPerGroup } = step.options;
+        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, (submission, scheduler) => {
+          expect(scheduler.inFlight(submission.queue)).toBeLessThanOrEqual(maxInFlight!);
+          expect(submission.encoder).toBeLessThan(maxInFlight!);
+          expect(submission.moves).toEqual([]);
+          expect(submission.groups.length).toBeLessThanOrEqual(maxGroupsPerSubmission!);
+          for (const { tasks } of submission.groups) {
+            expect(tasks.length).toBeGreaterThan(0);
+            expect(tasks.length).toBeLessThanOrEqual(maxTasksPerGroup!);
+          }
+        });
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+
+  test("keeps a group of sentences and its weights on one queue", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const home = new Map<number, number>();
+        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, ({ queue, groups }) => {
+          for (const task of groups.flatMap(({ tasks }) => tasks)) {
+            const group = task.kind === "weight-gradient" ? task.group : step.groups[task.sentence]!;
+            expect(home.get(group) ?? queue).toBe(queue);
+            home.set(group, queue);
+          }
+        });
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+
+  test("sums a group's weights from the last segment to the first, and in one dispatch by group", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const segments = new Map<number, number>();
+        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, ({ groups }) => {
+          for (const { kind, level, tasks } of groups) {
+            let previous = -1;
+            for (const task of tasks) {
+              expect([task.kind, levelOf(task)]).toEqual([kind, level]);
+              if (task.kind !== "weight-gradient") continue;
+              expect(task.group).toBeGreaterThan(previous);
+              previous = task.group;
+              expect(segments.get(task.group) ?? step.layers + 1).toBe(task.segment + 1);
+              segments.set(task.group, task.segment);
+            }
+          }
+        });
+        expect(new Set(segments.values())).toEqual(new Set([0]));
+      }),
+      { seed, numRuns: 300 },
+    );
+  });
+
+  test("needs 5·layers + 3 groups on one queue, whatever the batch and the slices", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const options = { ...step.options, queues: 1, maxTasksPerGroup: Infinity, maxWaitingWeights: 1 };
+        const trace = stepTraceOf({ ...step, options });
+        const groups = trace.submissions.flatMap((submission) => submission.groups);
+        expect(groups.length).toBe(5 * step.layers + 3);
+      }),
+      { seed, numRuns: 200 },
+    );
+  });
+
+  test("leaves the weights for last, or as many segments behind as may wait", () => {
+    expect(orderOf(1, {})).toBe("s0 a0 s1 a1 s2 ds2 da1 ds1 da0 ds0 dw2 dw1 dw0");
+    expect(orderOf(1, { maxWaitingWeights: 0 })).toBe("s0 a0 s1 a1 s2 ds2 dw2 da1 ds1 dw1 da0 ds0 dw0");
+    expect(orderOf(1, { maxWaitingWeights: 1 })).toBe("s0 a0 s1 a1 s2 ds2 da1 ds1 dw2 da0 ds0 dw1 dw0");
+  });
+
+  test("takes weights only where nothing else is ready, unless too many wait", () => {
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const plan = stepPlanOf(step);
+        const options = { ...step.options, maxWaitingWeights: Infinity };
+        const submitted = new Set<number>();
+        const scheduler = new Scheduler(plan, options);
+        drive(scheduler, step.seed, ({ queue, groups }) => {
+          for (const { kind, nodes } of groups) {
+            if (kind === "weight-gradient")
+              for (let node = 0; node < plan.nodeCount; node++)
+                if (scheduler.queueOf(node) === queue && plan.sentence[node]! >= 0)
+                  expect(submitted.has(node), "activation work that was left behind").toBe(true);
+            for (const node of nodes) submitted.add(node);
+          }
+        });
+      }),
+      { seed, numRuns: 100 },
+    );
+  });
+});
+
+describe("the placement of groups", () => {
+  test("gives each in turn to the least loaded queue", () => {
+    const cost = { sliceMs: (_: number, tokens: number): number => tokens, attentionMs: (): number => 0 };
+    const lengths = [9, 2, 1, 4, 5];
+    const groupOf = [0, 1, 1, 2, 3];
+    const plan = buildTrainingPlan({ lengths, groupOf, layers: 1, sliceTokens: 2 });
+    const queues = placeTasks(plan, { queues: 2, placement: "affine", cost });
+    // Loads: 9 | 3, 3 + 4, 7 + 5.
+    const weights = [0, 1, 2, 3].map(
+      (group) => queues[nodeOf(plan, { kind: "weight-gradient", group, segment: 1 })!],
+    );
+    expect(weights).toEqual([0, 1, 1, 1]);
+  });
+
+  test("counts what gradients cost", () => {
+    const plan = buildTrainingPlan({ lengths: [10, 2], groupOf: [0, 0], layers: 1, sliceTokens: 10 });
+    const costs = nodeCosts(plan, flopCost({ channels: 100, hidden: 400, layers: 1, causal: false }));
+    const costOf = (task: Task): number => costs[nodeOf(plan, task)!]!;
+    const rows = { sentence: 0, firstToken: 0, tokenCount: 10 };
+    const slice = costOf({ kind: "slice", segment: 1, ...rows });
+    const attention = costOf({ kind: "attention", layer: 0, ...rows });
+    expect(costOf({ kind: "slice-gradient", segment: 1, ...rows })).toBeCloseTo(2 * slice, 12);
+    expect(costOf({ kind: "attention-gradient", layer: 0, ...rows })).toBeCloseTo(2.5 * attention, 12);
+    expect(costOf({ kind: "weight-gradient", group: 0, segment: 1 })).toBeCloseTo(1.2 * slice, 12);
+  });
+});
+
+describe("the trace of a training step", () => {
+  // All but the one for sentences that may spread: groups stay on their queues.
+  const crossQueue = /^a cross-queue dependency/;
+  for (const [name, mutate] of Object.entries(mutations).filter(([one]) => !crossQueue.test(one)))
+    test(`is rejected when ${name}`, () => {
+      let rejected = 0;
+      for (const { trace, pick } of stepDrafts(2000)) {
+        if (!mutate(trace, pick)) continue;
+        expect(validateTrace(trace)).not.toEqual([]);
+        if (++rejected === 40) break;
+      }
+      expect(rejected).toBe(40);
+    });
+
+  const groupMutations: Record<
+    string,
+    (groups: number[], draft: { -readonly [F in keyof Trace]: Trace[F] }) => void
+  > = {
+    "has a group too few": (groups) => groups.pop(),
+    "has a group too many": (groups) => groups.push(0),
+    "skips a group": (groups) => (groups[0] = 7),
+    "has a fraction of a group": (groups) => (groups[0] = 0.5),
+    "claims another placement": (_, draft) => (draft.placement = "spread"),
+    "claims another fence": (_, draft) => (draft.fence = "prefix"),
+    "hides its groups": (_, draft) => delete (draft as { groups?: unknown }).groups,
+  };
+  for (const [name, mutate] of Object.entries(groupMutations))
+    test(`is rejected when it ${name}`, () => {
+      for (const { trace } of stepDrafts(40)) {
+        mutate(trace.groups!, trace);
+        expect(validateTrace(trace)).not.toEqual([]);
+      }
+    });
+
+  test("is rejected when weights are summed over another group's sentences", () => {
+    const trace = simulate(
+      buildTrainingPlan(twoGroups),
+      { queues: 2, placement: "affine" },
+      { durationMs: () => 1 },
+    );
+    expect(validateTrace(trace)).toEqual([]);
+    expect(validateTrace({ ...trace, groups: [0, 1, 0, 1] })).not.toEqual([]);
+  });
+
+  test("shows weights beside the activation gradients of a queue that is out of step", () => {
+    expect(overlapOf([0, 0])).toBe(0);
+    // Of three segments' weights on the first queue, the last run beside those of the other queue.
+    expect(overlapOf([0, Infinity])).toBeGreaterThanOrEqual(2);
+  });
+
+  test("counts by hand while weights ran beside activation gradients", () => {
+    const rows = { firstToken: 0, tokenCount: 2 };
+    const submission = { encoder: 0, encodedMs: 0, submittedMs: 0, doneMs: 9 };
+    const trace: Trace = {
+      lengths: [2, 2],
+      groups: [0, 1],
+      sliceTokens: 2,
+      layers: 0,
+      fence: "sentence",
+      placement: "affine",
+      queues: 2,
+      submissions: [
+        {
+          ...submission,
+          id: 0,
+          queue: 0,
+          groups: [
+            ran(0, 1, { kind: "slice", sentence: 0, segment: 0, ...rows }),
+            ran(1, 2, { kind: "slice-gradient", sentence: 0, segment: 0, ...rows }),
+            ran(2, 6, { kind: "weight-gradient", group: 0, segment: 0 }),
+          ],
+        },
+        {
+          ...submission,
+          id: 1,
+          queue: 1,
+          groups: [
+            ran(0, 3, { kind: "slice", sentence: 1, segment: 0, ...rows }),
+            ran(3, 5, { kind: "slice-gradient", sentence: 1, segment: 0, ...rows }),
+            ran(5, 8, { kind: "weight-gradient", group: 1, segment: 0 }),
+          ],
+        },
+      ],
+    };
+    expect(validateTrace(trace)).toEqual([]);
+    const metrics = measureTrace(trace);
+    expect(metrics.weightGradientOverlapMs).toBe(2);
+    expect(metrics.overlapMs).toBe(0);
+    expect(metrics.workMs).toBe(14);
+    expect(metrics.criticalPathMs).toBe(8);
+  });
+
+  test("has a picture that is well-formed and names all kinds of work", () => {
+    const trace = simulate(
+      buildTrainingPlan(twoGroups),
+      { queues: 2, placement: "affine" },
+      { durationMs: () => 1 },
+    );
+    const svg = renderTimeline(trace, { width: 2400 });
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+    for (const kind of ["slice", "attention", "weight"]) expect(svg).toContain(`class="${kind}-gradient"`);
+    expect(svg).toContain(">dW0<");
+    expect(svg).toContain("2 groups");
+    // Attention of two layers on two queues, forward and backward, and one more in the legend.
+    expect(svg.match(/<path class="fence"/g)?.length).toBe(8 + 1);
+  });
+
+  test("goes into a Chrome trace with the groups of its weights", () => {
+    const trace = simulate(
+      buildTrainingPlan(twoGroups),
+      { queues: 1, placement: "affine" },
+      { durationMs: () => 1 },
+    );
+    const { traceEvents, otherData } = JSON.parse(toChromeTrace(trace));
+    expect(otherData.groups).toEqual([0, 0, 1, 1]);
+    const weights = traceEvents.filter((event: { cat?: string }) => event.cat === "weight-gradient");
+    expect(weights.map((event: { name: string }) => event.name)).toEqual([
+      "weight gradient 2 · 2 groups",
+      "weight gradient 1 · 2 groups",
+      "weight gradient 0 · 2 groups",
+    ]);
+    expect(weights[0].args.groups).toEqual([0, 1]);
+  });
+});
+
+function stepDrafts(count: number): ReturnType<typeof draftsOf<RandomStep>> {
+  return draftsOf(fc.sample(anyStep, { seed, numRuns: count }), stepTraceOf);
+}
+
+function ran(beginMs: number, endMs: number, task: Task): TraceGroup {
+  return { beginMs, endMs, clock: "gpu", tasks: [task] };
+}
+
+/** Two groups of equal work on two queues. */
+function overlapOf(maxWaitingWeights: readonly number[]): number {
+  const plan = buildTrainingPlan({ ...twoGroups, lengths: [6, 6, 6, 6] });
+  const options = { queues: 2, placement: "affine", maxWaitingWeights } as const;
+  const trace = simulate(plan, options, { durationMs: () => 1 });
+  expect(validateTrace(trace)).toEqual([]);
+  return measureTrace(trace).weightGradientOverlapMs;
+}
+
+function tasksOf(trace: Trace): Task[] {
+  return trace.submissions.flatMap(({ groups }) => groups.flatMap(({ tasks }) => tasks));
+}
+
+/** The groups of queue 0 in short: kind and level. */
+function orderOf(queues: number, options: Omit<SchedulerOptions, "queues" | "placement">): string {
+  const short: Readonly<Record<Task["kind"], string>> = {
+    slice: "s",
+    attention: "a",
+    "slice-gradient": "ds",
+    "attention-gradient": "da",
+    "weight-gradient": "dw",
+  };
+  const scheduler = new Scheduler(buildTrainingPlan(twoGroups), { queues, placement: "affine", ...options });
+  const order: string[] = [];
+  drive(scheduler, 1, ({ queue, groups }: Submission) => {
+    if (queue === 0) for (const { kind, level } of groups) order.push(`${short[kind]}${level}`);
+  });
+  return order.join(" ");
+}

@@ -128,6 +128,19 @@ export class GenerationInterruptedError<P = unknown> extends WeftError {
   }
 }
 
+/** A training step whose loss or gradient is no finite number. The weights are as they were before it. */
+export class TrainingError extends WeftError {
+  override name = "TrainingError";
+  readonly step: number;
+  constructor({ step, loss, gradientNorm }: { step: number; loss: number; gradientNorm: number }) {
+    super(
+      `Step ${step}: expected a finite loss and gradient, received loss ${loss} and gradient norm ${gradientNorm}. ` +
+        "Lower the learning rate, or check the weights and the data; go on from the last checkpoint.",
+    );
+    this.step = step;
+  }
+}
+
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}…` : value);
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")

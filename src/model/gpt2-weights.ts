@@ -56,6 +56,7 @@ export class Gpt2WeightsLoader {
   readonly #dimensions: Gpt2Dimensions;
   readonly #buffers = new Map<string, GpuBuffer>();
   #uploadedBytes = 0;
+  #hasHeadBias = false;
 
   constructor(queue: Queue, dimensions: Gpt2Dimensions) {
     this.#queue = queue;
@@ -65,6 +66,11 @@ export class Gpt2WeightsLoader {
   /** Bytes handed to the device since the last fence: the host keeps copies of them until then. */
   get uploadedBytes(): number {
     return this.#uploadedBytes;
+  }
+
+  /** Whether the model came with a bias of its head. */
+  get hasHeadBias(): boolean {
+    return this.#hasHeadBias;
   }
 
   async settle(): Promise<void> {
@@ -89,6 +95,7 @@ export class Gpt2WeightsLoader {
         }
         return;
       case "lm_head.bias":
+        this.#hasHeadBias = true;
         for (const { firstToken, tokenCount, stride } of this.#shardRanges()) {
           const part = values.slice(firstToken, firstToken + tokenCount);
           this.#upload(`${key}@${firstToken}`, placeMatrix(part, vector(tokenCount, stride)));
@@ -218,7 +225,7 @@ export class Gpt2WeightsLoader {
     const buffer = this.#queue.createBuffer(
       `weights.${key}`,
       values.byteLength,
-      BufferUsage.storage | BufferUsage.copyTarget,
+      BufferUsage.storage | BufferUsage.copyTarget | BufferUsage.copySource,
     );
     this.#buffers.set(key, buffer);
     this.#queue.device.queue.writeBuffer(buffer.raw, 0, values);

@@ -90,6 +90,30 @@ export function countRows(runs: readonly RowRun[]): number {
   return runs.reduce((sum, run) => sum + run.count, 0);
 }
 
+/** Cuts runs into lists of at most `rows` rows each. */
+export function cutRuns(runs: readonly RowRun[], rows: number): RowRun[][] {
+  const chunks: RowRun[][] = [];
+  let room = 0;
+  for (const run of runs) {
+    for (let taken = 0; taken < run.count;) {
+      if (room === 0) {
+        chunks.push([]);
+        room = rows;
+      }
+      const count = Math.min(room, run.count - taken);
+      chunks.at(-1)!.push({
+        ...run,
+        firstToken: run.firstToken + taken,
+        firstRow: run.firstRow + taken,
+        count,
+      });
+      taken += count;
+      room -= count;
+    }
+  }
+  return chunks;
+}
+
 /** A row table: one entry per row. */
 export function writeRowTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
   const count = countRows(runs);

@@ -89,6 +89,11 @@ export class Generator {
     return new GenerationBatch(prompts.map((prompt) => this.generate(prompt, options)));
   }
 
+  /** The weights have changed: keys and values that were computed before are of no use to later requests. */
+  forgetShared(): void {
+    for (const engine of this.#engines) engine.forgetShared();
+  }
+
   dispose(): void {
     const error = new DisposedError("The model", "generation");
     for (const engine of this.#engines) engine.dispose(error);

@@ -5,7 +5,7 @@ import type { Queue } from "../gpu/queue.js";
 import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
-import { Gpt2WeightsLoader } from "../model/gpt2-weights.js";
+import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
 import { throwIfAborted } from "../util/signal.js";
 import { parseGpt2Config, type Gpt2Config } from "../weights/gpt2-config.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-folder.js";
@@ -19,6 +19,7 @@ import type { LoadOptions, ModelInfo } from "./types.js";
 /** One queue with a replica of the model. */
 export interface Replica {
   readonly queue: Queue;
+  readonly weights: Gpt2Weights;
   readonly forward: Gpt2Forward;
   readonly arenas: ArenaPool;
   /** Frees the weights. */
@@ -31,6 +32,9 @@ export interface LoadedModel {
   readonly replicas: readonly Replica[];
   readonly textFiles: TextFiles;
   readonly generationDefaults: GenerationDefaults;
+  /** The parsed config.json, for saving. */
+  readonly configFile: unknown;
+  readonly hasHeadBias: boolean;
   readonly info: ModelInfo;
 }
 
@@ -53,7 +57,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
     remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
   });
   const folder = openModelFolder(source);
-  const config = parseGpt2Config(await readRequiredJson(folder, "config.json", signal));
+  const configFile = await readRequiredJson(folder, "config.json", signal);
+  const config = parseGpt2Config(configFile);
   const sliceTokens = checkSliceTokens(options.sliceTokens, Math.min(16, config.contextLength), config);
   const dimensions = dimensionsOf(config);
   const replicaBytes = weightBytes(dimensions, !config.tiedHead);
@@ -77,6 +82,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
       const weights = loader.finish(!config.tiedHead);
       return {
         queue,
+        weights,
         forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
         arenas: new ArenaPool(queue, dimensions),
         disposeWeights: () => loader.dispose(),
@@ -94,7 +100,16 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
       kernels: { linear: linearFamilies[0].name, attention: attentionFamilies[0].name },
       unexpectedTensors,
     };
-    return { config, dimensions, replicas, textFiles, generationDefaults, info };
+    return {
+      config,
+      dimensions,
+      replicas,
+      textFiles,
+      generationDefaults,
+      configFile,
+      hasHeadBias: loaders[0]!.hasHeadBias,
+      info,
+    };
   } catch (error) {
     const failure = queues.find((queue) => queue.failure)?.failure;
     for (const loader of loaders) loader.dispose();

@@ -18,7 +18,9 @@ import {
   placements,
 } from "./options.js";
 import type { OutputKind } from "./output.js";
+import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
+import { TrainingRun, type TrainOptions } from "./training-run.js";
 import type {
   ForwardOptions,
   HiddenResult,
@@ -55,6 +57,8 @@ export class Model {
   readonly #generator: Generator;
   #tokenizer: Promise<TextTokenizer> | undefined;
   #isDisposed = false;
+  /** Settles when the weights are not being changed any more. */
+  #update: Promise<void> | undefined;
 
   private constructor(loaded: LoadedModel, engine: EngineOptions) {
     this.#loaded = loaded;
@@ -183,6 +187,41 @@ export class Model {
     return this.#generator.generate(messages, options);
   }
 
+  /**
+   * Trains the model's weights on sentences or texts of any lengths: iterate over the run for its steps. Between steps
+   * the same model scores and generates with what it has learned. Bits do not depend on k, queues or fences.
+   *
+   * @example
+   * ```ts
+   * import { Model } from "weft";
+   *
+   * await using model = await Model.load("./tinystories-gpt2/");
+   * const run = model.train(["Once upon a time there was a cat.", "The cat was happy."], { steps: 20 });
+   * for await (const { step, loss } of run) console.log(step, loss);
+   * const files = await model.save();
+   * console.log(files.weights.byteLength);
+   * ```
+   */
+  train(sentences: readonly (string | Sentence)[], options: TrainOptions): TrainingRun {
+    this.#expectUsable("train");
+    return new TrainingRun(
+      {
+        loaded: this.#loaded,
+        encode: (own) => this.#encodeForTraining(own),
+        evaluate: (own, signal) => this.#evaluate(own, signal),
+        exclusive: (update) => this.#exclusive(update),
+      },
+      checkList(sentences),
+      options,
+    );
+  }
+
+  /** The model as files in Hugging Face layout, with the weights as they are now, in float32. */
+  async save(): Promise<SavedModel> {
+    this.#expectUsable("save");
+    return saveModel(this.#loaded);
+  }
+
   /** Counters of what is and was generated. */
   stats(): ModelStats {
     return this.#generator.stats;
@@ -233,6 +272,8 @@ export class Model {
       contextLength: config.contextLength,
       vocabulary: config.vocabularySize,
     });
+    await this.#update;
+    this.#expectUsable(operation);
     const running = execute(this.#loaded, {
       tokens,
       output,
@@ -254,6 +295,49 @@ export class Model {
     } finally {
       this.#active.delete(running);
       if (this.#isDisposed) for (const { arenas } of this.#loaded.replicas) arenas.trim();
+    }
+  }
+
+  async #encodeForTraining(sentences: readonly (string | Sentence)[]): Promise<Sentence[]> {
+    const { config } = this.#loaded;
+    const { beginToken, endToken } = config;
+    const encoded: Sentence[] = [];
+    for (const [index, sentence] of checkList(sentences).entries()) {
+      const isText = typeof sentence === "string";
+      const ids = isText ? await this.encode(sentence) : checkIds(sentence, `sentences[${index}]`);
+      const frame = (token: number | undefined): number[] => (isText && token !== undefined ? [token] : []);
+      const whole = [...frame(beginToken), ...ids, ...frame(endToken)];
+      for (let first = 0; first < whole.length; first += config.contextLength)
+        checkSentences([whole.slice(first, first + config.contextLength)], {
+          contextLength: config.contextLength,
+          vocabulary: config.vocabularySize,
+        });
+      encoded.push(whole);
+    }
+    return encoded;
+  }
+
+  /** Mean loss per token. */
+  async #evaluate(sentences: readonly Sentence[], signal: AbortSignal | undefined): Promise<number> {
+    const scores = await this.score(sentences, signal ? { signal } : {});
+    const tokens = scores.reduce((sum, { logProbabilities }) => sum + logProbabilities.length, 0);
+    return -scores.reduce((sum, score) => sum + score.sum, 0) / tokens;
+  }
+
+  /** Changes the weights when every forward pass that began has ended, and before any other begins. */
+  async #exclusive<R>(update: () => Promise<R>): Promise<R> {
+    let open!: () => void;
+    const earlier = this.#update;
+    this.#update = new Promise((resolve) => (open = resolve));
+    try {
+      await earlier;
+      await Promise.allSettled(this.#active);
+      this.#expectUsable("train");
+      const result = await update();
+      this.#generator.forgetShared();
+      return result;
+    } finally {
+      open();
     }
   }
 

@@ -5,7 +5,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { Gpt2Arena } from "../model/gpt2-arena.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Forward } from "../model/gpt2-forward.js";
-import { countRows, writeRowTable, type RowRun } from "./arena-layout.js";
+import { countRows, cutRuns, writeRowTable, type RowRun } from "./arena-layout.js";
 
 /** "last": logits after each sentence's last token; "all": after every token; "hidden": final hidden rows. */
 export type OutputKind = "last" | "all" | "hidden" | "logProbabilities";
@@ -127,28 +127,4 @@ export class QueueOutput {
       row += run.count;
     }
   }
-}
-
-/** Cuts runs into lists of at most `rows` rows each. */
-function cutRuns(runs: readonly RowRun[], rows: number): RowRun[][] {
-  const chunks: RowRun[][] = [];
-  let room = 0;
-  for (const run of runs) {
-    for (let taken = 0; taken < run.count;) {
-      if (room === 0) {
-        chunks.push([]);
-        room = rows;
-      }
-      const count = Math.min(room, run.count - taken);
-      chunks.at(-1)!.push({
-        ...run,
-        firstToken: run.firstToken + taken,
-        firstRow: run.firstRow + taken,
-        count,
-      });
-      taken += count;
-      room -= count;
-    }
-  }
-  return chunks;
 }

@@ -8,6 +8,8 @@ interface Page {
   key: string | undefined;
   /** Names the prefix that ends with this page: part of the keys of the pages after it. */
   prefix: number;
+  /** Since when it is held: what was computed in an earlier era is out of date. */
+  era: number;
 }
 
 export class PagePool {
@@ -17,6 +19,7 @@ export class PagePool {
   readonly #idle = new Set<number>();
   readonly #byKey = new Map<string, number>();
   #nextPrefix = 1;
+  #era = 0;
 
   constructor(pages: number, pageTokens: number) {
     invariant(pages >= 1 && pageTokens >= 1, `a pool of ${pages} pages of ${pageTokens} tokens`);
@@ -37,7 +40,7 @@ export class PagePool {
   grow(pages: number): void {
     for (let added = 0; added < pages; added++) {
       this.#idle.add(this.#pages.length);
-      this.#pages.push({ holders: 0, key: undefined, prefix: 0 });
+      this.#pages.push({ holders: 0, key: undefined, prefix: 0, era: 0 });
     }
   }
 
@@ -55,6 +58,7 @@ export class PagePool {
     this.#forget(chosen);
     this.#idle.delete(chosen);
     this.#pages[chosen]!.holders = 1;
+    this.#pages[chosen]!.era = this.#era;
     return chosen;
   }
 
@@ -92,7 +96,7 @@ export class PagePool {
   publish(pages: readonly number[], ordinal: number, tokens: readonly number[]): void {
     const index = pages[ordinal]!;
     const page = this.#pages[index]!;
-    if (page.key !== undefined) return;
+    if (page.key !== undefined || page.era !== this.#era) return;
     const before = ordinal === 0 ? undefined : this.#pages[pages[ordinal - 1]!]!;
     // A page behind one that cannot be found cannot be found either.
     if (before && before.key === undefined) return;
@@ -101,6 +105,12 @@ export class PagePool {
     page.key = key;
     page.prefix = this.#nextPrefix++;
     this.#byKey.set(key, index);
+  }
+
+  /** Makes nothing findable any more, nor what is held now: what was computed is out of date. */
+  forget(): void {
+    this.#era++;
+    for (let page = 0; page < this.#pages.length; page++) this.#forget(page);
   }
 
   #keyOf(prefix: number, tokens: readonly number[], end: number): string {

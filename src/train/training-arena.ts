@@ -46,7 +46,7 @@ export class TrainingArena {
   /** Logits of a chunk of rows, then their gradient. */
   readonly logits: GpuBuffer;
   readonly chunkRows: number;
-  /** One loss per row that has a target. */
+  /** One loss per row that has a target; behind `rows` of them, room for a chunk whose losses nobody reads. */
   readonly loss: GpuBuffer;
   readonly rowInfo: GpuBuffer;
   readonly pageTable: GpuBuffer;
@@ -96,7 +96,7 @@ export class TrainingArena {
       this.dFinalNormalised = perRow("dFinalNormalised", C);
       this.finalStats = create("finalStats", 8 * rows);
       this.logits = create("logits", 16 * dimensions.vocabularyVectors * chunkRows);
-      this.loss = create("loss", 4 * rows);
+      this.loss = create("loss", 4 * (rows + chunkRows));
       this.rowInfo = perRow("rowInfo", 1);
       this.pageTable = create("pageTable", 4 * rows);
     } catch (error) {

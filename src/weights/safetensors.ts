@@ -26,6 +26,7 @@ export interface TensorEntry {
 /** What a file holds. `tensors` is in the order of the bytes. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
   /** Where the header ends and the tensors' bytes begin. */
   readonly dataOffset: number;
   /** Size of the whole file in bytes. */
@@ -94,8 +95,9 @@ export function parseHeader(bytes: Uint8Array, fileName: string, fileBytes?: num
   }
   const header = parseJsonObject(bytes.subarray(8, dataOffset), fileName);
   const tensors: [string, TensorEntry][] = [];
+  let metadata: Readonly<Record<string, string>> = {};
   for (const [name, value] of Object.entries(header)) {
-    if (name === "__metadata__") checkMetadata(value, fileName);
+    if (name === "__metadata__") metadata = parseMetadata(value, fileName);
     else tensors.push([name, parseEntry(name, value, fileName)]);
   }
   tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
@@ -105,7 +107,7 @@ export function parseHeader(bytes: Uint8Array, fileName: string, fileBytes?: num
     const sizes = `expected a file of ${dataOffset + dataBytes} bytes, received ${fileBytes}`;
     fail(fileName, Math.min(fileBytes, dataOffset + dataBytes), `${kind}: ${sizes}`);
   }
-  return { tensors: new Map(tensors), dataOffset, fileBytes: dataOffset + dataBytes };
+  return { tensors: new Map(tensors), metadata, dataOffset, fileBytes: dataOffset + dataBytes };
 }
 
 /** Ends the reading of a file. */
@@ -133,9 +135,10 @@ function parseJsonObject(bytes: Uint8Array, fileName: string): Readonly<Record<s
   return header;
 }
 
-function checkMetadata(value: unknown, fileName: string): void {
-  if (isRecord(value) && Object.values(value).every((text) => typeof text === "string")) return;
-  fail(fileName, 8, `__metadata__: expected an object of strings, received ${showJson(value)}`);
+function parseMetadata(value: unknown, fileName: string): Readonly<Record<string, string>> {
+  if (isRecord(value) && Object.values(value).every((text) => typeof text === "string"))
+    return value as Readonly<Record<string, string>>;
+  return fail(fileName, 8, `__metadata__: expected an object of strings, received ${showJson(value)}`);
 }
 
 function parseEntry(name: string, value: unknown, fileName: string): TensorEntry {

@@ -1,0 +1,26 @@
+// A model as the files it was loaded from, with the weights as they are now.
+import { exportedBuffers, exportGpt2 } from "../model/gpt2-export.js";
+import { writeSafetensors } from "../weights/safetensors-writer.js";
+import type { ModelParts } from "../weights/source.js";
+import type { LoadedModel } from "./load-model.js";
+import { readAll } from "./training-session.js";
+
+/** Files of a model in Hugging Face layout, which `Model.load` reads back bit for bit. Weights are float32. */
+export interface SavedModel extends ModelParts {
+  readonly weights: Uint8Array<ArrayBuffer>;
+}
+
+export async function saveModel(model: LoadedModel): Promise<SavedModel> {
+  const { queue, weights } = model.replicas[0]!;
+  const buffers = exportedBuffers(weights);
+  const values = await readAll(queue, buffers);
+  const valueOf = new Map(buffers.map((buffer, index) => [buffer, values[index]!] as const));
+  const tensors = exportGpt2(weights, model.dimensions, model.hasHeadBias, (buffer) => valueOf.get(buffer)!);
+  const { tokenizer, tokenizerConfig } = model.textFiles;
+  return {
+    config: model.configFile as object,
+    weights: writeSafetensors(tensors, { format: "pt" }),
+    ...(tokenizer === undefined ? {} : { tokenizer: tokenizer as object }),
+    ...(tokenizerConfig === undefined ? {} : { tokenizerConfig: tokenizerConfig as object }),
+  };
+}

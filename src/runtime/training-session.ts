@@ -1,0 +1,373 @@
+// What a training run holds on the GPU, and one step of it over all queues: gradients per group of sentences, added in
+// the order of the groups whatever queue formed them, and the same optimizer step on every queue.
+import { DeviceError, TrainingError } from "../errors.js";
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { CommandList } from "../gpu/command-list.js";
+import { BufferUsage } from "../gpu/flags.js";
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import { Readback } from "../gpu/readback.js";
+import { addVariant, type SumBinding } from "../kernels/optimizer.js";
+import type { Gpt2Weights } from "../model/gpt2-weights.js";
+import { buildTrainingPlan } from "../plan/training-plan.js";
+import { flopCost } from "../schedule/cost.js";
+import { Scheduler } from "../schedule/scheduler.js";
+import type { Trace } from "../schedule/trace.js";
+import type { Batch } from "../train/batches.js";
+import { Gpt2Training } from "../train/gpt2-training.js";
+import { Optimizer, type CheckedOptimizer } from "../train/optimizer.js";
+import { listParameters, mirrorWeights, type Parameter } from "../train/parameters.js";
+import { TrainingArena } from "../train/training-arena.js";
+import { compileTraining } from "../train/training-pipelines.js";
+import { ArenaLayout } from "./arena-layout.js";
+import type { LoadedModel } from "./load-model.js";
+import { PlanRun } from "./plan-run.js";
+import { traceOf } from "./trace-recorder.js";
+import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type TrainingShare } from "./training-encoder.js";
+
+/** One queue's part of a session. */
+interface TrainingReplica {
+  readonly queue: Queue;
+  readonly training: Gpt2Training;
+  readonly weights: Gpt2Weights;
+  readonly parameters: readonly Parameter[];
+  readonly optimizer: Optimizer;
+  readonly add: Pipeline<SumBinding, "vectorCount">;
+  /** Gradient sets; the first holds the sum at the end of a step. */
+  readonly gradients: GradientSet[];
+  arena: TrainingArena | undefined;
+}
+
+/** Gradients of all parameters, in their order, and as a model's structure. */
+interface GradientSet {
+  readonly mirror: Gpt2Weights;
+  readonly parameters: readonly GpuBuffer[];
+  readonly buffers: readonly GpuBuffer[];
+}
+
+export interface StepRequest {
+  readonly batch: Batch;
+  /** From 1 on. */
+  readonly step: number;
+  readonly rate: number;
+  readonly sliceTokens: number;
+  readonly trace: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface StepOutcome {
+  /** Mean over the batch's targets, in nats. */
+  readonly loss: number;
+  /** Of the gradient before clipping. */
+  readonly gradientNorm: number;
+  readonly trace: Trace | undefined;
+}
+
+const MAX_GROUPS_PER_SUBMISSION = 4;
+/** Slices whose logits are formed at once: enough rows for a dispatch, and memory that follows the slice. */
+const SLICES_PER_CHUNK = 8;
+
+export class TrainingSession {
+  readonly #model: LoadedModel;
+  readonly #replicas: readonly TrainingReplica[];
+  readonly #exclusive: <R>(update: () => Promise<R>) => Promise<R>;
+
+  private constructor(
+    model: LoadedModel,
+    replicas: readonly TrainingReplica[],
+    exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+  ) {
+    this.#model = model;
+    this.#replicas = replicas;
+    this.#exclusive = exclusive;
+  }
+
+  /** Compiles and allocates. `exclusive` runs an update of the weights while nothing else reads them. */
+  static async create(
+    model: LoadedModel,
+    queues: number,
+    optimizer: CheckedOptimizer,
+    exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+  ): Promise<TrainingSession> {
+    const { config, dimensions } = model;
+    const made: TrainingReplica[] = [];
+    try {
+      for (const { queue, weights } of model.replicas.slice(0, queues)) {
+        const pipelines = await compileTraining(queue, config, dimensions);
+        const parameters = listParameters(weights, model.hasHeadBias);
+        made.push({
+          queue,
+          weights,
+          parameters,
+          training: new Gpt2Training(config, dimensions, weights, pipelines),
+          optimizer: await Optimizer.create(queue, parameters, optimizer),
+          add: await queue.pipelines.get(addVariant("f32")),
+          gradients: [],
+          arena: undefined,
+        });
+      }
+    } catch (error) {
+      for (const replica of made) disposeReplica(replica);
+      throw error;
+    }
+    return new TrainingSession(model, made, exclusive);
+  }
+
+  /** Parameters and optimizer state of the first queue; all queues hold the same. */
+  get state(): {
+    readonly queue: Queue;
+    readonly parameters: readonly Parameter[];
+    readonly optimizer: Optimizer;
+  } {
+    return this.#replicas[0]!;
+  }
+
+  get replicas(): readonly Pick<TrainingReplica, "queue" | "parameters" | "optimizer">[] {
+    return this.#replicas;
+  }
+
+  /** Throws TrainingError when the loss or the gradient is no number; the weights are then as they were before. */
+  async step(request: StepRequest): Promise<StepOutcome> {
+    const { batch, step, rate } = request;
+    const sentences = batch.groups.flat();
+    const groupOf = batch.groups.flatMap((group, index) => group.map(() => index));
+    const lengths = sentences.map(({ length }) => length);
+    const { config, dimensions } = this.#model;
+    const queues = this.#replicas.length;
+    const plan = buildTrainingPlan({
+      lengths,
+      groupOf,
+      layers: config.layers,
+      sliceTokens: request.sliceTokens,
+    });
+    const cost = flopCost({
+      channels: config.channels,
+      hidden: config.hidden,
+      layers: config.layers,
+      causal: true,
+    });
+    const scheduler = new Scheduler(plan, {
+      queues,
+      placement: "affine",
+      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      cost,
+    });
+    const queueOf = sentences.map((_, sentence) => scheduler.ownership(sentence)[0]!.queue);
+    const shares: TrainingShare[] = [];
+    for (const [index, replica] of this.#replicas.entries())
+      shares.push(await this.#prepare(replica, index, { request, sentences, lengths, groupOf, queueOf }));
+    const encoders = shares.map((share) => new TrainingEncoder(share, dimensions));
+    const run = new PlanRun({
+      scheduler,
+      encoders,
+      operation: "The training step",
+      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      timed: request.trace,
+    });
+    await run.run(request.signal);
+
+    const losses = sentences.map(({ length }) => new Float32Array(length - 1));
+    for (const encoder of encoders) await encoder.readLosses(losses);
+    let total = 0;
+    for (const own of losses) for (const value of own) total += value;
+    const loss = total / batch.targets;
+    await this.#sumGradients(batch.groups.length, shares);
+    const gradientNorm = await this.#update(loss, step, rate);
+    const head = {
+      lengths,
+      sliceTokens: request.sliceTokens,
+      layers: config.layers,
+      fence: "sentence",
+      placement: "affine",
+      queues,
+      groups: groupOf,
+    } as const;
+    return { loss, gradientNorm, trace: request.trace ? traceOf(head, run.records) : undefined };
+  }
+
+  dispose(): void {
+    for (const replica of this.#replicas) disposeReplica(replica);
+  }
+
+  /** Arena, gradients and tables of one queue for a batch; gradients and what kernels add to are zero. */
+  async #prepare(
+    replica: TrainingReplica,
+    index: number,
+    batch: {
+      readonly request: StepRequest;
+      readonly sentences: readonly Uint32Array[];
+      readonly lengths: readonly number[];
+      readonly groupOf: readonly number[];
+      readonly queueOf: readonly number[];
+    },
+  ): Promise<TrainingShare> {
+    const { queue } = replica;
+    const { request, sentences, lengths, groupOf, queueOf } = batch;
+    const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
+    const layout = new ArenaLayout(own, lengths);
+    const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
+    const arena = await this.#arenaOf(
+      replica,
+      Math.max(1, layout.rows),
+      Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
+    );
+    const groups = request.batch.groups.map((_, group) =>
+      own.filter((sentence) => groupOf[sentence] === group),
+    );
+    const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);
+    while (replica.gradients.length < Math.max(1, ownGroups.length + (index === 0 ? 1 : 0)))
+      await addGradientSet(replica);
+    // On the first queue set 0 is for the sum, and groups begin at set 1.
+    const firstSet = index === 0 ? 1 : 0;
+    const gradients = new Map(
+      ownGroups.map((group, place) => [group, replica.gradients[firstSet + place]!.mirror] as const),
+    );
+    const list = new CommandList(queue);
+    for (const set of replica.gradients)
+      for (const buffer of set.buffers) list.clear(buffer, 0, buffer.sizeBytes);
+    for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
+    await queue.checked(() => {
+      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(sentences));
+      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, layout.pageTable());
+      list.submit("training.clear");
+    });
+    return {
+      queue,
+      training: replica.training,
+      arena,
+      layout,
+      tokens: sentences,
+      groups,
+      gradients,
+      lossScale: 1 / request.batch.targets,
+      chunkRows,
+    };
+  }
+
+  async #arenaOf(replica: TrainingReplica, rows: number, chunkRows: number): Promise<TrainingArena> {
+    const { arena, queue } = replica;
+    if (arena && arena.rows >= rows && arena.chunkRows === chunkRows) return arena;
+    arena?.dispose();
+    replica.arena = undefined;
+    let made: TrainingArena | undefined;
+    try {
+      await queue.checked(() => {
+        made = new TrainingArena(queue, this.#model.dimensions, Math.ceil(rows * 1.125), chunkRows);
+      });
+    } catch (error) {
+      made?.dispose();
+      if (!(error instanceof DeviceError)) throw error;
+      throw new DeviceError({
+        reason: error.reason,
+        problem: `Queue ${queue.index} has no room for the activations of ${rows} tokens`,
+        remedy: "Train with a smaller batchTokens, or with more queues.",
+        cause: error,
+      });
+    }
+    replica.arena = made!;
+    return made!;
+  }
+
+  /** Adds the gradients of all groups, in their order, on the first queue, and hands the sum to the others. */
+  async #sumGradients(groups: number, shares: readonly TrainingShare[]): Promise<void> {
+    const [first, ...others] = this.#replicas;
+    const total = first!.gradients[0]!;
+    for (let group = 0; group < groups; group++) {
+      const index = shares.findIndex(({ gradients }) => gradients.has(group));
+      const replica = this.#replicas[index]!;
+      const place = [...shares[index]!.gradients.keys()].indexOf(group) + (index === 0 ? 1 : 0);
+      let set = replica.gradients[place]!;
+      if (index > 0) {
+        // It crosses the host into a set of the first queue that no group uses.
+        const values = await readAll(replica.queue, set.parameters);
+        while (first!.gradients.length < shares[0]!.gradients.size + 2) await addGradientSet(first!);
+        set = first!.gradients.at(-1)!;
+        writeAll(first!.queue, set.parameters, values);
+      }
+      const list = new CommandList(first!.queue);
+      for (const [parameter, X] of set.parameters.entries())
+        list.dispatch(first!.add, { X, Y: total.parameters[parameter]! }, { vectorCount: X.sizeBytes / 16 });
+      await first!.queue.checked(() => list.submit("training.add"));
+    }
+    if (others.length === 0) return;
+    const values = await readAll(first!.queue, total.parameters);
+    for (const { queue, gradients } of others) writeAll(queue, gradients[0]!.parameters, values);
+  }
+
+  /** The optimizer's step on every queue, unless loss or gradient are no numbers. Answers the gradient's norm. */
+  async #update(loss: number, step: number, rate: number): Promise<number> {
+    const [first] = this.#replicas;
+    const list = new CommandList(first!.queue);
+    const squares = first!.optimizer.encodeSquaredNorm(list, first!.gradients[0]!.parameters);
+    const readback = new Readback(first!.queue, 4);
+    readback.copy(list, squares, 0, 4);
+    await first!.queue.checked(() => list.submit("training.norm"));
+    const gradientNorm = Math.sqrt(new Float32Array(await readback.read())[0]!);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
+      throw new TrainingError({ step, loss, gradientNorm });
+    await this.#exclusive(async () => {
+      await Promise.all(
+        this.#replicas.map(({ queue, optimizer, gradients }) => {
+          const steps = new CommandList(queue);
+          const { parameters } = gradients[0]!;
+          optimizer.encodeStep(steps, parameters, optimizer.encodeSquaredNorm(steps, parameters), step, rate);
+          return queue.checked(() => steps.submit("training.update")).then(() => queue.fence());
+        }),
+      );
+    });
+    return gradientNorm;
+  }
+}
+
+async function addGradientSet(replica: TrainingReplica): Promise<void> {
+  const { queue, weights, parameters } = replica;
+  let made: { readonly mirror: Gpt2Weights; readonly buffers: readonly GpuBuffer[] } | undefined;
+  await queue.checked(() => {
+    made = mirrorWeights(weights, (like) =>
+      queue.createBuffer(
+        "training.gradient",
+        like.sizeBytes,
+        BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
+      ),
+    );
+  });
+  const { mirror, buffers } = made!;
+  const byName = new Map(
+    listParameters(
+      mirror,
+      parameters.some(({ name }) => name.startsWith("headBias")),
+    ).map(({ name, buffer }) => [name, buffer]),
+  );
+  replica.gradients.push({ mirror, buffers, parameters: parameters.map(({ name }) => byName.get(name)!) });
+}
+
+/** The contents of buffers, in their order. */
+export async function readAll(
+  queue: Queue,
+  buffers: readonly GpuBuffer[],
+): Promise<Float32Array<ArrayBuffer>[]> {
+  const list = new CommandList(queue);
+  const readbacks = buffers.map((buffer) => {
+    const readback = new Readback(queue, buffer.sizeBytes);
+    readback.copy(list, buffer, 0, buffer.sizeBytes);
+    return readback;
+  });
+  await queue.checked(() => list.submit("training.read"));
+  return Promise.all(readbacks.map(async (readback) => new Float32Array(await readback.read())));
+}
+
+/** Writes buffers, in their order. Ordered with submissions. */
+export function writeAll(
+  queue: Queue,
+  buffers: readonly GpuBuffer[],
+  values: readonly Float32Array<ArrayBuffer>[],
+): void {
+  for (const [index, buffer] of buffers.entries())
+    queue.device.queue.writeBuffer(buffer.raw, 0, values[index]!);
+}
+
+function disposeReplica(replica: TrainingReplica): void {
+  replica.arena?.dispose();
+  replica.optimizer.dispose();
+  for (const set of replica.gradients) for (const buffer of set.buffers) buffer.dispose();
+}

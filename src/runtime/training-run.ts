@@ -16,6 +16,8 @@ export interface TrainOptions {
   readonly steps: number;
   /** Tokens per step: whole sentences until they hold as many. Default: 1024. */
   readonly batchTokens?: number;
+  /** Batches of `batchTokens` whose gradients are added up before each update. Default: 1. */
+  readonly accumulate?: number;
   /** Default: AdamW. */
   readonly optimizer?: OptimizerOptions;
   /** Default: a peak of 1e-3 with a tenth of the steps as warm-up, then a cosine to a tenth of it. */
@@ -80,6 +82,7 @@ interface Settings {
   readonly seed: number;
   readonly groups: number;
   readonly batchTokens: number;
+  readonly accumulate: number;
   readonly sliceTokens: number;
   readonly queues: number;
 }
@@ -137,13 +140,14 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       for (let step = start.step + 1; step <= settings.steps; step++) {
         if (signal?.aborted) throw new CancelledError("Training", signal.reason);
         const beganMs = performance.now();
-        const batch = sampler.next();
+        const batches = Array.from({ length: settings.accumulate }, () => sampler.next());
         const rate = learningRate(settings.schedule, step, settings.steps);
         const { sliceTokens } = settings;
-        const outcome = await session.step({ batch, step, rate, sliceTokens, trace, signal });
+        const outcome = await session.step({ batches, step, rate, sliceTokens, trace, signal });
         const seconds = (performance.now() - beganMs) / 1000;
-        this.#state = this.#stateOf(settings, step, batch.position);
-        const tokens = batch.groups.flat().reduce((sum, { length }) => sum + length, 0);
+        this.#state = this.#stateOf(settings, step, sampler.position);
+        const sentences = batches.flatMap(({ groups }) => groups.flat());
+        const tokens = sentences.reduce((sum, { length }) => sum + length, 0);
         const isDue = heldOut && (step % (validation?.every ?? 1) === 0 || step === settings.steps);
         const validationLoss = isDue ? await this.#model.evaluate(heldOut, signal) : undefined;
         yield {
@@ -153,7 +157,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
           learningRate: rate,
           tokens,
           tokensPerSecond: tokens / seconds,
-          epoch: batch.position.epoch,
+          epoch: sampler.position.epoch,
           ...(validationLoss === undefined ? {} : { validationLoss }),
           ...(outcome.trace ? { trace: outcome.trace } : {}),
         };
@@ -254,6 +258,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       optimizer: checkOptimizer(options.optimizer),
       seed: whole("seed", options.seed, 0, Number.MAX_SAFE_INTEGER, 0),
       batchTokens: whole("batchTokens", options.batchTokens, 1024, 1e7),
+      accumulate: whole("accumulate", options.accumulate, 1, 1000),
       sliceTokens: checkSliceTokens(options.sliceTokens, info.sliceTokens, config),
       queues: whole("queues", options.queues, Math.min(info.queues, groups), Math.min(info.queues, groups)),
     };

@@ -46,7 +46,8 @@ interface GradientSet {
 }
 
 export interface StepRequest {
-  readonly batch: Batch;
+  /** One batch, or several whose gradients are accumulated, one after the other. */
+  readonly batches: readonly Batch[];
   /** From 1 on. */
   readonly step: number;
   readonly rate: number;
@@ -60,6 +61,14 @@ export interface StepOutcome {
   readonly loss: number;
   /** Of the gradient before clipping. */
   readonly gradientNorm: number;
+  /** Of the last batch. */
+  readonly trace: Trace | undefined;
+}
+
+/** What a batch adds to a step. */
+interface BatchOutcome {
+  /** Sum over the batch's targets. */
+  readonly loss: number;
   readonly trace: Trace | undefined;
 }
 
@@ -128,7 +137,30 @@ export class TrainingSession {
 
   /** Throws TrainingError when the loss or the gradient is no number; the weights are then as they were before. */
   async step(request: StepRequest): Promise<StepOutcome> {
-    const { batch, step, rate } = request;
+    const { batches, step, rate } = request;
+    const targets = batches.reduce((sum, batch) => sum + batch.targets, 0);
+    let loss = 0;
+    let trace: Trace | undefined;
+    for (const [index, batch] of batches.entries()) {
+      const outcome = await this.#accumulate(request, batch, 1 / targets, index === 0);
+      loss += outcome.loss / targets;
+      trace = outcome.trace;
+    }
+    const gradientNorm = await this.#update(loss, step, rate);
+    return { loss, gradientNorm, trace };
+  }
+
+  dispose(): void {
+    for (const replica of this.#replicas) disposeReplica(replica);
+  }
+
+  /** Adds the gradients of one batch to the sum, which is zero before the first. */
+  async #accumulate(
+    request: StepRequest,
+    batch: Batch,
+    lossScale: number,
+    isFirst: boolean,
+  ): Promise<BatchOutcome> {
     const sentences = batch.groups.flat();
     const groupOf = batch.groups.flatMap((group, index) => group.map(() => index));
     const lengths = sentences.map(({ length }) => length);
@@ -155,7 +187,18 @@ export class TrainingSession {
     const queueOf = sentences.map((_, sentence) => scheduler.ownership(sentence)[0]!.queue);
     const shares: TrainingShare[] = [];
     for (const [index, replica] of this.#replicas.entries())
-      shares.push(await this.#prepare(replica, index, { request, sentences, lengths, groupOf, queueOf }));
+      shares.push(
+        await this.#prepare(replica, index, {
+          request,
+          batch,
+          lossScale,
+          isFirst,
+          sentences,
+          lengths,
+          groupOf,
+          queueOf,
+        }),
+      );
     const encoders = shares.map((share) => new TrainingEncoder(share, dimensions));
     const run = new PlanRun({
       scheduler,
@@ -168,11 +211,9 @@ export class TrainingSession {
 
     const losses = sentences.map(({ length }) => new Float32Array(length - 1));
     for (const encoder of encoders) await encoder.readLosses(losses);
-    let total = 0;
-    for (const own of losses) for (const value of own) total += value;
-    const loss = total / batch.targets;
+    let loss = 0;
+    for (const own of losses) for (const value of own) loss += value;
     await this.#sumGradients(batch.groups.length, shares);
-    const gradientNorm = await this.#update(loss, step, rate);
     const head = {
       lengths,
       sliceTokens: request.sliceTokens,
@@ -182,19 +223,18 @@ export class TrainingSession {
       queues,
       groups: groupOf,
     } as const;
-    return { loss, gradientNorm, trace: request.trace ? traceOf(head, run.records) : undefined };
-  }
-
-  dispose(): void {
-    for (const replica of this.#replicas) disposeReplica(replica);
+    return { loss, trace: request.trace ? traceOf(head, run.records) : undefined };
   }
 
   /** Arena, gradients and tables of one queue for a batch; gradients and what kernels add to are zero. */
   async #prepare(
     replica: TrainingReplica,
     index: number,
-    batch: {
+    work: {
       readonly request: StepRequest;
+      readonly batch: Batch;
+      readonly lossScale: number;
+      readonly isFirst: boolean;
       readonly sentences: readonly Uint32Array[];
       readonly lengths: readonly number[];
       readonly groupOf: readonly number[];
@@ -202,7 +242,7 @@ export class TrainingSession {
     },
   ): Promise<TrainingShare> {
     const { queue } = replica;
-    const { request, sentences, lengths, groupOf, queueOf } = batch;
+    const { request, batch, lossScale, isFirst, sentences, lengths, groupOf, queueOf } = work;
     const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
     const layout = new ArenaLayout(own, lengths);
     const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
@@ -211,9 +251,7 @@ export class TrainingSession {
       Math.max(1, layout.rows),
       Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
     );
-    const groups = request.batch.groups.map((_, group) =>
-      own.filter((sentence) => groupOf[sentence] === group),
-    );
+    const groups = batch.groups.map((_, group) => own.filter((sentence) => groupOf[sentence] === group));
     const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);
     while (replica.gradients.length < Math.max(1, ownGroups.length + (index === 0 ? 1 : 0)))
       await addGradientSet(replica);
@@ -223,8 +261,10 @@ export class TrainingSession {
       ownGroups.map((group, place) => [group, replica.gradients[firstSet + place]!.mirror] as const),
     );
     const list = new CommandList(queue);
-    for (const set of replica.gradients)
-      for (const buffer of set.buffers) list.clear(buffer, 0, buffer.sizeBytes);
+    for (const [place, set] of replica.gradients.entries())
+      // The sum of the first queue is kept from batch to batch.
+      if (isFirst || index > 0 || place > 0)
+        for (const buffer of set.buffers) list.clear(buffer, 0, buffer.sizeBytes);
     for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
     await queue.checked(() => {
       queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(sentences));
@@ -239,7 +279,7 @@ export class TrainingSession {
       tokens: sentences,
       groups,
       gradients,
-      lossScale: 1 / request.batch.targets,
+      lossScale,
       chunkRows,
     };
   }

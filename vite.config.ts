@@ -46,7 +46,7 @@ const cliBuild: UserConfig = {
           .map((name) => [name, path(`src/cli/${name}.ts`)] as const)
           .filter(([, file]) => existsSync(file)),
       ),
-      external: ["../index.js"],
+      external: [/^(\.\.\/)+index\.js$/],
       output: {
         entryFileNames: "[name].js",
         chunkFileNames: "[name].js",

@@ -1,9 +1,9 @@
 // `npm run bench` as a user meets it: exit code, output and records.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { runCommand } from "./run-start.js";
+import { root, runCommand } from "./run-start.js";
 
 let folder: string;
 
@@ -51,6 +51,13 @@ it.each(["chromium", "node"])("measures a forward pass in %s, after checking it"
   const dispatches = records.filter(({ metric }) => metric === "dispatches").map(({ value }) => value);
   expect(dispatches.length).toBeGreaterThan(9);
   expect(new Set(dispatches).size).toBe(1);
+});
+
+it("measures the built module, not a copy of it", async () => {
+  const files = (await readdir(join(root, "dist/cli"))).filter((file) => file.endsWith(".js"));
+  const contents = await Promise.all(files.map((file) => readFile(join(root, "dist/cli", file), "utf8")));
+  expect(contents.filter((content) => content.includes("createShaderModule"))).toEqual([]);
+  expect(contents.some((content) => content.includes('from "../index.js"'))).toBe(true);
 });
 
 it("lists its options, and its cases where the case is unknown", async () => {

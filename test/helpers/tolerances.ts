@@ -15,6 +15,12 @@ export const float64Function: Tolerance = { rtol: 1e-15, atol: 1e-15 };
 /** Two float64 forward passes whose sums run in different orders. */
 export const float64Model: Tolerance = { rtol: 1e-9, atol: 1e-9 };
 
+/**
+ * Float64 gradients against central differences over ±2e-3: the formula leaves h⁴ times a fifth derivative, rounding leaves
+ * 2^-53/h times the value, of size up to 100 each.
+ */
+export const centralDifference: Tolerance = { rtol: 1e-9, atol: 1e-9 };
+
 /** Some float32 operations per element, one rounding (6e-8) each. */
 export const float32Elementwise: Tolerance = { rtol: 1e-6, atol: 1e-6 };
 

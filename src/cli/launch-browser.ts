@@ -34,10 +34,13 @@ export interface LaunchedBrowser {
   close(): Promise<void>;
 }
 
-const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** Starts a headless browser with a profile of its own, which `close`, or a signal that ends this program, removes. */
-export async function launchBrowser(extraFlags: readonly string[] = []): Promise<LaunchedBrowser> {
+export async function launchBrowser(
+  extraFlags: readonly string[] = [],
+  endingSignals: readonly EndingSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"],
+): Promise<LaunchedBrowser> {
   const executablePath = process.env["WEFT_CHROMIUM"];
   if (!executablePath)
     throw new Error("WEFT_CHROMIUM is not set: run this through an npm script, which finds a browser.");
@@ -61,7 +64,7 @@ export async function launchBrowser(extraFlags: readonly string[] = []): Promise
     }
   };
   let isEnding = false;
-  const onSignal = (signal: (typeof endingSignals)[number]): void => {
+  const onSignal = (signal: EndingSignal): void => {
     // A second signal must not cut short what the first began.
     if (isEnding) return;
     isEnding = true;

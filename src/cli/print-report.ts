@@ -1,18 +1,30 @@
 // The report of `npm start` as lines of text: what ran where, a table of sentences, and the figures of the schedule.
 import type { SentenceReport } from "../demo/job.js";
 import { count, describeAdapter, endOfText, percent, thousands } from "../demo/words.js";
-import type { TraceMetrics } from "../index.js";
-import type { StartReport, StartRequest } from "./page-job.js";
+import type { WriteReport } from "../demo/write.js";
+import type { ModelInfo, TraceMetrics } from "../index.js";
+import type { ScoringReport, StartRequest } from "./page-job.js";
 
 /** A table of more sentences than this shows some of them. */
 const shownSentences = 8;
 const sentenceWidth = 42;
 
-export function describeRun(
-  { info }: StartReport,
-  request: StartRequest,
-  { browser, model }: { readonly browser: string; readonly model: string },
-): string[] {
+export interface RunNames {
+  /** Name and version. */
+  readonly browser: string;
+  readonly model: string;
+}
+
+export function describeRun({ info }: ScoringReport, request: StartRequest, names: RunNames): string[] {
+  return [
+    ...describeModel(info, names),
+    line("slices", `k = ${request.sliceTokens} tokens, ${request.fence} fence`),
+    line("queues", `${request.queues}, ${request.placement} placement`),
+  ];
+}
+
+/** What runs on what. */
+export function describeModel(info: ModelInfo, { browser, model }: RunNames): string[] {
   const { layers, channels, heads, vocabularySize } = info.config;
   const weights = `${(info.weightBytes / 1e6).toFixed(1)} MB of weights per queue`;
   const shape = `${layers} layers, C = ${channels}, ${heads} heads, V = ${vocabularySize}`;
@@ -20,8 +32,6 @@ export function describeRun(
     line("adapter", describeAdapter(info.adapter)),
     line("browser", browser),
     line("model", `${model}: GPT-2, ${shape}, ${weights}`),
-    line("slices", `k = ${request.sliceTokens} tokens, ${request.fence} fence`),
-    line("queues", `${request.queues}, ${request.placement} placement`),
   ];
 }
 
@@ -43,7 +53,7 @@ export function renderTable(sentences: readonly SentenceReport[], isWhole: boole
   return [...alignColumns([head, ...rows]), ...rest];
 }
 
-export function describeFigures({ stats, trace }: StartReport, metrics: TraceMetrics): string[] {
+export function describeFigures({ stats, trace }: ScoringReport, metrics: TraceMetrics): string[] {
   const groups = trace.submissions.flatMap((submission) => submission.groups);
   const tasks = groups.reduce((sum, group) => sum + group.tasks.length, 0);
   const seconds = stats.elapsedMs / 1000;
@@ -61,6 +71,27 @@ export function describeFigures({ stats, trace }: StartReport, metrics: TraceMet
     line(
       "trace",
       `valid: ${count(tasks, "task")} in ${count(groups.length, "group")}, each once, no fence broken`,
+    ),
+  ];
+}
+
+/** How writing went. */
+export function describeWriting(report: WriteReport): string[] {
+  const { texts, tokens, elapsedMs, firstTokenMs, atOnce, steps, computedRows, sharedRows } = report;
+  const seconds = elapsedMs / 1000;
+  const speed = seconds > 0 ? tokens / seconds : 0;
+  const together = texts.length > 1 ? " together" : "";
+  return [
+    line("speed", `${thousands(speed)} tokens per second${together}`),
+    line("", `(${count(tokens, "token")} of ${count(texts.length, "text")} in ${seconds.toFixed(2)} s)`),
+    line(
+      "first token",
+      `${thousands(firstTokenMs)} ms after the call${texts.length > 1 ? ", the median" : ""}`,
+    ),
+    line("at once", count(atOnce, "request")),
+    line(
+      "steps",
+      `${thousands(steps)}, of ${count(computedRows, "row")}; ${thousands(sharedRows)} more were shared`,
     ),
   ];
 }

@@ -2,19 +2,27 @@
 // What the module does is not known here.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { browserFlags, launchBrowser } from "./launch-browser.js";
-import { serve } from "./serve.js";
+import { browserFlags, launchBrowser, type LaunchedBrowser } from "./launch-browser.js";
+import { serve, type Server } from "./serve.js";
 
 /** dist/: this file runs from dist/cli. */
 export const distFolder: string = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What a module for a page exports as `run`. Request and result are JSON. */
-export type PageRun<Request, Result> = (
+/** What a module for a page exports as `run`. Request, result and events are JSON. */
+export type PageRun<Request, Result, Event = unknown> = (
   request: Request,
   report: (words: string, part?: number) => void,
+  hooks: PageHooks<Event>,
 ) => Promise<Result>;
 
-export interface PageCall<Request> {
+export interface PageHooks<Event = unknown> {
+  /** Tells of what is there before the result is. */
+  readonly emit: (event: Event) => void;
+  /** Aborts when the user interrupts a call that can be stopped. */
+  readonly signal: AbortSignal;
+}
+
+export interface PageCall<Request, Event = unknown> {
   /** The module's name in dist/cli, without its ending. */
   readonly module: string;
   readonly request: Request;
@@ -22,6 +30,10 @@ export interface PageCall<Request> {
   readonly folders?: Readonly<Record<string, string>>;
   /** Hears what the module reports: words, and how much of that is done, from 0 to 1, where it is known. */
   readonly onProgress?: (words: string, part?: number) => void;
+  /** Hears what the module emits, all of it before its answer. `browser`: name and version. */
+  readonly onEvent?: (event: Event, browser: string) => void;
+  /** Present: SIGINT aborts the module's signal, and calls this, rather than end the program. */
+  readonly onInterrupt?: () => void;
 }
 
 export interface PageAnswer<Result> {
@@ -39,27 +51,25 @@ type Outcome<Result> =
   { readonly result: Result } | { readonly message: string; readonly reason: string | undefined };
 
 /** Calls `run` of the module with `request`. @throws PageError for what the page threw. */
-export async function runInPage<Request, Result>(call: PageCall<Request>): Promise<PageAnswer<Result>> {
+export async function runInPage<Request, Result, Event = unknown>(
+  call: PageCall<Request, Event>,
+): Promise<PageAnswer<Result>> {
+  const interruption = new AbortController();
+  const interrupt = (): void => {
+    interruption.abort();
+    call.onInterrupt?.();
+  };
+  // Stays for good: npm may send a second one, which must not cut short what the first began.
+  if (call.onInterrupt) process.on("SIGINT", interrupt);
   const server = await serve({ "/": distFolder, ...call.folders });
   try {
-    const launched = await launchBrowser();
+    const launched = await launchBrowser(
+      [],
+      call.onInterrupt ? ["SIGTERM", "SIGHUP"] : ["SIGINT", "SIGTERM", "SIGHUP"],
+    );
     try {
-      const page = await launched.browser.newPage();
-      // JSON, in which the page's arguments arrive, has null for undefined.
-      const report = (words: string, part: number | null): void =>
-        call.onProgress?.(words, part ?? undefined);
-      await page.exposeFunction("weftReport", report);
-      await page.goto(server.origin);
-      const outcome = (await page.evaluate(
-        runModule,
-        `/cli/${call.module}.js`,
-        call.request,
-      )) as Outcome<Result>;
-      if ("result" in outcome) return { result: outcome.result, browser: launched.version };
-      if (outcome.reason !== "no-webgpu" && outcome.reason !== "no-adapter")
-        throw new PageError(outcome.message);
-      const adapters = await page.evaluate(listAdapters);
-      throw new PageError(explainNoAdapter(outcome.message, launched.version, adapters));
+      const result = await callModule<Request, Result, Event>(call, server, launched, interruption.signal);
+      return { result, browser: launched.version };
     } finally {
       await launched.close();
     }
@@ -68,17 +78,70 @@ export async function runInPage<Request, Result>(call: PageCall<Request>): Promi
   }
 }
 
-// The next two run in the page: they may use nothing from around them.
+async function callModule<Request, Result, Event>(
+  call: PageCall<Request, Event>,
+  server: Server,
+  { browser, version }: LaunchedBrowser,
+  interruption: AbortSignal,
+): Promise<Result> {
+  const page = await browser.newPage();
+  // JSON, in which the page's arguments arrive, has null for undefined.
+  const report = (words: string, part: number | null): void => call.onProgress?.(words, part ?? undefined);
+  const emit = (events: readonly Event[]): void => {
+    for (const event of events) call.onEvent?.(event, version);
+  };
+  await page.exposeFunction("weftReport", report);
+  await page.exposeFunction("weftEmit", emit);
+  await page.goto(server.origin);
+  const running = page.evaluate(runModule, `/cli/${call.module}.js`, call.request);
+  const stop = (): void => void page.evaluate(stopModule).catch(() => undefined); // the answer comes anyway
+  interruption.addEventListener("abort", stop);
+  if (interruption.aborted) stop();
+  const outcome = (await running) as Outcome<Result>;
+  interruption.removeEventListener("abort", stop);
+  if ("result" in outcome) return outcome.result;
+  if (outcome.reason !== "no-webgpu" && outcome.reason !== "no-adapter") throw new PageError(outcome.message);
+  const adapters = await page.evaluate(listAdapters);
+  throw new PageError(explainNoAdapter(outcome.message, version, adapters));
+}
+
+// The next three run in the page: they may use nothing from around them.
 async function runModule(address: string, request: unknown): Promise<Outcome<unknown>> {
-  const { weftReport } = globalThis as unknown as { weftReport: (words: string, part?: number) => void };
+  const { weftReport, weftEmit } = globalThis as unknown as {
+    weftReport: (words: string, part?: number) => void;
+    weftEmit: (events: readonly unknown[]) => Promise<void>;
+  };
+  const stopping = new AbortController();
+  Object.assign(globalThis, { weftStop: () => stopping.abort() });
   const report = (words: string, part?: number): void => weftReport(words, part);
+  // Every call to the command costs: events of a while go together.
+  let events: unknown[] = [];
+  let told = Promise.resolve();
+  const tell = (): Promise<void> => {
+    if (events.length > 0) {
+      const some = events;
+      events = [];
+      told = Promise.all([told, weftEmit(some)]).then(() => undefined);
+    }
+    return told;
+  };
+  const emit = (event: unknown): void => {
+    if (events.length === 0) setTimeout(() => void tell(), 20);
+    events.push(event);
+  };
   try {
     const module = (await import(address)) as { run: PageRun<unknown, unknown> };
-    return { result: await module.run(request, report) };
+    const result = await module.run(request, report, { emit, signal: stopping.signal });
+    await tell();
+    return { result };
   } catch (error) {
     const { message, reason } = error as Error & { reason?: string };
     return { message, reason };
   }
+}
+
+function stopModule(): void {
+  (globalThis as unknown as { weftStop?: () => void }).weftStop?.();
 }
 
 /** What each way of asking for an adapter gives. */

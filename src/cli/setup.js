@@ -27,6 +27,7 @@ const check = [
 /** What each npm script does: steps in order, whether it needs a browser, and whether the last step gets the arguments. */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
+  generate: { needsBrowser: true, steps: [...build, [node, "dist/cli/generate.js"]] },
   bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
   build: { needsBrowser: false, steps: [...build, demo] },

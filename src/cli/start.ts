@@ -1,52 +1,80 @@
-// `npm start`: scores a batch of ragged sentences in a headless browser, prints what came out and draws the schedule.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+// `npm start`: scores a batch of ragged sentences in a headless browser, prints what came out, draws the schedule, and then
+// shows stories as they are written at once.
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { count, titleTimeline } from "../demo/words.js";
 import { measureTrace, renderTimeline, toChromeTrace, validateTrace } from "../index.js";
-import type { StartReport, StartRequest } from "./page-job.js";
-import { describeFigures, describeRun, line, renderTable } from "./print-report.js";
+import { embedded, placeModel, print, runCommand, shorten, writeInto } from "./command.js";
+import type { ScoringReport, StartEvent, StartReport, StartRequest } from "./page-job.js";
+import { describeFigures, describeRun, describeWriting, line, renderTable } from "./print-report.js";
 import { Progress } from "./progress.js";
 import { distFolder, runInPage } from "./run-in-page.js";
-import { helpText, OptionError, parseStartOptions, type StartOptions } from "./start-options.js";
+import { helpText, parseStartOptions, type StartOptions } from "./start-options.js";
+import { StoryBoard } from "./story-board.js";
 
-const embedded = "tinystories-gpt2";
+/** The seed makes two runs write the same. */
+const stories = { count: 16, options: { maxTokens: 48, seed: 1 } };
+
+const timeline = join(dirname(distFolder), "out", "timeline.svg");
 
 async function start(options: StartOptions): Promise<void> {
-  const { texts, model, json, ...choices } = options;
+  const { texts, model, json, help: _, ...choices } = options;
+  const { name, address, folders } = placeModel(model);
   const request: StartRequest = {
     ...choices,
-    model: model === undefined ? `/${embedded}/` : "/model/",
+    model: address,
     texts: texts.length > 0 ? texts : await readPrompts(),
+    stories,
   };
-  const name = model === undefined ? embedded : basename(model);
   const progress = new Progress();
-  const { result, browser } = await runInPage<StartRequest, StartReport>({
+  let problems: readonly string[] = [];
+  let board: StoryBoard | undefined;
+  const onEvent = (event: StartEvent, browser: string): void => {
+    progress.end();
+    if ("scoring" in event) {
+      print(describeRun(event.scoring, request, { browser, model: name }));
+      problems = printScoring(event.scoring, texts.length > 0);
+    } else if ("prompts" in event) {
+      print([`${event.prompts.length} stories, written at once:`, ""]);
+      board = new StoryBoard(event.prompts);
+    } else board?.add(event.written);
+  };
+  const { result, browser } = await runInPage<StartRequest, StartReport, StartEvent>({
     module: "page-job",
     request,
-    ...(model === undefined ? {} : { folders: { "/model/": model } }),
+    folders,
     onProgress: (words, part) => progress.show(describeStage(words, name, request.texts.length), part),
-  }).finally(() => progress.end());
+    onEvent,
+  }).finally(() => {
+    progress.end();
+    board?.end();
+  });
 
-  const { trace } = result;
-  const metrics = measureTrace(trace);
-  const timeline = join(dirname(distFolder), "out", "timeline.svg");
-  await writeInto(timeline, renderTimeline(trace, { title: titleTimeline(name, result.info.adapter) }));
-  print(describeRun(result, request, { browser, model: name }));
-  print(renderTable(result.sentences, texts.length > 0));
-  const problems = validateTrace(trace);
+  const { trace, info } = result;
+  await writeInto(timeline, renderTimeline(trace, { title: titleTimeline(name, info.adapter) }));
   if (problems.length > 0) throw new Error(`the trace breaks its plan:\n${problems.slice(0, 5).join("\n")}`);
-  print([...describeFigures(result, metrics), line("timeline", shorten(timeline))]);
+  print(describeWriting(result.stories));
   if (json === undefined) return;
   const chromeTrace = json.replace(/(\.json)?$/, ".chrome-trace.json");
   await writeInto(chromeTrace, toChromeTrace(trace));
+  const metrics = measureTrace(trace);
   const everything = { browser, model: name, request, ...result, metrics, problems, timeline, chromeTrace };
   await writeInto(json, `${JSON.stringify(everything)}\n`);
   print([line("json", shorten(json)), line("", `${shorten(chromeTrace)} (opens in ui.perfetto.dev)`)]);
 }
 
+/** Prints what scoring gave. Answers how its trace breaks the plan, which it must not. */
+function printScoring(report: ScoringReport, isWhole: boolean): readonly string[] {
+  print(renderTable(report.sentences, isWhole));
+  const problems = validateTrace(report.trace);
+  if (problems.length === 0)
+    print([...describeFigures(report, measureTrace(report.trace)), line("timeline", shorten(timeline))]);
+  return problems;
+}
+
 async function readPrompts(): Promise<string[]> {
-  const stories = await readFile(join(distFolder, embedded, "stories.json"), "utf8");
-  return (JSON.parse(stories) as { prompt: string }[]).map(({ prompt }) => prompt);
+  const file = await readFile(join(distFolder, embedded, "stories.json"), "utf8");
+  return (JSON.parse(file) as { prompt: string }[]).map(({ prompt }) => prompt);
 }
 
 function describeStage(stage: string, model: string, sentences: number): string {
@@ -59,27 +87,8 @@ function describeStage(stage: string, model: string, sentences: number): string 
   return words[stage] ?? stage;
 }
 
-async function writeInto(file: string, content: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, content);
-}
-
-function shorten(file: string): string {
-  const short = relative(process.cwd(), file);
-  return short.startsWith("..") ? file : short;
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(`\n${lines.join("\n")}\n`);
-}
-
-try {
+await runCommand("start", async () => {
   const options = parseStartOptions(process.argv.slice(2));
   if (options.help) process.stdout.write(`${helpText}\n`);
   else await start(options);
-} catch (error) {
-  const isOption = error instanceof OptionError;
-  const advice = isOption ? " (npm start -- --help lists the options)" : "";
-  process.stderr.write(`weft: ${(error as Error).message}${advice}\n`);
-  process.exitCode = isOption ? 2 : 1;
-}
+});

@@ -22,9 +22,14 @@ export function runStart(args: readonly string[], options?: RunStartOptions): Pr
   return runCommand("start", args, options);
 }
 
+/** `npm run generate`. */
+export function runGenerate(args: readonly string[], options?: RunStartOptions): Promise<Ended> {
+  return runCommand("generate", args, options);
+}
+
 /** `name`: that of the npm script. */
 export async function runCommand(
-  name: "start" | "bench",
+  name: "start" | "generate" | "bench",
   args: readonly string[],
   { environment, signal }: RunStartOptions = {},
 ): Promise<Ended> {

@@ -20,6 +20,12 @@ interface Everything {
   readonly trace: Trace;
   readonly timeline: string;
   readonly chromeTrace: string;
+  readonly stories: {
+    readonly texts: readonly { readonly prompt: string; readonly text: string; readonly tokens: number }[];
+    readonly tokens: number;
+    readonly atOnce: number;
+    readonly steps: number;
+  };
 }
 
 let folder: string;
@@ -78,6 +84,26 @@ describe("npm start", () => {
     expect(output).toContain(join("out", "timeline.svg"));
     expect(picture).toMatch(/^<svg .*<\/svg>$/s);
     for (const words of ["queue 0", "queue 1", "64 sentences", "attention"]) expect(picture).toContain(words);
+
+    // Then 16 stories, a line each, in the order in which they ended.
+    const lines = output.split("\n").filter((line) => / ■ /.test(line));
+    const numbers = lines.map((line) => Number(/^ ?(\d+) ■ \S/.exec(line)?.[1]));
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
+    expect(output.indexOf("16 stories, written at once:")).toBeGreaterThan(output.indexOf("\ntimeline "));
+    expect(output).toMatch(/^speed +\d[\d,]* tokens per second together$/m);
+    for (const name of ["first token", "at once", "steps"])
+      expect(output).toMatch(new RegExp(`^${name} +\\d`, "m"));
+    const { texts, tokens, atOnce, steps } = everything.stories;
+    expect(texts).toHaveLength(16);
+    expect(atOnce).toBe(16);
+    // Many at once, not one after another.
+    expect(steps).toBeLessThan(tokens / 3);
+    for (const { prompt, text, tokens: own } of texts) {
+      expect(own).toBeGreaterThan(0);
+      expect(own).toBeLessThanOrEqual(48);
+      const words = `${prompt}${text}`.replaceAll(/\s+/g, " ").trim().slice(-30);
+      expect(lines.filter((line) => line.endsWith(words))).toHaveLength(1);
+    }
   });
 
   it("takes sentences, a model folder and every choice of the schedule", async () => {

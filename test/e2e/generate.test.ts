@@ -1,0 +1,146 @@
+// `npm run generate` as a user meets it: exit code, output and files.
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { root, runGenerate } from "./run-start.js";
+
+/** What the tests read of the JSON. */
+interface Everything {
+  readonly texts: readonly {
+    readonly text: string;
+    readonly seed: number;
+    readonly tokens: number;
+    readonly finishReason: string;
+  }[];
+  readonly request: { readonly options: { readonly seed: number } };
+  readonly info: { readonly queues: number };
+  readonly atOnce: number;
+}
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "weft-e2e-"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe("npm run generate", () => {
+  it("writes the same text for the same seed, alone and beside others", async () => {
+    const json = join(folder, "one.json");
+    const own = await runGenerate(["Once upon a time", "--max-tokens", "24", "--seed", "7", "--json", json]);
+    expect(own.errors).toBe("");
+    expect(own.code).toBe(0);
+    const { texts, request } = JSON.parse(await readFile(json, "utf8")) as Everything;
+    expect(texts).toHaveLength(1);
+    expect(texts[0]!.tokens).toBe(24);
+    expect(request.options.seed).toBe(7);
+    // Beginning and continuation together, as one text.
+    expect(own.output).toContain(`\nOnce upon a time${texts[0]!.text}\n`);
+    for (const name of ["adapter", "browser", "model", "prompt", "seed", "ended by", "speed", "steps"])
+      expect(own.output).toMatch(new RegExp(`^${name} +\\S`, "m"));
+
+    const all = join(folder, "all.json");
+    const model = ["--model", join(root, "src/weights/tinystories-gpt2"), "--queues", "2"];
+    const several = ["--max-tokens", "24", "--seed", "5", "--count", "4", "--json", all];
+    const { code, output } = await runGenerate(["Once upon a time", ...model, ...several]);
+    expect(code).toBe(0);
+    const everything = JSON.parse(await readFile(all, "utf8")) as Everything;
+    expect(everything.info.queues).toBe(2);
+    expect(everything.atOnce).toBe(4);
+    expect(everything.texts.map(({ seed }) => seed)).toEqual([5, 6, 7, 8]);
+    expect(everything.texts[2]!.text).toBe(texts[0]!.text);
+    expect(output.match(/^\d ■ /gm)).toHaveLength(4);
+    for (const [index, { text }] of everything.texts.entries())
+      expect(output).toContain(`--- ${index + 1} of 4 texts\nOnce upon a time${text}\n`);
+    expect(output).toMatch(/^seed +5 to 8$/m);
+  });
+
+  it("takes every option of sampling, and stops at a text", async () => {
+    const json = join(folder, "options.json");
+    const sampling = ["--temperature", "1.2", "--top-k", "30", "--top-p", ".9", "--min-p", "0.01"];
+    const others = ["--repetition-penalty", "1.1", "--stop", ".", "--stop", "!", "--max-tokens", "120"];
+    const { code, errors } = await runGenerate(["The dog", ...sampling, ...others, "--json", json]);
+    expect(errors).toBe("");
+    expect(code).toBe(0);
+    const { texts, request } = JSON.parse(await readFile(json, "utf8")) as Everything;
+    expect(request.options).toMatchObject({
+      temperature: 1.2,
+      topK: 30,
+      topP: 0.9,
+      minP: 0.01,
+      repetitionPenalty: 1.1,
+      stop: [".", "!"],
+      maxTokens: 120,
+    });
+    expect(texts[0]!.finishReason).toBe("stop");
+    expect(texts[0]!.text).not.toMatch(/[.!]/);
+  });
+
+  it("prints what there is when it is interrupted, and leaves no profile", async () => {
+    const profiles = await mkdtemp(join(folder, "profiles-"));
+    const json = join(folder, "interrupted.json");
+    const args = ["Once upon a time there was", "--temperature", "1.5", "--repetition-penalty", "1.3"];
+    const { code, output, errors } = await runGenerate([...args, "--count", "40", "--json", json], {
+      environment: { TMPDIR: profiles },
+      // As soon as the first has ended, of many that would go on.
+      signal: { name: "SIGINT", afterOutput: " ■ " },
+    });
+    expect(errors).toBe("");
+    expect(code).toBe(130);
+    const { texts } = JSON.parse(await readFile(json, "utf8")) as Everything;
+    expect(texts.filter(({ finishReason }) => finishReason === "abort").length).toBeGreaterThan(0);
+    for (const { text } of texts) expect(output).toContain(text);
+    expect(output).toMatch(/^ended by +.*abort/m);
+    expect((await readdir(profiles)).filter((name) => name.startsWith("weft-"))).toEqual([]);
+  });
+
+  it("ends quietly when it is interrupted before there is anything", async () => {
+    const { code, errors } = await runGenerate(["Once upon a time"], {
+      signal: { name: "SIGINT", afterOutput: "Loading" },
+    });
+    expect(errors).toBe("");
+    expect(code).toBe(130);
+  });
+
+  it("passes on what the model refuses", async () => {
+    const { code, errors } = await runGenerate(["word ".repeat(300)]);
+    expect(code).toBe(1);
+    expect(errors).toMatch(/^weft: prompt: expected 1 to 255 tokens, .*Shorten the prompt\.\n$/);
+  });
+
+  it("lists its options", async () => {
+    const { code, output } = await runGenerate(["--help"]);
+    expect(code).toBe(0);
+    const options = ["model", "max-tokens", "temperature", "top-k", "top-p", "min-p", "repetition-penalty"];
+    for (const option of [...options, "seed", "stop", "count", "queues", "json"])
+      expect(output).toContain(`--${option} `);
+  });
+
+  it.each([
+    [[], "expected a text to continue"],
+    [["a", "b"], 'expected one text, in quotes, received also "b"'],
+    [["a", "--nope"], "Unknown option '--nope'"],
+    [["a", "--max-tokens", "0"], '--max-tokens: expected a whole number of at least 1, received "0"'],
+    [["a", "--temperature=-1"], '--temperature: expected a number from 0 to 100, received "-1"'],
+    [["a", "--temperature", "hot"], 'received "hot"'],
+    [["a", "--top-k", "1.5"], '--top-k: expected a whole number of at least 0, received "1.5"'],
+    [["a", "--top-p", "0"], '--top-p: expected a number above 0, at most 1, received "0"'],
+    [["a", "--min-p", "1.1"], "--min-p: expected a number from 0 to 1"],
+    [["a", "--repetition-penalty", "0"], "--repetition-penalty: expected a number from 0.01 to 100"],
+    [["a", "--seed", "1.5"], "--seed: expected a whole number from 0 to"],
+    [["a", "--stop", ""], "--stop: expected a text, received an empty one"],
+    [["a", "--count", "257"], "--count: expected a whole number from 1 to 256"],
+    [["a", "--queues", "9"], "--queues: expected a whole number from 1 to 8"],
+    [["a", "--model", "no-such-folder"], "--model: there is no folder"],
+  ])("refuses %j in one line", async (args, words) => {
+    const { code, output, errors } = await runGenerate(args);
+    expect(code).toBe(2);
+    expect(output).toBe("");
+    expect(errors).toContain(words);
+    expect(errors.trim().split("\n")).toHaveLength(1);
+  });
+});

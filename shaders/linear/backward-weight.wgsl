@@ -46,11 +46,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var biasLeft: vec4<f32>; var biasRight: vec4<f32>;
 
   for (var first = 0u; first < params.rowCount; first += ROWS_PER_SUM) {
-    var a0: vec4<f32>; var a1: vec4<f32>; var a2: vec4<f32>; var a3: vec4<f32>;
-    var b0: vec4<f32>; var b1: vec4<f32>; var b2: vec4<f32>; var b3: vec4<f32>;
-    var c0: vec4<f32>; var c1: vec4<f32>; var c2: vec4<f32>; var c3: vec4<f32>;
-    var d0: vec4<f32>; var d1: vec4<f32>; var d2: vec4<f32>; var d3: vec4<f32>;
-    var sumLeft: vec4<f32>; var sumRight: vec4<f32>;
+    var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+    var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
+    var c0 = vec4<f32>(); var c1 = vec4<f32>(); var c2 = vec4<f32>(); var c3 = vec4<f32>();
+    var d0 = vec4<f32>(); var d1 = vec4<f32>(); var d2 = vec4<f32>(); var d3 = vec4<f32>();
+    var sumLeft = vec4<f32>(); var sumRight = vec4<f32>();
     let end = min(first + ROWS_PER_SUM, params.rowCount);
     for (var entry = first; entry < end; entry++) {
       let row = rowTable[params.firstEntry + entry] * params.inputVectors;

@@ -1,7 +1,7 @@
 // linear/forward.wgsl — Y[row] = activation(X[row]·W + b) (+ Y[row]); 8 rows × 8 columns of Y per invocation.
 // X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
 // The rows are those of a slice table, so slices of any sentences and any length share one dispatch. Where row i goes is
-// listed there too, or, when COMPACT_OUTPUT, is row i.
+// listed there too, or, with COMPACT_OUTPUT, is row i.
 // Grid: ceil(N/8/WORKGROUP_X), ceil(rowCount/8/WORKGROUP_Y), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
 // Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and tile.
@@ -13,7 +13,8 @@ struct Params {
   outputVectors: u32, // N/4, the row stride of W and the length of b
   outputStride: u32,  // row stride of Y in vec4s
   outputOffset: u32,  // first vec4 column of Y that is written
-  outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT
+  outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT is set
+  flags: u32,         // ACTIVATE, ADD_TO_OUTPUT and COMPACT_OUTPUT: one pipeline serves every product of a model
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,6 +23,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
 @group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
+
+const ACTIVATE = 1u;
+const ADD_TO_OUTPUT = 2u;
+const COMPACT_OUTPUT = 4u;
 
 // w: four consecutive rows of W, as the columns of a matrix value.
 fn multiplyAdd(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
@@ -43,10 +48,12 @@ fn inputRow(entry: u32) -> u32 {
 fn store(entry: u32, column: u32, sum: vec4<f32>) {
   if (entry >= params.rowCount || column >= params.outputVectors) { return; }
   var row = entry;
-  if (!COMPACT_OUTPUT) { row = rowTable[params.outputEntry + entry]; }
+  if ((params.flags & COMPACT_OUTPUT) == 0u) { row = rowTable[params.outputEntry + entry]; }
   let at = row * params.outputStride + params.outputOffset + column;
-  let y = activate(sum + bias[column]);
-  if (ADD_TO_OUTPUT) { Y[at] += y; } else { Y[at] = y; }
+  var y = sum + bias[column];
+  if ((params.flags & ACTIVATE) != 0u) { y = activate(y); }
+  if ((params.flags & ADD_TO_OUTPUT) != 0u) { y += Y[at]; }
+  Y[at] = y;
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)

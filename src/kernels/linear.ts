@@ -1,5 +1,5 @@
 // Y = activation(X·W + b) (+ Y) over the rows of a table: every product of a layer and the output head.
-import activation from "../../shaders/common/activation.wgsl?raw";
+import activationSource from "../../shaders/common/activation.wgsl?raw";
 import source from "../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
 
@@ -7,13 +7,15 @@ import { specialise, type ElementType, type KernelDefinition, type KernelVariant
 export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
 export type Activation = (typeof Activation)[keyof typeof Activation];
 
-export interface LinearOptions {
-  readonly activation: Activation;
+/** What a dispatch does beside the product and the bias; flags may be combined. */
+export const LinearFlag = {
+  /** Apply the model's activation. */
+  activate: 1,
   /** Y += instead of Y =: the residual connection. */
-  readonly addToOutput: boolean;
+  addToOutput: 2,
   /** Row i of the table goes to row i of Y, instead of to the row that the table lists for it. */
-  readonly compactOutput: boolean;
-}
+  compactOutput: 4,
+} as const;
 
 export type LinearBinding = "X" | "W" | "bias" | "rowTable" | "Y";
 export type LinearParam =
@@ -23,7 +25,8 @@ export type LinearParam =
   | "outputVectors"
   | "outputStride"
   | "outputOffset"
-  | "outputEntry";
+  | "outputEntry"
+  | "flags";
 
 /** Rows and columns of Y that one invocation computes. */
 const TILE = 8;
@@ -31,7 +34,7 @@ const TILE = 8;
 const forward: KernelDefinition<LinearBinding, LinearParam> = {
   name: "linear.forward",
   source,
-  common: [activation],
+  common: [activationSource],
   bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
   params: {
     firstEntry: "u32",
@@ -41,6 +44,7 @@ const forward: KernelDefinition<LinearBinding, LinearParam> = {
     outputStride: "u32",
     outputOffset: "u32",
     outputEntry: "u32",
+    flags: "u32",
   },
   grid: (params, constants) => [
     Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),
@@ -52,22 +56,12 @@ const forward: KernelDefinition<LinearBinding, LinearParam> = {
 /** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
 export interface LinearFamily {
   readonly name: string;
-  variant(options: LinearOptions, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
+  variant(activation: Activation, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
 }
 
 /** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
 export const registerTiledLinear: LinearFamily = {
   name: "register-tiled",
-  variant: (options, element) =>
-    specialise(
-      forward,
-      {
-        ACTIVATION: options.activation,
-        ADD_TO_OUTPUT: options.addToOutput,
-        COMPACT_OUTPUT: options.compactOutput,
-        WORKGROUP_X: 8,
-        WORKGROUP_Y: 4,
-      },
-      element,
-    ),
+  variant: (activation, element) =>
+    specialise(forward, { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),
 };

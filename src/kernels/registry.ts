@@ -22,11 +22,7 @@ export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]]
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
   const flags = [false, true];
   const linear = linearFamilies.flatMap((family) =>
-    Object.values(Activation).flatMap((activation) =>
-      flags.flatMap((addToOutput) =>
-        flags.map((compactOutput) => family.variant({ activation, addToOutput, compactOutput }, element)),
-      ),
-    ),
+    Object.values(Activation).map((activation) => family.variant(activation, element)),
   );
   const attention = attentionFamilies.flatMap((family) =>
     headVectors.flatMap((vectors) =>

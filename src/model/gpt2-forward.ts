@@ -11,7 +11,7 @@ import {
 } from "../kernels/choose-token.js";
 import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
 import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
-import { Activation, type LinearBinding, type LinearParam } from "../kernels/linear.js";
+import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear.js";
 import {
   logProbabilityVariant,
   type LogProbabilityBinding,
@@ -31,9 +31,6 @@ export interface Gpt2Pipelines {
   readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
   readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
   readonly linear: LinearPipeline;
-  readonly linearActivated: LinearPipeline;
-  readonly linearAdded: LinearPipeline;
-  readonly linearCompact: LinearPipeline;
   readonly attention: Pipeline<AttentionBinding, AttentionParam>;
   readonly logProbability: Pipeline<LogProbabilityBinding, LogProbabilityParam>;
 }
@@ -54,34 +51,16 @@ export async function compileGpt2(
 ): Promise<Gpt2Pipelines> {
   const [linearFamily] = linearFamilies;
   const [attentionFamily] = attentionFamilies;
-  const linear = (
-    activation: Activation,
-    addToOutput: boolean,
-    compactOutput: boolean,
-  ): Promise<LinearPipeline> =>
-    queue.pipelines.get(linearFamily.variant({ activation, addToOutput, compactOutput }, "f32"));
-  const [embedding, norm, plain, activated, added, compact, attention, logProbability] = await Promise.all([
+  const [embedding, norm, linear, attention, logProbability] = await Promise.all([
     queue.pipelines.get(embeddingVariant("f32")),
     queue.pipelines.get(layerNormVariant("f32")),
-    linear(Activation.none, false, false),
-    linear(activationOf[config.activation], false, false),
-    linear(Activation.none, true, false),
-    linear(Activation.none, false, true),
+    queue.pipelines.get(linearFamily.variant(activationOf[config.activation], "f32")),
     queue.pipelines.get(
       attentionFamily.variant({ headVectors: dimensions.headVectors, isCausal: true }, "f32"),
     ),
     queue.pipelines.get(logProbabilityVariant("f32")),
   ]);
-  return {
-    embedding,
-    norm,
-    linear: plain,
-    linearActivated: activated,
-    linearAdded: added,
-    linearCompact: compact,
-    attention,
-    logProbability,
-  };
+  return { embedding, norm, linear, attention, logProbability };
 }
 
 /** Entries of a row or block table, in the table buffer of the submission. */
@@ -152,18 +131,10 @@ export class Gpt2Forward {
     const layer = this.#weights.layers[segment]!;
     this.#normalise(list, arena, layer.norm1, rows);
     observe?.(`norm1.${segment}`, arena.normalised);
-    this.#linear(list, this.#pipelines.linear, layer.query, arena.normalised, arena.query, rows);
+    this.#linear(list, 0, layer.query, arena.normalised, arena.query, rows);
     observe?.(`query.${segment}`, arena.query);
     const keyValue = (cache ?? arena).keyValueOf(segment);
-    this.#linear(
-      list,
-      this.#pipelines.linear,
-      layer.keyValue,
-      arena.normalised,
-      keyValue,
-      rows,
-      cache?.firstSlotEntry,
-    );
+    this.#linear(list, 0, layer.keyValue, arena.normalised, keyValue, rows, cache?.firstSlotEntry);
     observe?.(`keyValue.${segment}`, keyValue);
   }
 
@@ -201,7 +172,7 @@ export class Gpt2Forward {
     const { channelVectors, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head) {
       list.dispatch(
-        this.#pipelines.linearCompact,
+        this.#pipelines.linear,
         { X: arena.normalised, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
         {
           firstEntry: rows.firstEntry,
@@ -211,6 +182,7 @@ export class Gpt2Forward {
           outputStride: vocabularyVectors,
           outputOffset: shard.firstToken / 4,
           outputEntry: 0,
+          flags: LinearFlag.compactOutput,
         },
       );
     }
@@ -299,14 +271,14 @@ export class Gpt2Forward {
     observe?: StageObserver,
   ): void {
     const layer = this.#weights.layers[index]!;
-    const { linearAdded, linearActivated } = this.#pipelines;
-    this.#linear(list, linearAdded, layer.projection, arena.attention, arena.residual, rows);
+    const { activate, addToOutput } = LinearFlag;
+    this.#linear(list, addToOutput, layer.projection, arena.attention, arena.residual, rows);
     observe?.(`attentionResidual.${index}`, arena.residual);
     this.#normalise(list, arena, layer.norm2, rows);
     observe?.(`norm2.${index}`, arena.normalised);
-    this.#linear(list, linearActivated, layer.up, arena.normalised, arena.hidden, rows);
+    this.#linear(list, activate, layer.up, arena.normalised, arena.hidden, rows);
     observe?.(`activation.${index}`, arena.hidden);
-    this.#linear(list, linearAdded, layer.down, arena.hidden, arena.residual, rows);
+    this.#linear(list, addToOutput, layer.down, arena.hidden, arena.residual, rows);
     observe?.(`mlpResidual.${index}`, arena.residual);
   }
 
@@ -326,7 +298,7 @@ export class Gpt2Forward {
 
   #linear(
     list: CommandList,
-    pipeline: LinearPipeline,
+    flags: number,
     weights: LinearWeights,
     X: GpuBuffer,
     Y: GpuBuffer,
@@ -334,7 +306,7 @@ export class Gpt2Forward {
     outputEntry: number = rows.firstEntry,
   ): void {
     list.dispatch(
-      pipeline,
+      this.#pipelines.linear,
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,
@@ -344,6 +316,7 @@ export class Gpt2Forward {
         outputStride: weights.outputVectors,
         outputOffset: 0,
         outputEntry,
+        flags,
       },
     );
   }

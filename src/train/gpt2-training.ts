@@ -2,6 +2,7 @@
 // the gradients of activations, and the gradients of weights, which read all rows of a group. Holds no state of a step.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
+import { LinearFlag } from "../kernels/linear.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights } from "../model/gpt2-weights.js";
@@ -65,8 +66,8 @@ export class Gpt2Training {
     const weights = this.#weights.layers[segment]!;
     const own = arena.layers[segment]!;
     this.#normalise(list, input, weights.norm1, own.normalised1, rows);
-    this.#linear(list, "linear", own.normalised1, weights.query, own.query, rows);
-    this.#linear(list, "linear", own.normalised1, weights.keyValue, own.keyValue, rows);
+    this.#linear(list, 0, own.normalised1, weights.query, own.query, rows);
+    this.#linear(list, 0, own.normalised1, weights.keyValue, own.keyValue, rows);
   }
 
   /** Attention at `layer` for the query blocks of a block table. */
@@ -233,16 +234,16 @@ export class Gpt2Training {
     const own = arena.layers[layer]!;
     const output = arena.residual(layer + 1);
     this.#copyRows(list, own.input, own.middle, rows);
-    this.#linear(list, "linearAccumulate", own.attention, weights.projection, own.middle, rows);
+    this.#linear(list, LinearFlag.addToOutput, own.attention, weights.projection, own.middle, rows);
     this.#normalise(list, own.middle, weights.norm2, own.normalised2, rows);
-    this.#linear(list, "linear", own.normalised2, weights.up, own.preActivation, rows);
+    this.#linear(list, 0, own.normalised2, weights.up, own.preActivation, rows);
     list.dispatch(
       this.#pipelines.activate,
       { X: own.preActivation, rowTable: TABLES, Y: own.hidden },
       { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.hiddenVectors },
     );
     this.#copyRows(list, own.middle, output, rows);
-    this.#linear(list, "linearAccumulate", own.hidden, weights.down, output, rows);
+    this.#linear(list, LinearFlag.addToOutput, own.hidden, weights.down, output, rows);
   }
 
   #finishLayerGradient(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
@@ -269,7 +270,7 @@ export class Gpt2Training {
     const { channelVectors, vocabulary, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head)
       list.dispatch(
-        this.#pipelines.linearCompact,
+        this.#pipelines.linear,
         {
           X: arena.finalNormalised,
           W: shard.weight,
@@ -285,6 +286,7 @@ export class Gpt2Training {
           outputStride: vocabularyVectors,
           outputOffset: shard.firstToken / 4,
           outputEntry: 0,
+          flags: LinearFlag.compactOutput,
         },
       );
     list.dispatch(
@@ -402,14 +404,14 @@ export class Gpt2Training {
 
   #linear(
     list: CommandList,
-    role: "linear" | "linearAccumulate",
+    flags: number,
     X: GpuBuffer,
     weights: LinearWeights,
     Y: GpuBuffer,
     rows: TableRange,
   ): void {
     list.dispatch(
-      this.#pipelines[role],
+      this.#pipelines.linear,
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,
@@ -419,6 +421,7 @@ export class Gpt2Training {
         outputStride: weights.outputVectors,
         outputOffset: 0,
         outputEntry: rows.firstEntry,
+        flags,
       },
     );
   }

@@ -53,8 +53,6 @@ export interface TrainingPipelines {
   readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
   readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
   readonly linear: LinearPipeline;
-  readonly linearAccumulate: LinearPipeline;
-  readonly linearCompact: LinearPipeline;
   readonly copyRows: Pipeline<ActivateBinding, ActivateParam>;
   readonly activate: Pipeline<ActivateBinding, ActivateParam>;
   readonly attention: Pipeline<AttentionBinding, AttentionParam>;
@@ -92,8 +90,6 @@ function variantsOf(
 ): Record<keyof TrainingPipelines, KernelVariant> {
   const activation = activationOf[config.activation];
   const { none } = Activation;
-  const linear = (addToOutput: boolean, compactOutput: boolean): KernelVariant =>
-    linearFamilies[0].variant({ activation: none, addToOutput, compactOutput }, "f32");
   const backward = (
     addToOutput: boolean,
     compactGradient: boolean,
@@ -104,9 +100,7 @@ function variantsOf(
   return {
     embedding: embeddingVariant("f32"),
     norm: layerNormVariant("f32"),
-    linear: linear(false, false),
-    linearAccumulate: linear(true, false),
-    linearCompact: linear(false, true),
+    linear: linearFamilies[0].variant(activation, "f32"),
     copyRows: activateVariant(none, "f32"),
     activate: activateVariant(activation, "f32"),
     attention: attentionFamilies[0].variant(attention, "f32"),

@@ -1,11 +1,19 @@
 // Linear kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { Activation } from "../../src/kernels/linear.js";
+import { Activation, LinearFlag } from "../../src/kernels/linear.js";
 import { linearFamilies } from "../../src/kernels/registry.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
-import { randomFloats, SeededRandom } from "../helpers/random.js";
+import {
+  pad4,
+  padLength,
+  padRows,
+  runKernel,
+  shuffledRows,
+  unpadRows,
+  useTestQueue,
+} from "../helpers/gpu-run.js";
+import { randomFloats } from "../helpers/random.js";
 import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { linearForward } from "../reference/linear.js";
 
@@ -53,12 +61,12 @@ describe.each(linearFamilies)("linear, $name", (family) => {
     const rowTable = shuffledRows(arenaRows).slice(0, rows);
     const y = await runKernel(
       queue(),
-      family.variant({ activation, addToOutput, compactOutput }, "f32"),
+      family.variant(activation, "f32"),
       {
         X: padRows(x, K, pad4(K)),
         // (N, K) → (K, N), both padded.
-        W: padRows(withRows(transposeMatrix(weight, N, K), pad4(K) * N), N, pad4(N)),
-        bias: withRows(bias, pad4(N)),
+        W: padRows(padLength(transposeMatrix(weight, N, K), pad4(K) * N), N, pad4(N)),
+        bias: padLength(bias, pad4(N)),
         rowTable,
         Y: padRows(before, N, pad4(N)),
       },
@@ -70,6 +78,10 @@ describe.each(linearFamilies)("linear, $name", (family) => {
         outputStride: pad4(N) / 4,
         outputOffset: 0,
         outputEntry: 0,
+        flags:
+          LinearFlag.activate |
+          (addToOutput ? LinearFlag.addToOutput : 0) |
+          (compactOutput ? LinearFlag.compactOutput : 0),
       },
       "Y",
     );
@@ -98,7 +110,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
       const values = Float32Array.from({ length: 101 }, (__, index) => index - 50);
       const y = await runKernel(
         queue(),
-        family.variant({ activation, addToOutput: false, compactOutput: false }, "f32"),
+        family.variant(activation, "f32"),
         {
           X: padRows(values, 1, 4),
           W: Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -114,6 +126,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
           outputStride: 1,
           outputOffset: 0,
           outputEntry: 0,
+          flags: LinearFlag.activate,
         },
         "Y",
       );
@@ -138,7 +151,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
     const targets = shuffledRows(2 * rows).slice(0, rows);
     const y = await runKernel(
       queue(),
-      family.variant({ activation: Activation.none, addToOutput: false, compactOutput: false }, "f32"),
+      family.variant(Activation.none, "f32"),
       {
         X: x,
         W: transposeMatrix(weight, N, K),
@@ -154,6 +167,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
         outputStride: N / 4,
         outputOffset: 0,
         outputEntry: rows,
+        flags: 0,
       },
       "Y",
     );
@@ -174,19 +188,3 @@ describe.each(linearFamilies)("linear, $name", (family) => {
     expect(await check(options)).toEqual(await check(options));
   });
 });
-
-function shuffledRows(count: number): Uint32Array<ArrayBuffer> {
-  const random = new SeededRandom(5);
-  const rows = Uint32Array.from({ length: count }, (_, row) => row);
-  for (let last = count - 1; last > 0; last--) {
-    const other = random.integer(last + 1);
-    [rows[last], rows[other]] = [rows[other]!, rows[last]!];
-  }
-  return rows;
-}
-
-function withRows(values: Float32Array, length: number): Float32Array<ArrayBuffer> {
-  const result = new Float32Array(length);
-  result.set(values);
-  return result;
-}

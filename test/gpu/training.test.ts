@@ -1,0 +1,289 @@
+// Training on real execution: bits that depend on nothing but the data, learning, resuming, saving, failing.
+import { describe, expect, it } from "vitest";
+import { CancelledError, DeviceError, FormatError, TrainingError } from "../../src/errors.js";
+import { Model } from "../../src/runtime/model.js";
+import type { TrainOptions, TrainStep } from "../../src/runtime/training-run.js";
+import { validateTrace } from "../../src/schedule/validate.js";
+import { readJson, repositoryFile } from "../helpers/data-files.js";
+import { rejection } from "../helpers/rejection.js";
+import { expectNoMemory } from "../helpers/steady-model.js";
+import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
+import { WatchedGpu } from "../helpers/watched-gpu.js";
+
+const tiny = makeTinyModel({ contextLength: 24, layers: 2 });
+const sentences = makeSentences(3, 12, 24, 13).filter(({ length }) => length > 1);
+const options: TrainOptions = {
+  steps: 5,
+  batchTokens: 60,
+  schedule: { peak: 1e-2, warmupSteps: 2 },
+  groups: 3,
+  seed: 9,
+};
+
+interface Trained {
+  readonly steps: readonly TrainStep[];
+  readonly weights: Uint8Array;
+}
+
+/** Trains a fresh copy of the tiny model. */
+async function train(own: Partial<TrainOptions> & { readonly loadedQueues?: number } = {}): Promise<Trained> {
+  const { loadedQueues = 1, ...rest } = own;
+  const model = await Model.load(tiny.parts, { queues: loadedQueues });
+  const steps: TrainStep[] = [];
+  for await (const step of model.train(sentences, { ...options, ...rest })) steps.push(step);
+  const { weights } = await model.save();
+  model.dispose();
+  expectNoMemory(model);
+  return { steps, weights };
+}
+
+const losses = ({ steps }: Trained): number[] => steps.map(({ loss }) => loss);
+
+describe("training", () => {
+  it("gives the same bits for every k, on one queue or several, and twice", async () => {
+    const expected = await train();
+    expect(losses(expected)[4]).toBeLessThan(losses(expected)[0]!);
+    for (const own of [
+      {},
+      { sliceTokens: 1 },
+      { sliceTokens: 3 },
+      { sliceTokens: 8 },
+      { sliceTokens: 24 },
+      { loadedQueues: 2 },
+      { loadedQueues: 3, sliceTokens: 5 },
+      { loadedQueues: 2, queues: 1 },
+      { trace: true, loadedQueues: 2 },
+    ]) {
+      const trained = await train(own);
+      expect(losses(trained), JSON.stringify(own)).toEqual(losses(expected));
+      expect(trained.weights, JSON.stringify(own)).toEqual(expected.weights);
+    }
+  });
+
+  it("goes on from a checkpoint with the bits of a run that never stopped", async () => {
+    const expected = await train();
+    await using model = await Model.load(tiny.parts, { queues: 2 });
+    const run = model.train(sentences, options);
+    let checkpoint: Uint8Array<ArrayBuffer> | undefined;
+    for await (const { step } of run) {
+      if (step < 2) continue;
+      checkpoint = await run.checkpoint();
+      break;
+    }
+    // In another model, on another number of queues, with another slice.
+    const resumed = await train({ resume: checkpoint!, sliceTokens: 4 });
+    expect(losses(resumed)).toEqual(losses(expected).slice(2));
+    expect(resumed.weights).toEqual(expected.weights);
+  });
+
+  it("adds accumulated batches to one step", async () => {
+    const { steps } = await train({ accumulate: 3, steps: 2 });
+    expect(steps).toHaveLength(2);
+    expect(steps[0]!.tokens).toBeGreaterThanOrEqual(180);
+    expect(steps[1]!.loss).toBeLessThan(steps[0]!.loss);
+  });
+
+  it("learns by stochastic gradient descent, too", async () => {
+    const { steps } = await train({
+      steps: 20,
+      optimizer: { kind: "sgd", momentum: 0.9 },
+      schedule: { peak: 0.05, decay: "linear" },
+    });
+    expect(steps.at(-1)!.loss).toBeLessThan(0.9 * steps[0]!.loss);
+  });
+
+  it("over-fits one sentence to less than 0.01 nats", async () => {
+    await using model = await Model.load(repositoryFile("src/weights/tinystories-gpt2"));
+    const text = "Once upon a time there was a purple dragon who ate green cheese on the moon.";
+    let last: TrainStep | undefined;
+    const schedule = { peak: 2e-3, warmupSteps: 3, decay: "constant" } as const;
+    const run = model.train([text], { steps: 25, batchTokens: 20, groups: 1, schedule });
+    for await (last of run) if (last.loss < 0.01) break;
+    expect(last!.loss).toBeLessThan(0.01);
+    // The same model serves what it has learned.
+    const { text: continued } = await model.generate([model.info.config.beginToken!], { temperature: 0 });
+    expect(continued).toBe(text);
+  });
+
+  it("lowers the loss on stories it has not seen", async () => {
+    const folder = repositoryFile("src/weights/tinystories-gpt2");
+    const stories = (await readJson<readonly { prompt: string }[]>(`${folder}/stories.json`))!;
+    // An untrained model of the same vocabulary: it learns which tokens are frequent.
+    const fresh = makeTinyModel({ vocabulary: 1024, channels: 16, heads: 2, hidden: 32, contextLength: 64 });
+    await using tokenizer = await Model.load(folder);
+    const ids = await Promise.all(stories.map(({ prompt }) => tokenizer.encode(prompt)));
+    await using model = await Model.load(fresh.parts);
+    const validation = { sentences: ids.slice(48), every: 30 };
+    const validationLosses: number[] = [];
+    const run = model.train(ids.slice(0, 48), {
+      steps: 60,
+      batchTokens: 256,
+      schedule: { peak: 2e-2, warmupSteps: 5 },
+      validation,
+    });
+    for await (const { validationLoss } of run)
+      if (validationLoss !== undefined) validationLosses.push(validationLoss);
+    expect(validationLosses).toHaveLength(2);
+    expect(validationLosses[1]).toBeLessThan(5.9);
+    expect(validationLosses[1]).toBeLessThan(validationLosses[0]!);
+  });
+
+  it("saves files that load with the same bits", async () => {
+    for (const other of [
+      makeTinyModel({ tiedHead: false, headBias: true, channels: 12, heads: 3, hidden: 7 }),
+      makeTinyModel({ channels: 10, heads: 2 }),
+    ]) {
+      await using model = await Model.load(other.parts);
+      const saved = await model.save();
+      await using again = await Model.load(saved);
+      expect((await again.save()).weights).toEqual(saved.weights);
+      const { logits } = await model.forward([[1, 2, 3]]);
+      expect((await again.forward([[1, 2, 3]])).logits).toEqual(logits);
+    }
+  });
+
+  it("records steps whose traces keep every fence", async () => {
+    const { steps } = await train({ trace: true, loadedQueues: 2, sliceTokens: 4 });
+    for (const { trace } of steps) expect(validateTrace(trace!)).toEqual([]);
+    const kinds = new Set(
+      steps[0]!.trace!.submissions.flatMap(({ groups }) =>
+        groups.flatMap(({ tasks }) => tasks.map(({ kind }) => kind)),
+      ),
+    );
+    expect([...kinds].toSorted()).toEqual([
+      "attention",
+      "attention-gradient",
+      "slice",
+      "slice-gradient",
+      "weight-gradient",
+    ]);
+  });
+
+  it("serves between steps, with the weights of the last one", async () => {
+    await using model = await Model.load(tiny.parts);
+    const seen = new Set<string>();
+    for await (const { step } of model.train(sentences, { ...options, steps: 3 })) {
+      const [forward, generated] = await Promise.all([
+        model.forward([[1, 2, 3]]),
+        model.generate([1, 2, 3], { temperature: 0, maxTokens: 8 }),
+      ]);
+      const fresh = await Model.load(await model.save());
+      expect((await fresh.forward([[1, 2, 3]])).logits, `step ${step}`).toEqual(forward.logits);
+      const again = await fresh.generate([1, 2, 3], { temperature: 0, maxTokens: 8 });
+      expect(again.tokens, `step ${step}`).toEqual(generated.tokens);
+      seen.add(forward.logits[0]!.join());
+      fresh.dispose();
+    }
+    expect(seen.size).toBe(3);
+  });
+});
+
+describe("a training run that fails", () => {
+  it("stops with the step when the loss is no number, and leaves the weights as they were", async () => {
+    await using model = await Model.load(tiny.parts);
+    const run = model.train(sentences, {
+      ...options,
+      steps: 60,
+      schedule: { peak: 1e20, decay: "constant" },
+    });
+    let last = 0;
+    let weights: Uint8Array | undefined;
+    const error = await rejection(
+      (async () => {
+        for await (const { step } of run) {
+          last = step;
+          weights = (await model.save()).weights;
+        }
+      })(),
+    );
+    expect(error).toBeInstanceOf(TrainingError);
+    expect((error as TrainingError).step).toBe(last + 1);
+    expect(error.message).toContain(`Step ${last + 1}`);
+    if (weights) expect((await model.save()).weights).toEqual(weights);
+  });
+
+  it("refuses checkpoints of other models and other optimizers, and files that are none", async () => {
+    await using model = await Model.load(tiny.parts);
+    const run = model.train(sentences, options);
+    let checkpoint: Uint8Array<ArrayBuffer> | undefined;
+    for await (const _ of run) {
+      checkpoint = await run.checkpoint();
+      break;
+    }
+    await using other = await Model.load(makeTinyModel({ layers: 1 }).parts);
+    const attempts: [Model, Uint8Array<ArrayBuffer>, Partial<TrainOptions>][] = [
+      [other, checkpoint!, {}],
+      [model, checkpoint!, { optimizer: { kind: "sgd" } }],
+      [model, checkpoint!.slice(0, 200), {}],
+      [model, (await model.save()).weights, {}],
+    ];
+    for (const [target, resume, own] of attempts) {
+      const error = await rejection(drain(target, { ...options, ...own, resume }));
+      expect(error).toBeInstanceOf(FormatError);
+    }
+  });
+
+  it("refuses data and options that cannot be used, and stays usable", async () => {
+    await using model = await Model.load(tiny.parts);
+    const before = model.memory();
+    for (const [data, own] of [
+      [[], {}],
+      [[[1]], {}],
+      [[[1, 99]], {}],
+      [sentences, { steps: 0 }],
+      [sentences, { steps: Number.NaN }],
+      [sentences, { batchTokens: -1 }],
+      [sentences, { groups: 1.5 }],
+      [sentences, { queues: 2 }],
+      [sentences, { optimizer: { kind: "adamw", beta1: 2 } }],
+      [sentences, { optimizer: { kind: "magic" } as never }],
+      [sentences, { schedule: { peak: Number.NaN } }],
+      [sentences, { sliceTokens: 0 }],
+    ] as [number[][], Partial<TrainOptions>][]) {
+      const error = await rejection(
+        (async () => {
+          for await (const _ of model.train(data, { ...options, ...own })) break;
+        })(),
+      );
+      expect(error.name, JSON.stringify(own)).toBe("ArgumentError");
+    }
+    expect(model.memory()).toEqual(before);
+  });
+
+  it("ends when its signal aborts, between steps and within one, and frees its memory", async () => {
+    for (const delay of [0, 5, 20]) {
+      await using model = await Model.load(tiny.parts);
+      await model.forward([[1, 2]]);
+      const before = model.memory().map(({ buffers }) => buffers);
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), delay);
+      const error = await rejection(drain(model, { ...options, steps: 1000, signal: controller.signal }));
+      expect(error).toBeInstanceOf(CancelledError);
+      expect(model.memory().map(({ buffers }) => buffers)).toEqual(before);
+    }
+  });
+
+  it("rejects when its device is lost, and its last checkpoint stays usable", async () => {
+    const watched = await WatchedGpu.create();
+    const model = await Model.load(tiny.parts, { gpu: watched.gpu });
+    const run = model.train(sentences, { ...options, steps: 1000 });
+    let checkpoint: Uint8Array<ArrayBuffer> | undefined;
+    const error = await rejection(
+      (async () => {
+        for await (const { step } of run) {
+          if (step === 2) checkpoint = await run.checkpoint();
+          if (step === 3) watched.devices[0]!.destroy();
+        }
+      })(),
+    );
+    expect(error).toBeInstanceOf(DeviceError);
+    model.dispose();
+    expectNoMemory(model);
+    const resumed = await train({ resume: checkpoint! });
+    expect(resumed.steps.map(({ step }) => step)).toEqual([3, 4, 5]);
+  });
+});
+
+async function drain(model: Model, own: TrainOptions): Promise<void> {
+  for await (const _ of model.train(sentences, own)) void _;
+}

@@ -14,6 +14,7 @@ import { PagePool } from "../schedule/page-pool.js";
 import type { Sequence } from "../schedule/sequence.js";
 import { StepBudget } from "../schedule/step-budget.js";
 import { StepScheduler, type StepEntry } from "../schedule/step-scheduler.js";
+import { settleAll } from "../util/settle-all.js";
 import { writeBlockTable, writeRowTable, type RowRun } from "./arena-layout.js";
 import type { Replica } from "./load-model.js";
 import { writeOptionWords, type Sampling } from "./sampling-options.js";
@@ -236,14 +237,41 @@ export class GenerationEngine {
   }
 
   #submit(entries: readonly StepEntry[]): void {
-    const { queue, forward } = this.#replica;
-    const arena = this.#arena!;
+    const { queue } = this.#replica;
     for (const { sequence } of entries) {
       const request = this.#requests.get(sequence)!;
       request.onStart();
       this.#slots.take(sequence, request.sampling, request.prompt.length);
     }
     const list = new CommandList(queue);
+    const sampling = entries.filter(({ samples }) => samples);
+    const rows = entries.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+    let read: Promise<ArrayBuffer> | undefined;
+    const submittedMs = performance.now();
+    const accepted = queue.checked(() => {
+      try {
+        read = this.#encode(list, entries);
+        list.submit("generation.step");
+      } catch (error) {
+        list.drop();
+        throw error;
+      }
+    });
+    this.#arena!.trim();
+    this.#inFlight++;
+    this.#counts.steps++;
+    this.#counts.computedRows += rows;
+    this.#counts.dispatches += list.dispatches;
+    void this.#finish(sampling, rows, submittedMs, [accepted, queue.fence()], read).then(
+      () => this.#pump(),
+      (error: unknown) => this.#failAll(error),
+    );
+  }
+
+  /** Adds a step; answers what it chooses, where any row does. */
+  #encode(list: CommandList, entries: readonly StepEntry[]): Promise<ArrayBuffer> | undefined {
+    const { queue, forward } = this.#replica;
+    const arena = this.#arena!;
     list.beginPass("step");
     const runs = this.#writeRows(arena, entries);
     const rows = writeRowTable(queue.tables, runs);
@@ -257,19 +285,9 @@ export class GenerationEngine {
       if (segment > 0) forward.encodeAttention(list, arena, segment - 1, blocks, cache);
       forward.encodeSegment(list, arena, segment, rows, cache);
     }
-    const sampling = entries.filter(({ samples }) => samples);
-    const read = sampling.length > 0 ? this.#encodeChoice(list, arena, entries, runs) : undefined;
-    const submittedMs = performance.now();
-    const accepted = queue.checked(() => list.submit("generation.step"));
-    arena.trim();
-    this.#inFlight++;
-    this.#counts.steps++;
-    this.#counts.computedRows += rows.count;
-    this.#counts.dispatches += list.dispatches;
-    void this.#finish(sampling, rows.count, submittedMs, [accepted, queue.fence()], read).then(
-      () => this.#pump(),
-      (error: unknown) => this.#failAll(error),
-    );
+    return entries.some(({ samples }) => samples)
+      ? this.#encodeChoice(list, arena, entries, runs)
+      : undefined;
   }
 
   async #finish(
@@ -280,12 +298,12 @@ export class GenerationEngine {
     read: Promise<ArrayBuffer> | undefined,
   ): Promise<void> {
     try {
-      const [bytes] = await Promise.all([read, ...done]);
+      await settleAll([...done, ...(read ? [read] : [])]);
       const nowMs = performance.now();
       // With another step ahead of it, a step began when that one was done.
       this.#budget.observe(rows, nowMs - Math.max(submittedMs, this.#lastDoneMs));
       this.#lastDoneMs = nowMs;
-      if (bytes) this.#handOut(sampling, new Uint32Array(bytes));
+      if (read) this.#handOut(sampling, new Uint32Array(await read));
     } finally {
       this.#inFlight--;
     }

@@ -7,6 +7,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { Move } from "../schedule/moves.js";
 import type { Scheduler } from "../schedule/scheduler.js";
 import type { Group, Submission } from "../schedule/submission.js";
+import { settleAll } from "../util/settle-all.js";
 import { invariant } from "../util/invariant.js";
 import type { SubmissionRecord } from "./trace-recorder.js";
 
@@ -112,7 +113,7 @@ export class PlanRun {
         throw error;
       }
     });
-    const done = allOf([accepted, ...waits]);
+    const done = settleAll([accepted, ...waits]);
     this.#inFlight.add(done);
     void done
       .then(() => {
@@ -147,7 +148,7 @@ export class PlanRun {
     const note = (fields: Partial<SubmissionRecord>): void => {
       this.records[index] = { ...this.records[index]!, ...fields };
     };
-    const arrived = allOf([queue.fence(), ...arrivals.map((arrive) => arrive())]);
+    const arrived = settleAll([queue.fence(), ...arrivals.map((arrive) => arrive())]);
     return [
       arrived.then(() => note({ doneMs: this.#now() })),
       ...(slot ? [slot.read().then((passes) => note({ passes }))] : []),
@@ -158,10 +159,4 @@ export class PlanRun {
   #now(): number {
     return performance.now() - this.#startMs;
   }
-}
-
-/** Waits for all, also when one rejects: nothing of it may be at work any more when its buffers are given away. */
-async function allOf(promises: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(promises))
-    if (result.status === "rejected") throw result.reason as Error;
 }

@@ -1,12 +1,13 @@
 // common/activation-derivative.wgsl — derivatives of the activation functions, chosen by the prelude's ACTIVATION.
 // Needs common/activation.wgsl.  Reference: test/reference/activation-backward.ts, and central differences.
 
+// 0.5·(1 + tanh(u)) is the logistic function s of 2u. By it and 1 − s small slopes keep their digits, where 1 + tanh(u)
+// and 1 − tanh²(u) cancel. Within the clamp exp stays finite; beyond it s·(1 − s)·x³ is 0 in f32.
 fn geluTanhDerivative(x: vec4<f32>) -> vec4<f32> {
-  let inner = clamp(0.7978845608028654 * (x + 0.044715 * x * x * x), vec4<f32>(-15.0), vec4<f32>(15.0));
-  let t = tanh(inner);
-  let slope = 0.7978845608028654 * (1.0 + 0.134145 * x * x);
-  // Where the argument is clamped 1 − t² is 0, so that the slope does not matter.
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * slope;
+  let twice = clamp(1.5957691216057308 * (x + 0.044715 * x * x * x), vec4<f32>(-80.0), vec4<f32>(80.0));
+  let e = exp(-twice);
+  let s = 1.0 / (1.0 + e);
+  return s + x * s * (e * s) * (1.5957691216057308 * (1.0 + 0.134145 * x * x));
 }
 
 fn geluErfDerivative(x: vec4<f32>) -> vec4<f32> {

@@ -46,6 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var biasLeft: vec4<f32>; var biasRight: vec4<f32>;
 
   for (var first = 0u; first < params.rowCount; first += ROWS_PER_SUM) {
+    // Written out: without a value, Dawn on Vulkan zeroes a variable of a loop only once (WGSL: in every round).
     var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
     var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
     var c0 = vec4<f32>(); var c1 = vec4<f32>(); var c2 = vec4<f32>(); var c3 = vec4<f32>();

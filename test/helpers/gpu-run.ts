@@ -6,6 +6,8 @@ import type { KernelVariant } from "../../src/gpu/kernel.js";
 import { openQueues } from "../../src/gpu/open-queues.js";
 import type { Queue } from "../../src/gpu/queue.js";
 import { Readback } from "../../src/gpu/readback.js";
+import { transposeMatrix } from "../../src/tensor/transpose.js";
+import { SeededRandom } from "./random.js";
 
 type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
@@ -38,6 +40,17 @@ export async function runKernel<B extends string, P extends string>(
   params: Readonly<Record<P, number>>,
   output: NoInfer<B>,
 ): Promise<Float32Array<ArrayBuffer>> {
+  return (await runKernelOutputs(queue, variant, values, params, [output]))[output];
+}
+
+/** Like `runKernel`, for kernels with several outputs. */
+export async function runKernelOutputs<B extends string, P extends string, O extends B>(
+  queue: Queue,
+  variant: KernelVariant<B, P>,
+  values: Readonly<Record<B, Values>>,
+  params: Readonly<Record<P, number>>,
+  outputs: readonly O[],
+): Promise<Record<O, Float32Array<ArrayBuffer>>> {
   const pipeline = await queue.pipelines.get(variant);
   const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
   const names = Object.keys(values) as B[];
@@ -56,11 +69,18 @@ export async function runKernel<B extends string, P extends string>(
       Object.fromEntries(buffers) as Record<B, ReturnType<Queue["createBuffer"]>>,
       params,
     );
-    const sizeBytes = values[output].byteLength;
+    const sizeBytes = outputs.reduce((sum, output) => sum + values[output].byteLength, 0);
     const readback = new Readback(queue, sizeBytes);
-    readback.copy(list, buffers.get(output)!, 0, sizeBytes);
+    const places = outputs.map((output) =>
+      readback.copy(list, buffers.get(output)!, 0, values[output].byteLength),
+    );
     list.submit("test");
-    return new Float32Array(await readback.read());
+    const bytes = await readback.read();
+    const results = outputs.map((output, index) => [
+      output,
+      new Float32Array(bytes, places[index], values[output].length),
+    ]);
+    return Object.fromEntries(results) as Record<O, Float32Array<ArrayBuffer>>;
   } finally {
     for (const buffer of buffers.values()) buffer.dispose();
     queue.pipelines.forgetBindGroups();
@@ -88,6 +108,29 @@ export function unpadRows(values: Float32Array, columns: number, padded: number)
   for (let row = 0; row < rows; row++)
     result.set(values.subarray(row * padded, row * padded + columns), row * columns);
   return result;
+}
+
+/** The same numbers, then zeros. */
+export function padLength(values: Float32Array, length: number): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(length);
+  result.set(values);
+  return result;
+}
+
+/** A (N, K) matrix as kernels store it: (K, N), both padded to multiples of 4. */
+export function storeWeight(weight: Float32Array, N: number, K: number): Float32Array<ArrayBuffer> {
+  return padRows(padLength(transposeMatrix(weight, N, K), pad4(K) * N), N, pad4(N));
+}
+
+/** All rows in a fixed random order. */
+export function shuffledRows(count: number): Uint32Array<ArrayBuffer> {
+  const random = new SeededRandom(5);
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  for (let last = count - 1; last > 0; last--) {
+    const other = random.integer(last + 1);
+    [rows[last], rows[other]] = [rows[other]!, rows[last]!];
+  }
+  return rows;
 }
 
 /** The next multiple of 4. */

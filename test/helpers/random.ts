@@ -28,6 +28,9 @@ export class SeededRandom {
   }
 }
 
+/** The mean square of `randomFloats` with scale 1: (6·1 + 8² + 1/64²) / 8. */
+export const meanSquareOfRandomFloats: number = 8.75;
+
 /** `count` numbers of both signs around `scale`; one in eight is 8 times as large, one in eight 64 times smaller. */
 export function randomFloats(seed: number, count: number, scale: number = 1): Float32Array<ArrayBuffer> {
   const random = new SeededRandom(seed);

@@ -34,6 +34,15 @@ export function float32Reduction(count: number): Tolerance {
 }
 
 /**
+ * A float32 chain of `count` additions of terms with root mean square `size`: after n of them the sum is about size·√n and
+ * each addition rounds that by up to 6e-8 of it, which adds up to some 3e-8·size·count; ten times that for the few sums that
+ * have the largest terms.
+ */
+export function float32Chain(count: number, size: number): Tolerance {
+  return { rtol: 1e-6, atol: 3e-7 * size * Math.max(count, 4) };
+}
+
+/**
  * Attention in float32: a score of size s is wrong by about s·6e-8 times the growth of its sum over D products, and the
  * softmax turns an absolute error of a score into a relative one of its weight.
  */

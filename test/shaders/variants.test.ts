@@ -42,6 +42,16 @@ describe("every kernel variant", () => {
   });
 });
 
+describe("every shader", () => {
+  it("gives the variables of its loops a value: Dawn on Vulkan zeroes those without only once", () => {
+    for (const [path, source] of Object.entries(files)) {
+      // The body of a function is indented by two, that of a loop by more.
+      const unset = source.match(/^ {4,}var \w+: [^=]*;/gm) ?? [];
+      expect(unset, path).toEqual([]);
+    }
+  });
+});
+
 const definitions = new Map<string, KernelVariant>(
   variants.map((variant) => [variant.definition.name, variant]),
 );

@@ -71,9 +71,9 @@ describe("sgdStep", () => {
   });
 
   it("decays weights as a gradient of their own", () => {
-    const options = { velocity: [0], rate: 0.5, momentum: 0.9 };
-    const decayed = sgdStep({ ...options, weight: [4], gradient: [1], decay: 0.25 });
-    expect(decayed).toEqual(sgdStep({ ...options, weight: [4], gradient: [2], decay: 0 }));
+    const common = { velocity: [0], rate: 0.5, momentum: 0.9 };
+    const decayed = sgdStep({ ...common, weight: [4], gradient: [1], decay: 0.25 });
+    expect(decayed).toEqual(sgdStep({ ...common, weight: [4], gradient: [2], decay: 0 }));
   });
 });
 

@@ -10,13 +10,16 @@ export {
   GenerationInterruptedError,
   ShaderError,
   ShapeError,
+  TrainingError,
   WeftError,
 } from "./errors.js";
 export { GenerationBatch, GenerationHandle } from "./runtime/generation-handle.js";
+export { TrainingRun } from "./runtime/training-run.js";
 export { toChromeTrace } from "./schedule/chrome-trace.js";
 export { measureTrace } from "./schedule/metrics.js";
 export { renderTimeline } from "./schedule/timeline-svg.js";
 export { validateTrace } from "./schedule/validate.js";
+export { createModelParts } from "./weights/create-gpt2.js";
 
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
@@ -39,6 +42,8 @@ export type {
 } from "./runtime/generation-handle.js";
 export type { GenerateOptions, Prompt } from "./runtime/generator.js";
 export type { Sentence } from "./runtime/model.js";
+export type { SavedModel } from "./runtime/save-model.js";
+export type { TrainOptions, TrainStep } from "./runtime/training-run.js";
 export type {
   ForwardOptions,
   HiddenResult,
@@ -60,5 +65,8 @@ export type { TraceMetrics } from "./schedule/metrics.js";
 export type { TimelineOptions } from "./schedule/timeline-svg.js";
 export type { Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
+export type { LearningRateSchedule } from "./train/learning-rate.js";
+export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";
+export type { NewModelOptions } from "./weights/create-gpt2.js";
 export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./weights/source.js";

@@ -18,7 +18,7 @@ export async function saveModel(model: LoadedModel): Promise<SavedModel> {
   const tensors = exportGpt2(weights, model.dimensions, model.hasHeadBias, (buffer) => valueOf.get(buffer)!);
   const { tokenizer, tokenizerConfig } = model.textFiles;
   return {
-    config: model.configFile as object,
+    config: { ...(model.configFile as object), torch_dtype: "float32" },
     weights: writeSafetensors(tensors, { format: "pt" }),
     ...(tokenizer === undefined ? {} : { tokenizer: tokenizer as object }),
     ...(tokenizerConfig === undefined ? {} : { tokenizerConfig: tokenizerConfig as object }),

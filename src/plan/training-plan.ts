@@ -8,6 +8,7 @@ import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
 import { countGroups, gradientBlock, layOut } from "./layout.js";
 import { buildPlan, NodeKind, reverseEdges, type Plan } from "./plan.js";
+import { attentionGrainOf, type Fence } from "./vocabulary.js";
 
 /** The plan of a training step. */
 export interface TrainingPlan extends Plan {
@@ -21,13 +22,16 @@ export interface TrainingShape {
   readonly groupOf: readonly number[];
   readonly layers: number;
   readonly sliceTokens: number;
+  /** Of the forward part; gradients have the mirrored sentence fence. Default: "sentence". */
+  readonly fence?: Fence;
 }
 
 /** Builds the graph of DESIGN §3, forward and backward. */
-export function buildTrainingPlan({ lengths, groupOf, layers, sliceTokens }: TrainingShape): TrainingPlan {
+export function buildTrainingPlan(shape: TrainingShape): TrainingPlan {
+  const { lengths, groupOf, layers, sliceTokens, fence = "sentence" } = shape;
   checkGroups(lengths, groupOf);
-  const grain = { fence: "sentence", attentionGrain: "sentence" } as const;
-  const forward = buildPlan({ lengths, layers, sliceTokens, ...grain });
+  const attentionGrain = attentionGrainOf(fence, "affine");
+  const forward = buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
   const layout = layOut({ ...forward, groupOf });
   const kind = new Uint8Array(layout.nodeCount);
   kind.set(forward.kind);

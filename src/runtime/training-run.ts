@@ -8,7 +8,8 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import type { Trace } from "../schedule/trace.js";
 import type { LoadedModel } from "./load-model.js";
 import { checkSliceTokens } from "./load-model.js";
-import { checkWhole } from "./options.js";
+import { checkChoice, checkWhole, fences } from "./options.js";
+import type { Fence } from "../plan/vocabulary.js";
 import { readAll, TrainingSession, writeAll } from "./training-session.js";
 
 export interface TrainOptions {
@@ -32,6 +33,8 @@ export interface TrainOptions {
   /** Gradients are formed per group and then added in order: the unit that a queue works on. Default: 2. */
   readonly groups?: number;
   readonly sliceTokens?: number;
+  /** What opens a sentence's attention in the forward part. Default: "sentence". */
+  readonly fence?: Fence;
   /** How many of the loaded queues to use. Default: all, at most one per group. */
   readonly queues?: number;
   /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
@@ -84,6 +87,7 @@ interface Settings {
   readonly batchTokens: number;
   readonly accumulate: number;
   readonly sliceTokens: number;
+  readonly fence: Fence;
   readonly queues: number;
 }
 
@@ -142,8 +146,8 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
         const beganMs = performance.now();
         const batches = Array.from({ length: settings.accumulate }, () => sampler.next());
         const rate = learningRate(settings.schedule, step, settings.steps);
-        const { sliceTokens } = settings;
-        const outcome = await session.step({ batches, step, rate, sliceTokens, trace, signal });
+        const { sliceTokens, fence } = settings;
+        const outcome = await session.step({ batches, step, rate, sliceTokens, fence, trace, signal });
         const seconds = (performance.now() - beganMs) / 1000;
         this.#state = this.#stateOf(settings, step, sampler.position);
         const sentences = batches.flatMap(({ groups }) => groups.flat());
@@ -260,6 +264,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       batchTokens: whole("batchTokens", options.batchTokens, 1024, 1e7),
       accumulate: whole("accumulate", options.accumulate, 1, 1000),
       sliceTokens: checkSliceTokens(options.sliceTokens, info.sliceTokens, config),
+      fence: checkChoice("fence", options.fence, "sentence", fences),
       queues: whole("queues", options.queues, Math.min(info.queues, groups), Math.min(info.queues, groups)),
     };
   }

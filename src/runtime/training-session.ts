@@ -9,6 +9,7 @@ import type { Queue } from "../gpu/queue.js";
 import { Readback } from "../gpu/readback.js";
 import { addVariant, type SumBinding } from "../kernels/optimizer.js";
 import type { Gpt2Weights } from "../model/gpt2-weights.js";
+import type { Fence } from "../plan/vocabulary.js";
 import { buildTrainingPlan } from "../plan/training-plan.js";
 import { flopCost } from "../schedule/cost.js";
 import { Scheduler } from "../schedule/scheduler.js";
@@ -52,6 +53,7 @@ export interface StepRequest {
   readonly step: number;
   readonly rate: number;
   readonly sliceTokens: number;
+  readonly fence: Fence;
   readonly trace: boolean;
   readonly signal: AbortSignal | undefined;
 }
@@ -171,6 +173,7 @@ export class TrainingSession {
       groupOf,
       layers: config.layers,
       sliceTokens: request.sliceTokens,
+      fence: request.fence,
     });
     const cost = flopCost({
       channels: config.channels,
@@ -218,11 +221,11 @@ export class TrainingSession {
       lengths,
       sliceTokens: request.sliceTokens,
       layers: config.layers,
-      fence: "sentence",
-      placement: "affine",
+      fence: request.fence,
+      placement: "affine" as const,
       queues,
       groups: groupOf,
-    } as const;
+    };
     return { loss, trace: request.trace ? traceOf(head, run.records) : undefined };
   }
 

@@ -6,7 +6,7 @@ import type { Trace } from "./trace.js";
 
 export function planOfTrace(trace: Trace): Plan {
   const { lengths, layers, sliceTokens, fence, placement, groups } = trace;
-  if (groups) return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens });
+  if (groups) return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens, fence });
   const attentionGrain = attentionGrainOf(fence, placement);
   return buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
 }

@@ -1,11 +1,12 @@
-// The page behind index.html: load, run, cancel, show. Nothing is loaded or computed before it is asked for.
+// The page behind index.html: load, run, cancel, show. Nothing is loaded or computed before it is asked for. The panel
+// that writes is in write-panel.ts.
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
 import { runJob, type JobStage } from "./job.js";
-import { findElements } from "./page.js";
+import { findElements, findWriteElements, showAdapter, showStatus as show } from "./page.js";
 import { showResults, type Results } from "./results.js";
 import { modelName, Session } from "./session.js";
-import { describeAdapter } from "./words.js";
+import { connectWriting } from "./write-panel.js";
 
 const elements = findElements();
 const session = new Session();
@@ -19,6 +20,7 @@ const stages: Readonly<Record<JobStage, string>> = {
 };
 
 connectControls(elements);
+connectWriting(findWriteElements(), session, (adapter) => showAdapter(elements.adapter, adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!running) void run();
@@ -44,9 +46,7 @@ async function run(): Promise<void> {
     const request = readRequest(elements.form, await session.prompts(signal));
     const model = await session.model(request.queues, { signal, onProgress: showLoading });
     const { adapter } = model.info;
-    elements.adapter.textContent = `Runs on ${describeAdapter(adapter)}.`;
-    elements.adapter.classList.toggle("software", adapter.isSoftware);
-    elements.adapter.hidden = false;
+    showAdapter(elements.adapter, adapter);
     elements.progress.removeAttribute("value");
     const report = await runJob(model, request, { signal, onStage: (stage) => showStatus(stages[stage]) });
     results = showResults(elements, report, adapter);
@@ -77,14 +77,11 @@ function showLoading(progress: LoadProgress): void {
 }
 
 function showStatus(words: string): void {
-  elements.status.classList.remove("error");
-  // The same words again would be read aloud again.
-  if (elements.status.textContent !== words) elements.status.textContent = words;
+  show(elements.status, words);
 }
 
 function showError(words: string): void {
-  showStatus(words);
-  elements.status.classList.add("error");
+  show(elements.status, words, true);
 }
 
 function save(name: string, type: string, content: string): void {

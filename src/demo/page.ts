@@ -1,4 +1,6 @@
-// The elements of index.html that the page works with.
+// The elements of index.html that the page works with, and what both panels do with theirs.
+import type { AdapterDescription } from "../index.js";
+import { describeAdapter } from "./words.js";
 
 export interface PageElements {
   readonly form: HTMLFormElement;
@@ -15,6 +17,18 @@ export interface PageElements {
   readonly sentences: HTMLElement;
   readonly savePicture: HTMLButtonElement;
   readonly saveTrace: HTMLButtonElement;
+}
+
+/** Those of the panel that writes. */
+export interface WriteElements {
+  readonly form: HTMLFormElement;
+  readonly start: HTMLButtonElement;
+  readonly cancel: HTMLButtonElement;
+  readonly clear: HTMLButtonElement;
+  readonly progress: HTMLProgressElement;
+  readonly status: HTMLElement;
+  readonly figures: HTMLElement;
+  readonly streams: HTMLElement;
 }
 
 export function findElements(): PageElements {
@@ -34,6 +48,33 @@ export function findElements(): PageElements {
     savePicture: find("save-picture", HTMLButtonElement),
     saveTrace: find("save-trace", HTMLButtonElement),
   };
+}
+
+export function findWriteElements(): WriteElements {
+  return {
+    form: find("write", HTMLFormElement),
+    start: find("write-start", HTMLButtonElement),
+    cancel: find("write-cancel", HTMLButtonElement),
+    clear: find("write-clear", HTMLButtonElement),
+    progress: find("write-progress", HTMLProgressElement),
+    status: find("write-status", HTMLElement),
+    figures: find("write-figures", HTMLElement),
+    streams: find("streams", HTMLElement),
+  };
+}
+
+/** Shows words to people, aloud too where they are new. */
+export function showStatus(status: HTMLElement, words: string, isError: boolean = false): void {
+  status.classList.toggle("error", isError);
+  // The same words again would be read aloud again.
+  if (status.textContent !== words) status.textContent = words;
+}
+
+/** Says what the page computes on. */
+export function showAdapter(element: HTMLElement, adapter: AdapterDescription): void {
+  element.textContent = `Runs on ${describeAdapter(adapter)}.`;
+  element.classList.toggle("software", adapter.isSoftware);
+  element.hidden = false;
 }
 
 function find<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {

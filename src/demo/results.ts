@@ -6,6 +6,7 @@ import {
   validateTrace,
   type AdapterDescription,
 } from "../index.js";
+import { create, renderFigure, type Figure } from "./figure.js";
 import type { JobReport, SentenceReport } from "./job.js";
 import type { PageElements } from "./page.js";
 import { modelName } from "./session.js";
@@ -13,12 +14,6 @@ import { count, endOfText, percent, thousands, titleTimeline } from "./words.js"
 
 /** Of a sentence in the table: its end, which the next words continue. */
 const shownCharacters = 140;
-
-interface Figure {
-  readonly name: string;
-  readonly value: string;
-  readonly note: string;
-}
 
 /** Files to save, as text. */
 export interface Results {
@@ -64,12 +59,6 @@ function figuresOf({ stats, trace }: JobReport): Figure[] {
   ];
 }
 
-function renderFigure({ name, value, note }: Figure): HTMLElement {
-  const box = document.createElement("div");
-  box.append(create("dt", name), create("dd", value), create("dd", note, "note"));
-  return box;
-}
-
 /** In a shadow tree: the picture brings style rules along, which must not reach the page. */
 function showPicture(host: HTMLElement, picture: string): void {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
@@ -103,11 +92,4 @@ function renderNumber(name: string, value: string): HTMLElement {
   const cell = create("td", value, "number");
   cell.dataset["name"] = name;
   return cell;
-}
-
-function create(name: string, text: string, className: string = ""): HTMLElement {
-  const element = document.createElement(name);
-  element.textContent = text;
-  if (className) element.className = className;
-  return element;
 }

@@ -7,7 +7,13 @@ const folder = new URL(`./${modelName}/`, document.baseURI);
 
 export class Session {
   #model: Model | undefined;
+  #loading: Promise<void> | undefined;
   #prompts: readonly string[] | undefined;
+
+  /** The model, where one is loaded. */
+  get current(): Model | undefined {
+    return this.#model;
+  }
 
   async prompts(signal: AbortSignal): Promise<readonly string[]> {
     if (this.#prompts) return this.#prompts;
@@ -18,9 +24,16 @@ export class Session {
   }
 
   async model(queues: number, options: LoadOptions): Promise<Model> {
+    // Both panels may ask at the same time; whether the other one's load succeeds is its own affair.
+    while (this.#loading) await this.#loading;
     if (this.#model && this.#model.info.queues >= queues) return this.#model;
     this.dispose();
-    this.#model = await Model.load(folder, { ...options, queues });
+    const loading = Model.load(folder, { ...options, queues });
+    const settle = (): void => {
+      this.#loading = undefined;
+    };
+    this.#loading = loading.then(settle, settle);
+    this.#model = await loading;
     return this.#model;
   }
 

@@ -50,6 +50,25 @@ const countOf = async (selector: string): Promise<number> => (await page.$$(sele
 const fill = (name: string, value: string): Promise<void> =>
   page.locator(`[name=${name}]`).setTimeout(5000).fill(value);
 
+async function fillWriting(fields: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, value] of Object.entries(fields))
+    await page.locator(`#write [name=${name}]`).setTimeout(5000).fill(value);
+}
+
+/** Waits until so many texts are in each state. */
+async function expectStates(all: number, expected: Readonly<Record<string, number>>): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const states = await page.$$eval(".stream .state", (found) => found.map((own) => own.textContent));
+      const counts: Record<string, number> = {};
+      for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
+      expect(counts).toEqual(expected);
+      expect(states).toHaveLength(all);
+    },
+    { timeout: 30_000, interval: 20 },
+  );
+}
+
 /** Waits for the words in the status line. */
 async function expectStatus(words: string): Promise<void> {
   const condition = `document.getElementById("status").textContent.includes(${JSON.stringify(words)})`;
@@ -138,6 +157,72 @@ describe("the page", () => {
     await fill("lines", "The cat sat");
     await page.click("#run");
     await expectStatus("Done");
+  });
+
+  it("writes several texts at once; others join them, and each can be cancelled", async () => {
+    // So hot that the model writes nonsense, and hardly ever ends by itself.
+    await fillWriting({ prompt: "Once upon a time", count: "24", maxTokens: "250", temperature: "5" });
+    await page.click("#write-start");
+    await page.waitForFunction('document.querySelectorAll(".stream.writing").length === 24');
+    expect(await textOf("#write-status")).toBe("Writing 24 texts.");
+    await fillWriting({ prompt: "The dog", count: "2", maxTokens: "3", temperature: "0" });
+    await page.click("#write-start");
+    // They come first, and end while others go on.
+    await page.waitForFunction(`
+      [...document.querySelectorAll(".stream:nth-child(-n + 2) .state")].every((state) => /allowed/.test(state.textContent)) &&
+      document.querySelectorAll(".stream").length === 26 && document.querySelector(".stream.writing")`);
+    const [newest, older] = await page.$$eval(".stream p", (texts) => texts.map((text) => text.textContent));
+    expect(newest).toMatch(/^The dog ./);
+    // Without chance, the seed does not matter.
+    expect(older).toBe(newest);
+    // At once, as it may end between two commands of a test.
+    const name = await page.$eval(".stream.writing", (stream) => {
+      const button = stream.querySelector("button")!;
+      button.click();
+      return button.ariaLabel!;
+    });
+    expect(name).toMatch(/^Cancel text \d+$/);
+    await page.waitForSelector(`[aria-label='${name.replace("Cancel", "Remove")}']`);
+    await page.click("#write-cancel");
+    await page.waitForFunction('!document.querySelector(".stream.writing")');
+    const states = await page.$$eval(".stream .state", (all) => all.map((state) => state.textContent));
+    expect(states).toHaveLength(26);
+    expect(states.filter((state) => state === "cancelled").length).toBeGreaterThan(0);
+    expect(await textOf("#write-status")).toBe("All texts have ended. Write more when you like.");
+    expect(await textOf("#write-figures")).toMatch(/Running\s+0\s+0 waiting.*Pages in use\s+0\s+of \d+/s);
+    await page.click(".stream:nth-child(2) button");
+    expect(await countOf(".stream")).toBe(25);
+    await page.click("#write-clear");
+    expect(await countOf(".stream")).toBe(0);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("write-start");
+  });
+
+  it("writes the same for the same seed, and while it scores", async () => {
+    await fillWriting({ prompt: "Tom saw", count: "2", maxTokens: "12", temperature: "0.9", seed: "3" });
+    await page.click("#write-start");
+    await expectStates(2, { "as long as allowed": 2 });
+    await page.click("#run");
+    await page.click("#write-start");
+    await expectStates(4, { "as long as allowed": 4 });
+    await expectStatus("Done");
+    const texts = await page.$$eval(".stream p", (all) => all.map((text) => text.textContent));
+    expect(texts.slice(0, 2)).toEqual(texts.slice(2));
+    expect(texts[0]).not.toBe(texts[1]);
+    await page.click("#write-clear");
+  });
+
+  it("says what the model refuses to write", async () => {
+    await fillWriting({ prompt: "word ".repeat(300), count: "1" });
+    await page.click("#write-start");
+    await expectStates(1, { failed: 1 });
+    expect(await textOf(".stream footer")).toMatch(/prompt: expected 1 to 255 tokens/);
+    await fillWriting({ prompt: "The cat", temperature: "9" });
+    await page.click("#write-start");
+    expect(await countOf("#write [name=temperature]:invalid")).toBe(1);
+    expect(await countOf(".stream")).toBe(1);
+    await fillWriting({ temperature: "1" });
+    await page.click("#write-start");
+    await page.waitForFunction('document.querySelectorAll(".stream").length === 2');
   });
 
   it("fits a phone", async () => {

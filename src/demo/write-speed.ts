@@ -1,0 +1,22 @@
+// How fast tokens come, out of a counter that is looked at now and then.
+
+/** Over how long a speed is measured. */
+const WINDOW_MS = 1500;
+
+export class WriteSpeed {
+  #seen: { readonly tokens: number; readonly atMs: number }[] = [];
+  #most = 0;
+
+  /** `tokens`: all there have been; fewer than before are those of another model. */
+  observe(tokens: number, atMs: number, isWriting: boolean): { readonly now: number; readonly most: number } {
+    const last = this.#seen.at(-1);
+    if (!isWriting || (last && (tokens < last.tokens || atMs - last.atMs > WINDOW_MS))) this.#seen = [];
+    this.#seen.push({ tokens, atMs });
+    while (this.#seen.length > 2 && atMs - this.#seen[1]!.atMs >= WINDOW_MS) this.#seen.shift();
+    const first = this.#seen[0]!;
+    const elapsedMs = atMs - first.atMs;
+    const now = elapsedMs > 0 ? (1000 * (tokens - first.tokens)) / elapsedMs : 0;
+    this.#most = Math.max(this.#most, now);
+    return { now, most: this.#most };
+  }
+}

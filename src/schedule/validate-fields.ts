@@ -16,15 +16,14 @@ export function checkHeader(trace: Trace): string[] {
 }
 
 /** Problems of what only the trace of a training step has. */
-function checkGroups({ lengths, fence, placement }: Trace, groups: readonly number[]): string[] {
+function checkGroups({ lengths, placement }: Trace, groups: readonly number[]): string[] {
   const problems: string[] = [];
   const present = new Set(groups);
   if (groups.length !== lengths.length)
     problems.push(`There are groups for ${groups.length} of ${lengths.length} sentences.`);
   if (!groups.every((group) => isWhole(group, 0) && group < present.size))
     problems.push("The groups are not numbered 0, 1, … without a gap.");
-  if (fence !== "sentence" || placement !== "affine")
-    problems.push(`A training step has no ${fence} fence with ${placement} placement.`);
+  if (placement !== "affine") problems.push(`A training step has no ${placement} placement.`);
   return problems;
 }
 

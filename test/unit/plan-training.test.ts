@@ -4,7 +4,7 @@ import { ArgumentError } from "../../src/errors.js";
 import { buildPlan } from "../../src/plan/plan.js";
 import { nodeOf } from "../../src/plan/task.js";
 import { buildTrainingPlan } from "../../src/plan/training-plan.js";
-import type { Task } from "../../src/plan/vocabulary.js";
+import { attentionGrainOf, type Task } from "../../src/plan/vocabulary.js";
 import { dependenciesOf, edgesFrom, edgesOf, tasksOfPlan } from "./plan-edges.js";
 import { levelOf, seed, waitsFor } from "./schedule-arbitrary.js";
 import { arbitraryStep, stepPlanOf } from "./training-arbitrary.js";
@@ -41,7 +41,7 @@ describe("the plan of a training step", () => {
         const plan = stepPlanOf(step);
         const tasks = tasksOfPlan(plan);
         for (const { node, task } of tasks) {
-          const expected = tasks.filter((other) => waitsFor(task, other.task, "sentence", step));
+          const expected = tasks.filter((other) => waitsFor(task, other.task, step.fence, step));
           expect(dependenciesOf(plan, node)).toEqual(expected.map((other) => other.node));
         }
       }),
@@ -53,7 +53,7 @@ describe("the plan of a training step", () => {
     fc.assert(
       fc.property(anyStep, (step) => {
         const plan = stepPlanOf(step);
-        const forward = buildPlan({ ...step, fence: "sentence", attentionGrain: "sentence" });
+        const forward = buildPlan({ ...step, attentionGrain: attentionGrainOf(step.fence, "affine") });
         const count = forward.nodeCount;
         for (const field of ["kind", "sentence", "level", "firstToken", "tokenCount"] as const)
           expect(plan[field].subarray(0, count)).toEqual(forward[field]);

@@ -195,7 +195,6 @@ describe("the trace of a training step", () => {
     "skips a group": (groups) => (groups[0] = 7),
     "has a fraction of a group": (groups) => (groups[0] = 0.5),
     "claims another placement": (_, draft) => (draft.placement = "spread"),
-    "claims another fence": (_, draft) => (draft.fence = "prefix"),
     "hides its groups": (_, draft) => delete (draft as { groups?: unknown }).groups,
   };
   for (const [name, mutate] of Object.entries(groupMutations))

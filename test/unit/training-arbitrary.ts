@@ -1,6 +1,7 @@
 // Random training steps for the tests of plans and schedules.
 import * as fc from "fast-check";
 import { buildTrainingPlan, type TrainingPlan } from "../../src/plan/training-plan.js";
+import type { Fence } from "../../src/plan/vocabulary.js";
 import type { SchedulerOptions } from "../../src/schedule/scheduler.js";
 import { simulate, type SimulatedDevice } from "../../src/schedule/simulate.js";
 import type { Trace } from "../../src/schedule/trace.js";
@@ -12,6 +13,7 @@ export interface RandomStep {
   readonly groups: readonly number[];
   readonly layers: number;
   readonly sliceTokens: number;
+  readonly fence: Fence;
   readonly options: SchedulerOptions;
   readonly seed: number;
   readonly device: Omit<SimulatedDevice, "durationMs">;
@@ -28,6 +30,7 @@ export function arbitraryStep(): fc.Arbitrary<RandomStep> {
       sentences: fc.array(sentence, { minLength: 1, maxLength: 7 }),
       layers: fc.integer({ min: 0, max: 4 }),
       sliceTokens: fc.integer({ min: 1, max: 16 }),
+      fence: fc.constantFrom<Fence>("sentence", "prefix"),
       options: fc.record({
         queues: fc.integer({ min: 1, max: 4 }),
         placement: fc.constant("affine" as const),
@@ -58,8 +61,9 @@ export function stepPlanOf({
   groups,
   layers,
   sliceTokens,
+  fence,
 }: Omit<RandomStep, "options">): TrainingPlan {
-  return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens });
+  return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens, fence });
 }
 
 export function stepTraceOf(step: RandomStep): Trace {

@@ -51,10 +51,57 @@ export function float32Attention(D: number, largestScore: number): Tolerance {
   return { rtol: limit, atol: limit };
 }
 
+/**
+ * Gradients of attention in float32. A weight is wrong by its score's error, relatively, and so is what it multiplies: for
+ * values the gradients that come back, for queries and keys the products of these with values, times the other side. Sizes
+ * are root mean squares.
+ */
+export function float32AttentionGradient(sentence: {
+  q: Float32Array;
+  k: Float32Array;
+  v: Float32Array;
+  dY: Float32Array;
+  D: number;
+}): { dQ: Tolerance; dK: Tolerance; dV: Tolerance } {
+  const { q, k, v, dY, D } = sentence;
+  const [sizeQ, sizeK, sizeV, sizeY] = [q, k, v, dY].map(rootMeanSquare) as [number, number, number, number];
+  // The score's own scale of 1/√D cancels the √D of its sum; four deviations for the largest.
+  const relative = 1e-6 * (Math.sqrt(D) + 4 * sizeQ * sizeK);
+  const product = sizeY * sizeV;
+  const tolerance = (size: number): Tolerance => ({ rtol: relative, atol: relative * size });
+  return {
+    dQ: tolerance(product * sizeK),
+    dK: tolerance(product * sizeQ),
+    dV: tolerance(sizeY),
+  };
+}
+
+function rootMeanSquare(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+}
+
 /** A norm in float32: the mean is wrong by |mean|·6e-8, which counts in units of the row's deviation. */
 export function float32Norm(C: number, mean: number, deviation: number): Tolerance {
   const limit = 1e-6 * (Math.sqrt(C) + Math.abs(mean) / deviation);
   return { rtol: limit, atol: limit };
+}
+
+/**
+ * Gradients through a norm in float32: like the norm, in units of what the row's gradient comes to, its size over the row's
+ * deviation.
+ */
+export function float32NormGradient(C: number, mean: number, deviation: number, size: number): Tolerance {
+  const limit = float32Norm(C, mean, deviation).rtol;
+  return { rtol: limit, atol: (limit * size) / deviation };
+}
+
+/**
+ * Softmax in float32: logits differ by up to `range`, each difference wrong by 6e-8 of it, which is the relative error of its
+ * exponential. `scale` multiplies the result.
+ */
+export function float32Softmax(range: number, scale: number): Tolerance {
+  const limit = 1e-6 + 1e-7 * range;
+  return { rtol: limit, atol: limit * scale };
 }
 
 /** Activations inside a float32 model against another implementation: a few reductions deep. */

@@ -1,0 +1,151 @@
+// Gradients of attention on real execution, against the float64 reference.
+import { describe, expect, it } from "vitest";
+import {
+  attentionBackwardKeyValueVariant,
+  attentionBackwardQueryVariant,
+} from "../../src/kernels/attention-backward.js";
+import { expectClose } from "../helpers/expect-close.js";
+import {
+  pad4,
+  padRows,
+  runKernel,
+  runKernelOutputs,
+  shuffledRows,
+  unpadRows,
+  useTestQueue,
+} from "../helpers/gpu-run.js";
+import { randomFloats } from "../helpers/random.js";
+import { float32AttentionGradient } from "../helpers/tolerances.js";
+import { attentionForward } from "../reference/attention.js";
+import { attentionBackward } from "../reference/attention-backward.js";
+
+// 1, primes, powers of two and their neighbours: rows × heads fill no, one and several workgroups.
+const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 33];
+const headWidths = [5, 8, 16, 48, 64, 80];
+const firstRows = lengths.map((_, index) => 1 + lengths.slice(0, index).reduce((sum, T) => sum + T, 0));
+const rows = firstRows.at(-1)! + lengths.at(-1)!;
+
+interface Batch {
+  readonly D: number;
+  readonly heads: number;
+  readonly isCausal: boolean;
+  readonly scale?: number;
+  /** Rows per dispatch; by default all. */
+  readonly rowsAtOnce?: number;
+}
+
+interface Gradients {
+  readonly dQ: Float32Array<ArrayBuffer>;
+  readonly dKV: Float32Array<ArrayBuffer>;
+  readonly stats: Float32Array<ArrayBuffer>;
+}
+
+describe("the gradients of attention", () => {
+  const queue = useTestQueue();
+
+  /** All of `lengths`, their rows in random order, behind a row that belongs to nobody. */
+  async function run({ D, heads, isCausal, scale = 0.5, rowsAtOnce = rows }: Batch): Promise<Gradients> {
+    const width = heads * D;
+    const q = randomFloats(1, rows * width, scale);
+    const k = randomFloats(2, rows * width, scale);
+    const v = randomFloats(3, rows * width);
+    const dA = randomFloats(4, rows * width);
+    const a = new Float32Array(rows * width);
+    const rowInfo = new Uint32Array(4 * rows);
+    const partOf = (all: Float32Array, sentence: number): Float32Array => {
+      const from = firstRows[sentence]! * width;
+      return all.subarray(from, from + lengths[sentence]! * width);
+    };
+    for (const [sentence, T] of lengths.entries()) {
+      for (let token = 0; token < T; token++)
+        rowInfo.set([0, token, 999_999, T], 4 * (firstRows[sentence]! + token));
+      const [ownQ, ownK, ownV] = [q, k, v].map((all) => partOf(all, sentence)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      partOf(a, sentence).set(attentionForward({ q: ownQ, k: ownK, v: ownV, heads, D, causal: isCausal }));
+    }
+    const padded = heads * pad4(D);
+    const padHeads = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, D, pad4(D));
+    const [keys, values] = [padHeads(k), padHeads(v)];
+    const KV = new Float32Array(2 * rows * padded);
+    for (let row = 0; row < rows; row++) {
+      KV.set(keys.subarray(row * padded, (row + 1) * padded), 2 * row * padded);
+      KV.set(values.subarray(row * padded, (row + 1) * padded), (2 * row + 1) * padded);
+    }
+    const common = { Q: padHeads(q), KV, dA: padHeads(dA), rowInfo };
+    const options = { headVectors: pad4(D) / 4, isCausal };
+    const rowTable = Uint32Array.from([77, 77, ...shuffledRows(rows).filter((row) => row > 0)]);
+    let dQ: Float32Array<ArrayBuffer> = new Float32Array(rows * padded).fill(7);
+    let stats: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * heads).fill(7);
+    let dKV: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * padded).fill(7);
+    const dispatches: { firstEntry: number; rowCount: number; heads: number; scale: number }[] = [];
+    for (let entry = 0; entry < rows - 1; entry += rowsAtOnce)
+      dispatches.push({
+        firstEntry: 2 + entry,
+        rowCount: Math.min(rowsAtOnce, rows - 1 - entry),
+        heads,
+        scale: 1 / Math.sqrt(D),
+      });
+    for (const params of dispatches)
+      ({ dQ, stats } = await runKernelOutputs(
+        queue(),
+        attentionBackwardQueryVariant(options, "f32"),
+        { ...common, A: padHeads(a), rowTable, dQ, stats },
+        params,
+        ["dQ", "stats"],
+      ));
+    for (const params of dispatches)
+      dKV = await runKernel(
+        queue(),
+        attentionBackwardKeyValueVariant(options, "f32"),
+        { ...common, stats, rowTable, dKV },
+        params,
+        "dKV",
+      );
+    for (const [all, count] of [
+      [dQ, padded],
+      [stats, 2 * heads],
+      [dKV, 2 * padded],
+    ] as const)
+      expect(all.subarray(0, count), "the row of nobody").toEqual(new Float32Array(count).fill(7));
+
+    const keysOrValues = (part: 0 | 1): Float32Array => {
+      const half = new Float32Array(rows * padded);
+      for (let row = 0; row < rows; row++)
+        half.set(dKV.subarray((2 * row + part) * padded, (2 * row + part + 1) * padded), row * padded);
+      return unpadRows(half, D, pad4(D));
+    };
+    const actual = { dQ: unpadRows(dQ, D, pad4(D)), dK: keysOrValues(0), dV: keysOrValues(1) };
+    for (const sentence of lengths.keys()) {
+      const own = { q: partOf(q, sentence), k: partOf(k, sentence), v: partOf(v, sentence) };
+      const dY = partOf(dA, sentence);
+      const expected = attentionBackward({ ...own, dY, heads, D, causal: isCausal });
+      const tolerances = float32AttentionGradient({ ...own, dY, D });
+      for (const name of ["dQ", "dK", "dV"] as const) {
+        expectClose(partOf(actual[name], sentence), expected[name], tolerances[name]);
+      }
+    }
+    return { dQ, dKV, stats };
+  }
+
+  it.each(headWidths)("are those of causal attention with heads of width %i", async (D) => {
+    await run({ D, heads: 3, isCausal: true });
+  });
+
+  it.each(headWidths)("are those of attention in both directions with heads of width %i", async (D) => {
+    await run({ D, heads: 2, isCausal: false });
+  });
+
+  it("stay finite for scores far from 0", async () => {
+    await run({ D: 16, heads: 1, isCausal: true, scale: 8 });
+    await run({ D: 16, heads: 1, isCausal: false, scale: 8 });
+  });
+
+  it("have the same bits twice, and however rows are cut into dispatches", async () => {
+    const whole = await run({ D: 16, heads: 4, isCausal: true });
+    for (const rowsAtOnce of [rows, 1, 13])
+      expect(await run({ D: 16, heads: 4, isCausal: true, rowsAtOnce })).toEqual(whole);
+  });
+});

@@ -11,15 +11,20 @@ struct Params {
   outputVectors: u32, // N/4, the row stride of W
   gradientStride: u32, // row stride of dY in vec4s
   gradientOffset: u32, // first vec4 column of dY that is read
-  outputEntry: u32,   // first entry of the rows of dY in rowTable; unused when COMPACT_GRADIENT
+  outputEntry: u32,   // first entry of the rows of dY in rowTable; unused when COMPACT_GRADIENT is set
+  flags: u32,         // THROUGH_ACTIVATION, ADD_TO_OUTPUT and COMPACT_GRADIENT
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dY: array<vec4<f32>>;       // (rows, gradientStride)
 @group(0) @binding(2) var<storage, read> W: array<vec4<T>>;          // (K, N/4)
-@group(0) @binding(3) var<storage, read> P: array<vec4<f32>>;        // (rows, K/4); unused when ACTIVATION is 0
+@group(0) @binding(3) var<storage, read> P: array<vec4<f32>>;        // (rows, K/4); read with THROUGH_ACTIVATION only
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;       // rows of dX, then of dY
 @group(0) @binding(5) var<storage, read_write> dX: array<vec4<f32>>; // (rows, K/4)
+
+const THROUGH_ACTIVATION = 1u;
+const ADD_TO_OUTPUT = 2u;
+const COMPACT_GRADIENT = 4u;
 
 fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
@@ -42,7 +47,7 @@ fn loadWeights(vector: u32, n: u32) -> mat4x4<f32> {
 fn gradientRow(entry: u32) -> u32 {
   let own = min(entry, params.rowCount - 1u);
   var row = own;
-  if (!COMPACT_GRADIENT) { row = rowTable[params.outputEntry + own]; }
+  if ((params.flags & COMPACT_GRADIENT) == 0u) { row = rowTable[params.outputEntry + own]; }
   return row * params.gradientStride + params.gradientOffset;
 }
 
@@ -50,8 +55,9 @@ fn store(entry: u32, vector: u32, sum: vec4<f32>) {
   if (entry >= params.rowCount || vector >= params.inputVectors) { return; }
   let at = rowTable[params.firstEntry + entry] * params.inputVectors + vector;
   var gradient = sum;
-  if (ACTIVATION != 0u) { gradient *= activationDerivative(P[at]); }
-  if (ADD_TO_OUTPUT) { dX[at] += gradient; } else { dX[at] = gradient; }
+  if ((params.flags & THROUGH_ACTIVATION) != 0u) { gradient *= activationDerivative(P[at]); }
+  if ((params.flags & ADD_TO_OUTPUT) != 0u) { gradient += dX[at]; }
+  dX[at] = gradient;
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)

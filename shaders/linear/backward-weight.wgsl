@@ -13,7 +13,8 @@ struct Params {
   outputVectors: u32,  // N/4
   gradientStride: u32, // row stride of dY in vec4s
   gradientOffset: u32, // first vec4 column of dY that is read
-  outputEntry: u32,    // first entry of the rows of dY in rowTable; unused when COMPACT_GRADIENT
+  outputEntry: u32,    // first entry of the rows of dY in rowTable; unused when COMPACT_GRADIENT is set
+  flags: u32,          // COMPACT_GRADIENT: row i of the table has its gradient in row i of dY
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,6 +24,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dW: array<vec4<f32>>; // (K, N/4)
 @group(0) @binding(5) var<storage, read_write> db: array<vec4<f32>>; // (N/4)
 
+const COMPACT_GRADIENT = 4u;
 const ROWS_PER_SUM = 64u;
 
 fn store(input: u32, column: u32, sum: vec4<f32>) {
@@ -56,7 +58,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var entry = first; entry < end; entry++) {
       let row = rowTable[params.firstEntry + entry] * params.inputVectors;
       var gradientRow = entry;
-      if (!COMPACT_GRADIENT) { gradientRow = rowTable[params.outputEntry + entry]; }
+      if ((params.flags & COMPACT_GRADIENT) == 0u) { gradientRow = rowTable[params.outputEntry + entry]; }
       let gradient = gradientRow * params.gradientStride + params.gradientOffset;
       let x = X[row + upper];
       let z = X[row + lower];

@@ -1,5 +1,5 @@
 // Gradients of Y = activation(X·W + b): for the inputs, row by row, and for weight and bias, over all rows.
-import activation from "../../shaders/common/activation.wgsl?raw";
+import activationSource from "../../shaders/common/activation.wgsl?raw";
 import derivative from "../../shaders/common/activation-derivative.wgsl?raw";
 import inputSource from "../../shaders/linear/backward-input.wgsl?raw";
 import weightSource from "../../shaders/linear/backward-weight.wgsl?raw";
@@ -13,19 +13,21 @@ export type LinearBackwardParam =
   | "outputVectors"
   | "gradientStride"
   | "gradientOffset"
-  | "outputEntry";
+  | "outputEntry"
+  | "flags";
 
 export type LinearBackwardInputBinding = "dY" | "W" | "P" | "rowTable" | "dX";
 export type LinearBackwardWeightBinding = "X" | "dY" | "rowTable" | "dW" | "db";
 
-export interface LinearBackwardInputOptions {
-  /** The activation that X came out of; its derivative is multiplied in. */
-  readonly activation: Activation;
-  /** dX += instead of dX =. */
-  readonly addToOutput: boolean;
+/** What a dispatch does beside the product; flags may be combined. */
+export const GradientFlag = {
+  /** Multiply by the derivative of the model's activation, which X came out of. For inputs only. */
+  throughActivation: 1,
+  /** dX += instead of dX =. Weights always add. */
+  addToOutput: 2,
   /** Row i of the table has its gradient in row i of dY, instead of in the row that the table lists for it. */
-  readonly compactGradient: boolean;
-}
+  compactGradient: 4,
+} as const;
 
 /** Rows and columns that one invocation computes. */
 const TILE = 8;
@@ -39,12 +41,13 @@ const params = {
   gradientStride: "u32",
   gradientOffset: "u32",
   outputEntry: "u32",
+  flags: "u32",
 } as const;
 
 const backwardInput: KernelDefinition<LinearBackwardInputBinding, LinearBackwardParam> = {
   name: "linear.backward-input",
   source: inputSource,
-  common: [activation, derivative],
+  common: [activationSource, derivative],
   bindings: { dY: "read", W: "read", P: "read", rowTable: "read", dX: "readWrite" },
   params,
   grid: ({ rowCount, inputVectors }) => [
@@ -68,22 +71,12 @@ const backwardWeight: KernelDefinition<LinearBackwardWeightBinding, LinearBackwa
 };
 
 export const linearBackwardInputVariant = (
-  options: LinearBackwardInputOptions,
+  activation: Activation,
   element: ElementType,
 ): KernelVariant<LinearBackwardInputBinding, LinearBackwardParam> =>
-  specialise(
-    backwardInput,
-    {
-      ACTIVATION: options.activation,
-      ADD_TO_OUTPUT: options.addToOutput,
-      COMPACT_GRADIENT: options.compactGradient,
-      ...WORKGROUP,
-    },
-    element,
-  );
+  specialise(backwardInput, { ACTIVATION: activation, ...WORKGROUP }, element);
 
 export const linearBackwardWeightVariant = (
-  compactGradient: boolean,
   element: ElementType,
 ): KernelVariant<LinearBackwardWeightBinding, LinearBackwardParam> =>
-  specialise(backwardWeight, { COMPACT_GRADIENT: compactGradient, ...WORKGROUP }, element);
+  specialise(backwardWeight, WORKGROUP, element);

@@ -35,12 +35,8 @@ export function listVariants(element: ElementType, headVectors: readonly number[
       attentionBackwardKeyValueVariant({ headVectors: vectors, isCausal }, element),
     ]),
   );
-  const linearBackward = Object.values(Activation).flatMap((activation) =>
-    flags.flatMap((addToOutput) =>
-      flags.map((compactGradient) =>
-        linearBackwardInputVariant({ activation, addToOutput, compactGradient }, element),
-      ),
-    ),
+  const linearBackward = Object.values(Activation).map((activation) =>
+    linearBackwardInputVariant(activation, element),
   );
   return [
     embeddingVariant(element),
@@ -50,7 +46,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...linear,
     ...attention,
     ...linearBackward,
-    ...flags.map((compactGradient) => linearBackwardWeightVariant(compactGradient, element)),
+    linearBackwardWeightVariant(element),
     ...attentionBackward,
     ...Object.values(Activation).map((activation) => activateVariant(activation, element)),
     layerNormBackwardInputVariant(element),

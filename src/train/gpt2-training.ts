@@ -2,10 +2,11 @@
 // the gradients of activations, and the gradients of weights, which read all rows of a group. Holds no state of a step.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
+import { GradientFlag } from "../kernels/linear-backward.js";
 import { LinearFlag } from "../kernels/linear.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
-import type { Gpt2Weights, LinearWeights, NormWeights } from "../model/gpt2-weights.js";
+import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "../model/gpt2-weights.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
@@ -124,8 +125,8 @@ export class Gpt2Training {
     } else {
       const own = arena.layers[segment]!;
       const weights = this.#weights.layers[segment]!;
-      this.#input(list, "input", own.dQuery, weights.query, own.dNormalised1, rows);
-      this.#input(list, "inputAccumulate", own.dKeyValue, weights.keyValue, own.dNormalised1, rows);
+      this.#input(list, 0, own.dQuery, weights.query, own.dNormalised1, rows);
+      this.#input(list, GradientFlag.addToOutput, own.dKeyValue, weights.keyValue, own.dNormalised1, rows);
       this.#copyRows(list, own.dMiddle, own.dInput, rows);
       this.#normBackward(list, own.input, own.dNormalised1, weights.norm1, own.dInput, own.norm1Stats, rows);
     }
@@ -252,17 +253,17 @@ export class Gpt2Training {
     const dOutput = arena.dResidual(layer + 1);
     this.#input(
       list,
-      "inputThroughActivation",
+      GradientFlag.throughActivation,
       dOutput,
       weights.down,
       own.dPreActivation,
       rows,
       own.preActivation,
     );
-    this.#input(list, "input", own.dPreActivation, weights.up, own.dNormalised2, rows);
+    this.#input(list, 0, own.dPreActivation, weights.up, own.dNormalised2, rows);
     this.#copyRows(list, dOutput, own.dMiddle, rows);
     this.#normBackward(list, own.middle, own.dNormalised2, weights.norm2, own.dMiddle, own.norm2Stats, rows);
-    this.#input(list, "input", own.dMiddle, weights.projection, own.dAttention, rows);
+    this.#input(list, 0, own.dMiddle, weights.projection, own.dAttention, rows);
   }
 
   /** Logits of a chunk, turned into their gradient; its losses go to arena.loss. */
@@ -306,7 +307,7 @@ export class Gpt2Training {
   #encodeHeadInput(list: CommandList, arena: TrainingArena, rows: TableRange): void {
     for (const [index, shard] of this.#weights.head.entries())
       list.dispatch(
-        index === 0 ? this.#pipelines.inputCompact : this.#pipelines.inputCompactAccumulate,
+        this.#pipelines.input,
         {
           dY: arena.logits,
           W: shard.weight,
@@ -314,28 +315,29 @@ export class Gpt2Training {
           rowTable: TABLES,
           dX: arena.dFinalNormalised,
         },
-        this.#headParams(rows, shard.stride, shard.firstToken),
+        this.#headParams(rows, shard, index === 0 ? 0 : GradientFlag.addToOutput),
       );
   }
 
   #encodeHeadWeight(list: CommandList, arena: TrainingArena, gradients: Gpt2Weights, rows: TableRange): void {
     for (const shard of gradients.head)
       list.dispatch(
-        this.#pipelines.weightCompact,
+        this.#pipelines.weight,
         { X: arena.finalNormalised, dY: arena.logits, rowTable: TABLES, dW: shard.weight, db: shard.bias },
-        this.#headParams(rows, shard.stride, shard.firstToken),
+        this.#headParams(rows, shard, 0),
       );
   }
 
-  #headParams(rows: TableRange, stride: number, firstToken: number): LinearGradientParams {
+  #headParams(rows: TableRange, shard: VocabularyShard, flags: number): LinearGradientParams {
     return {
       firstEntry: rows.firstEntry,
       rowCount: rows.count,
       inputVectors: this.#dimensions.channelVectors,
-      outputVectors: stride / 4,
+      outputVectors: shard.stride / 4,
       gradientStride: this.#dimensions.vocabularyVectors,
-      gradientOffset: firstToken / 4,
+      gradientOffset: shard.firstToken / 4,
       outputEntry: 0,
+      flags: flags | GradientFlag.compactGradient,
     };
   }
 
@@ -428,7 +430,7 @@ export class Gpt2Training {
 
   #input(
     list: CommandList,
-    role: "input" | "inputAccumulate" | "inputThroughActivation",
+    flags: number,
     dY: GpuBuffer,
     weights: LinearWeights,
     dX: GpuBuffer,
@@ -436,9 +438,9 @@ export class Gpt2Training {
     P: GpuBuffer = dY,
   ): void {
     list.dispatch(
-      this.#pipelines[role],
+      this.#pipelines.input,
       { dY, W: weights.weight, P, rowTable: TABLES, dX },
-      linearParams(weights, rows),
+      linearParams(weights, rows, flags),
     );
   }
 
@@ -446,7 +448,7 @@ export class Gpt2Training {
     list.dispatch(
       this.#pipelines.weight,
       { X, dY, rowTable: TABLES, dW: to.weight, db: to.bias },
-      linearParams(to, rows),
+      linearParams(to, rows, 0),
     );
   }
 
@@ -479,11 +481,12 @@ type LinearGradientParams = Record<
   | "outputVectors"
   | "gradientStride"
   | "gradientOffset"
-  | "outputEntry",
+  | "outputEntry"
+  | "flags",
   number
 >;
 
-function linearParams(weights: LinearWeights, rows: TableRange): LinearGradientParams {
+function linearParams(weights: LinearWeights, rows: TableRange, flags: number): LinearGradientParams {
   return {
     firstEntry: rows.firstEntry,
     rowCount: rows.count,
@@ -492,5 +495,6 @@ function linearParams(weights: LinearWeights, rows: TableRange): LinearGradientP
     gradientStride: weights.outputVectors,
     gradientOffset: 0,
     outputEntry: rows.firstEntry,
+    flags,
   };
 }

@@ -48,7 +48,7 @@ type LinearPipeline = Pipeline<LinearBinding, LinearParam>;
 type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
 type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardParam>;
 
-/** By role. "Accumulate" is +=; "compact" is by the rows of a chunk instead of those of the arena. */
+/** By role. */
 export interface TrainingPipelines {
   readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
   readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
@@ -58,12 +58,7 @@ export interface TrainingPipelines {
   readonly attention: Pipeline<AttentionBinding, AttentionParam>;
   readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
   readonly input: InputPipeline;
-  readonly inputAccumulate: InputPipeline;
-  readonly inputCompact: InputPipeline;
-  readonly inputCompactAccumulate: InputPipeline;
-  readonly inputThroughActivation: InputPipeline;
   readonly weight: WeightPipeline;
-  readonly weightCompact: WeightPipeline;
   readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
   readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
   readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionBackwardParam>;
@@ -90,12 +85,6 @@ function variantsOf(
 ): Record<keyof TrainingPipelines, KernelVariant> {
   const activation = activationOf[config.activation];
   const { none } = Activation;
-  const backward = (
-    addToOutput: boolean,
-    compactGradient: boolean,
-    through: Activation = none,
-  ): KernelVariant =>
-    linearBackwardInputVariant({ activation: through, addToOutput, compactGradient }, "f32");
   const attention = { headVectors, isCausal: true };
   return {
     embedding: embeddingVariant("f32"),
@@ -105,13 +94,8 @@ function variantsOf(
     activate: activateVariant(activation, "f32"),
     attention: attentionFamilies[0].variant(attention, "f32"),
     crossEntropy: crossEntropyVariant("f32"),
-    input: backward(false, false),
-    inputAccumulate: backward(true, false),
-    inputCompact: backward(false, true),
-    inputCompactAccumulate: backward(true, true),
-    inputThroughActivation: backward(false, false, activation),
-    weight: linearBackwardWeightVariant(false, "f32"),
-    weightCompact: linearBackwardWeightVariant(true, "f32"),
+    input: linearBackwardInputVariant(activation, "f32"),
+    weight: linearBackwardWeightVariant("f32"),
     normInput: layerNormBackwardInputVariant("f32"),
     normWeight: layerNormBackwardWeightVariant("f32"),
     attentionQuery: attentionBackwardQueryVariant(attention, "f32"),

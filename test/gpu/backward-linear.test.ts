@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Activation } from "../../src/kernels/linear.js";
 import {
+  GradientFlag,
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
 } from "../../src/kernels/linear-backward.js";
@@ -70,7 +71,8 @@ function arrange(options: Case): {
     | "outputVectors"
     | "gradientStride"
     | "gradientOffset"
-    | "outputEntry",
+    | "outputEntry"
+    | "flags",
     number
   >;
 } {
@@ -104,6 +106,10 @@ function arrange(options: Case): {
       gradientStride: stride,
       gradientOffset: before,
       outputEntry: compactGradient ? 999_999 : 3 + rows,
+      flags:
+        GradientFlag.throughActivation |
+        (options.addToOutput ? GradientFlag.addToOutput : 0) |
+        (compactGradient ? GradientFlag.compactGradient : 0),
     },
   };
 }
@@ -113,14 +119,14 @@ describe("the gradient of a linear layer's inputs", () => {
 
   /** Compares the rows of the table, and checks that the others stay as they were. */
   async function check(options: Case): Promise<Float32Array> {
-    const { rows, K, N, activation = 0, addToOutput = false, compactGradient = false, scale = 1 } = options;
+    const { rows, K, N, activation = 0, addToOutput = false, scale = 1 } = options;
     const { arenaRows, rowTable, gradients, stored, params } = arrange(options);
     const weight = randomFloats(2, N * K, 1 / Math.sqrt(N));
     const P = randomFloats(3, arenaRows * K);
     const before = randomFloats(5, arenaRows * K, scale);
     const dX = await runKernel(
       queue(),
-      linearBackwardInputVariant({ activation, addToOutput, compactGradient }, "f32"),
+      linearBackwardInputVariant(activation, "f32"),
       {
         dY: stored,
         W: storeWeight(weight, N, K),
@@ -183,7 +189,7 @@ describe("the gradient of a linear layer's inputs", () => {
     const P = Float32Array.from({ length: 801 }, (__, index) => (index - 400) / 8);
     const dX = await runKernel(
       queue(),
-      linearBackwardInputVariant({ activation, addToOutput: false, compactGradient: false }, "f32"),
+      linearBackwardInputVariant(activation, "f32"),
       {
         dY: padRows(new Float32Array(P.length).fill(1), 1, 4),
         W: Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -199,6 +205,7 @@ describe("the gradient of a linear layer's inputs", () => {
         gradientStride: 1,
         gradientOffset: 0,
         outputEntry: 0,
+        flags: GradientFlag.throughActivation,
       },
       "dX",
     );
@@ -223,10 +230,7 @@ describe("the gradient of a linear layer's inputs", () => {
       const row = entries[entry]!;
       const alone = await runKernel(
         queue(),
-        linearBackwardInputVariant(
-          { activation: Activation.geluTanh, addToOutput: false, compactGradient: false },
-          "f32",
-        ),
+        linearBackwardInputVariant(Activation.geluTanh, "f32"),
         {
           dY: stored,
           W: storeWeight(randomFloats(2, 130 * 33, 1 / Math.sqrt(130)), 130, 33),
@@ -246,13 +250,13 @@ describe("the gradients of a linear layer's weight and bias", () => {
   const queue = useTestQueue();
 
   async function check(options: Case): Promise<{ dW: Float32Array; db: Float32Array }> {
-    const { rows, K, N, compactGradient = false, scale = 1 } = options;
+    const { rows, K, N, scale = 1 } = options;
     const { arenaRows, rowTable, gradients, stored, params } = arrange(options);
     const x = randomFloats(1, arenaRows * K, scale);
     const [weightBefore, biasBefore] = [randomFloats(6, N * K), randomFloats(7, N)];
     const result = await runKernelOutputs(
       queue(),
-      linearBackwardWeightVariant(compactGradient, "f32"),
+      linearBackwardWeightVariant("f32"),
       {
         X: padRows(x, K, pad4(K)),
         dY: stored,

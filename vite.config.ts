@@ -42,7 +42,7 @@ const cliBuild: UserConfig = {
     emptyOutDir: true,
     rolldownOptions: {
       input: Object.fromEntries(
-        ["start", "page-job", "generate", "page-generate", "bench", "bench-page"]
+        ["start", "page-job", "generate", "page-generate", "train", "page-train", "bench", "bench-page"]
           .map((name) => [name, path(`src/cli/${name}.ts`)] as const)
           .filter(([, file]) => existsSync(file)),
       ),

@@ -2,6 +2,7 @@
 // What the module does is not known here.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PIECE_BYTES } from "./file-sink.js";
 import { browserFlags, launchBrowser, type LaunchedBrowser } from "./launch-browser.js";
 import { serve, type Server } from "./serve.js";
 
@@ -18,6 +19,8 @@ export type PageRun<Request, Result, Event = unknown> = (
 export interface PageHooks<Event = unknown> {
   /** Tells of what is there before the result is. */
   readonly emit: (event: Event) => void;
+  /** Hands over a file, after all that was emitted before. Resolves when it is written. One at a time. */
+  readonly send: (name: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
   /** Aborts when the user interrupts a call that can be stopped. */
   readonly signal: AbortSignal;
 }
@@ -32,6 +35,8 @@ export interface PageCall<Request, Event = unknown> {
   readonly onProgress?: (words: string, part?: number) => void;
   /** Hears what the module emits, all of it before its answer. `browser`: name and version. */
   readonly onEvent?: (event: Event, browser: string) => void;
+  /** Gets the files that the module sends, piece by piece. */
+  readonly onPiece?: (name: string, piece: Uint8Array, isLast: boolean) => Promise<void>;
   /** Present: SIGINT aborts the module's signal, and calls this, rather than end the program. */
   readonly onInterrupt?: () => void;
 }
@@ -92,8 +97,11 @@ async function callModule<Request, Result, Event>(
   };
   await page.exposeFunction("weftReport", report);
   await page.exposeFunction("weftEmit", emit);
+  await page.exposeFunction("weftSend", (name: string, base64: string, isLast: boolean) =>
+    call.onPiece?.(name, Buffer.from(base64, "base64"), isLast),
+  );
   await page.goto(server.origin);
-  const running = page.evaluate(runModule, `/cli/${call.module}.js`, call.request);
+  const running = page.evaluate(runModule, `/cli/${call.module}.js`, call.request, PIECE_BYTES);
   const stop = (): void => void page.evaluate(stopModule).catch(() => undefined); // the answer comes anyway
   interruption.addEventListener("abort", stop);
   if (interruption.aborted) stop();
@@ -106,10 +114,11 @@ async function callModule<Request, Result, Event>(
 }
 
 // The next three run in the page: they may use nothing from around them.
-async function runModule(address: string, request: unknown): Promise<Outcome<unknown>> {
-  const { weftReport, weftEmit } = globalThis as unknown as {
+async function runModule(address: string, request: unknown, pieceBytes: number): Promise<Outcome<unknown>> {
+  const { weftReport, weftEmit, weftSend } = globalThis as unknown as {
     weftReport: (words: string, part?: number) => void;
     weftEmit: (events: readonly unknown[]) => Promise<void>;
+    weftSend: (name: string, base64: string, isLast: boolean) => Promise<void>;
   };
   const stopping = new AbortController();
   Object.assign(globalThis, { weftStop: () => stopping.abort() });
@@ -129,9 +138,26 @@ async function runModule(address: string, request: unknown): Promise<Outcome<unk
     if (events.length === 0) setTimeout(() => void tell(), 20);
     events.push(event);
   };
+  // In pieces, each in base64: a message to the command is text, and its length has a limit.
+  const send = async (name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
+    await tell();
+    let at = 0;
+    do {
+      const piece = bytes.subarray(at, at + pieceBytes);
+      at += pieceBytes;
+      const url = await new Promise<string>((resolve, reject) => {
+        const reader = new FileReader();
+        reader.addEventListener("load", () => resolve(reader.result as string));
+        reader.addEventListener("error", () => reject(new Error("the page could not encode a file")));
+        reader.readAsDataURL(new Blob([piece]));
+      });
+      // Of "data:…;base64,…" the last part; an empty file has none.
+      await weftSend(name, url.split(",")[1] ?? "", at >= bytes.length);
+    } while (at < bytes.length);
+  };
   try {
     const module = (await import(address)) as { run: PageRun<unknown, unknown> };
-    const result = await module.run(request, report, { emit, signal: stopping.signal });
+    const result = await module.run(request, report, { emit, send, signal: stopping.signal });
     await tell();
     return { result };
   } catch (error) {

@@ -28,6 +28,7 @@ const check = [
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
   generate: { needsBrowser: true, steps: [...build, [node, "dist/cli/generate.js"]] },
+  train: { needsBrowser: true, steps: [...build, [node, "dist/cli/train.js"]] },
   bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
   build: { needsBrowser: false, steps: [...build, demo] },

@@ -1,0 +1,101 @@
+// The built module as a user of the package meets it: what it contains, and the program of the README.
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectBuilt, root } from "./run-start.js";
+
+const run = promisify(execFile);
+let folder: string;
+
+beforeAll(async () => {
+  expectBuilt("dist/index.js", "dist/index.d.ts", "dist/third-party-licenses.md");
+  // Inside the package, which may import itself by its name.
+  await mkdir(join(root, "out"), { recursive: true });
+  folder = await mkdtemp(join(root, "out", "module-"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe("the built module", () => {
+  it("has each library in a file of its own, which is loaded when it is needed", async () => {
+    const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
+    expect(files.toSorted()).toEqual(["index.js", "jinja.js", "tokenizers.js"]);
+    const core = await readFile(join(root, "dist/index.js"), "utf8");
+    for (const library of ["jinja", "tokenizers"]) {
+      expect(core).toContain(`import("./${library}.js")`);
+      expect(core).not.toMatch(new RegExp(`from ?"./${library}`));
+    }
+    // A word of the interpreter of templates.
+    expect(core).not.toContain("raise_exception");
+    expect(await readFile(join(root, "dist/jinja.js"), "utf8")).toContain("raise_exception");
+  });
+
+  it("names the licence of every library in it", async () => {
+    const licences = await readFile(join(root, "dist/third-party-licenses.md"), "utf8");
+    expect(licences).toMatch(/^## @huggingface\/jinja - [\d.]+ \(MIT\)$/m);
+    expect(licences).toMatch(/^## @huggingface\/tokenizers - [\d.]+ \(Apache-2\.0\)$/m);
+    expect(licences.match(/^## /gm)).toHaveLength(2);
+  });
+
+  it("renders a chat template in Node", async () => {
+    const program = join(folder, "chat.mjs");
+    await writeFile(
+      program,
+      `import { readFile } from "node:fs/promises";
+      import { Model } from "weft";
+      const folder = ${JSON.stringify(join(root, "dist/tinystories-gpt2"))};
+      const read = async (name) => JSON.parse(await readFile(folder + "/" + name, "utf8"));
+      const model = await Model.load({
+        config: await read("config.json"),
+        weights: await readFile(folder + "/model.safetensors"),
+        tokenizer: await read("tokenizer.json"),
+        tokenizerConfig: { chat_template: "{% for message in messages %}{{ message.content }}{% endfor %}" },
+      });
+      const options = { temperature: 0, maxTokens: 8 };
+      const chat = await model.chat([{ role: "user", content: "Once upon" }, { role: "user", content: " a time" }], options);
+      const text = await model.generate("Once upon a time", options);
+      console.log(JSON.stringify([chat.text, text.text]));
+      model.dispose();`,
+    );
+    const { stdout } = await run(process.execPath, [program]);
+    const [chat, text] = JSON.parse(stdout) as string[];
+    expect(chat).toBe(text);
+    expect(chat).toMatch(/[a-z]/);
+  });
+});
+
+describe("the program in the README", () => {
+  let program: string;
+  beforeAll(async () => {
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const [, code] = /```ts\n(import \{ Model \} from "weft";\n.*?)```/s.exec(readme)!;
+    program = code!.replace("node_modules/weft/dist", join(root, "dist"));
+    expect(program).not.toBe(code);
+  });
+
+  it("has correct types", async () => {
+    const file = join(folder, "readme.ts");
+    await writeFile(file, program);
+    const types = join(root, "node_modules/@webgpu/types");
+    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2023", "--module", "nodenext"];
+    const lib = ["--lib", "es2023,esnext.disposable,dom,dom.iterable,dom.asynciterable", "--types", types];
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    const { stdout } = await run(process.execPath, [tsc, ...options, ...lib, "--ignoreConfig", file]).catch(
+      (error: unknown) => error as { stdout: string },
+    );
+    expect(stdout).toBe("");
+  });
+
+  it("runs in Node", async () => {
+    const file = join(folder, "readme.mjs");
+    await writeFile(file, program);
+    const { stdout } = await run(process.execPath, [file]);
+    expect(stdout).toMatch(/^,? ?\S/);
+    expect(stdout).toMatch(/^(length|stop) \d+\.\d+$/m);
+    expect(stdout).toMatch(/generatedTokens: \d+/);
+  });
+});

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CancelledError, DeviceError, FormatError, TrainingError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions, TrainStep } from "../../src/runtime/training-run.js";
+import { measureTrace } from "../../src/schedule/metrics.js";
 import { validateTrace } from "../../src/schedule/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { rejection } from "../helpers/rejection.js";
@@ -140,6 +141,9 @@ describe("training", () => {
   it("records steps whose traces keep every fence", async () => {
     const { steps } = await train({ trace: true, loadedQueues: 2, sliceTokens: 4 });
     for (const { trace } of steps) expect(validateTrace(trace!)).toEqual([]);
+    // Over the steps, some weight gradient ran while the other queue formed gradients of activations.
+    const overlaps = steps.map(({ trace }) => measureTrace(trace!).weightGradientOverlapMs);
+    expect(Math.max(...overlaps)).toBeGreaterThan(0);
     const kinds = new Set(
       steps[0]!.trace!.submissions.flatMap(({ groups }) =>
         groups.flatMap(({ tasks }) => tasks.map(({ kind }) => kind)),
@@ -152,6 +156,22 @@ describe("training", () => {
       "slice-gradient",
       "weight-gradient",
     ]);
+  });
+
+  it("needs memory for logits that grows with the slice, and not with the batch", async () => {
+    const wide = makeTinyModel({ vocabulary: 1500, contextLength: 24, layers: 1 });
+    const data = makeSentences(4, 120, 24, 1500).filter(({ length }) => length > 1);
+    const peak = async (batchTokens: number, sliceTokens: number): Promise<number> => {
+      await using model = await Model.load(wide.parts);
+      for await (const _ of model.train(data, { steps: 1, groups: 1, batchTokens, sliceTokens })) void _;
+      return model.memory()[0]!.peakBytes;
+    };
+    const [few, many] = [300, 1200];
+    const growth = (await peak(many, 24)) - (await peak(many, 1));
+    expect(growth).toBeGreaterThan(0);
+    expect((await peak(few, 24)) - (await peak(few, 1))).toBe(growth);
+    // Logits of all the tokens that the larger batch has more would be this much.
+    expect((await peak(many, 1)) - (await peak(few, 1))).toBeLessThan(0.5 * (many - few) * 1500 * 4);
   });
 
   it("serves between steps, with the weights of the last one", async () => {

@@ -33,6 +33,16 @@ export function float32Reduction(count: number): Tolerance {
   return { rtol: limit, atol: limit };
 }
 
+/** Values that take `steps` steps of some float32 operations each, every one from the result of the last. */
+export function float32Steps(steps: number): Tolerance {
+  return { rtol: 1e-6 * steps, atol: 1e-6 * steps };
+}
+
+/** A float32 sum of `count` positive terms: nothing cancels, so that the error is a part of the sum. */
+export function positiveFloat32Sum(count: number): Tolerance {
+  return { rtol: 1e-7 * Math.sqrt(Math.max(count, 16)), atol: 0 };
+}
+
 /**
  * A float32 chain of `count` additions of terms with root mean square `size`: after n of them the sum is about size·√n and
  * each addition rounds that by up to 6e-8 of it, which adds up to some 3e-8·size·count; ten times that for the few sums that
@@ -109,6 +119,9 @@ export const modelStage: Tolerance = { rtol: 1e-5, atol: 1e-5 };
 
 /** Logits of a float32 model: reductions through all layers, values up to about 30. */
 export const modelLogits: Tolerance = { rtol: 1e-4, atol: 1e-4 };
+
+/** A whole model's gradient in units of a tensor's largest element: reductions over all rows and through all layers. */
+export const modelGradient: Tolerance = { rtol: 1e-4, atol: 1e-4 };
 
 /** A mean loss in nats over thousands of tokens. */
 export const heldOutLoss: Tolerance = { rtol: 0, atol: 1e-4 };

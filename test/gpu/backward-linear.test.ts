@@ -46,6 +46,8 @@ interface Case {
   readonly K: number;
   readonly N: number;
   readonly activation?: Activation;
+  /** False for a product of the model that no activation comes before. */
+  readonly throughActivation?: boolean;
   readonly addToOutput?: boolean;
   /** Rows of dY are those of the table's entries, not of the arena. */
   readonly compactGradient?: boolean;
@@ -107,7 +109,7 @@ function arrange(options: Case): {
       gradientOffset: before,
       outputEntry: compactGradient ? 999_999 : 3 + rows,
       flags:
-        GradientFlag.throughActivation |
+        (options.throughActivation === false ? 0 : GradientFlag.throughActivation) |
         (options.addToOutput ? GradientFlag.addToOutput : 0) |
         (compactGradient ? GradientFlag.compactGradient : 0),
     },
@@ -140,7 +142,7 @@ describe("the gradient of a linear layer's inputs", () => {
     const own = rowTable.subarray(3, 3 + rows);
     const ownP = new Float32Array(rows * K);
     for (const [entry, row] of own.entries()) ownP.set(P.subarray(row * K, (row + 1) * K), entry * K);
-    const name = referenceActivation[activation];
+    const name = options.throughActivation === false ? undefined : referenceActivation[activation];
     const product = linearBackwardInput({ dY: gradients, weight, activation: name, P: ownP, N, K });
     const expected = Float64Array.from(before);
     for (const [entry, row] of own.entries())
@@ -214,6 +216,14 @@ describe("the gradient of a linear layer's inputs", () => {
     const expected = linearBackwardInput({ dY, weight: [1], activation: name, P, N: 1, K: 1 });
     expectClose(unpadRows(dX, 1, 4), expected, float32Elementwise);
   });
+
+  it.each(Object.entries(Activation))(
+    "leaves %s out where nothing came through it",
+    async (_, activation) => {
+      for (const compactGradient of [false, true])
+        await check({ rows: 9, K: 14, N: 9, activation, throughActivation: false, compactGradient });
+    },
+  );
 
   it("is exact to rounding for gradients of large and small scale", async () => {
     await check({ rows: 8, K: 64, N: 64, scale: 50 });

@@ -36,40 +36,38 @@ function bucketTables(ids: ReadonlyMap<number, number>): Uint32Array<ArrayBuffer
   return Uint32Array.from([999_999, ...buckets, ...rows]);
 }
 
+const [V, positions] = [21, 9];
+
+/** Rows of an arena twice as tall, some ids often, some never. */
+function batch(rows: number, C: number): { ids: number[]; own: Uint32Array; dX: Float32Array<ArrayBuffer> } {
+  const random = new SeededRandom(rows);
+  const ids = Array.from({ length: rows }, () => random.integer(random.integer(V) + 1));
+  return { ids, own: shuffledRows(2 * rows).slice(0, rows), dX: randomFloats(2, 2 * rows * C) };
+}
+
+async function scatter(
+  tables: Uint32Array<ArrayBuffer>,
+  dX: Float32Array,
+  C: number,
+  dE: Float32Array<ArrayBuffer>,
+  strides: { idStride: number; channelStride: number },
+): Promise<Float32Array<ArrayBuffer>> {
+  const bucketCount = tables.length > 1 ? (tables[2]! - 1) / BUCKET_WORDS : 0;
+  return runKernel(
+    queue(),
+    embeddingBackwardVariant("f32"),
+    { dX: padRows(dX, C, pad4(C)), tables, dE },
+    { firstBucket: 1, bucketCount, channelVectors: pad4(C) / 4, ...strides },
+    "dE",
+  );
+}
+
+/** Terms of a row that is looked up by all. */
+function tolerance(rows: number): ReturnType<typeof float32Chain> {
+  return float32Chain(rows, Math.sqrt(meanSquareOfRandomFloats));
+}
+
 describe("the gradients of the embedding", () => {
-  const [V, positions] = [21, 9];
-
-  /** Rows of an arena twice as tall, some ids often, some never. */
-  function batch(
-    rows: number,
-    C: number,
-  ): { ids: number[]; own: Uint32Array; dX: Float32Array<ArrayBuffer> } {
-    const random = new SeededRandom(rows);
-    const ids = Array.from({ length: rows }, () => random.integer(random.integer(V) + 1));
-    return { ids, own: shuffledRows(2 * rows).slice(0, rows), dX: randomFloats(2, 2 * rows * C) };
-  }
-
-  async function scatter(
-    tables: Uint32Array<ArrayBuffer>,
-    dX: Float32Array,
-    C: number,
-    dE: Float32Array<ArrayBuffer>,
-    strides: { idStride: number; channelStride: number },
-  ): Promise<Float32Array<ArrayBuffer>> {
-    const bucketCount = tables.length > 1 ? (tables[2]! - 1) / BUCKET_WORDS : 0;
-    return runKernel(
-      queue(),
-      embeddingBackwardVariant("f32"),
-      { dX: padRows(dX, C, pad4(C)), tables, dE },
-      { firstBucket: 1, bucketCount, channelVectors: pad4(C) / 4, ...strides },
-      "dE",
-    );
-  }
-
-  /** Terms of a row that is looked up by all. */
-  const tolerance = (rows: number): ReturnType<typeof float32Chain> =>
-    float32Chain(rows, Math.sqrt(meanSquareOfRandomFloats));
-
   it.each([1, 5, 10, 16, 67])(
     "go to the rows of tokens, whichever shard they lie in, %i channels",
     async (C) => {
@@ -148,48 +146,53 @@ describe("the gradients of the embedding", () => {
   });
 });
 
-describe("cross-entropy and its gradient", () => {
-  async function check(rows: number, V: number, spread: number): Promise<Record<string, Float32Array>> {
-    const logits = randomFloats(V, rows * V, spread);
-    const random = new SeededRandom(V);
-    const targets = Array.from({ length: rows }, () => random.integer(V));
-    const scale = 1 / (3 * rows);
-    const stride = pad4(V) + 4;
-    const stored = padRows(logits, V, stride);
-    // What was left in the padding must not count, nor stay.
-    for (let row = 0; row < rows; row++) stored.fill(1e4, row * stride + V, (row + 1) * stride);
-    const result = await runKernelOutputs(
-      queue(),
-      crossEntropyVariant("f32"),
-      {
-        targets: Uint32Array.from([999, 999, ...targets]),
-        logits: stored,
-        loss: new Float32Array(rows + 3).fill(7),
-      },
-      { rowCount: rows, vocabulary: V, rowStride: stride, firstTarget: 2, firstLoss: 1, scale },
-      ["logits", "loss"],
-    );
-    const { losses, dLogits } = crossEntropyBackward({ logits, targets, V, scale });
-    const range = 2 * logits.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-    expectClose(result.loss.subarray(1, rows + 1), losses, float32Reduction(Math.max(1, spread * spread)));
-    expectClose(unpadRows(result.logits, V, stride), dLogits, float32Softmax(range, scale));
-    expect(padRows(unpadRows(result.logits, V, stride), V, stride), "padding becomes 0").toEqual(
-      result.logits,
-    );
-    expect([result.loss[0], result.loss[rows + 1], result.loss[rows + 2]]).toEqual([7, 7, 7]);
-    return result;
-  }
+async function checkLoss(
+  rows: number,
+  vocabulary: number,
+  spread: number,
+): Promise<Record<string, Float32Array>> {
+  const logits = randomFloats(vocabulary, rows * vocabulary, spread);
+  const random = new SeededRandom(vocabulary);
+  const targets = Array.from({ length: rows }, () => random.integer(vocabulary));
+  const scale = 1 / (3 * rows);
+  const stride = pad4(vocabulary) + 4;
+  const stored = padRows(logits, vocabulary, stride);
+  // What was left in the padding must not count, nor stay.
+  for (let row = 0; row < rows; row++) stored.fill(1e4, row * stride + vocabulary, (row + 1) * stride);
+  const result = await runKernelOutputs(
+    queue(),
+    crossEntropyVariant("f32"),
+    {
+      targets: Uint32Array.from([999, 999, ...targets]),
+      logits: stored,
+      loss: new Float32Array(rows + 3).fill(7),
+    },
+    { rowCount: rows, vocabulary, rowStride: stride, firstTarget: 2, firstLoss: 1, scale },
+    ["logits", "loss"],
+  );
+  const { losses, dLogits } = crossEntropyBackward({ logits, targets, V: vocabulary, scale });
+  const range = 2 * logits.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  expectClose(result.loss.subarray(1, rows + 1), losses, float32Reduction(Math.max(1, spread * spread)));
+  expectClose(unpadRows(result.logits, vocabulary, stride), dLogits, float32Softmax(range, scale));
+  expect(
+    padRows(unpadRows(result.logits, vocabulary, stride), vocabulary, stride),
+    "padding becomes 0",
+  ).toEqual(result.logits);
+  expect([result.loss[0], result.loss[rows + 1], result.loss[rows + 2]]).toEqual([7, 7, 7]);
+  return result;
+}
 
-  it.each([1, 2, 3, 63, 64, 65, 1000])("are those of a vocabulary of %i", async (V) => {
-    for (const rows of [1, 7, 8, 9, 65]) await check(rows, V, 1);
+describe("cross-entropy and its gradient", () => {
+  it.each([1, 2, 3, 63, 64, 65, 1000])("are those of a vocabulary of %i", async (vocabulary) => {
+    for (const rows of [1, 7, 8, 9, 65]) await checkLoss(rows, vocabulary, 1);
   });
 
   it("stay finite for logits far from 0", async () => {
-    for (const V of [3, 65, 300]) await check(9, V, 30);
+    for (const vocabulary of [3, 65, 300]) await checkLoss(9, vocabulary, 30);
   });
 
   it("have the same bits twice", async () => {
-    expect(await check(9, 300, 3)).toEqual(await check(9, 300, 3));
+    expect(await checkLoss(9, 300, 3)).toEqual(await checkLoss(9, 300, 3));
   });
 });
 

@@ -7,12 +7,14 @@ import { describeAdapter } from "../demo/words.js";
 import { run, type BenchRequest } from "./bench-page.js";
 import type { BenchCase, BenchRecord, CaseResult, Report, Runtime } from "./bench/case.js";
 import { forwardCase } from "./bench/forward-case.js";
+import { generateCase } from "./bench/generate-case.js";
 import { helpText, OptionError, parseBenchOptions, type BenchOptions } from "./bench/options.js";
+import { trainCase } from "./bench/train-case.js";
 import { Progress } from "./progress.js";
 import { distFolder, runInPage } from "./run-in-page.js";
 
 /** The command's half of every case; the other half is listed in bench-page.ts. */
-const cases: readonly BenchCase<unknown>[] = [forwardCase];
+const cases: readonly BenchCase<unknown>[] = [forwardCase, generateCase, trainCase];
 
 async function bench(options: BenchOptions): Promise<void> {
   const benchCase = cases.find(({ name }) => name === options.case)!;

@@ -4,6 +4,7 @@ import type { BenchCase, CaseOptions, CaseResult, Measurement } from "./case.js"
 import type { ForwardRequest } from "./forward.js";
 import { stsLengths } from "./sts-lengths.js";
 import { makeSentences, makeSyntheticModel, type SyntheticShape } from "./synthetic-model.js";
+import { alignColumns } from "./table.js";
 
 const seed = 20_250;
 
@@ -81,9 +82,4 @@ function expectLogits(shape: SyntheticShape, lengths: readonly number[]): Forwar
     const { logits } = gpt2Forward(config, weights, sentences[sentence]!);
     return { sentence, logits: Array.from(logits.slice(-shape.vocabulary)) };
   });
-}
-
-function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "));
 }

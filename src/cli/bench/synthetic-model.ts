@@ -68,6 +68,12 @@ export function makeSentences(lengths: readonly number[], vocabulary: number, se
   return lengths.map((length) => Array.from({ length }, () => Math.floor(random.uniform() * vocabulary)));
 }
 
+/** Numbers in [0, 1). */
+export function makeUniform(seed: number): () => number {
+  const random = new Random(seed);
+  return () => random.uniform();
+}
+
 /** The tensors as a safetensors file: https://github.com/huggingface/safetensors#format. */
 export function toSafetensors({ tensors }: SyntheticModel): Uint8Array<ArrayBuffer> {
   const header: Record<string, unknown> = {};

@@ -1,0 +1,128 @@
+// Generation, the half that measures: the tokens of stepwise forward passes first, then equal dispatches, then times.
+import { Model } from "../../index.js";
+import type { CaseResult, Measurement, Report } from "./case.js";
+import { measureArrivals, measureBehind, measureShared, measureStall } from "./generate-loads.js";
+import { writeAll } from "./generate-streams.js";
+import { quantile, spreadOf } from "./statistics.js";
+import { makeSentences } from "./synthetic-model.js";
+
+export interface GenerateBenchRequest {
+  readonly seed: number;
+  readonly repeats: number;
+  readonly quick: boolean;
+  /** How many requests run at once. */
+  readonly concurrent: readonly number[];
+  /** Tokens of each text. */
+  readonly maxTokens: number;
+  readonly shortPrompt: number;
+  readonly longPrompt: number;
+  /** Tokens of each checked text. */
+  readonly checkedTokens: number;
+  /** Texts that are being written while prompts arrive. */
+  readonly decoding: number;
+  /** Requests that share a prompt. */
+  readonly sharers: number;
+  /** Requests that arrive at random. */
+  readonly arrivals: number;
+}
+
+/** What the parts of the case share. */
+export interface GenerateBench {
+  readonly model: Model;
+  readonly request: GenerateBenchRequest;
+  /** A new prompt of `length` tokens each time: no cache has it. */
+  readonly prompt: (length: number) => number[];
+  readonly measured: (
+    metric: string,
+    unit: string,
+    values: readonly number[],
+    parameters?: Readonly<Record<string, unknown>>,
+  ) => Measurement;
+}
+
+export async function runGenerate(request: GenerateBenchRequest, report: Report): Promise<CaseResult> {
+  const { seed, repeats, quick, concurrent, maxTokens } = request;
+  report("Loading the embedded model");
+  // Beside the commands, by http in a page and by path in Node.
+  const here = import.meta.url;
+  using model = await Model.load(new URL("../tinystories-gpt2/", here));
+  const { vocabularySize } = model.info.config;
+  let prompts = 0;
+  const bench: GenerateBench = {
+    model,
+    request,
+    prompt: (length) => makeSentences([length], vocabularySize - 1, seed + 7919 * ++prompts)[0]!,
+    measured(metric, unit, values, parameters = {}) {
+      const { median, p10, p90 } = spreadOf(values);
+      const more = { model: "tinystories-gpt2", seed, repeats, quick, queues: 1, ...parameters, p10, p90 };
+      return { metric, value: median, unit, parameters: more };
+    },
+  };
+  report("Checking tokens against forward passes");
+  const checks = [await checkTokens(bench)];
+  const measurements: Measurement[] = [];
+  const perStep = new Set<number>();
+  for (const [index, requests] of concurrent.entries()) {
+    report("Measuring requests at once", index / concurrent.length);
+    await writeAll(bench, requests, Math.min(8, maxTokens)); // compiles, and makes room
+    const speeds: number[] = [];
+    const intervals: number[] = [];
+    const dispatches: number[] = [];
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const before = model.stats();
+      const written = await writeAll(bench, requests, maxTokens);
+      const after = model.stats();
+      speeds.push((1000 * requests * maxTokens) / written.elapsedMs);
+      intervals.push(...written.intervals);
+      dispatches.push((after.dispatches - before.dispatches) / (after.steps - before.steps));
+    }
+    for (const value of dispatches) perStep.add(value);
+    const parameters = { requests, maxTokens, promptTokens: request.shortPrompt };
+    measurements.push(
+      bench.measured("tokens", "tokens/s", speeds, parameters),
+      bench.measured("interval", "ms", intervals, parameters),
+      bench.measured("dispatchesPerStep", "per step", dispatches, parameters),
+    );
+  }
+  if (perStep.size !== 1)
+    throw new Error(`dispatches per step depend on the requests: ${[...perStep].join(", ")}`);
+  checks.push(`a step has ${[...perStep][0]} dispatches for ${concurrent.join(", ")} requests alike`);
+  const decodeMs = quantile(
+    measurements.filter(({ metric }) => metric === "interval").map(({ value }) => value),
+    0,
+  );
+  report("Measuring a prompt behind a long one");
+  measurements.push(...(await measureBehind(bench, decodeMs)));
+  report("Measuring stalls");
+  measurements.push(...(await measureStall(bench)));
+  report("Measuring a shared prompt");
+  measurements.push(...(await measureShared(bench)));
+  report("Measuring arrivals at random");
+  const most = Math.max(
+    ...measurements.filter(({ metric }) => metric === "tokens").map(({ value }) => value),
+  );
+  measurements.push(...(await measureArrivals(bench, most)));
+  return { adapter: model.info.adapter, checks, measurements };
+}
+
+/** @throws when a greedy token is not the likeliest of a forward pass over all before it. */
+async function checkTokens({ model, request, prompt }: GenerateBench): Promise<string> {
+  const { checkedTokens, shortPrompt, longPrompt } = request;
+  const texts = [shortPrompt, 1, Math.floor(longPrompt / 2)].map(prompt);
+  const options = { temperature: 0, maxTokens: checkedTokens, stopTokens: [] };
+  const generated = await Promise.all(texts.map((text) => model.generate(text, options)));
+  for (let step = 0; step < checkedTokens; step++) {
+    const { logits } = await model.forward(texts);
+    for (const [index, row] of logits.entries()) {
+      const likeliest = row.indexOf(row.reduce((most, value) => Math.max(most, value), -Infinity));
+      const received = generated[index]!.tokens[step];
+      if (received !== likeliest)
+        throw new Error(
+          `the results are wrong, nothing was measured: token ${step} of text ${index} is ${received}, ` +
+            `expected ${likeliest}`,
+        );
+      texts[index]!.push(likeliest);
+    }
+  }
+  return `${texts.length} greedy texts of ${checkedTokens} tokens are those of stepwise forward passes`;
+}

@@ -5,7 +5,8 @@ import type { Queue } from "../gpu/queue.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Weights } from "../model/gpt2-weights.js";
 import type { Group } from "../schedule/submission.js";
-import type { BucketRange, Gpt2Training, GroupRows, LossRows } from "../train/gpt2-training.js";
+import type { Gpt2Training, GroupRows, LossRows } from "../train/gpt2-training.js";
+import type { BucketRange } from "../train/training-kernels.js";
 import type { TrainingArena } from "../train/training-arena.js";
 import {
   countRows,

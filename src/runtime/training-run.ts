@@ -235,14 +235,6 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
   #check(): Settings {
     const { config, info } = this.#model.loaded;
     const options = this.#options;
-    const whole = (
-      name: string,
-      value: number | undefined,
-      missing: number,
-      most: number,
-      least = 1,
-    ): number =>
-      checkWhole(name, value, missing, { least, most, remedy: "See TrainOptions for what it means." });
     const steps = whole("steps", options.steps ?? Number.NaN, 1, 1e9);
     const groups = whole("groups", options.groups, 2, 64);
     const schedule = options.schedule ?? { peak: 1e-3, warmupSteps: Math.ceil(steps / 10) };
@@ -282,4 +274,8 @@ function namedBuffers({
       named.set(`${name}.moment-${moment + 1}`, state);
   }
   return named;
+}
+
+function whole(name: string, value: number | undefined, missing: number, most: number, least = 1): number {
+  return checkWhole(name, value, missing, { least, most, remedy: "See TrainOptions for what it means." });
 }

@@ -112,7 +112,6 @@ export class BatchSampler {
 
 /** A whole number below `limit` from three counters: pcg3d (https://jcgt.org/published/0009/03/02/). */
 export function randomBelow(limit: number, seed: number, epoch: number, index: number): number {
-  const step = (value: number): number => (Math.imul(value, 1664525) + 1013904223) | 0;
   let x = step(seed);
   let y = step(epoch ^ Math.floor(seed / 2 ** 32));
   let z = step(index);
@@ -125,4 +124,9 @@ export function randomBelow(limit: number, seed: number, epoch: number, index: n
     z ^= z >>> 16;
   }
   return Math.floor(((x >>> 0) / 2 ** 32) * limit);
+}
+
+/** One step of a linear congruential generator. */
+function step(value: number): number {
+  return (Math.imul(value, 1664525) + 1013904223) | 0;
 }

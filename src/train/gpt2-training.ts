@@ -1,14 +1,14 @@
 // A GPT-2 training step as kernel sequences over tables of rows: the forward pass with everything kept, its mirror for
 // the gradients of activations, and the gradients of weights, which read all rows of a group. Holds no state of a step.
-import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
 import { GradientFlag } from "../kernels/linear-backward.js";
 import { LinearFlag } from "../kernels/linear.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
-import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "../model/gpt2-weights.js";
+import type { Gpt2Weights, VocabularyShard } from "../model/gpt2-weights.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
+import { TrainingKernels, type BucketRange, type LinearGradientParams } from "./training-kernels.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
 
 /** Rows with a target, at most a chunk: their entries, and where their targets and losses are. */
@@ -18,12 +18,6 @@ export interface LossRows {
   readonly firstTarget: number;
   /** Place of the first row's loss; the others' follow. */
   readonly firstLoss: number;
-}
-
-/** Buckets of rows that looked up the same id, in the tables. */
-export interface BucketRange {
-  readonly firstBucket: number;
-  readonly count: number;
 }
 
 /** What the gradients of a segment's weights read. */
@@ -37,10 +31,10 @@ export interface GroupRows {
 }
 
 export class Gpt2Training {
-  readonly #config: Gpt2Config;
   readonly #dimensions: Gpt2Dimensions;
   readonly #weights: Gpt2Weights;
   readonly #pipelines: TrainingPipelines;
+  readonly #kernels: TrainingKernels;
 
   constructor(
     config: Gpt2Config,
@@ -48,7 +42,7 @@ export class Gpt2Training {
     weights: Gpt2Weights,
     pipelines: TrainingPipelines,
   ) {
-    this.#config = config;
+    this.#kernels = new TrainingKernels(dimensions, config.layerNormEpsilon, pipelines);
     this.#dimensions = dimensions;
     this.#weights = weights;
     this.#pipelines = pipelines;
@@ -61,14 +55,14 @@ export class Gpt2Training {
     else this.#finishLayer(list, arena, segment - 1, rows);
     const input = arena.residual(segment);
     if (segment === layers) {
-      this.#normalise(list, input, this.#weights.finalNorm, arena.finalNormalised, rows);
+      this.#kernels.normalise(list, input, this.#weights.finalNorm, arena.finalNormalised, rows);
       return;
     }
     const weights = this.#weights.layers[segment]!;
     const own = arena.layers[segment]!;
-    this.#normalise(list, input, weights.norm1, own.normalised1, rows);
-    this.#linear(list, 0, own.normalised1, weights.query, own.query, rows);
-    this.#linear(list, 0, own.normalised1, weights.keyValue, own.keyValue, rows);
+    this.#kernels.normalise(list, input, weights.norm1, own.normalised1, rows);
+    this.#kernels.linear(list, 0, own.normalised1, weights.query, own.query, rows);
+    this.#kernels.linear(list, 0, own.normalised1, weights.keyValue, own.keyValue, rows);
   }
 
   /** Attention at `layer` for the query blocks of a block table. */
@@ -113,7 +107,7 @@ export class Gpt2Training {
       }
       const norm = this.#weights.finalNorm;
       // dOutput is zero before: the norm's kernel adds.
-      this.#normBackward(
+      this.#kernels.normBackward(
         list,
         arena.output,
         arena.dFinalNormalised,
@@ -125,10 +119,25 @@ export class Gpt2Training {
     } else {
       const own = arena.layers[segment]!;
       const weights = this.#weights.layers[segment]!;
-      this.#input(list, 0, own.dQuery, weights.query, own.dNormalised1, rows);
-      this.#input(list, GradientFlag.addToOutput, own.dKeyValue, weights.keyValue, own.dNormalised1, rows);
-      this.#copyRows(list, own.dMiddle, own.dInput, rows);
-      this.#normBackward(list, own.input, own.dNormalised1, weights.norm1, own.dInput, own.norm1Stats, rows);
+      this.#kernels.input(list, 0, own.dQuery, weights.query, own.dNormalised1, rows);
+      this.#kernels.input(
+        list,
+        GradientFlag.addToOutput,
+        own.dKeyValue,
+        weights.keyValue,
+        own.dNormalised1,
+        rows,
+      );
+      this.#kernels.copyRows(list, own.dMiddle, own.dInput, rows);
+      this.#kernels.normBackward(
+        list,
+        own.input,
+        own.dNormalised1,
+        weights.norm1,
+        own.dInput,
+        own.norm1Stats,
+        rows,
+      );
     }
     if (segment > 0) this.#finishLayerGradient(list, arena, segment - 1, rows);
   }
@@ -172,7 +181,7 @@ export class Gpt2Training {
         this.#encodeLossGradient(list, arena, chunk, lossScale);
         this.#encodeHeadWeight(list, arena, gradients, chunk.rows);
       }
-      this.#normWeight(
+      this.#kernels.normWeight(
         list,
         arena.output,
         arena.dFinalNormalised,
@@ -183,24 +192,24 @@ export class Gpt2Training {
     } else {
       const own = arena.layers[segment]!;
       const to = gradients.layers[segment]!;
-      this.#weight(list, own.normalised1, own.dQuery, to.query, rows);
-      this.#weight(list, own.normalised1, own.dKeyValue, to.keyValue, rows);
-      this.#normWeight(list, own.input, own.dNormalised1, own.norm1Stats, to.norm1, rows);
+      this.#kernels.weight(list, own.normalised1, own.dQuery, to.query, rows);
+      this.#kernels.weight(list, own.normalised1, own.dKeyValue, to.keyValue, rows);
+      this.#kernels.normWeight(list, own.input, own.dNormalised1, own.norm1Stats, to.norm1, rows);
     }
     if (segment > 0) {
       const own = arena.layers[segment - 1]!;
       const to = gradients.layers[segment - 1]!;
-      this.#weight(list, own.hidden, arena.dResidual(segment), to.down, rows);
-      this.#weight(list, own.normalised2, own.dPreActivation, to.up, rows);
-      this.#normWeight(list, own.middle, own.dNormalised2, own.norm2Stats, to.norm2, rows);
-      this.#weight(list, own.attention, own.dMiddle, to.projection, rows);
+      this.#kernels.weight(list, own.hidden, arena.dResidual(segment), to.down, rows);
+      this.#kernels.weight(list, own.normalised2, own.dPreActivation, to.up, rows);
+      this.#kernels.normWeight(list, own.middle, own.dNormalised2, own.norm2Stats, to.norm2, rows);
+      this.#kernels.weight(list, own.attention, own.dMiddle, to.projection, rows);
       return;
     }
     const { channelVectors } = this.#dimensions;
     const dX = arena.dResidual(0);
     for (const [index, shard] of gradients.tokens.entries())
-      this.#embeddingGradient(list, dX, shard.weight, group.tokens[index]!, 1, shard.stride);
-    this.#embeddingGradient(list, dX, gradients.positions, group.positions, 4 * channelVectors, 1);
+      this.#kernels.embeddingGradient(list, dX, shard.weight, group.tokens[index]!, 1, shard.stride);
+    this.#kernels.embeddingGradient(list, dX, gradients.positions, group.positions, 4 * channelVectors, 1);
   }
 
   get #scale(): number {
@@ -234,24 +243,24 @@ export class Gpt2Training {
     const weights = this.#weights.layers[layer]!;
     const own = arena.layers[layer]!;
     const output = arena.residual(layer + 1);
-    this.#copyRows(list, own.input, own.middle, rows);
-    this.#linear(list, LinearFlag.addToOutput, own.attention, weights.projection, own.middle, rows);
-    this.#normalise(list, own.middle, weights.norm2, own.normalised2, rows);
-    this.#linear(list, 0, own.normalised2, weights.up, own.preActivation, rows);
+    this.#kernels.copyRows(list, own.input, own.middle, rows);
+    this.#kernels.linear(list, LinearFlag.addToOutput, own.attention, weights.projection, own.middle, rows);
+    this.#kernels.normalise(list, own.middle, weights.norm2, own.normalised2, rows);
+    this.#kernels.linear(list, 0, own.normalised2, weights.up, own.preActivation, rows);
     list.dispatch(
       this.#pipelines.activate,
       { X: own.preActivation, rowTable: TABLES, Y: own.hidden },
       { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.hiddenVectors },
     );
-    this.#copyRows(list, own.middle, output, rows);
-    this.#linear(list, LinearFlag.addToOutput, own.hidden, weights.down, output, rows);
+    this.#kernels.copyRows(list, own.middle, output, rows);
+    this.#kernels.linear(list, LinearFlag.addToOutput, own.hidden, weights.down, output, rows);
   }
 
   #finishLayerGradient(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
     const weights = this.#weights.layers[layer]!;
     const own = arena.layers[layer]!;
     const dOutput = arena.dResidual(layer + 1);
-    this.#input(
+    this.#kernels.input(
       list,
       GradientFlag.throughActivation,
       dOutput,
@@ -260,10 +269,18 @@ export class Gpt2Training {
       rows,
       own.preActivation,
     );
-    this.#input(list, 0, own.dPreActivation, weights.up, own.dNormalised2, rows);
-    this.#copyRows(list, dOutput, own.dMiddle, rows);
-    this.#normBackward(list, own.middle, own.dNormalised2, weights.norm2, own.dMiddle, own.norm2Stats, rows);
-    this.#input(list, 0, own.dMiddle, weights.projection, own.dAttention, rows);
+    this.#kernels.input(list, 0, own.dPreActivation, weights.up, own.dNormalised2, rows);
+    this.#kernels.copyRows(list, dOutput, own.dMiddle, rows);
+    this.#kernels.normBackward(
+      list,
+      own.middle,
+      own.dNormalised2,
+      weights.norm2,
+      own.dMiddle,
+      own.norm2Stats,
+      rows,
+    );
+    this.#kernels.input(list, 0, own.dMiddle, weights.projection, own.dAttention, rows);
   }
 
   /** Logits of a chunk, turned into their gradient; its losses go to arena.loss. */
@@ -340,161 +357,4 @@ export class Gpt2Training {
       flags: flags | GradientFlag.compactGradient,
     };
   }
-
-  #normalise(list: CommandList, X: GpuBuffer, norm: NormWeights, Y: GpuBuffer, rows: TableRange): void {
-    list.dispatch(
-      this.#pipelines.norm,
-      { X, gain: norm.gain, bias: norm.bias, rowTable: TABLES, Y },
-      this.#normParams(rows),
-    );
-  }
-
-  #normBackward(
-    list: CommandList,
-    X: GpuBuffer,
-    dY: GpuBuffer,
-    norm: NormWeights,
-    dX: GpuBuffer,
-    stats: GpuBuffer,
-    rows: TableRange,
-  ): void {
-    list.dispatch(
-      this.#pipelines.normInput,
-      { X, dY, gain: norm.gain, rowTable: TABLES, dX, stats },
-      this.#normParams(rows),
-    );
-  }
-
-  #normWeight(
-    list: CommandList,
-    X: GpuBuffer,
-    dY: GpuBuffer,
-    stats: GpuBuffer,
-    to: NormWeights,
-    rows: TableRange,
-  ): void {
-    list.dispatch(
-      this.#pipelines.normWeight,
-      { X, dY, stats, rowTable: TABLES, dGain: to.gain, dBias: to.bias },
-      {
-        firstEntry: rows.firstEntry,
-        rowCount: rows.count,
-        channelVectors: this.#dimensions.channelVectors,
-      },
-    );
-  }
-
-  #normParams(
-    rows: TableRange,
-  ): Record<"firstEntry" | "rowCount" | "channels" | "channelVectors" | "epsilon", number> {
-    return {
-      firstEntry: rows.firstEntry,
-      rowCount: rows.count,
-      channels: this.#dimensions.channels,
-      channelVectors: this.#dimensions.channelVectors,
-      epsilon: this.#config.layerNormEpsilon,
-    };
-  }
-
-  #copyRows(list: CommandList, X: GpuBuffer, Y: GpuBuffer, rows: TableRange): void {
-    list.dispatch(
-      this.#pipelines.copyRows,
-      { X, rowTable: TABLES, Y },
-      { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.channelVectors },
-    );
-  }
-
-  #linear(
-    list: CommandList,
-    flags: number,
-    X: GpuBuffer,
-    weights: LinearWeights,
-    Y: GpuBuffer,
-    rows: TableRange,
-  ): void {
-    list.dispatch(
-      this.#pipelines.linear,
-      { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
-      {
-        firstEntry: rows.firstEntry,
-        rowCount: rows.count,
-        inputVectors: weights.inputVectors,
-        outputVectors: weights.outputVectors,
-        outputStride: weights.outputVectors,
-        outputOffset: 0,
-        outputEntry: rows.firstEntry,
-        flags,
-      },
-    );
-  }
-
-  #input(
-    list: CommandList,
-    flags: number,
-    dY: GpuBuffer,
-    weights: LinearWeights,
-    dX: GpuBuffer,
-    rows: TableRange,
-    P: GpuBuffer = dY,
-  ): void {
-    list.dispatch(
-      this.#pipelines.input,
-      { dY, W: weights.weight, P, rowTable: TABLES, dX },
-      linearParams(weights, rows, flags),
-    );
-  }
-
-  #weight(list: CommandList, X: GpuBuffer, dY: GpuBuffer, to: LinearWeights, rows: TableRange): void {
-    list.dispatch(
-      this.#pipelines.weight,
-      { X, dY, rowTable: TABLES, dW: to.weight, db: to.bias },
-      linearParams(to, rows, 0),
-    );
-  }
-
-  #embeddingGradient(
-    list: CommandList,
-    dX: GpuBuffer,
-    dE: GpuBuffer,
-    buckets: BucketRange,
-    idStride: number,
-    channelStride: number,
-  ): void {
-    list.dispatch(
-      this.#pipelines.embeddingBackward,
-      { dX, tables: TABLES, dE },
-      {
-        firstBucket: buckets.firstBucket,
-        bucketCount: buckets.count,
-        channelVectors: this.#dimensions.channelVectors,
-        idStride,
-        channelStride,
-      },
-    );
-  }
-}
-
-type LinearGradientParams = Record<
-  | "firstEntry"
-  | "rowCount"
-  | "inputVectors"
-  | "outputVectors"
-  | "gradientStride"
-  | "gradientOffset"
-  | "outputEntry"
-  | "flags",
-  number
->;
-
-function linearParams(weights: LinearWeights, rows: TableRange, flags: number): LinearGradientParams {
-  return {
-    firstEntry: rows.firstEntry,
-    rowCount: rows.count,
-    inputVectors: weights.inputVectors,
-    outputVectors: weights.outputVectors,
-    gradientStride: weights.outputVectors,
-    gradientOffset: 0,
-    outputEntry: rows.firstEntry,
-    flags,
-  };
 }

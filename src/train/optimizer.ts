@@ -57,16 +57,6 @@ const NO_CLIPPING = 3e38;
 
 /** Throws ArgumentError for values out of range. */
 export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): CheckedOptimizer {
-  const real = (name: string, value: number | undefined, missing: number, most: number): number => {
-    if (value === undefined) return missing;
-    if (typeof value === "number" && value >= 0 && value <= most) return value;
-    throw new ArgumentError({
-      argument: `optimizer.${name}`,
-      expected: `a number from 0 to ${most}`,
-      received: value,
-      remedy: `Leave it out for ${missing}.`,
-    });
-  };
   const most = 1e30;
   switch (options.kind) {
     case "adamw":
@@ -93,6 +83,18 @@ export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): C
         remedy: "Leave the optimizer out for AdamW.",
       });
   }
+}
+
+/** An option between 0 and `most`. */
+function real(name: string, value: number | undefined, missing: number, most: number): number {
+  if (value === undefined) return missing;
+  if (typeof value === "number" && value >= 0 && value <= most) return value;
+  throw new ArgumentError({
+    argument: `optimizer.${name}`,
+    expected: `a number from 0 to ${most}`,
+    received: value,
+    remedy: `Leave it out for ${missing}.`,
+  });
 }
 
 interface Pipelines {

@@ -1,0 +1,182 @@
+// The kernels of a training step with their parameters filled in from the model's sizes: one dispatch per method.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { TABLES, type CommandList } from "../gpu/command-list.js";
+import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import type { TableRange } from "../model/gpt2-forward.js";
+import type { LinearWeights, NormWeights } from "../model/gpt2-weights.js";
+import type { TrainingPipelines } from "./training-pipelines.js";
+
+/** Buckets of rows that looked up the same id, in the tables. */
+export interface BucketRange {
+  readonly firstBucket: number;
+  readonly count: number;
+}
+
+export class TrainingKernels {
+  readonly #dimensions: Gpt2Dimensions;
+  readonly #epsilon: number;
+  readonly #pipelines: TrainingPipelines;
+
+  constructor(dimensions: Gpt2Dimensions, layerNormEpsilon: number, pipelines: TrainingPipelines) {
+    this.#dimensions = dimensions;
+    this.#epsilon = layerNormEpsilon;
+    this.#pipelines = pipelines;
+  }
+
+  normalise(list: CommandList, X: GpuBuffer, norm: NormWeights, Y: GpuBuffer, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.norm,
+      { X, gain: norm.gain, bias: norm.bias, rowTable: TABLES, Y },
+      this.#normParams(rows),
+    );
+  }
+
+  normBackward(
+    list: CommandList,
+    X: GpuBuffer,
+    dY: GpuBuffer,
+    norm: NormWeights,
+    dX: GpuBuffer,
+    stats: GpuBuffer,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      this.#pipelines.normInput,
+      { X, dY, gain: norm.gain, rowTable: TABLES, dX, stats },
+      this.#normParams(rows),
+    );
+  }
+
+  normWeight(
+    list: CommandList,
+    X: GpuBuffer,
+    dY: GpuBuffer,
+    stats: GpuBuffer,
+    to: NormWeights,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      this.#pipelines.normWeight,
+      { X, dY, stats, rowTable: TABLES, dGain: to.gain, dBias: to.bias },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        channelVectors: this.#dimensions.channelVectors,
+      },
+    );
+  }
+
+  #normParams(
+    rows: TableRange,
+  ): Record<"firstEntry" | "rowCount" | "channels" | "channelVectors" | "epsilon", number> {
+    return {
+      firstEntry: rows.firstEntry,
+      rowCount: rows.count,
+      channels: this.#dimensions.channels,
+      channelVectors: this.#dimensions.channelVectors,
+      epsilon: this.#epsilon,
+    };
+  }
+
+  copyRows(list: CommandList, X: GpuBuffer, Y: GpuBuffer, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.copyRows,
+      { X, rowTable: TABLES, Y },
+      { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.channelVectors },
+    );
+  }
+
+  linear(
+    list: CommandList,
+    flags: number,
+    X: GpuBuffer,
+    weights: LinearWeights,
+    Y: GpuBuffer,
+    rows: TableRange,
+  ): void {
+    list.dispatch(
+      this.#pipelines.linear,
+      { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        inputVectors: weights.inputVectors,
+        outputVectors: weights.outputVectors,
+        outputStride: weights.outputVectors,
+        outputOffset: 0,
+        outputEntry: rows.firstEntry,
+        flags,
+      },
+    );
+  }
+
+  input(
+    list: CommandList,
+    flags: number,
+    dY: GpuBuffer,
+    weights: LinearWeights,
+    dX: GpuBuffer,
+    rows: TableRange,
+    P: GpuBuffer = dY,
+  ): void {
+    list.dispatch(
+      this.#pipelines.input,
+      { dY, W: weights.weight, P, rowTable: TABLES, dX },
+      linearParams(weights, rows, flags),
+    );
+  }
+
+  weight(list: CommandList, X: GpuBuffer, dY: GpuBuffer, to: LinearWeights, rows: TableRange): void {
+    list.dispatch(
+      this.#pipelines.weight,
+      { X, dY, rowTable: TABLES, dW: to.weight, db: to.bias },
+      linearParams(to, rows, 0),
+    );
+  }
+
+  embeddingGradient(
+    list: CommandList,
+    dX: GpuBuffer,
+    dE: GpuBuffer,
+    buckets: BucketRange,
+    idStride: number,
+    channelStride: number,
+  ): void {
+    list.dispatch(
+      this.#pipelines.embeddingBackward,
+      { dX, tables: TABLES, dE },
+      {
+        firstBucket: buckets.firstBucket,
+        bucketCount: buckets.count,
+        channelVectors: this.#dimensions.channelVectors,
+        idStride,
+        channelStride,
+      },
+    );
+  }
+}
+
+export type LinearGradientParams = Record<
+  | "firstEntry"
+  | "rowCount"
+  | "inputVectors"
+  | "outputVectors"
+  | "gradientStride"
+  | "gradientOffset"
+  | "outputEntry"
+  | "flags",
+  number
+>;
+
+function linearParams(weights: LinearWeights, rows: TableRange, flags: number): LinearGradientParams {
+  return {
+    firstEntry: rows.firstEntry,
+    rowCount: rows.count,
+    inputVectors: weights.inputVectors,
+    outputVectors: weights.outputVectors,
+    gradientStride: weights.outputVectors,
+    gradientOffset: 0,
+    outputEntry: rows.firstEntry,
+    flags,
+  };
+}

@@ -296,7 +296,7 @@ async function expectInterrupted(
 
 describe.each([
   ["at once", 0],
-  ["while they write", 6],
+  ["while they write", 40],
 ])("with streams open %s", (_, pieces) => {
   async function open(): Promise<{
     readonly model: Model;
@@ -359,6 +359,17 @@ describe.each([
     expectNoMemory(model);
     await watched.allClosed();
   });
+});
+
+it("disposing a model interrupts a request whose prompt is still being encoded", async () => {
+  const model = await Model.load(parts);
+  await model.generate([1], { maxTokens: 1 });
+  const handle = model.generate([1, 2]);
+  model.dispose();
+  const error = await rejection(Promise.resolve(handle));
+  expect(error).toBeInstanceOf(GenerationInterruptedError);
+  expect(error.cause).toBeInstanceOf(DisposedError);
+  expectNoMemory(model);
 });
 
 it("a device that is lost leaves requests on another queue alone", async () => {

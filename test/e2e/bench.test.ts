@@ -5,6 +5,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { root, runCommand } from "./run-start.js";
 
+/** What the tests read of a record. */
+interface Measured {
+  readonly metric: string;
+  readonly value: number;
+  readonly parameters: { readonly queues: number; readonly requests?: number };
+}
+
 let folder: string;
 
 beforeAll(async () => {
@@ -53,6 +60,57 @@ it.each(["chromium", "node"])("measures a forward pass in %s, after checking it"
   expect(new Set(dispatches).size).toBe(1);
 });
 
+it("measures training, after checking its loss", async () => {
+  const json = join(folder, "train.json");
+  const { code, output, errors } = await runCommand("bench", ["--case", "train", "--quick", "--json", json]);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +the loss of the first step, \d\.\d+, differs from float64 by \d/m);
+  expect(output).toMatch(/^ +the losses of 3 steps are the same bits on 1 and 2 queues$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
+  const metrics = ["backwardRatio", "elapsed", "outside", "score", "share", "speedup", "stepRatio", "tokens"];
+  expect([...new Set(records.map(({ metric }) => metric))].toSorted()).toEqual(metrics);
+  for (const queues of [1, 2]) {
+    const shares = records.filter(
+      ({ metric, parameters }) => metric === "share" && parameters.queues === queues,
+    );
+    expect(shares).toHaveLength(5);
+    for (const { value } of shares) expect(value).toBeGreaterThan(0);
+    // Medians of a few steps, which need not add up exactly.
+    expect(Math.abs(shares.reduce((sum, { value }) => sum + value, 0) - 1)).toBeLessThan(0.2);
+  }
+});
+
+it("measures generation, after checking its tokens and dispatches", async () => {
+  const json = join(folder, "generate.json");
+  const { code, output, errors } = await runCommand("bench", [
+    "--case",
+    "generate",
+    "--quick",
+    "--json",
+    json,
+  ]);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +3 greedy texts of 4 tokens are those of stepwise forward passes$/m);
+  expect(output).toMatch(/^ +a step has \d+ dispatches for 1, 4, 16, 64 requests alike$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
+  const requests = records
+    .filter(({ metric }) => metric === "tokens")
+    .map(({ parameters }) => parameters.requests);
+  expect(requests).toEqual([1, 4, 16, 64]);
+  for (const metric of [
+    "firstTokenBehind",
+    "firstTokenRatio",
+    "stallFactor",
+    "sharedRows",
+    "poissonInterval",
+  ])
+    for (const { value } of records.filter((record) => record.metric === metric))
+      expect(value, metric).toBeGreaterThan(0);
+  expect(records.filter(({ metric }) => metric === "poissonFirstToken")).toHaveLength(3);
+});
+
 it("measures the built module, not a copy of it", async () => {
   const files = (await readdir(join(root, "dist/cli"))).filter((file) => file.endsWith(".js"));
   const contents = await Promise.all(files.map((file) => readFile(join(root, "dist/cli", file), "utf8")));
@@ -68,6 +126,6 @@ it("lists its options, and its cases where the case is unknown", async () => {
   const { code, output, errors } = await runCommand("bench", ["--case", "nope"]);
   expect({ code, output }).toEqual({ code: 2, output: "" });
   expect(errors).toBe(
-    'weft: --case: expected forward, received "nope" (npm run bench -- --help lists the options)\n',
+    'weft: --case: expected forward or generate or train, received "nope" (npm run bench -- --help lists the options)\n',
   );
 });

@@ -29,7 +29,7 @@ export function runGenerate(args: readonly string[], options?: RunStartOptions):
 
 /** `name`: that of the npm script. */
 export async function runCommand(
-  name: "start" | "generate" | "bench",
+  name: "start" | "generate" | "train" | "bench",
   args: readonly string[],
   { environment, signal }: RunStartOptions = {},
 ): Promise<Ended> {

@@ -15,7 +15,7 @@ describe("windows of the context", () => {
   it("predict every token but the first of a sentence once", () => {
     for (const length of [2, 7, 8, 9, 14, 15, 16, 30]) {
       const windows = cutWindows([range(0, length)], 8);
-      const targets = windows.flatMap((window) => [...window.slice(1)]);
+      const targets = windows.flatMap((window) => Array.from(window.slice(1)));
       expect(targets, `length ${length}`).toEqual(range(1, length - 1));
       for (const window of windows) {
         expect(window.length).toBeLessThanOrEqual(8);

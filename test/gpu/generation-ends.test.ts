@@ -222,7 +222,7 @@ describe("several prompts", () => {
     expect(batch).toHaveLength(4);
     const completions = [];
     for await (const completion of batch.asCompleted()) completions.push(completion);
-    expect(completions.map(({ index }) => index).toSorted()).toEqual([0, 1, 2, 3]);
+    expect(new Set(completions.map(({ index }) => index))).toEqual(new Set([0, 1, 2, 3]));
     expect(completions[0]).toMatchObject({ index: 1, status: "rejected", reason: { name: "ArgumentError" } });
     for (const completion of completions.slice(1))
       expect(completion).toMatchObject({ status: "fulfilled", value: { finishReason: "length" } });
@@ -242,7 +242,7 @@ describe("several prompts", () => {
     }
     expect(order).toEqual(ends);
     // Or the test would show nothing.
-    expect(order).not.toEqual(order.toSorted());
+    expect(order).not.toEqual(order.toSorted((a, b) => a - b));
   });
 
   it("are cancelled when the loop over them is left", async () => {

@@ -11,7 +11,7 @@ export const writerVocabulary = 37;
 export const writerContext = 70;
 
 /** One token per character; the last one is special. */
-const characters = [..."abcdefghijklmnopqrstuvwxyz012345678", "Ġ"];
+const characters = ["abcdefghijklmnopqrstuvwxyz012345678".split(""), "Ġ"].flat();
 export const writerEndToken: number = characters.length;
 
 /** Byte-level BPE without merges. */

@@ -1,11 +1,19 @@
-// The page behind index.html: load, run, cancel, show. Nothing is loaded or computed before it is asked for. The panel
-// that writes is in write-panel.ts.
+// The page behind index.html: load, run, cancel, show. Nothing is loaded or computed before it is asked for. The panels
+// that write and train are in write-panel.ts and train-panel.ts.
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
+import { download } from "./download.js";
 import { runJob, type JobStage } from "./job.js";
-import { findElements, findWriteElements, showAdapter, showStatus as show } from "./page.js";
+import {
+  findElements,
+  findTrainElements,
+  findWriteElements,
+  showAdapter,
+  showStatus as show,
+} from "./page.js";
 import { showResults, type Results } from "./results.js";
 import { modelName, Session } from "./session.js";
+import { connectTraining } from "./train-panel.js";
 import { connectWriting } from "./write-panel.js";
 
 const elements = findElements();
@@ -21,16 +29,17 @@ const stages: Readonly<Record<JobStage, string>> = {
 
 connectControls(elements);
 connectWriting(findWriteElements(), session, (adapter) => showAdapter(elements.adapter, adapter));
+connectTraining(findTrainElements(), (adapter) => showAdapter(elements.adapter, adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!running) void run();
 });
 elements.cancel.addEventListener("click", () => running?.abort());
 elements.savePicture.addEventListener("click", () => {
-  if (results) save("weft-timeline.svg", "image/svg+xml", results.picture);
+  if (results) download("weft-timeline.svg", "image/svg+xml", results.picture);
 });
 elements.saveTrace.addEventListener("click", () => {
-  if (results) save("weft.chrome-trace.json", "application/json", results.chromeTrace);
+  if (results) download("weft.chrome-trace.json", "application/json", results.chromeTrace);
 });
 if (!("gpu" in navigator))
   showError(
@@ -82,13 +91,4 @@ function showStatus(words: string): void {
 
 function showError(words: string): void {
   show(elements.status, words, true);
-}
-
-function save(name: string, type: string, content: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type }));
-  link.download = name;
-  link.click();
-  // Later: the browser begins to read after this returns.
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

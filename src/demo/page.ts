@@ -1,4 +1,4 @@
-// The elements of index.html that the page works with, and what both panels do with theirs.
+// The elements of index.html that the page works with, and what all panels do with theirs.
 import type { AdapterDescription } from "../index.js";
 import { describeAdapter } from "./words.js";
 
@@ -29,6 +29,21 @@ export interface WriteElements {
   readonly status: HTMLElement;
   readonly figures: HTMLElement;
   readonly streams: HTMLElement;
+}
+
+/** Those of the panel that trains. */
+export interface TrainElements {
+  readonly form: HTMLFormElement;
+  readonly start: HTMLButtonElement;
+  readonly stop: HTMLButtonElement;
+  readonly progress: HTMLProgressElement;
+  readonly status: HTMLElement;
+  readonly results: HTMLElement;
+  readonly figures: HTMLElement;
+  readonly curve: SVGSVGElement;
+  readonly samples: HTMLElement;
+  readonly saveConfig: HTMLButtonElement;
+  readonly saveWeights: HTMLButtonElement;
 }
 
 export function findElements(): PageElements {
@@ -63,6 +78,22 @@ export function findWriteElements(): WriteElements {
   };
 }
 
+export function findTrainElements(): TrainElements {
+  return {
+    form: find("train", HTMLFormElement),
+    start: find("train-start", HTMLButtonElement),
+    stop: find("train-stop", HTMLButtonElement),
+    progress: find("train-progress", HTMLProgressElement),
+    status: find("train-status", HTMLElement),
+    results: find("train-results", HTMLElement),
+    figures: find("train-figures", HTMLElement),
+    curve: find("train-curve", SVGSVGElement),
+    samples: find("train-samples", HTMLElement),
+    saveConfig: find("train-save-config", HTMLButtonElement),
+    saveWeights: find("train-save-weights", HTMLButtonElement),
+  };
+}
+
 /** Shows words to people, aloud too where they are new. */
 export function showStatus(status: HTMLElement, words: string, isError: boolean = false): void {
   status.classList.toggle("error", isError);
@@ -77,7 +108,7 @@ export function showAdapter(element: HTMLElement, adapter: AdapterDescription): 
   element.hidden = false;
 }
 
-function find<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
+function find<Kind extends Element>(id: string, kind: new () => Kind): Kind {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
   throw new Error(`index.html has no ${kind.name} with the id ${id}`);

@@ -3,7 +3,8 @@ import { ArgumentError, CancelledError, Model, type LoadOptions } from "../index
 
 export const modelName = "tinystories-gpt2";
 
-const folder = new URL(`./${modelName}/`, document.baseURI);
+/** Of its files. */
+export const modelFolder: URL = new URL(`./${modelName}/`, document.baseURI);
 
 export class Session {
   #model: Model | undefined;
@@ -17,7 +18,7 @@ export class Session {
 
   async prompts(signal: AbortSignal): Promise<readonly string[]> {
     if (this.#prompts) return this.#prompts;
-    const response = await fetch(new URL("stories.json", folder), { signal });
+    const response = await fetch(new URL("stories.json", modelFolder), { signal });
     if (!response.ok) throw new Error(`The server answered ${response.status} for ${response.url}.`);
     this.#prompts = ((await response.json()) as { prompt: string }[]).map(({ prompt }) => prompt);
     return this.#prompts;
@@ -28,7 +29,7 @@ export class Session {
     while (this.#loading) await this.#loading;
     if (this.#model && this.#model.info.queues >= queues) return this.#model;
     this.dispose();
-    const loading = Model.load(folder, { ...options, queues });
+    const loading = Model.load(modelFolder, { ...options, queues });
     const settle = (): void => {
       this.#loading = undefined;
     };

@@ -185,6 +185,9 @@ export class TrainingSession {
       queues,
       placement: "affine",
       maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      // Queues with equal work would keep step: one that forms weight gradients early runs them beside the activation
+      // gradients of the others.
+      maxWaitingWeights: this.#replicas.map((_, queue) => (queue % 2 === 0 ? Infinity : 0)),
       cost,
     });
     const queueOf = sentences.map((_, sentence) => scheduler.ownership(sentence)[0]!.queue);

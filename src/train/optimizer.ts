@@ -219,8 +219,9 @@ export class Optimizer {
           beta2,
           epsilon,
           decay,
-          firstCorrection: 1 / (1 - beta1 ** step),
-          secondCorrection: 1 / (1 - beta2 ** step),
+          // Of the betas as the kernel has them: 1 − β is small, and β's rounding to f32 is not, beside it.
+          firstCorrection: 1 / (1 - Math.fround(beta1) ** step),
+          secondCorrection: 1 / (1 - Math.fround(beta2) ** step),
           maxNorm,
         },
       );

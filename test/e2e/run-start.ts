@@ -13,7 +13,7 @@ export interface Ended {
 
 export interface RunStartOptions {
   readonly environment?: Readonly<Record<string, string>>;
-  /** Is sent as soon as the output contains `afterOutput`. */
+  /** Is sent once, as soon as the output contains `afterOutput`. */
   readonly signal?: { readonly name: NodeJS.Signals; readonly afterOutput: string };
 }
 
@@ -42,9 +42,12 @@ export async function runCommand(
   });
   let output = "";
   let errors = "";
+  let isSent = false;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
-    if (signal && output.includes(signal.afterOutput)) child.kill(signal.name);
+    if (isSent || !signal || !output.includes(signal.afterOutput)) return;
+    isSent = true;
+    child.kill(signal.name);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const code = await new Promise<number | null>((resolve, reject) => {

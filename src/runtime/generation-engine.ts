@@ -219,7 +219,10 @@ export class GenerationEngine {
     try {
       while (this.#inFlight < STEPS_IN_FLIGHT && this.#requests.size > 0) {
         const entries = this.#scheduler.next({
-          budgetTokens: Math.min(MAX_STEP_ROWS, this.#budget.rows(this.#scheduler.decodes)),
+          budgetTokens: Math.min(
+            MAX_STEP_ROWS,
+            this.#budget.rows(this.#scheduler.decodes, this.#requests.size),
+          ),
           sliceTokens: this.#options.sliceTokens,
           maxRunning: this.#options.maxRunning,
         });

@@ -4,6 +4,9 @@
 /** The weight that an observation keeps when the next one arrives. */
 const MEMORY = 0.97;
 
+/** Where only prompts are computed, their rows may take this many times as long as what every step costs anyway. */
+const PROMPT_FACTOR = 3;
+
 export interface BudgetOptions {
   readonly least: number;
   readonly most: number;
@@ -41,14 +44,16 @@ export class StepBudget {
     return rowMs > 0 && fixedMs >= 0 ? { fixedMs, rowMs } : undefined;
   }
 
-  /** Rows for a step in which `decodes` sequences decode. Without any, nobody is stalled and the most is allowed. */
-  rows(decodes: number): number {
+  /**
+   * Rows for a step in which `decodes` of `sequences` sequences decode. Where none does, several prompts share steps short
+   * enough that none waits long for another; a single one, which nobody waits for, gets the most.
+   */
+  rows(decodes: number, sequences: number = decodes): number {
     const { least, most, stallFactor } = this.#options;
-    if (decodes === 0) return most;
+    if (decodes === 0 && sequences <= 1) return most;
     const { model } = this;
-    const prompts = model
-      ? (stallFactor - 1) * (model.fixedMs / model.rowMs + decodes)
-      : (stallFactor - 1) * (least + decodes);
+    const fixedRows = model ? model.fixedMs / model.rowMs : least;
+    const prompts = decodes === 0 ? PROMPT_FACTOR * fixedRows : (stallFactor - 1) * (fixedRows + decodes);
     return Math.min(most, Math.max(least, Math.floor(decodes + prompts)));
   }
 }

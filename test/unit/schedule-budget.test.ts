@@ -60,9 +60,14 @@ describe("StepBudget", () => {
     expect(observed(-5, 0.3, [100, 200]).model).toBeUndefined();
   });
 
-  it("allows the most where nothing decodes", () => {
+  it("allows the most where nothing decodes and nobody else waits", () => {
     expect(new StepBudget(bounds).rows(0)).toBe(bounds.most);
-    expect(observed(1, 10, [1, 2, 3]).rows(0)).toBe(bounds.most);
+    expect(observed(1, 10, [1, 2, 3]).rows(0, 1)).toBe(bounds.most);
+  });
+
+  it("keeps steps short where several prompts share them", () => {
+    expect(observed(10.2, 0.5, [8, 40, 100]).rows(0, 2)).toBe(61);
+    expect(new StepBudget(bounds).rows(0, 2)).toBe(48);
   });
 
   it("keeps its bounds whatever it saw", () => {

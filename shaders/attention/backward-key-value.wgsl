@@ -2,7 +2,7 @@
 // Q, dA (rows,H,D) · KV, dKV (rows,2,H,D) · stats (rows,H), row-major f32; D is padded to a multiple of 4 with zeros.
 // dV = Σ_i p_i·dA_i and dK = Σ_i p_i·(dA_i·v − δ_i)·scale·q_i over the queries i that look at the key.
 // Grid: ceil(rowCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
-// Reference: test/reference/attention-backward.ts attentionBackward.  Reduction order: queries in order of position.
+// Reference: test/reference/attention-backward.ts attentionBackward.  Reduction order: queries in order of position, in fours from the first.
 
 struct Params {
   firstEntry: u32, // first entry of this dispatch in rowTable
@@ -46,21 +46,35 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     key[d] = KV[own + d];
     value[d] = KV[own + valueOffset + d];
   }
-  for (var position = select(0u, info.y, CAUSAL); position < info.w; position++) {
-    let query = firstRow + position;
-    let at = (query * params.heads + head) * HEAD_VECTORS;
-    let stat = stats[query * params.heads + head];
-    var score = 0.0;
-    var weightGradient = 0.0;
+  // Four queries at a time: what is kept of the key is read once for all of them.
+  let stride = params.heads * HEAD_VECTORS;
+  for (var first = select(0u, info.y, CAUSAL); first < info.w; first += 4u) {
+    let position = first + vec4<u32>(0u, 1u, 2u, 3u);
+    let query = firstRow + min(position, vec4<u32>(info.w - 1u));
+    let at = query * stride + head * HEAD_VECTORS;
+    let stat = query * params.heads + head;
+    let logSumExp = vec4<f32>(stats[stat.x].x, stats[stat.y].x, stats[stat.z].x, stats[stat.w].x);
+    let delta = vec4<f32>(stats[stat.x].y, stats[stat.y].y, stats[stat.z].y, stats[stat.w].y);
+    var scores = vec4<f32>();
+    var weightGradients = vec4<f32>();
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      score = dotInto(score, Q[at + d], key[d]);
-      weightGradient = dotInto(weightGradient, dA[at + d], value[d]);
+      let k = key[d];
+      let v = value[d];
+      scores = vec4<f32>(
+        dotInto(scores.x, Q[at.x + d], k), dotInto(scores.y, Q[at.y + d], k),
+        dotInto(scores.z, Q[at.z + d], k), dotInto(scores.w, Q[at.w + d], k));
+      weightGradients = vec4<f32>(
+        dotInto(weightGradients.x, dA[at.x + d], v), dotInto(weightGradients.y, dA[at.y + d], v),
+        dotInto(weightGradients.z, dA[at.z + d], v), dotInto(weightGradients.w, dA[at.w + d], v));
     }
-    let weight = exp(score * params.scale - stat.x);
-    let scoreGradient = weight * (weightGradient - stat.y) * params.scale;
+    // A query beyond the last one repeats it, with a weight of 0.
+    let p = select(vec4<f32>(), exp(scores * params.scale - logSumExp), position < vec4<u32>(info.w));
+    let g = p * (weightGradients - delta) * params.scale;
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      valueGradient[d] = fma(vec4<f32>(weight), dA[at + d], valueGradient[d]);
-      keyGradient[d] = fma(vec4<f32>(scoreGradient), Q[at + d], keyGradient[d]);
+      valueGradient[d] = fma(vec4<f32>(p.w), dA[at.w + d], fma(vec4<f32>(p.z), dA[at.z + d],
+        fma(vec4<f32>(p.y), dA[at.y + d], fma(vec4<f32>(p.x), dA[at.x + d], valueGradient[d]))));
+      keyGradient[d] = fma(vec4<f32>(g.w), Q[at.w + d], fma(vec4<f32>(g.z), Q[at.z + d],
+        fma(vec4<f32>(g.y), Q[at.y + d], fma(vec4<f32>(g.x), Q[at.x + d], keyGradient[d]))));
     }
   }
   for (var d = 0u; d < HEAD_VECTORS; d++) {

@@ -3,7 +3,7 @@
 // The log-sum-exp of the row's scores is formed anew in one pass; it and δ = dA·A go to stats for the keys' kernel.
 // dQ = Σ_j p_j·(dA·v_j − δ)·scale·k_j with p_j = exp(score_j − logSumExp)   (arxiv.org/abs/2205.14135, appendix B).
 // Grid: ceil(rowCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
-// Reference: test/reference/attention-backward.ts attentionBackward.  Reduction order: keys in order of position.
+// Reference: test/reference/attention-backward.ts attentionBackward.  Reduction order: keys in order of position, in fours from key 0.
 
 struct Params {
   firstEntry: u32, // first entry of this dispatch in rowTable
@@ -22,10 +22,19 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> dQ: array<vec4<f32>>;    // (arena rows, H, D/4)
 @group(0) @binding(8) var<storage, read_write> stats: array<vec2<f32>>; // (arena rows, H): log-sum-exp, δ
 
+// Finite, because WGSL may assume that infinities do not occur.
+const MASKED = -1e30;
+
 alias HeadRow = array<vec4<f32>, HEAD_VECTORS>;
 
 fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
+}
+
+// Dot products of one vector with those of four keys.
+fn dots(sums: vec4<f32>, a: vec4<f32>, at: vec4<u32>) -> vec4<f32> {
+  return vec4<f32>(
+    dotInto(sums.x, a, KV[at.x]), dotInto(sums.y, a, KV[at.y]), dotInto(sums.z, a, KV[at.z]), dotInto(sums.w, a, KV[at.w]));
 }
 
 @compute @workgroup_size(32)
@@ -53,30 +62,38 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     delta = dotInto(delta, gradient[d], A[own + d]);
   }
 
-  var maximum = -1e30;
+  // Four keys at a time: what is kept per row is read once for all of them.
+  let lane = vec4<u32>(0u, 1u, 2u, 3u);
+  var maximum = MASKED;
   var total = 0.0;
-  for (var key = 0u; key < keyCount; key++) {
-    var score = 0.0;
-    for (var d = 0u; d < HEAD_VECTORS; d++) { score = dotInto(score, query[d], KV[base + key * keyStride + d]); }
-    score *= params.scale;
-    let highest = max(maximum, score);
-    total = total * exp(maximum - highest) + exp(score - highest);
+  for (var first = 0u; first < keyCount; first += 4u) {
+    let key = first + lane;
+    let at = base + min(key, vec4<u32>(keyCount - 1u)) * keyStride;
+    var scores = vec4<f32>();
+    for (var d = 0u; d < HEAD_VECTORS; d++) { scores = dots(scores, query[d], at + d); }
+    scores = select(vec4<f32>(MASKED), scores * params.scale, key < vec4<u32>(keyCount));
+    let highest = max(maximum, max(max(scores.x, scores.y), max(scores.z, scores.w)));
+    let weights = exp(scores - highest);
+    total = total * exp(maximum - highest) + ((weights.x + weights.y) + (weights.z + weights.w));
     maximum = highest;
   }
   let logSumExp = maximum + log(total);
 
-  for (var key = 0u; key < keyCount; key++) {
-    let at = base + key * keyStride;
-    var score = 0.0;
-    var weightGradient = 0.0;
+  for (var first = 0u; first < keyCount; first += 4u) {
+    let key = first + lane;
+    let at = base + min(key, vec4<u32>(keyCount - 1u)) * keyStride;
+    var scores = vec4<f32>();
+    var weightGradients = vec4<f32>();
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      score = dotInto(score, query[d], KV[at + d]);
-      weightGradient = dotInto(weightGradient, gradient[d], KV[at + valueOffset + d]);
+      scores = dots(scores, query[d], at + d);
+      weightGradients = dots(weightGradients, gradient[d], at + valueOffset + d);
     }
-    let weight = exp(score * params.scale - logSumExp);
-    let scoreGradient = weight * (weightGradient - delta) * params.scale;
+    let weights = exp(scores * params.scale - logSumExp);
+    // A key beyond the last one repeats it, with a gradient of 0.
+    let g = select(vec4<f32>(), weights * (weightGradients - delta) * params.scale, key < vec4<u32>(keyCount));
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      result[d] = fma(vec4<f32>(scoreGradient), KV[at + d], result[d]);
+      result[d] = fma(vec4<f32>(g.w), KV[at.w + d], fma(vec4<f32>(g.z), KV[at.z + d],
+        fma(vec4<f32>(g.y), KV[at.y + d], fma(vec4<f32>(g.x), KV[at.x + d], result[d]))));
     }
   }
   for (var d = 0u; d < HEAD_VECTORS; d++) { dQ[own + d] = result[d]; }

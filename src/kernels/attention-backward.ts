@@ -10,13 +10,15 @@ import {
 } from "../gpu/kernel.js";
 import type { AttentionOptions } from "./attention.js";
 
-export type AttentionBackwardQueryBinding = "Q" | "KV" | "A" | "dA" | "rowInfo" | "rowTable" | "dQ" | "stats";
+export type AttentionBackwardQueryBinding =
+  "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
 export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "rowTable" | "dKV";
+export type AttentionBackwardQueryParam = "firstEntry" | "blockCount" | "heads" | "scale";
 export type AttentionBackwardParam = "firstEntry" | "rowCount" | "heads" | "scale";
 
 const params = { firstEntry: "u32", rowCount: "u32", heads: "u32", scale: "f32" } as const;
 
-const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionBackwardParam> = {
+const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionBackwardQueryParam> = {
   name: "attention.backward-query",
   source: querySource,
   common: [],
@@ -26,12 +28,12 @@ const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionBa
     A: "read",
     dA: "read",
     rowInfo: "read",
-    rowTable: "read",
+    blockTable: "read",
     dQ: "readWrite",
     stats: "readWrite",
   },
-  params,
-  grid: ({ rowCount, heads }) => foldGrid(Math.ceil((rowCount * heads) / 32)),
+  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
+  grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
 };
 
 const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionBackwardParam> = {
@@ -54,7 +56,7 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
 export const attentionBackwardQueryVariant = (
   options: AttentionOptions,
   element: ElementType,
-): KernelVariant<AttentionBackwardQueryBinding, AttentionBackwardParam> =>
+): KernelVariant<AttentionBackwardQueryBinding, AttentionBackwardQueryParam> =>
   specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
 
 export const attentionBackwardKeyValueVariant = (

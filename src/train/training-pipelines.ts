@@ -9,6 +9,7 @@ import {
   type AttentionBackwardKeyValueBinding,
   type AttentionBackwardParam,
   type AttentionBackwardQueryBinding,
+  type AttentionBackwardQueryParam,
 } from "../kernels/attention-backward.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
 import {
@@ -61,7 +62,7 @@ export interface TrainingPipelines {
   readonly weight: WeightPipeline;
   readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
   readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
-  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionBackwardParam>;
+  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionBackwardQueryParam>;
   readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionBackwardParam>;
   readonly embeddingBackward: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
 }

@@ -4,6 +4,7 @@ import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
 } from "../../src/kernels/attention-backward.js";
+import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,
@@ -32,6 +33,8 @@ interface Batch {
   readonly scale?: number;
   /** Rows per dispatch; by default all. */
   readonly rowsAtOnce?: number;
+  /** Query rows per entry of the block table. */
+  readonly blockRows?: number;
 }
 
 interface Gradients {
@@ -44,7 +47,14 @@ describe("the gradients of attention", () => {
   const queue = useTestQueue();
 
   /** All of `lengths`, their rows in random order, behind a row that belongs to nobody. */
-  async function run({ D, heads, isCausal, scale = 0.5, rowsAtOnce = rows }: Batch): Promise<Gradients> {
+  async function run({
+    D,
+    heads,
+    isCausal,
+    scale = 0.5,
+    rowsAtOnce = rows,
+    blockRows = QUERY_BLOCK_ROWS,
+  }: Batch): Promise<Gradients> {
     const width = heads * D;
     const q = randomFloats(1, rows * width, scale);
     const k = randomFloats(2, rows * width, scale);
@@ -88,14 +98,18 @@ describe("the gradients of attention", () => {
         heads,
         scale: 1 / Math.sqrt(D),
       });
-    for (const params of dispatches)
-      ({ dQ, stats } = await runKernelOutputs(
-        queue(),
-        attentionBackwardQueryVariant(options, "f32"),
-        { ...common, A: padHeads(a), rowTable, dQ, stats },
-        params,
-        ["dQ", "stats"],
-      ));
+    // Blocks of as many rows of a sentence, the later sentences first.
+    const blocks: number[] = [0, 1];
+    for (const sentence of [...lengths.keys()].toReversed())
+      for (let token = 0; token < lengths[sentence]!; token += blockRows)
+        blocks.push(firstRows[sentence]! + token, Math.min(blockRows, lengths[sentence]! - token));
+    ({ dQ, stats } = await runKernelOutputs(
+      queue(),
+      attentionBackwardQueryVariant(options, "f32"),
+      { ...common, A: padHeads(a), blockTable: Uint32Array.from(blocks), dQ, stats },
+      { firstEntry: 1, blockCount: blocks.length / 2 - 1, heads, scale: 1 / Math.sqrt(D) },
+      ["dQ", "stats"],
+    ));
     for (const params of dispatches)
       dKV = await runKernel(
         queue(),
@@ -145,7 +159,12 @@ describe("the gradients of attention", () => {
 
   it("have the same bits twice, and however rows are cut into dispatches", async () => {
     const whole = await run({ D: 16, heads: 4, isCausal: true });
-    for (const rowsAtOnce of [rows, 1, 13])
-      expect(await run({ D: 16, heads: 4, isCausal: true, rowsAtOnce })).toEqual(whole);
+    for (const [rowsAtOnce, blockRows] of [
+      [rows, 4],
+      [1, 1],
+      [13, 3],
+      [7, 2],
+    ] as const)
+      expect(await run({ D: 16, heads: 4, isCausal: true, rowsAtOnce, blockRows })).toEqual(whole);
   });
 });

@@ -59,9 +59,9 @@ export interface EngineStats {
 const STEPS_IN_FLIGHT = 2;
 /** Rows of a step in which nothing decodes: enough to fill an adapter, few enough to let others in soon. */
 const MAX_STEP_ROWS = 256;
-const MIN_STEP_ROWS = 16;
-/** A step with prompts may take this many times as long as one without. Twice is promised; this leaves room. */
-const STALL_FACTOR = 1.75;
+const MIN_STEP_ROWS = 8;
+/** A step with prompts may take this many times as long as one without. Twice is promised of the slowest in a hundred: this leaves room. */
+const STALL_FACTOR = 1.25;
 
 export class GenerationEngine {
   readonly #replica: Replica;
@@ -218,12 +218,15 @@ export class GenerationEngine {
   #pump(): void {
     try {
       while (this.#inFlight < STEPS_IN_FLIGHT && this.#requests.size > 0) {
+        const { decodes, prompts } = this.#scheduler;
+        const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
         const entries = this.#scheduler.next({
-          budgetTokens: Math.min(
-            MAX_STEP_ROWS,
-            this.#budget.rows(this.#scheduler.decodes, this.#requests.size),
+          budgetTokens,
+          // No prompt takes a small step for itself.
+          sliceTokens: Math.min(
+            this.#options.sliceTokens,
+            Math.ceil(budgetTokens / Math.max(1, prompts.different)),
           ),
-          sliceTokens: this.#options.sliceTokens,
           maxRunning: this.#options.maxRunning,
         });
         this.#slots.releaseExcept((sequence) => sequence.pages.length > 0);

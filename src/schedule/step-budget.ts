@@ -5,7 +5,10 @@
 const MEMORY = 0.97;
 
 /** Where only prompts are computed, their rows may take this many times as long as what every step costs anyway. */
-const PROMPT_FACTOR = 3;
+const PROMPT_FACTOR = 2;
+
+/** So many times as many that wait for the same beginning of a prompt go before those that decode. */
+const CROWD = 4;
 
 export interface BudgetOptions {
   readonly least: number;
@@ -45,15 +48,17 @@ export class StepBudget {
   }
 
   /**
-   * Rows for a step in which `decodes` of `sequences` sequences decode. Where none does, several prompts share steps short
-   * enough that none waits long for another; a single one, which nobody waits for, gets the most.
+   * Rows for a step in which `decodes` sequences decode, while `waiting` ones have prompts to compute, `prompts` of them
+   * different. Where none decodes, several prompts share steps short enough that none waits long for another. A single one,
+   * or one that many wait for, gets the most. Decodes are stalled by more than the factor only where more wait than decode.
    */
-  rows(decodes: number, sequences: number = decodes): number {
+  rows(decodes: number, prompts: number = 1, waiting: number = Math.max(1, prompts)): number {
     const { least, most, stallFactor } = this.#options;
-    if (decodes === 0 && sequences <= 1) return most;
+    if (prompts <= 1 && waiting > CROWD * decodes) return most;
     const { model } = this;
     const fixedRows = model ? model.fixedMs / model.rowMs : least;
-    const prompts = decodes === 0 ? PROMPT_FACTOR * fixedRows : (stallFactor - 1) * (fixedRows + decodes);
-    return Math.min(most, Math.max(least, Math.floor(decodes + prompts)));
+    const stall = (stallFactor - 1) * Math.max(1, waiting / decodes);
+    const promptRows = decodes === 0 ? PROMPT_FACTOR * fixedRows : stall * (fixedRows + decodes);
+    return Math.min(most, Math.max(least, Math.floor(decodes + promptRows)));
   }
 }

@@ -59,6 +59,14 @@ export class StepScheduler {
     return this.#running.filter((sequence) => sequence.isDecoding).length;
   }
 
+  /** How many sequences have a prompt to compute, and how many of these prompts differ in their first page. */
+  get prompts(): { readonly count: number; readonly different: number } {
+    const beginnings = [...this.#running, ...this.#waiting]
+      .filter((sequence) => !sequence.isDecoding && sequence.remaining > 0)
+      .map(({ tokens }) => tokens.slice(0, this.#pool.pageTokens).join());
+    return { count: beginnings.length, different: new Set(beginnings).size };
+  }
+
   add(request: SequenceRequest): Sequence {
     const sequence = new Sequence(this.#nextId++, request);
     this.#insertWaiting(sequence);

@@ -66,8 +66,8 @@ describe("StepBudget", () => {
   });
 
   it("keeps steps short where several prompts share them", () => {
-    expect(observed(10.2, 0.5, [8, 40, 100]).rows(0, 2)).toBe(61);
-    expect(new StepBudget(bounds).rows(0, 2)).toBe(48);
+    expect(observed(10.2, 0.5, [8, 40, 100]).rows(0, 2)).toBe(40);
+    expect(new StepBudget(bounds).rows(0, 2)).toBe(32);
   });
 
   it("keeps its bounds whatever it saw", () => {

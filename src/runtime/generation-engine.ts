@@ -61,7 +61,7 @@ const STEPS_IN_FLIGHT = 2;
 const MAX_STEP_ROWS = 256;
 const MIN_STEP_ROWS = 8;
 /** A step with prompts may take this many times as long as one without. Twice is promised of the slowest in a hundred: this leaves room. */
-const STALL_FACTOR = 1.25;
+const STALL_FACTOR = 1.4;
 
 export class GenerationEngine {
   readonly #replica: Replica;

@@ -204,7 +204,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       [...namedBuffers(session.state)].map(([name, { sizeBytes }]) => [name, sizeBytes / 4]),
     );
     const { shape, optimizer } = this.#stateOf(settings, 0, { epoch: 0, next: 0 });
-    const { state, tensors } = readCheckpoint(resume, { shape, optimizer, sizes });
+    const { state, tensors } = readCheckpoint(resume, { shape, optimizer, seed: settings.seed, sizes });
     await this.#model.exclusive(async () => {
       for (const replica of session.replicas) {
         const named = namedBuffers(replica);

@@ -39,11 +39,13 @@ export function readCheckpoint(
   expected: {
     readonly shape: string;
     readonly optimizer: string;
+    /** Another seed would go on with data in another order. */
+    readonly seed: number;
     readonly sizes: ReadonlyMap<string, number>;
   },
 ): { readonly state: CheckpointState; readonly tensors: ReadonlyMap<string, Float32Array<ArrayBuffer>> } {
   const file = "checkpoint";
-  const remedy = "Resume with the checkpoint, model and optimizer of one run.";
+  const remedy = "Resume with the checkpoint, model, optimizer and seed of one run.";
   const header = parseHeader(bytes, file, bytes.byteLength);
   const { metadata } = header;
   if (metadata["format"] !== FORMAT) {
@@ -54,7 +56,7 @@ export function readCheckpoint(
     });
   }
   const state = JSON.parse(metadata["state"] ?? "null") as CheckpointState;
-  for (const key of ["shape", "optimizer"] as const)
+  for (const key of ["shape", "optimizer", "seed"] as const)
     if (state[key] !== expected[key]) {
       throw new FormatError({
         file,

@@ -237,6 +237,7 @@ describe("a training run that fails", () => {
     const attempts: [Model, Uint8Array<ArrayBuffer>, Partial<TrainOptions>][] = [
       [other, checkpoint!, {}],
       [model, checkpoint!, { optimizer: { kind: "sgd" } }],
+      [model, checkpoint!, { seed: 10 }],
       [model, checkpoint!.slice(0, 200), {}],
       [model, (await model.save()).weights, {}],
     ];

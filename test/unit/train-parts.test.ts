@@ -92,7 +92,7 @@ describe("a checkpoint", () => {
     ["a.moment-1", Float32Array.of(5)],
   ]);
   const sizes = new Map([...tensors].map(([name, { length }]) => [name, length]));
-  const expected = { shape: "tiny", optimizer: "adamw", sizes };
+  const expected = { seed: 3, shape: "tiny", optimizer: "adamw", sizes };
 
   it("comes back bit for bit", () => {
     const bytes = writeCheckpoint(state, tensors);
@@ -103,6 +103,7 @@ describe("a checkpoint", () => {
   it.each([
     ["another shape", { shape: "large" }, "shape: expected large, received tiny"],
     ["another optimizer", { optimizer: "sgd" }, "optimizer: expected sgd, received adamw"],
+    ["another seed", { seed: 4 }, "seed: expected 4, received 3"],
     ["other sizes", { sizes: new Map([["a", 3]]) }, "expected tensor a of 3 numbers"],
     ["other tensors", { sizes: new Map([["b", 1]]) }, "expected tensor b of 1 numbers"],
   ])("is refused for %s", (_, own, message) => {

@@ -356,7 +356,9 @@ export class TrainingSession {
         this.#replicas.map(({ queue, optimizer, gradients }) => {
           const steps = new CommandList(queue);
           const { parameters } = gradients[0]!;
-          optimizer.encodeStep(steps, parameters, optimizer.encodeSquaredNorm(steps, parameters), step, rate);
+          // The first queue has the norm already, from the check.
+          const norm = queue === first!.queue ? squares : optimizer.encodeSquaredNorm(steps, parameters);
+          optimizer.encodeStep(steps, parameters, norm, step, rate);
           return queue.checked(() => steps.submit("training.update")).then(() => queue.fence());
         }),
       );

@@ -14,7 +14,6 @@ export interface Batch {
   readonly groups: readonly (readonly Uint32Array[])[];
   /** Tokens that are predicted: all but the first of each sentence. */
   readonly targets: number;
-  readonly position: DataPosition;
 }
 
 /** Cuts sentences longer than `contextLength` + 1 into windows that overlap by one token, so that each is predicted once. */
@@ -87,7 +86,7 @@ export class BatchSampler {
       groupOf.set(index, group);
     }
     for (const [index, window] of chosen.entries()) groups[groupOf.get(index)!]!.push(window);
-    return { groups, targets: tokens - chosen.length, position: this.#position };
+    return { groups, targets: tokens - chosen.length };
   }
 
   #take(): Uint32Array {

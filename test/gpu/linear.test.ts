@@ -10,6 +10,7 @@ import {
   padRows,
   runKernel,
   shuffledRows,
+  storeWeight,
   unpadRows,
   useTestQueue,
 } from "../helpers/gpu-run.js";
@@ -64,8 +65,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
       family.variant(activation, "f32"),
       {
         X: padRows(x, K, pad4(K)),
-        // (N, K) → (K, N), both padded.
-        W: padRows(padLength(transposeMatrix(weight, N, K), pad4(K) * N), N, pad4(N)),
+        W: storeWeight(weight, N, K),
         bias: padLength(bias, pad4(N)),
         rowTable,
         Y: padRows(before, N, pad4(N)),

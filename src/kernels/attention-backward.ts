@@ -8,7 +8,7 @@ import {
   type KernelDefinition,
   type KernelVariant,
 } from "../gpu/kernel.js";
-import type { AttentionOptions } from "./attention.js";
+import type { AttentionShape } from "./attention.js";
 
 export type AttentionBackwardQueryBinding =
   "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
@@ -54,13 +54,13 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
 };
 
 export const attentionBackwardQueryVariant = (
-  options: AttentionOptions,
+  options: AttentionShape,
   element: ElementType,
 ): KernelVariant<AttentionBackwardQueryBinding, AttentionBackwardQueryParam> =>
   specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
 
 export const attentionBackwardKeyValueVariant = (
-  options: AttentionOptions,
+  options: AttentionShape,
   element: ElementType,
 ): KernelVariant<AttentionBackwardKeyValueBinding, AttentionBackwardParam> =>
   specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);

@@ -8,18 +8,20 @@ import {
   type KernelVariant,
 } from "../gpu/kernel.js";
 
-export interface AttentionOptions {
+export interface AttentionShape {
   /** ceil(D/4). */
   readonly headVectors: number;
   /** A row sees keys up to its own position; otherwise all keys of its sentence. */
   readonly isCausal: boolean;
 }
 
+export interface AttentionOptions extends AttentionShape {
+  /** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
+  readonly pageTokens: number;
+}
+
 /** The most rows of a sentence one entry of the block table may hold. */
 export const QUERY_BLOCK_ROWS = 4;
-
-/** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
-export const PAGE_TOKENS = 16;
 
 export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
@@ -42,10 +44,6 @@ export interface AttentionFamily {
 /** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
 export const registerTiledAttention: AttentionFamily = {
   name: "register-tiled",
-  variant: (options, element) =>
-    specialise(
-      forward,
-      { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal, PAGE_TOKENS },
-      element,
-    ),
+  variant: ({ headVectors, isCausal, pageTokens }, element) =>
+    specialise(forward, { HEAD_VECTORS: headVectors, CAUSAL: isCausal, PAGE_TOKENS: pageTokens }, element),
 };

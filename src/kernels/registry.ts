@@ -26,7 +26,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   );
   const attention = attentionFamilies.flatMap((family) =>
     headVectors.flatMap((vectors) =>
-      flags.map((isCausal) => family.variant({ headVectors: vectors, isCausal }, element)),
+      flags.map((isCausal) => family.variant({ headVectors: vectors, isCausal, pageTokens: 16 }, element)),
     ),
   );
   const attentionBackward = headVectors.flatMap((vectors) =>

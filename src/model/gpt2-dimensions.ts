@@ -19,9 +19,11 @@ export interface Gpt2Dimensions {
   readonly hiddenVectors: number;
   /** ceil(V/4): a row of logits. */
   readonly vocabularyVectors: number;
+  /** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
+  readonly pageTokens: number;
 }
 
-export function dimensionsOf(config: Gpt2Config): Gpt2Dimensions {
+export function dimensionsOf(config: Gpt2Config, pageTokens: number): Gpt2Dimensions {
   const headVectors = Math.ceil(config.headWidth / 4);
   return {
     layers: config.layers,
@@ -36,6 +38,7 @@ export function dimensionsOf(config: Gpt2Config): Gpt2Dimensions {
     attentionVectors: config.heads * headVectors,
     hiddenVectors: Math.ceil(config.hidden / 4),
     vocabularyVectors: Math.ceil(config.vocabularySize / 4),
+    pageTokens,
   };
 }
 

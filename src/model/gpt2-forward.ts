@@ -55,9 +55,7 @@ export async function compileGpt2(
     queue.pipelines.get(embeddingVariant("f32")),
     queue.pipelines.get(layerNormVariant("f32")),
     queue.pipelines.get(linearFamily.variant(activationOf[config.activation], "f32")),
-    queue.pipelines.get(
-      attentionFamily.variant({ headVectors: dimensions.headVectors, isCausal: true }, "f32"),
-    ),
+    queue.pipelines.get(attentionFamily.variant({ ...dimensions, isCausal: true }, "f32")),
     queue.pipelines.get(logProbabilityVariant("f32")),
   ]);
   return { embedding, norm, linear, attention, logProbability };

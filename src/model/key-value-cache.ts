@@ -3,12 +3,11 @@ import { CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
-import { PAGE_TOKENS } from "../kernels/attention.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 
 /** Bytes of one page over all layers. */
-export function pageBytes({ layers, attentionVectors }: Gpt2Dimensions): number {
-  return PAGE_TOKENS * layers * layerSlotBytes(attentionVectors);
+export function pageBytes({ layers, attentionVectors, pageTokens }: Gpt2Dimensions): number {
+  return pageTokens * layers * layerSlotBytes(attentionVectors);
 }
 
 export class KeyValueCache {
@@ -31,14 +30,15 @@ export class KeyValueCache {
   }
 
   /** The most pages that the bindings of the queue's adapter hold. */
-  static maxPages(queue: Queue, { attentionVectors }: Gpt2Dimensions): number {
-    return Math.floor(queue.maxBindingBytes / (PAGE_TOKENS * layerSlotBytes(attentionVectors)));
+  static maxPages(queue: Queue, { attentionVectors, pageTokens }: Gpt2Dimensions): number {
+    return Math.floor(queue.maxBindingBytes / (pageTokens * layerSlotBytes(attentionVectors)));
   }
 
   /** Makes room for `pages` pages; those it has keep their content. Throws DeviceError when there is no room. */
   async grow(pages: number): Promise<void> {
     if (pages <= this.#pages) return;
-    const slotBytes = PAGE_TOKENS * layerSlotBytes(this.#dimensions.attentionVectors);
+    const { attentionVectors, pageTokens } = this.#dimensions;
+    const layerPageBytes = pageTokens * layerSlotBytes(attentionVectors);
     const grown: GpuBuffer[] = [];
     try {
       await this.#queue.checked(() => {
@@ -46,7 +46,7 @@ export class KeyValueCache {
           grown.push(
             this.#queue.createBuffer(
               `cache.keyValue-${layer}`,
-              pages * slotBytes,
+              pages * layerPageBytes,
               BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
             ),
           );
@@ -58,7 +58,7 @@ export class KeyValueCache {
     if (this.#pages > 0) {
       const list = new CommandList(this.#queue);
       for (const [layer, buffer] of grown.entries())
-        list.copy(this.#layers[layer]!, 0, buffer, 0, this.#pages * slotBytes);
+        list.copy(this.#layers[layer]!, 0, buffer, 0, this.#pages * layerPageBytes);
       list.submit("cache.grow");
     }
     this.dispose();

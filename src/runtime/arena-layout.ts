@@ -1,6 +1,6 @@
 // Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
-import { PAGE_TOKENS, QUERY_BLOCK_ROWS } from "../kernels/attention.js";
+import { QUERY_BLOCK_ROWS } from "../kernels/attention.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
@@ -19,8 +19,9 @@ export class ArenaLayout {
   readonly sentences: readonly number[];
   readonly #firstRow = new Map<number, number>();
   readonly #lengths: readonly number[];
+  readonly #pageTokens: number;
 
-  constructor(sentences: readonly number[], lengths: readonly number[]) {
+  constructor(sentences: readonly number[], lengths: readonly number[], pageTokens: number) {
     let row = 0;
     for (const sentence of sentences) {
       this.#firstRow.set(sentence, row);
@@ -29,6 +30,7 @@ export class ArenaLayout {
     this.rows = row;
     this.sentences = sentences;
     this.#lengths = lengths;
+    this.#pageTokens = pageTokens;
   }
 
   rowOf(sentence: number, token: number): number {
@@ -50,7 +52,7 @@ export class ArenaLayout {
         info[at++] = firstPage;
         info[at++] = length;
       }
-      firstPage += Math.ceil(length / PAGE_TOKENS);
+      firstPage += Math.ceil(length / this.#pageTokens);
     }
     return info;
   }
@@ -59,8 +61,8 @@ export class ArenaLayout {
   pageTable(): Uint32Array<ArrayBuffer> {
     return Uint32Array.from(
       this.sentences.flatMap((sentence) =>
-        Array.from({ length: Math.ceil(this.#lengths[sentence]! / PAGE_TOKENS) }, (_, page) =>
-          this.rowOf(sentence, page * PAGE_TOKENS),
+        Array.from({ length: Math.ceil(this.#lengths[sentence]! / this.#pageTokens) }, (_, page) =>
+          this.rowOf(sentence, page * this.#pageTokens),
         ),
       ),
     );

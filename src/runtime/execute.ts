@@ -66,7 +66,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
   const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
   const replicas = model.replicas.slice(0, queues);
-  const layouts = layOut(scheduler, lengths, queues);
+  const layouts = layOut(scheduler, lengths, queues, dimensions.pageTokens);
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
@@ -99,12 +99,17 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
 }
 
 /** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
-function layOut(scheduler: Scheduler, lengths: readonly number[], queues: number): ArenaLayout[] {
+function layOut(
+  scheduler: Scheduler,
+  lengths: readonly number[],
+  queues: number,
+  pageTokens: number,
+): ArenaLayout[] {
   const sentences = Array.from({ length: queues }, (): number[] => []);
   for (let sentence = 0; sentence < lengths.length; sentence++)
     for (const { queue } of scheduler.ownership(sentence))
       if (sentences[queue]!.at(-1) !== sentence) sentences[queue]!.push(sentence);
-  return sentences.map((list) => new ArenaLayout(list, lengths));
+  return sentences.map((list) => new ArenaLayout(list, lengths, pageTokens));
 }
 
 function tokensPerQueue(scheduler: Scheduler, sentences: number, queues: number): number[] {

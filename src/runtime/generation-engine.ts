@@ -4,7 +4,6 @@
 import { CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { Readback } from "../gpu/readback.js";
-import { PAGE_TOKENS } from "../kernels/attention.js";
 import { OPTION_WORDS } from "../kernels/choose-token.js";
 import { SAMPLED_TOKEN } from "../kernels/embedding.js";
 import type { Gpt2Arena } from "../model/gpt2-arena.js";
@@ -89,7 +88,7 @@ export class GenerationEngine {
     this.#slots = new SequenceSlots(replica.queue, dimensions.vocabulary);
     this.#budget = new StepBudget({ least: MIN_STEP_ROWS, most: MAX_STEP_ROWS, stallFactor: STALL_FACTOR });
     this.#maxPages = this.#largestCache();
-    this.#pool = new PagePool(this.#firstPages, PAGE_TOKENS);
+    this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
     this.#scheduler = new StepScheduler(this.#pool);
   }
 
@@ -166,7 +165,7 @@ export class GenerationEngine {
 
   /** Room for one context, and a page more: a sequence that runs alone never has to wait for itself. */
   get #firstPages(): number {
-    return Math.ceil(this.#dimensions.contextLength / PAGE_TOKENS) + 1;
+    return Math.ceil(this.#dimensions.contextLength / this.#dimensions.pageTokens) + 1;
   }
 
   #largestCache(): number {
@@ -184,7 +183,8 @@ export class GenerationEngine {
     if (this.#growing || this.#pool.size >= this.#maxPages) return false;
     let needed = 0;
     // A page more than each fills now, for what it is about to generate.
-    for (const sequence of this.#requests.keys()) needed += Math.ceil(sequence.length / PAGE_TOKENS) + 1;
+    for (const sequence of this.#requests.keys())
+      needed += Math.ceil(sequence.length / this.#dimensions.pageTokens) + 1;
     if (needed <= this.#pool.size) return false;
     // By a half at least, as growing copies the cache.
     const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
@@ -207,7 +207,7 @@ export class GenerationEngine {
     if (this.#requests.size > 0 || this.#inFlight > 0 || this.#growing) return;
     if (this.#pool.size === this.#firstPages) return;
     this.#cache.dispose();
-    this.#pool = new PagePool(this.#firstPages, PAGE_TOKENS);
+    this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
     this.#counts.preemptions += this.#scheduler.preemptions;
     this.#counts.sharedRows += this.#scheduler.sharedTokens;
     this.#scheduler = new StepScheduler(this.#pool);
@@ -347,7 +347,7 @@ export class GenerationEngine {
           ],
           4 * row++,
         );
-      for (const page of sequence.pages) pageTable.push(page * PAGE_TOKENS);
+      for (const page of sequence.pages) pageTable.push(page * this.#dimensions.pageTokens);
     }
     arena.writeRows(rowInfo, Uint32Array.from(pageTable));
     return runs;
@@ -361,7 +361,8 @@ export class GenerationEngine {
     for (const { sequence, firstToken, tokenCount } of entries)
       for (let token = firstToken; token < firstToken + tokenCount; token++)
         tables.words[at++] =
-          sequence.pages[Math.floor(token / PAGE_TOKENS)]! * PAGE_TOKENS + (token % PAGE_TOKENS);
+          sequence.pages[Math.floor(token / this.#dimensions.pageTokens)]! * this.#dimensions.pageTokens +
+          (token % this.#dimensions.pageTokens);
     return first;
   }
 

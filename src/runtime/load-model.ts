@@ -60,7 +60,13 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   const configFile = await readRequiredJson(folder, "config.json", signal);
   const config = parseGpt2Config(configFile);
   const sliceTokens = checkSliceTokens(options.sliceTokens, Math.min(16, config.contextLength), config);
-  const dimensions = dimensionsOf(config);
+  const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
+    least: 4,
+    most: 1024,
+    multipleOf: 4,
+    remedy: "Keys are read four at a time; 16 is usual.",
+  });
+  const dimensions = dimensionsOf(config, pageTokens);
   const replicaBytes = weightBytes(dimensions, !config.tiedHead);
   checkBudget(options.memoryBudgetBytes, replicaBytes, queueCount);
 

@@ -7,13 +7,19 @@ export function checkWhole(
   argument: string,
   value: number | undefined,
   missing: number,
-  range: { readonly least: number; readonly most: number; readonly remedy: string },
+  range: {
+    readonly least: number;
+    readonly most: number;
+    readonly multipleOf?: number;
+    readonly remedy: string;
+  },
 ): number {
   if (value === undefined) return missing;
-  if (Number.isInteger(value) && value >= range.least && value <= range.most) return value;
+  const { least, most, multipleOf = 1 } = range;
+  if (Number.isInteger(value) && value >= least && value <= most && value % multipleOf === 0) return value;
   throw new ArgumentError({
     argument,
-    expected: `a whole number from ${range.least} to ${range.most}`,
+    expected: `a ${multipleOf === 1 ? "whole number" : `multiple of ${multipleOf}`} from ${least} to ${most}`,
     received: value,
     remedy: range.remedy,
   });

@@ -250,7 +250,7 @@ export class TrainingSession {
     const { queue } = replica;
     const { request, batch, lossScale, isFirst, sentences, lengths, groupOf, queueOf } = work;
     const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
-    const layout = new ArenaLayout(own, lengths);
+    const layout = new ArenaLayout(own, lengths, this.#model.dimensions.pageTokens);
     const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
     const arena = await this.#arenaOf(
       replica,

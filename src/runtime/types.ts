@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly maxConcurrentRequests?: number;
   /** The most bytes of keys and values on one queue. One context always fits. Default: 256 MiB. */
   readonly cacheBytes?: number;
+  /** Tokens per page of the key-value cache: a multiple of 4, from 4 to 1024. Changes no bit. Default: 16. */
+  readonly cachePageTokens?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }

@@ -82,7 +82,7 @@ export async function compileTraining(
 
 function variantsOf(
   config: Gpt2Config,
-  { headVectors }: Gpt2Dimensions,
+  { headVectors, pageTokens }: Gpt2Dimensions,
 ): Record<keyof TrainingPipelines, KernelVariant> {
   const activation = activationOf[config.activation];
   const { none } = Activation;
@@ -93,7 +93,7 @@ function variantsOf(
     linear: linearFamilies[0].variant(activation, "f32"),
     copyRows: activateVariant(none, "f32"),
     activate: activateVariant(activation, "f32"),
-    attention: attentionFamilies[0].variant(attention, "f32"),
+    attention: attentionFamilies[0].variant({ ...attention, pageTokens }, "f32"),
     crossEntropy: crossEntropyVariant("f32"),
     input: linearBackwardInputVariant(activation, "f32"),
     weight: linearBackwardWeightVariant("f32"),

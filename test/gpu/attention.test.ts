@@ -1,6 +1,6 @@
 // Attention kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { PAGE_TOKENS, QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
+import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
 import { attentionFamilies } from "../../src/kernels/registry.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
@@ -19,6 +19,7 @@ interface Batch {
   readonly scale?: number;
   /** Rows per entry of the block table. */
   readonly blockRows?: number;
+  readonly pageTokens?: number;
 }
 
 describe.each(attentionFamilies)("attention, $name", (family) => {
@@ -31,6 +32,7 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
     isCausal,
     scale = 1,
     blockRows = QUERY_BLOCK_ROWS,
+    pageTokens = 16,
   }: Batch): Promise<Float32Array> {
     const width = heads * D;
     const firstRows = lengths.map((_, index) => 1 + lengths.slice(0, index).reduce((sum, T) => sum + T, 0));
@@ -41,32 +43,32 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
     const rowInfo = new Uint32Array(4 * rows);
     const blocks: number[] = [];
     // Pages in the order opposite to their sentences', so that no sentence lies where its rows do.
-    const pageCount = lengths.reduce((sum, T) => sum + Math.ceil(T / PAGE_TOKENS), 0);
-    const slots = Array.from({ length: pageCount }, (_, page) => (pageCount - 1 - page) * PAGE_TOKENS);
+    const pageCount = lengths.reduce((sum, T) => sum + Math.ceil(T / pageTokens), 0);
+    const slots = Array.from({ length: pageCount }, (_, page) => (pageCount - 1 - page) * pageTokens);
     const firstPages: number[] = [];
     let page = 0;
     for (const [index, T] of lengths.entries()) {
       const first = firstRows[index]!;
       firstPages.push(page);
       for (let token = 0; token < T; token++) rowInfo.set([0, token, page, T], 4 * (first + token));
-      page += Math.ceil(T / PAGE_TOKENS);
+      page += Math.ceil(T / pageTokens);
       for (let token = 0; token < T; token += blockRows)
         blocks.push(first + token, Math.min(blockRows, T - token));
     }
     const padded = heads * pad4(D);
     const padHeads = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, D, pad4(D));
     const [keys, values] = [padHeads(k), padHeads(v)];
-    const keyValue = new Float32Array(2 * pageCount * PAGE_TOKENS * padded);
+    const keyValue = new Float32Array(2 * pageCount * pageTokens * padded);
     for (const [index, T] of lengths.entries())
       for (let token = 0; token < T; token++) {
         const row = firstRows[index]! + token;
-        const slot = slots[firstPages[index]! + Math.floor(token / PAGE_TOKENS)]! + (token % PAGE_TOKENS);
+        const slot = slots[firstPages[index]! + Math.floor(token / pageTokens)]! + (token % pageTokens);
         keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * slot * padded);
         keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * slot + 1) * padded);
       }
     const result = await runKernel(
       queue(),
-      family.variant({ headVectors: pad4(D) / 4, isCausal }, "f32"),
+      family.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }, "f32"),
       {
         Q: padHeads(q),
         KV: keyValue,
@@ -105,6 +107,12 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
     const whole = await run({ D: 16, heads: 4, isCausal: true });
     for (const blockRows of [1, 2, 3])
       expect(await run({ D: 16, heads: 4, isCausal: true, blockRows })).toEqual(whole);
+  });
+
+  it("gives the same bits whatever the size of a page is", async () => {
+    const whole = await run({ D: 16, heads: 4, isCausal: true });
+    for (const pageTokens of [4, 12, 64])
+      expect(await run({ D: 16, heads: 4, isCausal: true, pageTokens })).toEqual(whole);
   });
 });
 

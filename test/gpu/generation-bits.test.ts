@@ -16,58 +16,61 @@ const tiny = makeTinyModel({ contextLength: 70, vocabulary: 37, channels: 16, he
 /** Logits of a step, by the request's seed (its name here) and the position of the token they gave. */
 type SeenLogits = Map<string, Uint32Array>;
 
-it("gives the bits of a fresh forward pass in hundreds of random schedules", async () => {
-  await using fresh = await Model.load(tiny.parts);
-  const loaded = await loadModel(tiny.parts, { queues: 2 });
-  const random = new SeededRandom(11);
-  let requests = 0;
-  let preemptions = 0;
-  for (let round = 0; round < 12; round++) {
-    const queues = 1 + random.integer(2);
-    const seen: SeenLogits = new Map();
-    const reads: Promise<void>[] = [];
-    const engines = loaded.replicas.slice(0, queues).map(
-      (replica) =>
-        new GenerationEngine(watch(replica, loaded, seen, reads), loaded.dimensions, {
-          sliceTokens: 1 + random.integer(20),
-          maxRunning: 1 + random.integer(12),
-          // From one context, where requests are put back all the time, to room for all.
-          cacheBytes: random.integer(3) * 40_000 + 1,
+it.each([4, 16, 28])(
+  "gives the bits of a fresh forward pass in random schedules, pages of %i",
+  async (cachePageTokens) => {
+    await using fresh = await Model.load(tiny.parts);
+    const loaded = await loadModel(tiny.parts, { queues: 2, cachePageTokens });
+    const random = new SeededRandom(11 + cachePageTokens);
+    let requests = 0;
+    let preemptions = 0;
+    for (let round = 0; round < 7; round++) {
+      const queues = 1 + random.integer(2);
+      const seen: SeenLogits = new Map();
+      const reads: Promise<void>[] = [];
+      const engines = loaded.replicas.slice(0, queues).map(
+        (replica) =>
+          new GenerationEngine(watch(replica, loaded, seen, reads), loaded.dimensions, {
+            sliceTokens: 1 + random.integer(20),
+            maxRunning: 1 + random.integer(12),
+            // From one context, where requests are put back all the time, to room for all.
+            cacheBytes: random.integer(3) * 40_000 + 1,
+          }),
+      );
+      const texts = await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          await new Promise((resolve) => setTimeout(resolve, random.integer(30)));
+          return generate(engines[index % queues]!, random, round * 100 + index);
         }),
-    );
-    const texts = await Promise.all(
-      Array.from({ length: 20 }, async (_, index) => {
-        await new Promise((resolve) => setTimeout(resolve, random.integer(30)));
-        return generate(engines[index % queues]!, random, round * 100 + index);
-      }),
-    );
-    await Promise.all(reads);
-    for (const engine of engines) {
-      expect(engine.stats).toMatchObject({ running: 0, waiting: 0 });
-      expect(engine.stats.freePages).toBe(engine.stats.cachePages);
-      preemptions += engine.stats.preemptions;
-    }
-    const { logits } = await fresh.forward(
-      texts.map(({ tokens }) => tokens.slice(0, -1)),
-      { output: "all" },
-    );
-    for (const [index, { seed, prompt, tokens }] of texts.entries())
-      for (let position = prompt.length; position < tokens.length; position++) {
-        const own = logits[index]!.subarray((position - 1) * 37, position * 37);
-        expect(seen.get(`${seed}@${position}`), `request ${seed}, token ${position}`).toEqual(bits(own));
+      );
+      await Promise.all(reads);
+      for (const engine of engines) {
+        expect(engine.stats).toMatchObject({ running: 0, waiting: 0 });
+        expect(engine.stats.freePages).toBe(engine.stats.cachePages);
+        preemptions += engine.stats.preemptions;
       }
-    requests += texts.length;
-    for (const engine of engines) engine.dispose(new Error("the round is over"));
-  }
-  for (const replica of loaded.replicas) {
-    replica.arenas.trim();
-    replica.disposeWeights();
-    replica.queue.dispose();
-    expect(replica.queue.memory).toMatchObject({ buffers: 0, bytes: 0 });
-  }
-  console.info(`${requests} requests, ${preemptions} times one was put back`);
-  expect(preemptions).toBeGreaterThan(0);
-});
+      const { logits } = await fresh.forward(
+        texts.map(({ tokens }) => tokens.slice(0, -1)),
+        { output: "all" },
+      );
+      for (const [index, { seed, prompt, tokens }] of texts.entries())
+        for (let position = prompt.length; position < tokens.length; position++) {
+          const own = logits[index]!.subarray((position - 1) * 37, position * 37);
+          expect(seen.get(`${seed}@${position}`), `request ${seed}, token ${position}`).toEqual(bits(own));
+        }
+      requests += texts.length;
+      for (const engine of engines) engine.dispose(new Error("the round is over"));
+    }
+    for (const replica of loaded.replicas) {
+      replica.arenas.trim();
+      replica.disposeWeights();
+      replica.queue.dispose();
+      expect(replica.queue.memory).toMatchObject({ buffers: 0, bytes: 0 });
+    }
+    console.info(`${requests} requests, ${preemptions} times one was put back`);
+    expect(preemptions).toBeGreaterThan(0);
+  },
+);
 
 interface Text {
   readonly seed: number;

@@ -131,7 +131,7 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
   const replica = model.replicas[0]!;
   const { queue, forward, arenas } = replica;
   const lengths = ids.map(({ length }) => length);
-  const layout = new ArenaLayout([...ids.keys()], lengths);
+  const layout = new ArenaLayout([...ids.keys()], lengths, model.dimensions.pageTokens);
   const arena = await arenas.acquire(layout.rows, 1);
   arena.writeRows(layout.rowInfo(ids.map((own) => Uint32Array.from(own))), layout.pageTable());
   const runs = layout.runsOf(

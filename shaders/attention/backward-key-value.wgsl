@@ -1,84 +1,119 @@
-// attention/backward-key-value.wgsl — dK[row] and dV[row] for one head and one key row per invocation.
+// attention/backward-key-value.wgsl — dK[row] and dV[row] for one head and up to 4 key rows per invocation.
 // Q, dA (rows,H,D) · KV, dKV (rows,2,H,D) · stats (rows,H), row-major f32; D is padded to a multiple of 4 with zeros.
 // dV = Σ_i p_i·dA_i and dK = Σ_i p_i·(dA_i·v − δ_i)·scale·q_i over the queries i that look at the key.
-// Grid: ceil(rowCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
-// Reference: test/reference/attention-backward.ts attentionBackward.  Reduction order: queries in order of position, in fours from the first.
+// A key block is consecutive rows of ONE sentence, so its rows share every query and gradient they load.
+// Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
+// Reference: test/reference/attention-backward.ts attentionBackward.
+// Reduction order: one fused multiply-add chain over the queries in order of position. Queries that do not look at a key
+// add 0, so that its bits do not depend on its block.
 
 struct Params {
-  firstEntry: u32, // first entry of this dispatch in rowTable
-  rowCount: u32,   // key rows of this dispatch
+  firstEntry: u32, // first entry of this dispatch in blockTable
+  blockCount: u32, // key blocks of this dispatch
   heads: u32,      // H
   scale: f32,      // 1/sqrt(D)
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;         // (arena rows, H, D/4)
-@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (arena rows, 2, H, D/4)
-@group(0) @binding(3) var<storage, read> dA: array<vec4<f32>>;        // (arena rows, H, D/4)
-@group(0) @binding(4) var<storage, read> stats: array<vec2<f32>>;     // (arena rows, H): log-sum-exp, δ
-@group(0) @binding(5) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first page, length
-@group(0) @binding(6) var<storage, read> rowTable: array<u32>;        // arena row of every row
-@group(0) @binding(7) var<storage, read_write> dKV: array<vec4<f32>>; // (arena rows, 2, H, D/4)
+@group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;          // (arena rows, H, D/4)
+@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;         // (arena rows, 2, H, D/4)
+@group(0) @binding(3) var<storage, read> dA: array<vec4<f32>>;         // (arena rows, H, D/4)
+@group(0) @binding(4) var<storage, read> stats: array<vec2<f32>>;      // (arena rows, H): log-sum-exp, δ
+@group(0) @binding(5) var<storage, read> rowInfo: array<vec4<u32>>;    // token, position, first page, length
+@group(0) @binding(6) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first key, keys (1…4)
+@group(0) @binding(7) var<storage, read_write> dKV: array<vec4<f32>>;  // (arena rows, 2, H, D/4)
 
+// Finite, because WGSL may assume that infinities do not occur; exp of it is exactly 0.
+const MASKED = -1e30;
+
+// One row of one head.
 alias HeadRow = array<vec4<f32>, HEAD_VECTORS>;
 
 fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }
 
+// Dot products of one vector with those of four queries, the columns of q.
+fn dots(sums: vec4<f32>, a: vec4<f32>, q: mat4x4<f32>) -> vec4<f32> {
+  return vec4<f32>(
+    dotInto(sums.x, a, q[0]), dotInto(sums.y, a, q[1]), dotInto(sums.z, a, q[2]), dotInto(sums.w, a, q[3]));
+}
+
+fn loadQueries(at: vec4<u32>) -> mat4x4<f32> {
+  return mat4x4<f32>(Q[at.x], Q[at.y], Q[at.z], Q[at.w]);
+}
+
+fn loadGradients(at: vec4<u32>) -> mat4x4<f32> {
+  return mat4x4<f32>(dA[at.x], dA[at.y], dA[at.z], dA[at.w]);
+}
+
+fn weighted(sum: vec4<f32>, w: vec4<f32>, q: mat4x4<f32>) -> vec4<f32> {
+  return fma(vec4<f32>(w.w), q[3],
+    fma(vec4<f32>(w.z), q[2], fma(vec4<f32>(w.y), q[1], fma(vec4<f32>(w.x), q[0], sum))));
+}
+
+// Weights that four queries give one key: 0 for those beyond the sentence, or before the key.
+fn weights(scores: vec4<f32>, logSumExp: vec4<f32>, query: vec4<u32>, key: u32, length: u32) -> vec4<f32> {
+  let looks = (query < vec4<u32>(length)) & ((query >= vec4<u32>(key)) | vec4<bool>(!CAUSAL));
+  return exp(select(vec4<f32>(MASKED), scores * params.scale - logSumExp, looks));
+}
+
+fn storeRow(at: u32, gradient: ptr<function, HeadRow>) {
+  for (var d = 0u; d < HEAD_VECTORS; d++) { dKV[at + d] = (*gradient)[d]; }
+}
+
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let index = id.y * groups.x * 32u + id.x;
-  if (index >= params.rowCount * params.heads) { return; }
-  let row = rowTable[params.firstEntry + index / params.heads];
+  if (index >= params.blockCount * params.heads) { return; }
+  let run = blockTable[params.firstEntry + index / params.heads];
   let head = index % params.heads;
-  let info = rowInfo[row];
+  let info = rowInfo[run.x];
+  let last = run.y - 1u; // rows beyond the block repeat its last one, and are not stored
+  let lane = vec4<u32>(0u, 1u, 2u, 3u);
+  let stride = params.heads * HEAD_VECTORS; // of Q and dA; half of that of KV
+  let key = (run.x + min(lane, vec4<u32>(last))) * 2u * stride + head * HEAD_VECTORS;
+  let value = key + stride;
   // Rows of a sentence follow one another in the arena.
-  let firstRow = row - info.y;
-  let valueOffset = params.heads * HEAD_VECTORS;
-  let own = row * 2u * valueOffset + head * HEAD_VECTORS;
+  let firstRow = run.x - info.y;
 
-  var key: HeadRow;
-  var value: HeadRow;
-  var keyGradient: HeadRow;
-  var valueGradient: HeadRow;
-  for (var d = 0u; d < HEAD_VECTORS; d++) {
-    key[d] = KV[own + d];
-    value[d] = KV[own + valueOffset + d];
-  }
-  // Four queries at a time: what is kept of the key is read once for all of them.
-  let stride = params.heads * HEAD_VECTORS;
+  var dk0: HeadRow; var dk1: HeadRow; var dk2: HeadRow; var dk3: HeadRow;
+  var dv0: HeadRow; var dv1: HeadRow; var dv2: HeadRow; var dv3: HeadRow;
   for (var first = select(0u, info.y, CAUSAL); first < info.w; first += 4u) {
-    let position = first + vec4<u32>(0u, 1u, 2u, 3u);
+    let position = first + lane;
     let query = firstRow + min(position, vec4<u32>(info.w - 1u));
     let at = query * stride + head * HEAD_VECTORS;
+    var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
+    var g0 = vec4<f32>(); var g1 = vec4<f32>(); var g2 = vec4<f32>(); var g3 = vec4<f32>();
+    for (var d = 0u; d < HEAD_VECTORS; d++) {
+      let q = loadQueries(at + d);
+      let a = loadGradients(at + d);
+      s0 = dots(s0, KV[key.x + d], q); g0 = dots(g0, KV[value.x + d], a);
+      s1 = dots(s1, KV[key.y + d], q); g1 = dots(g1, KV[value.y + d], a);
+      s2 = dots(s2, KV[key.z + d], q); g2 = dots(g2, KV[value.z + d], a);
+      s3 = dots(s3, KV[key.w + d], q); g3 = dots(g3, KV[value.w + d], a);
+    }
     let stat = query * params.heads + head;
     let logSumExp = vec4<f32>(stats[stat.x].x, stats[stat.y].x, stats[stat.z].x, stats[stat.w].x);
     let delta = vec4<f32>(stats[stat.x].y, stats[stat.y].y, stats[stat.z].y, stats[stat.w].y);
-    var scores = vec4<f32>();
-    var weightGradients = vec4<f32>();
+    let p0 = weights(s0, logSumExp, position, info.y, info.w);
+    let p1 = weights(s1, logSumExp, position, info.y + 1u, info.w);
+    let p2 = weights(s2, logSumExp, position, info.y + 2u, info.w);
+    let p3 = weights(s3, logSumExp, position, info.y + 3u, info.w);
+    g0 = p0 * (g0 - delta) * params.scale; g1 = p1 * (g1 - delta) * params.scale;
+    g2 = p2 * (g2 - delta) * params.scale; g3 = p3 * (g3 - delta) * params.scale;
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      let k = key[d];
-      let v = value[d];
-      scores = vec4<f32>(
-        dotInto(scores.x, Q[at.x + d], k), dotInto(scores.y, Q[at.y + d], k),
-        dotInto(scores.z, Q[at.z + d], k), dotInto(scores.w, Q[at.w + d], k));
-      weightGradients = vec4<f32>(
-        dotInto(weightGradients.x, dA[at.x + d], v), dotInto(weightGradients.y, dA[at.y + d], v),
-        dotInto(weightGradients.z, dA[at.z + d], v), dotInto(weightGradients.w, dA[at.w + d], v));
-    }
-    // A query beyond the last one repeats it, with a weight of 0.
-    let p = select(vec4<f32>(), exp(scores * params.scale - logSumExp), position < vec4<u32>(info.w));
-    let g = p * (weightGradients - delta) * params.scale;
-    for (var d = 0u; d < HEAD_VECTORS; d++) {
-      valueGradient[d] = fma(vec4<f32>(p.w), dA[at.w + d], fma(vec4<f32>(p.z), dA[at.z + d],
-        fma(vec4<f32>(p.y), dA[at.y + d], fma(vec4<f32>(p.x), dA[at.x + d], valueGradient[d]))));
-      keyGradient[d] = fma(vec4<f32>(g.w), Q[at.w + d], fma(vec4<f32>(g.z), Q[at.z + d],
-        fma(vec4<f32>(g.y), Q[at.y + d], fma(vec4<f32>(g.x), Q[at.x + d], keyGradient[d]))));
+      let q = loadQueries(at + d);
+      let a = loadGradients(at + d);
+      dk0[d] = weighted(dk0[d], g0, q); dv0[d] = weighted(dv0[d], p0, a);
+      dk1[d] = weighted(dk1[d], g1, q); dv1[d] = weighted(dv1[d], p1, a);
+      dk2[d] = weighted(dk2[d], g2, q); dv2[d] = weighted(dv2[d], p2, a);
+      dk3[d] = weighted(dk3[d], g3, q); dv3[d] = weighted(dv3[d], p3, a);
     }
   }
-  for (var d = 0u; d < HEAD_VECTORS; d++) {
-    dKV[own + d] = keyGradient[d];
-    dKV[own + valueOffset + d] = valueGradient[d];
-  }
+
+  storeRow(key.x, &dk0); storeRow(value.x, &dv0);
+  if (last >= 1u) { storeRow(key.y, &dk1); storeRow(value.y, &dv1); }
+  if (last >= 2u) { storeRow(key.z, &dk2); storeRow(value.z, &dv2); }
+  if (last >= 3u) { storeRow(key.w, &dk3); storeRow(value.w, &dv3); }
 }

@@ -5,6 +5,7 @@ import {
   foldGrid,
   specialise,
   type ElementType,
+  type Grid,
   type KernelDefinition,
   type KernelVariant,
 } from "../gpu/kernel.js";
@@ -12,13 +13,15 @@ import type { AttentionShape } from "./attention.js";
 
 export type AttentionBackwardQueryBinding =
   "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
-export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "rowTable" | "dKV";
-export type AttentionBackwardQueryParam = "firstEntry" | "blockCount" | "heads" | "scale";
-export type AttentionBackwardParam = "firstEntry" | "rowCount" | "heads" | "scale";
+export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
 
-const params = { firstEntry: "u32", rowCount: "u32", heads: "u32", scale: "f32" } as const;
+const params = { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" } as const;
 
-const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionBackwardQueryParam> = {
+/** A block of at most QUERY_BLOCK_ROWS queries, or of as many keys, per invocation and head. */
+const grid = ({ blockCount, heads }: Readonly<Record<AttentionParam, number>>): Grid =>
+  foldGrid(Math.ceil((blockCount * heads) / 32));
+
+const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionParam> = {
   name: "attention.backward-query",
   source: querySource,
   common: [],
@@ -32,11 +35,11 @@ const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionBa
     dQ: "readWrite",
     stats: "readWrite",
   },
-  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
-  grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
+  params,
+  grid,
 };
 
-const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionBackwardParam> = {
+const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionParam> = {
   name: "attention.backward-key-value",
   source: keyValueSource,
   common: [],
@@ -46,21 +49,21 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
     dA: "read",
     stats: "read",
     rowInfo: "read",
-    rowTable: "read",
+    blockTable: "read",
     dKV: "readWrite",
   },
   params,
-  grid: ({ rowCount, heads }) => foldGrid(Math.ceil((rowCount * heads) / 32)),
+  grid,
 };
 
 export const attentionBackwardQueryVariant = (
   options: AttentionShape,
   element: ElementType,
-): KernelVariant<AttentionBackwardQueryBinding, AttentionBackwardQueryParam> =>
+): KernelVariant<AttentionBackwardQueryBinding, AttentionParam> =>
   specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
 
 export const attentionBackwardKeyValueVariant = (
   options: AttentionShape,
   element: ElementType,
-): KernelVariant<AttentionBackwardKeyValueBinding, AttentionBackwardParam> =>
+): KernelVariant<AttentionBackwardKeyValueBinding, AttentionParam> =>
   specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);

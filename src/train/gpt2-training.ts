@@ -142,33 +142,25 @@ export class Gpt2Training {
     if (segment > 0) this.#finishLayerGradient(list, arena, segment - 1, rows);
   }
 
-  /** Gradients of queries, keys and values of whole sentences at `layer`, listed as rows and as query blocks. */
-  encodeAttentionGradient(
-    list: CommandList,
-    arena: TrainingArena,
-    layer: number,
-    rows: TableRange,
-    blocks: TableRange,
-  ): void {
+  /** Gradients of queries, keys and values of whole sentences at `layer`, listed as blocks of rows. */
+  encodeAttentionGradient(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
     const own = arena.layers[layer]!;
-    const sizes = { heads: this.#dimensions.heads, scale: this.#scale };
+    const params = {
+      firstEntry: blocks.firstEntry,
+      blockCount: blocks.count,
+      heads: this.#dimensions.heads,
+      scale: this.#scale,
+    };
     const shared = {
       Q: own.query,
       KV: own.keyValue,
       dA: own.dAttention,
       rowInfo: arena.rowInfo,
+      blockTable: TABLES,
       stats: own.attentionStats,
     } as const;
-    list.dispatch(
-      this.#pipelines.attentionQuery,
-      { ...shared, A: own.attention, blockTable: TABLES, dQ: own.dQuery },
-      { firstEntry: blocks.firstEntry, blockCount: blocks.count, ...sizes },
-    );
-    list.dispatch(
-      this.#pipelines.attentionKeyValue,
-      { ...shared, rowTable: TABLES, dKV: own.dKeyValue },
-      { firstEntry: rows.firstEntry, rowCount: rows.count, ...sizes },
-    );
+    list.dispatch(this.#pipelines.attentionQuery, { ...shared, A: own.attention, dQ: own.dQuery }, params);
+    list.dispatch(this.#pipelines.attentionKeyValue, { ...shared, dKV: own.dKeyValue }, params);
   }
 
   /** Adds the gradients of the weights of `segment` over all rows of a group to `gradients`. */

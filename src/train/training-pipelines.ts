@@ -7,9 +7,7 @@ import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
   type AttentionBackwardKeyValueBinding,
-  type AttentionBackwardParam,
   type AttentionBackwardQueryBinding,
-  type AttentionBackwardQueryParam,
 } from "../kernels/attention-backward.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
 import {
@@ -62,8 +60,8 @@ export interface TrainingPipelines {
   readonly weight: WeightPipeline;
   readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
   readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
-  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionBackwardQueryParam>;
-  readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionBackwardParam>;
+  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionParam>;
+  readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionParam>;
   readonly embeddingBackward: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
 }
 

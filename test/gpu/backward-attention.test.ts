@@ -6,15 +6,7 @@ import {
 } from "../../src/kernels/attention-backward.js";
 import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
 import { expectClose } from "../helpers/expect-close.js";
-import {
-  pad4,
-  padRows,
-  runKernel,
-  runKernelOutputs,
-  shuffledRows,
-  unpadRows,
-  useTestQueue,
-} from "../helpers/gpu-run.js";
+import { pad4, padRows, runKernel, runKernelOutputs, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";
 import { float32AttentionGradient } from "../helpers/tolerances.js";
 import { attentionForward } from "../reference/attention.js";
@@ -31,9 +23,9 @@ interface Batch {
   readonly heads: number;
   readonly isCausal: boolean;
   readonly scale?: number;
-  /** Rows per dispatch; by default all. */
-  readonly rowsAtOnce?: number;
-  /** Query rows per entry of the block table. */
+  /** Blocks of keys per dispatch; by default all. */
+  readonly blocksAtOnce?: number;
+  /** Rows per entry of the block table. */
   readonly blockRows?: number;
 }
 
@@ -52,7 +44,7 @@ describe("the gradients of attention", () => {
     heads,
     isCausal,
     scale = 0.5,
-    rowsAtOnce = rows,
+    blocksAtOnce = rows,
     blockRows = QUERY_BLOCK_ROWS,
   }: Batch): Promise<Gradients> {
     const width = heads * D;
@@ -86,36 +78,30 @@ describe("the gradients of attention", () => {
     }
     const common = { Q: padHeads(q), KV, dA: padHeads(dA), rowInfo };
     const options = { headVectors: pad4(D) / 4, isCausal };
-    const rowTable = Uint32Array.from([77, 77, ...shuffledRows(rows).filter((row) => row > 0)]);
     let dQ: Float32Array<ArrayBuffer> = new Float32Array(rows * padded).fill(7);
     let stats: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * heads).fill(7);
     let dKV: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * padded).fill(7);
-    const dispatches: { firstEntry: number; rowCount: number; heads: number; scale: number }[] = [];
-    for (let entry = 0; entry < rows - 1; entry += rowsAtOnce)
-      dispatches.push({
-        firstEntry: 2 + entry,
-        rowCount: Math.min(rowsAtOnce, rows - 1 - entry),
-        heads,
-        scale: 1 / Math.sqrt(D),
-      });
     // Blocks of as many rows of a sentence, the later sentences first.
     const blocks: number[] = [0, 1];
     for (const sentence of [...lengths.keys()].toReversed())
       for (let token = 0; token < lengths[sentence]!; token += blockRows)
         blocks.push(firstRows[sentence]! + token, Math.min(blockRows, lengths[sentence]! - token));
+    const blockTable = Uint32Array.from(blocks);
+    const blockCount = blocks.length / 2 - 1;
+    const sizes = { heads, scale: 1 / Math.sqrt(D) };
     ({ dQ, stats } = await runKernelOutputs(
       queue(),
       attentionBackwardQueryVariant(options, "f32"),
-      { ...common, A: padHeads(a), blockTable: Uint32Array.from(blocks), dQ, stats },
-      { firstEntry: 1, blockCount: blocks.length / 2 - 1, heads, scale: 1 / Math.sqrt(D) },
+      { ...common, A: padHeads(a), blockTable, dQ, stats },
+      { firstEntry: 1, blockCount, ...sizes },
       ["dQ", "stats"],
     ));
-    for (const params of dispatches)
+    for (let block = 0; block < blockCount; block += blocksAtOnce)
       dKV = await runKernel(
         queue(),
         attentionBackwardKeyValueVariant(options, "f32"),
-        { ...common, stats, rowTable, dKV },
-        params,
+        { ...common, stats, blockTable, dKV },
+        { firstEntry: 1 + block, blockCount: Math.min(blocksAtOnce, blockCount - block), ...sizes },
         "dKV",
       );
     for (const [all, count] of [
@@ -159,12 +145,12 @@ describe("the gradients of attention", () => {
 
   it("have the same bits twice, and however rows are cut into dispatches", async () => {
     const whole = await run({ D: 16, heads: 4, isCausal: true });
-    for (const [rowsAtOnce, blockRows] of [
+    for (const [blocksAtOnce, blockRows] of [
       [rows, 4],
       [1, 1],
       [13, 3],
       [7, 2],
     ] as const)
-      expect(await run({ D: 16, heads: 4, isCausal: true, rowsAtOnce, blockRows })).toEqual(whole);
+      expect(await run({ D: 16, heads: 4, isCausal: true, blocksAtOnce, blockRows })).toEqual(whole);
   });
 });

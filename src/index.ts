@@ -40,6 +40,7 @@ export type {
   GenerationTimings,
   InterruptedGeneration,
 } from "./runtime/generation-handle.js";
+export type { GenerationStep, GenerationStepPart } from "./runtime/generation-step.js";
 export type { GenerateOptions, Prompt } from "./runtime/generator.js";
 export type { Sentence } from "./runtime/model.js";
 export type { SavedModel } from "./runtime/save-model.js";

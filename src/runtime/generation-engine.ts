@@ -2,10 +2,6 @@
 // them as one submission, and hands out the tokens once they are read back. Two steps may be in flight: a token that is
 // needed by the next step is taken on the GPU, and a stop that is noticed late only wastes a row.
 import { CommandList } from "../gpu/command-list.js";
-import type { GpuBuffer } from "../gpu/buffer.js";
-import { Readback } from "../gpu/readback.js";
-import { OPTION_WORDS } from "../kernels/choose-token.js";
-import { SAMPLED_TOKEN } from "../kernels/embedding.js";
 import type { Gpt2Arena } from "../model/gpt2-arena.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { KeyValueCache, pageBytes } from "../model/key-value-cache.js";
@@ -14,13 +10,15 @@ import type { Sequence } from "../schedule/sequence.js";
 import { StepBudget } from "../schedule/step-budget.js";
 import { StepScheduler, type StepEntry } from "../schedule/step-scheduler.js";
 import { settleAll } from "../util/settle-all.js";
-import { writeBlockTable, writeRowTable, type RowRun } from "./arena-layout.js";
+import type { GenerationStep } from "./generation-step.js";
 import type { Replica } from "./load-model.js";
-import { writeOptionWords, type Sampling } from "./sampling-options.js";
+import type { Sampling } from "./sampling-options.js";
 import { SequenceSlots } from "./sequence-slots.js";
+import { countRows, StepEncoder } from "./step-encoder.js";
 
 /** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
 export interface EngineRequest {
+  readonly id: number;
   readonly prompt: readonly number[];
   readonly priority: number;
   /** The most tokens, prompt included. */
@@ -39,6 +37,8 @@ export interface EngineOptions {
   readonly maxRunning: number;
   /** The most bytes of keys and values. One context always fits. */
   readonly cacheBytes: number;
+  /** Hears of every step once it is done. Must not throw. */
+  onStep?(step: Omit<GenerationStep, "queue">): void;
 }
 
 /** Counters of one queue's engine. */
@@ -68,6 +68,7 @@ export class GenerationEngine {
   readonly #options: EngineOptions;
   readonly #cache: KeyValueCache;
   readonly #slots: SequenceSlots;
+  readonly #encoder: StepEncoder;
   readonly #requests = new Map<Sequence, EngineRequest>();
   readonly #budget: StepBudget;
   #scheduler: StepScheduler;
@@ -86,6 +87,7 @@ export class GenerationEngine {
     this.#options = options;
     this.#cache = new KeyValueCache(replica.queue, dimensions);
     this.#slots = new SequenceSlots(replica.queue, dimensions.vocabulary);
+    this.#encoder = new StepEncoder(replica, dimensions, this.#cache, this.#slots);
     this.#budget = new StepBudget({ least: MIN_STEP_ROWS, most: MAX_STEP_ROWS, stallFactor: STALL_FACTOR });
     this.#maxPages = this.#largestCache();
     this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
@@ -250,13 +252,16 @@ export class GenerationEngine {
       this.#slots.take(sequence, request.sampling, request.prompt.length);
     }
     const list = new CommandList(queue);
-    const sampling = entries.filter(({ samples }) => samples);
-    const rows = entries.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+    const encodedMs = performance.now();
     let read: Promise<ArrayBuffer> | undefined;
-    const submittedMs = performance.now();
     const accepted = queue.checked(() => {
       try {
-        read = this.#encode(list, entries);
+        read = this.#encoder.encode(
+          list,
+          this.#arena!,
+          entries,
+          (sequence) => this.#requests.get(sequence)!.sampling,
+        );
         list.submit("generation.step");
       } catch (error) {
         list.drop();
@@ -266,58 +271,48 @@ export class GenerationEngine {
     this.#arena!.trim();
     this.#inFlight++;
     this.#counts.steps++;
-    this.#counts.computedRows += rows;
+    this.#counts.computedRows += countRows(entries);
     this.#counts.dispatches += list.dispatches;
-    void this.#finish(sampling, rows, submittedMs, [accepted, queue.fence()], read).then(
+    const parts = entries.map(({ sequence, ...part }) => ({
+      request: this.#requests.get(sequence)!.id,
+      ...part,
+    }));
+    const step = {
+      encodedMs,
+      submittedMs: performance.now(),
+      dispatches: list.dispatches,
+      parts,
+      waiting: this.#scheduler.waiting,
+      freePages: this.#pool.free,
+    };
+    void this.#finish(entries, step, [accepted, queue.fence()], read).then(
       () => this.#pump(),
       (error: unknown) => this.#failAll(error),
     );
   }
 
-  /** Adds a step; answers what it chooses, where any row does. */
-  #encode(list: CommandList, entries: readonly StepEntry[]): Promise<ArrayBuffer> | undefined {
-    const { queue, forward } = this.#replica;
-    const arena = this.#arena!;
-    list.beginPass("step");
-    const runs = this.#writeRows(arena, entries);
-    const rows = writeRowTable(queue.tables, runs);
-    const cache = {
-      keyValueOf: (layer: number): GpuBuffer => this.#cache.keyValueOf(layer),
-      firstSlotEntry: this.#writeSlots(entries, rows.count),
-      sampled: this.#slots.sampled,
-    };
-    const blocks = writeBlockTable(queue.tables, runs);
-    for (let segment = 0; segment <= this.#dimensions.layers; segment++) {
-      if (segment > 0) forward.encodeAttention(list, arena, segment - 1, blocks, cache);
-      forward.encodeSegment(list, arena, segment, rows, cache);
-    }
-    return entries.some(({ samples }) => samples)
-      ? this.#encodeChoice(list, arena, entries, runs)
-      : undefined;
-  }
-
   async #finish(
-    sampling: readonly StepEntry[],
-    rows: number,
-    submittedMs: number,
+    entries: readonly StepEntry[],
+    step: Omit<GenerationStep, "queue" | "doneMs">,
     done: readonly Promise<void>[],
     read: Promise<ArrayBuffer> | undefined,
   ): Promise<void> {
     try {
       await settleAll([...done, ...(read ? [read] : [])]);
-      const nowMs = performance.now();
+      const doneMs = performance.now();
       // With another step ahead of it, a step began when that one was done.
-      this.#budget.observe(rows, nowMs - Math.max(submittedMs, this.#lastDoneMs));
-      this.#lastDoneMs = nowMs;
-      if (read) this.#handOut(sampling, new Uint32Array(await read));
+      this.#budget.observe(countRows(entries), doneMs - Math.max(step.submittedMs, this.#lastDoneMs));
+      this.#lastDoneMs = doneMs;
+      this.#options.onStep?.({ ...step, doneMs });
+      if (read) this.#handOut(entries, new Uint32Array(await read));
     } finally {
       this.#inFlight--;
     }
   }
 
-  #handOut(sampling: readonly StepEntry[], chosen: Uint32Array): void {
+  #handOut(entries: readonly StepEntry[], chosen: Uint32Array): void {
     const reals = new Float32Array(chosen.buffer);
-    for (const [row, { sequence }] of sampling.entries()) {
+    for (const [row, { sequence }] of entries.filter(({ samples }) => samples).entries()) {
       const request = this.#requests.get(sequence);
       if (!request) continue; // ended while the step ran
       const token = chosen[2 * row]!;
@@ -326,94 +321,6 @@ export class GenerationEngine {
       const logProbability = request.sampling.wantsLogProbabilities ? reals[2 * row + 1]! : undefined;
       if (!request.onToken(token, logProbability)) this.#end(sequence);
     }
-  }
-
-  /** Describes the step's rows to the arena; answers them as runs, one per entry. */
-  #writeRows(arena: Gpt2Arena, entries: readonly StepEntry[]): RowRun[] {
-    const rows = entries.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
-    const rowInfo = new Uint32Array(4 * rows);
-    const pageTable: number[] = [];
-    const runs: RowRun[] = [];
-    let row = 0;
-    for (const [index, { sequence, firstToken, tokenCount }] of entries.entries()) {
-      runs.push({ sentence: index, firstToken, firstRow: row, count: tokenCount });
-      for (let token = firstToken; token < firstToken + tokenCount; token++)
-        rowInfo.set(
-          [
-            sequence.tokens[token] ?? SAMPLED_TOKEN + this.#slots.of(sequence).index,
-            token,
-            pageTable.length,
-            firstToken + tokenCount,
-          ],
-          4 * row++,
-        );
-      for (const page of sequence.pages) pageTable.push(page * this.#dimensions.pageTokens);
-    }
-    arena.writeRows(rowInfo, Uint32Array.from(pageTable));
-    return runs;
-  }
-
-  /** The cache slot of every row. Answers the first one's entry in the tables. */
-  #writeSlots(entries: readonly StepEntry[], rows: number): number {
-    const { tables } = this.#replica.queue;
-    const first = tables.reserve(rows);
-    let at = first;
-    for (const { sequence, firstToken, tokenCount } of entries)
-      for (let token = firstToken; token < firstToken + tokenCount; token++)
-        tables.words[at++] =
-          sequence.pages[Math.floor(token / this.#dimensions.pageTokens)]! * this.#dimensions.pageTokens +
-          (token % this.#dimensions.pageTokens);
-    return first;
-  }
-
-  /** Adds the head and the choice for the last row of each entry that samples; answers what was chosen. */
-  #encodeChoice(
-    list: CommandList,
-    arena: Gpt2Arena,
-    entries: readonly StepEntry[],
-    runs: readonly RowRun[],
-  ): Promise<ArrayBuffer> {
-    const { queue, forward } = this.#replica;
-    const { tables } = queue;
-    const sampling = entries.flatMap((entry, index) => (entry.samples ? [{ entry, run: runs[index]! }] : []));
-    const last = sampling.map(({ run }) => ({ ...run, firstRow: run.firstRow + run.count - 1, count: 1 }));
-    const rows = writeRowTable(tables, last);
-    const firstOption = tables.reserve(OPTION_WORDS * rows.count);
-    for (const [row, { entry }] of sampling.entries()) {
-      const { sequence } = entry;
-      const { index, countSlot, biasSlot } = this.#slots.of(sequence);
-      writeOptionWords(
-        tables.words,
-        firstOption + row * OPTION_WORDS,
-        this.#requests.get(sequence)!.sampling,
-        {
-          sequence: index,
-          countSlot,
-          biasSlot,
-          position: entry.firstToken + entry.tokenCount,
-        },
-      );
-    }
-    // In steps of two, so that a few growths are all there are.
-    const scratchRows = 2 ** Math.ceil(Math.log2(rows.count));
-    const rowBytes = 16 * this.#dimensions.vocabularyVectors;
-    const logits = arena.scratch("logits", scratchRows * rowBytes);
-    const chosen = arena.scratch("chosen", 8 * scratchRows);
-    forward.encodeHead(list, arena, rows, logits);
-    forward.encodeChoice(list, {
-      rowCount: rows.count,
-      firstOption,
-      logits,
-      weights: arena.scratch("weights", scratchRows * rowBytes),
-      counts: this.#slots.counts,
-      bias: this.#slots.bias,
-      sampled: this.#slots.sampled,
-      chosen,
-    });
-    const readback = new Readback(queue, 8 * rows.count);
-    readback.copy(list, chosen, 0, 8 * rows.count);
-    // Mapped only once the step is submitted, which is before anything waits.
-    return Promise.resolve().then(() => readback.read());
   }
 
   #end(sequence: Sequence): void {

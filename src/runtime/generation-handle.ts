@@ -32,6 +32,8 @@ export interface GenerationTimings {
  * cancels. Cancelling is no error: the Generation then has the reason "abort" and what there was.
  */
 export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<string> {
+  /** Names the request in `model.watchSteps`, from 1 on. */
+  readonly id: number;
   readonly #result: Promise<Generation>;
   readonly #pieces: string[] = [];
   readonly #onCancel: () => void;
@@ -39,7 +41,8 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
   #wake: (() => void)[] = [];
 
   /** `run` generates: it calls `emit` for every piece and resolves with the whole. */
-  constructor(run: (emit: (piece: string) => void) => Promise<Generation>, cancel: () => void) {
+  constructor(id: number, run: (emit: (piece: string) => void) => Promise<Generation>, cancel: () => void) {
+    this.id = id;
     this.#onCancel = cancel;
     const end = (): void => {
       this.#isEnded = true;

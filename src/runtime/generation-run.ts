@@ -7,6 +7,7 @@ import type { EngineRequest } from "./generation-engine.js";
 import type { Sampling } from "./sampling-options.js";
 
 export interface RunSettings {
+  readonly id: number;
   readonly prompt: readonly number[];
   readonly sampling: Sampling;
   readonly priority: number;
@@ -21,6 +22,7 @@ export interface RunSettings {
 }
 
 export class GenerationRun implements EngineRequest {
+  readonly id: number;
   readonly prompt: readonly number[];
   readonly priority: number;
   readonly maxLength: number;
@@ -39,8 +41,9 @@ export class GenerationRun implements EngineRequest {
   #reject!: (error: unknown) => void;
 
   constructor(settings: RunSettings) {
-    const { prompt, priority, maxTokens, sampling, tokenizer, stops } = settings;
+    const { id, prompt, priority, maxTokens, sampling, tokenizer, stops } = settings;
     this.#settings = settings;
+    this.id = id;
     this.prompt = prompt;
     this.priority = priority;
     this.maxLength = prompt.length + maxTokens;

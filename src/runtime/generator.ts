@@ -5,6 +5,7 @@ import type { TextTokenizer } from "../text/tokenizer.js";
 import { GenerationBatch, GenerationHandle, type Generation } from "./generation-handle.js";
 import { GenerationEngine, type EngineOptions, type EngineStats } from "./generation-engine.js";
 import type { GenerationDefaults } from "./generation-defaults.js";
+import type { GenerationStep } from "./generation-step.js";
 import { GenerationRun } from "./generation-run.js";
 import type { LoadedModel } from "./load-model.js";
 import { checkIds, checkSentence, checkWhole } from "./options.js";
@@ -40,6 +41,8 @@ export class Generator {
   readonly #encoder: PromptEncoder;
   readonly #engines: readonly GenerationEngine[];
   readonly #live = new Set<Promise<unknown>>();
+  readonly #watchers = new Set<(step: GenerationStep) => void>();
+  #lastId = 0;
 
   constructor(
     model: LoadedModel,
@@ -50,7 +53,12 @@ export class Generator {
     this.#model = model;
     this.#defaults = defaults;
     this.#encoder = encoder;
-    this.#engines = model.replicas.map((replica) => new GenerationEngine(replica, model.dimensions, options));
+    this.#engines = model.replicas.map((replica, queue) => {
+      const onStep = (step: Omit<GenerationStep, "queue">): void => {
+        for (const watcher of this.#watchers) watcher({ queue, ...step });
+      };
+      return new GenerationEngine(replica, model.dimensions, { ...options, onStep });
+    });
   }
 
   /** Counters, summed over the queues. */
@@ -72,8 +80,10 @@ export class Generator {
 
   generate(prompt: Prompt, options: GenerateOptions): GenerationHandle {
     const cancelled = new AbortController();
+    const id = ++this.#lastId;
     const handle = new GenerationHandle(
-      (emit) => this.#run(prompt, options, cancelled.signal, emit),
+      id,
+      (emit) => this.#run(id, prompt, options, cancelled.signal, emit),
       () => cancelled.abort(),
     );
     const settled = handle.then(
@@ -89,6 +99,12 @@ export class Generator {
     return new GenerationBatch(prompts.map((prompt) => this.generate(prompt, options)));
   }
 
+  /** Calls `watcher` for every step from now on. The answer ends that. */
+  watch(watcher: (step: GenerationStep) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
   /** The weights have changed: keys and values that were computed before are of no use to later requests. */
   forgetShared(): void {
     for (const engine of this.#engines) engine.forgetShared();
@@ -100,6 +116,7 @@ export class Generator {
   }
 
   async #run(
+    id: number,
     prompt: Prompt,
     options: GenerateOptions,
     cancelled: AbortSignal,
@@ -125,6 +142,7 @@ export class Generator {
       remedy: "It is the most tokens to generate; leave it out for as many as the context allows.",
     });
     const run = new GenerationRun({
+      id,
       prompt: ids,
       sampling,
       priority,

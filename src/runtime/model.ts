@@ -5,6 +5,7 @@ import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { ModelSource } from "../weights/source.js";
 import type { EngineOptions } from "./generation-engine.js";
 import type { GenerationBatch, GenerationHandle } from "./generation-handle.js";
+import type { GenerationStep } from "./generation-step.js";
 import { Generator, isPromptList, type GenerateOptions, type Prompt } from "./generator.js";
 import { execute, type Outcome } from "./execute.js";
 import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
@@ -225,6 +226,15 @@ export class Model {
   /** Counters of what is and was generated. */
   stats(): ModelStats {
     return this.#generator.stats;
+  }
+
+  /**
+   * Calls `watcher` after every step of generation from now on: which rows of which requests went through the model
+   * together, and when. It must not throw. The answer ends the watch.
+   */
+  watchSteps(watcher: (step: GenerationStep) => void): () => void {
+    this.#expectUsable("watchSteps");
+    return this.#generator.watch(watcher);
   }
 
   /** The token ids of `text`. Throws ArgumentError when the model came without a tokenizer. */

@@ -93,7 +93,7 @@ it("measures generation, after checking its tokens and dispatches", async () => 
   expect(errors).toBe("");
   expect(code).toBe(0);
   expect(output).toMatch(/^checked +3 greedy texts of 4 tokens are those of stepwise forward passes$/m);
-  expect(output).toMatch(/^ +a step has \d+ dispatches for 1, 4, 16, 64 requests alike$/m);
+  expect(output).toMatch(/^ +a step that chooses tokens has \d+ dispatches for 1, 4, 16, 64 requests alike$/m);
   const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
   const requests = records
     .filter(({ metric }) => metric === "tokens")

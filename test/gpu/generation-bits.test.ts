@@ -87,6 +87,7 @@ function generate(engine: GenerationEngine, random: SeededRandom, seed: number):
   const temperature = random.integer(2);
   return new Promise((resolve, reject) => {
     engine.add({
+      id: seed,
       prompt,
       priority: random.integer(3),
       // Some might go on: what is in flight when they stop is lost.

@@ -2,7 +2,7 @@
 import { Model } from "../../index.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { measureArrivals, measureBehind, measureShared, measureStall } from "./generate-loads.js";
-import { writeAll } from "./generate-streams.js";
+import { StepLog, writeAll } from "./generate-streams.js";
 import { quantile, spreadOf } from "./statistics.js";
 import { makeSentences } from "./synthetic-model.js";
 
@@ -29,6 +29,7 @@ export interface GenerateBenchRequest {
 /** What the parts of the case share. */
 export interface GenerateBench {
   readonly model: Model;
+  readonly log: StepLog;
   readonly request: GenerateBenchRequest;
   /** A new prompt of `length` tokens each time: no cache has it. */
   readonly prompt: (length: number) => number[];
@@ -50,6 +51,7 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
   let prompts = 0;
   const bench: GenerateBench = {
     model,
+    log: new StepLog(model),
     request,
     prompt: (length) => makeSentences([length], vocabularySize - 1, seed + 7919 * ++prompts)[0]!,
     measured(metric, unit, values, parameters = {}) {
@@ -69,15 +71,17 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
     const intervals: number[] = [];
     const dispatches: number[] = [];
     for (let repeat = 0; repeat < repeats; repeat++) {
-      const before = model.stats();
+      const before = bench.log.steps.length;
       const written = await writeAll(bench, requests, maxTokens);
-      const after = model.stats();
+      // A step that only computes beginnings of prompts chooses no token, and dispatches less.
+      const choosing = bench.log.steps
+        .slice(before)
+        .filter(({ parts }) => parts.some(({ samples }) => samples));
       speeds.push((1000 * requests * maxTokens) / written.elapsedMs);
       intervals.push(...written.intervals);
-      dispatches.push((after.dispatches - before.dispatches) / (after.steps - before.steps));
+      dispatches.push(...choosing.map((step) => step.dispatches));
     }
-    // A step that only computes beginnings of prompts chooses no token, and dispatches less: the mean is a little lower.
-    for (const value of dispatches) perStep.add(Math.ceil(value));
+    for (const value of dispatches) perStep.add(value);
     const parameters = { requests, maxTokens, promptTokens: request.shortPrompt };
     measurements.push(
       bench.measured("tokens", "tokens/s", speeds, parameters),
@@ -87,7 +91,9 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
   }
   if (perStep.size !== 1)
     throw new Error(`dispatches per step depend on the requests: ${[...perStep].join(", ")}`);
-  checks.push(`a step has ${[...perStep][0]} dispatches for ${concurrent.join(", ")} requests alike`);
+  checks.push(
+    `a step that chooses tokens has ${[...perStep][0]} dispatches for ${concurrent.join(", ")} requests alike`,
+  );
   const decodeMs = quantile(
     measurements.filter(({ metric }) => metric === "interval").map(({ value }) => value),
     0,

@@ -9,7 +9,7 @@ import {
   type KernelDefinition,
   type KernelVariant,
 } from "../gpu/kernel.js";
-import type { AttentionShape } from "./attention.js";
+import type { AttentionParam, AttentionShape } from "./attention.js";
 
 export type AttentionBackwardQueryBinding =
   "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";

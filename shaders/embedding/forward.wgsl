@@ -14,8 +14,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> tokenEmbedding: array<T>;             // (C padded to 4, shardStride)
-@group(0) @binding(2) var<storage, read> positionEmbedding: array<vec4<f32>>;  // (positions, C/4)
+@group(0) @binding(1) var<storage, read> tokenEmbedding: array<T>;             // weights (C padded to 4, shardStride)
+@group(0) @binding(2) var<storage, read> positionEmbedding: array<WeightVector>; // (positions, C/4)
 @group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, length
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
 @group(0) @binding(5) var<storage, read> sampled: array<u32>;                  // newest token of each sequence
@@ -23,6 +23,10 @@ struct Params {
 
 // Set in rowInfo's token where the rest is an index into sampled.
 const SAMPLED = 0x80000000u;
+
+fn tokenWeight(at: u32) -> f32 {
+  return weightOf(tokenEmbedding[at / WEIGHTS_PER_ELEMENT], at);
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -38,9 +42,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (token >= params.tokenCount) { return; }
   let at = 4u * vector * params.shardStride + token;
   let embedded = vec4<f32>(
-    f32(tokenEmbedding[at]),
-    f32(tokenEmbedding[at + params.shardStride]),
-    f32(tokenEmbedding[at + 2u * params.shardStride]),
-    f32(tokenEmbedding[at + 3u * params.shardStride]));
-  X[row * params.channelVectors + vector] = embedded + positionEmbedding[info.y * params.channelVectors + vector];
+    tokenWeight(at),
+    tokenWeight(at + params.shardStride),
+    tokenWeight(at + 2u * params.shardStride),
+    tokenWeight(at + 3u * params.shardStride));
+  let position = weightsOf(positionEmbedding[info.y * params.channelVectors + vector]);
+  X[row * params.channelVectors + vector] = embedded + position;
 }

@@ -19,7 +19,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
-@group(0) @binding(2) var<storage, read> W: array<vec4<T>>;         // (K, N/4)
+@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K, N/4)
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
 @group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
@@ -38,7 +38,7 @@ fn multiplyAdd(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
 fn loadWeights(at: u32) -> mat4x4<f32> {
   let stride = params.outputVectors;
   return mat4x4<f32>(
-    vec4<f32>(W[at]), vec4<f32>(W[at + stride]), vec4<f32>(W[at + 2u * stride]), vec4<f32>(W[at + 3u * stride]));
+    weightsOf(W[at]), weightsOf(W[at + stride]), weightsOf(W[at + 2u * stride]), weightsOf(W[at + 3u * stride]));
 }
 
 fn inputRow(entry: u32) -> u32 {

@@ -6,8 +6,14 @@ export type Access = "read" | "readWrite";
 /** A parameter's WGSL type. Every parameter is a scalar of 4 bytes, so field i lies at byte 4·i. */
 export type ParameterType = "u32" | "f32";
 
-/** Element type of stored weights: WGSL's `alias T`. "f16" needs the feature shader-f16. */
-export type ElementType = "f32" | "f16";
+/**
+ * Element type of stored weights. "f16" and "packed-f16" are the same bytes: the first reads them as f16, which needs the
+ * feature shader-f16, the second as u32 of two, which needs nothing.
+ */
+export type ElementType = "f32" | "f16" | "packed-f16";
+
+/** WGSL's `alias T`. */
+const elementTypes: Readonly<Record<ElementType, string>> = { f32: "f32", f16: "f16", "packed-f16": "u32" };
 
 export type Constants = Readonly<Record<string, number | boolean>>;
 
@@ -49,7 +55,7 @@ export function specialise<B extends string, P extends string>(
 export function preludeOf(variant: KernelVariant): string {
   const lines = [
     ...(variant.element === "f16" ? ["enable f16;"] : []),
-    `alias T = ${variant.element};`,
+    `alias T = ${elementTypes[variant.element]};`,
     ...Object.entries(variant.constants).map(([name, value]) =>
       typeof value === "boolean" ? `const ${name} = ${value};` : `const ${name} = ${value}u;`,
     ),

@@ -50,14 +50,15 @@ async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | unde
         "in Node a Vulkan, Metal or D3D12 driver must be installed.",
     });
   }
-  const hasTimestamps = adapter.features.has("timestamp-query");
-  const { limits } = adapter;
+  const { features, limits } = adapter;
   const request = adapter.requestDevice({
     label: `weft.queue-${index}`,
-    requiredFeatures: hasTimestamps ? ["timestamp-query"] : [],
+    requiredFeatures: (["timestamp-query", "shader-f16"] as const).filter((name) => features.has(name)),
     requiredLimits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
     },
   });
   const device = await request.catch((cause: unknown) => {
@@ -68,10 +69,10 @@ async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | unde
       cause,
     });
   });
-  return new Queue(index, device, describe(adapter, hasTimestamps), maxBindingBytes);
+  return new Queue(index, device, describe(adapter), maxBindingBytes);
 }
 
-function describe(adapter: GPUAdapter, hasTimestamps: boolean): AdapterDescription {
+function describe(adapter: GPUAdapter): AdapterDescription {
   const { vendor, architecture, device, description } = adapter.info;
   const software = /swiftshader|llvmpipe|lavapipe|basic render/i;
   return {
@@ -80,6 +81,7 @@ function describe(adapter: GPUAdapter, hasTimestamps: boolean): AdapterDescripti
     device,
     description,
     isSoftware: adapter.info.isFallbackAdapter || software.test(`${architecture} ${device} ${description}`),
-    hasTimestamps,
+    hasTimestamps: adapter.features.has("timestamp-query"),
+    hasShaderF16: adapter.features.has("shader-f16"),
   };
 }

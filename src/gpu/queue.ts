@@ -15,6 +15,8 @@ export interface AdapterDescription {
   /** True for a software adapter: its figures say nothing about a GPU's speed. */
   readonly isSoftware: boolean;
   readonly hasTimestamps: boolean;
+  /** Whether shaders may compute with f16 as such. Weights stored as f16 are read without it, too. */
+  readonly hasShaderF16: boolean;
 }
 
 /** How much later than its first broken promise a device may say that it is lost. */

@@ -7,6 +7,7 @@ import {
   type KernelDefinition,
   type KernelVariant,
 } from "../gpu/kernel.js";
+import { weightReader } from "./weight-reader.js";
 
 export type EmbeddingBinding =
   "tokenEmbedding" | "positionEmbedding" | "rowInfo" | "rowTable" | "sampled" | "X";
@@ -16,10 +17,10 @@ export type EmbeddingParam =
 /** In a row's token: the rest is the index of a sequence whose newest token is meant. */
 export const SAMPLED_TOKEN = 0x80000000;
 
-const forward: KernelDefinition<EmbeddingBinding, EmbeddingParam> = {
+const forward = (element: ElementType): KernelDefinition<EmbeddingBinding, EmbeddingParam> => ({
   name: "embedding.forward",
   source,
-  common: [],
+  common: [weightReader(element)],
   bindings: {
     tokenEmbedding: "read",
     positionEmbedding: "read",
@@ -37,7 +38,7 @@ const forward: KernelDefinition<EmbeddingBinding, EmbeddingParam> = {
     shardStride: "u32",
   },
   grid: ({ rowCount, channelVectors }) => foldGrid(Math.ceil((rowCount * channelVectors) / 64)),
-};
+});
 
 export const embeddingVariant = (element: ElementType): KernelVariant<EmbeddingBinding, EmbeddingParam> =>
-  specialise(forward, {}, element);
+  specialise(forward(element), {}, element);

@@ -2,6 +2,8 @@
 import activationSource from "../../shaders/common/activation.wgsl?raw";
 import source from "../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
+import { weightReader } from "./weight-reader.js";
+import type { WorkgroupNeeds } from "./workgroup-needs.js";
 
 /** The numbers by which the shaders know the activations. */
 export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
@@ -28,13 +30,8 @@ export type LinearParam =
   | "outputEntry"
   | "flags";
 
-/** Rows and columns of Y that one invocation computes. */
-const TILE = 8;
-
-const forward: KernelDefinition<LinearBinding, LinearParam> = {
-  name: "linear.forward",
-  source,
-  common: [activationSource],
+/** What is the same for all families. */
+export const linearInterface = {
   bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
   params: {
     firstEntry: "u32",
@@ -46,22 +43,34 @@ const forward: KernelDefinition<LinearBinding, LinearParam> = {
     outputEntry: "u32",
     flags: "u32",
   },
+} as const;
+
+/** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
+export interface LinearFamily {
+  readonly name: string;
+  readonly needs: WorkgroupNeeds;
+  variant(activation: Activation, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
+}
+
+/** Rows and columns of Y that one invocation computes. */
+const TILE = 8;
+
+const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: "linear.forward",
+  source,
+  common: [activationSource, weightReader(element)],
+  ...linearInterface,
   grid: (params, constants) => [
     Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),
     Math.ceil(params.rowCount / TILE / Number(constants["WORKGROUP_Y"])),
     1,
   ],
-};
-
-/** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
-export interface LinearFamily {
-  readonly name: string;
-  variant(activation: Activation, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
-}
+});
 
 /** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
 export const registerTiledLinear: LinearFamily = {
   name: "register-tiled",
+  needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) =>
-    specialise(forward, { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),
+    specialise(forward(element), { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),
 };

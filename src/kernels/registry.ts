@@ -11,19 +11,29 @@ import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from ".
 import { layerNormVariant } from "./layer-norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear-backward.js";
 import { Activation, registerTiledLinear, type LinearFamily } from "./linear.js";
+import { fewRowLinear } from "./linear-few-row.js";
+import { workgroupTiledLinears } from "./linear-workgroup.js";
 import { logProbabilityVariant } from "./log-probability.js";
 import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
 
 /** The first entry of a list is the one that runs on every adapter. */
-export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [registerTiledLinear];
+export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
+  registerTiledLinear,
+  fewRowLinear,
+  ...workgroupTiledLinears,
+];
 export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]] = [registerTiledAttention];
 
 /** Every variant, with attention for the given head widths (in vec4s). */
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
+  const weightReaders = [
+    embeddingVariant(element),
+    ...linearFamilies.flatMap((family) =>
+      Object.values(Activation).map((activation) => family.variant(activation, element)),
+    ),
+  ];
+  if (element === "packed-f16") return weightReaders; // nothing else reads packed weights
   const flags = [false, true];
-  const linear = linearFamilies.flatMap((family) =>
-    Object.values(Activation).map((activation) => family.variant(activation, element)),
-  );
   const attention = attentionFamilies.flatMap((family) =>
     headVectors.flatMap((vectors) =>
       flags.map((isCausal) => family.variant({ headVectors: vectors, isCausal, pageTokens: 16 }, element)),
@@ -39,11 +49,10 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     linearBackwardInputVariant(activation, element),
   );
   return [
-    embeddingVariant(element),
+    ...weightReaders,
     layerNormVariant(element),
     logProbabilityVariant(element),
     chooseTokenVariant(element),
-    ...linear,
     ...attention,
     ...linearBackward,
     linearBackwardWeightVariant(element),

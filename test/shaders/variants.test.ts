@@ -15,7 +15,9 @@ import { listVariants } from "../../src/kernels/registry.js";
 const nullGpu = create(["backend=null"]);
 
 const headVectors = [2, 4, 12, 16, 20];
-const variants = (["f32", "f16"] as const).flatMap((element) => listVariants(element, headVectors));
+const variants = (["f32", "f16", "packed-f16"] as const).flatMap((element) =>
+  listVariants(element, headVectors),
+);
 const files = import.meta.glob<string>("../../shaders/*/*.wgsl", {
   query: "?raw",
   import: "default",
@@ -23,7 +25,7 @@ const files = import.meta.glob<string>("../../shaders/*/*.wgsl", {
 });
 
 describe("every kernel variant", () => {
-  it("compiles, with f32 and with f16 weights", async () => {
+  it("compiles, with f32, f16 and packed f16 weights", async () => {
     const adapter = await nullGpu.requestAdapter();
     const device = await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] });
     const cache = new PipelineCache(device);

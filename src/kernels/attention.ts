@@ -1,12 +1,15 @@
 // Attention of query blocks over the keys and values of their own sentence.
+import runningSoftmax from "../../shaders/common/running-softmax.wgsl?raw";
 import source from "../../shaders/attention/forward.wgsl?raw";
 import {
   foldGrid,
   specialise,
+  type Constants,
   type ElementType,
   type KernelDefinition,
   type KernelVariant,
 } from "../gpu/kernel.js";
+import type { WorkgroupNeeds } from "./workgroup-needs.js";
 
 export interface AttentionShape {
   /** ceil(D/4). */
@@ -26,24 +29,37 @@ export const QUERY_BLOCK_ROWS = 4;
 export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
+/** What is the same for all families. */
+export const attentionInterface = {
+  common: [runningSoftmax],
+  bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
+  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
+} as const;
+
+/** A family of kernels for the same attention. All give the same bits; they differ in where they are fast. */
+export interface AttentionFamily {
+  readonly name: string;
+  needs(shape: AttentionShape): WorkgroupNeeds;
+  variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
+}
+
+/** The prelude's constants. */
+export const attentionConstants = ({ headVectors, isCausal, pageTokens }: AttentionOptions): Constants => ({
+  HEAD_VECTORS: headVectors,
+  CAUSAL: isCausal,
+  PAGE_TOKENS: pageTokens,
+});
+
 const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
   name: "attention.forward",
   source,
-  common: [],
-  bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
-  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
+  ...attentionInterface,
   grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
 };
-
-/** A family of kernels for the same attention. */
-export interface AttentionFamily {
-  readonly name: string;
-  variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
-}
 
 /** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
 export const registerTiledAttention: AttentionFamily = {
   name: "register-tiled",
-  variant: ({ headVectors, isCausal, pageTokens }, element) =>
-    specialise(forward, { HEAD_VECTORS: headVectors, CAUSAL: isCausal, PAGE_TOKENS: pageTokens }, element),
+  needs: () => ({ invocations: 32, bytes: 0 }),
+  variant: (options, element) => specialise(forward, attentionConstants(options), element),
 };

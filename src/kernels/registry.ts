@@ -2,6 +2,8 @@
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import { registerTiledAttention, type AttentionFamily } from "./attention.js";
 import { activateVariant } from "./activate.js";
+import { fewRowAttention } from "./attention-few-row.js";
+import { workgroupTiledAttention } from "./attention-workgroup.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention-backward.js";
 import { chooseTokenVariant } from "./choose-token.js";
 import { crossEntropyVariant } from "./cross-entropy.js";
@@ -15,6 +17,7 @@ import { fewRowLinear } from "./linear-few-row.js";
 import { workgroupTiledLinears } from "./linear-workgroup.js";
 import { logProbabilityVariant } from "./log-probability.js";
 import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
+import { weightSumVariant } from "./weight-slabs.js";
 
 /** The first entry of a list is the one that runs on every adapter. */
 export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
@@ -22,7 +25,11 @@ export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
   fewRowLinear,
   ...workgroupTiledLinears,
 ];
-export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]] = [registerTiledAttention];
+export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]] = [
+  registerTiledAttention,
+  fewRowAttention,
+  workgroupTiledAttention,
+];
 
 /** Every variant, with attention for the given head widths (in vec4s). */
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
@@ -56,6 +63,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...attention,
     ...linearBackward,
     linearBackwardWeightVariant(element),
+    weightSumVariant(element),
     ...attentionBackward,
     ...Object.values(Activation).map((activation) => activateVariant(activation, element)),
     layerNormBackwardInputVariant(element),

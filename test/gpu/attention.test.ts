@@ -1,6 +1,6 @@
 // Attention kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
+import { QUERY_BLOCK_ROWS, type AttentionFamily } from "../../src/kernels/attention.js";
 import { attentionFamilies } from "../../src/kernels/registry.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
@@ -8,8 +8,8 @@ import { randomFloats } from "../helpers/random.js";
 import { float32Attention } from "../helpers/tolerances.js";
 import { attentionForward } from "../reference/attention.js";
 
-// 1, primes, one less than, equal to and one more than a query block and a block of keys.
-const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 33];
+// 1, primes, one less than, equal to and one more than a query block, a block of keys and a tile of keys.
+const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 65];
 const headWidths = [5, 8, 16, 48, 64, 80];
 
 interface Batch {
@@ -66,20 +66,28 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
         keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * slot * padded);
         keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * slot + 1) * padded);
       }
-    const result = await runKernel(
-      queue(),
-      family.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }, "f32"),
-      {
-        Q: padHeads(q),
-        KV: keyValue,
-        rowInfo,
-        pageTable: Uint32Array.from(slots),
-        blockTable: Uint32Array.from(blocks),
-        A: new Float32Array(rows * padded).fill(7),
-      },
-      { firstEntry: 0, blockCount: blocks.length / 2, heads, scale: 1 / Math.sqrt(D) },
-      "A",
-    );
+    const runFamily = (own: AttentionFamily): Promise<Float32Array<ArrayBuffer>> =>
+      runKernel(
+        queue(),
+        own.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }, "f32"),
+        {
+          Q: padHeads(q),
+          KV: keyValue,
+          rowInfo,
+          pageTable: Uint32Array.from(slots),
+          blockTable: Uint32Array.from(blocks),
+          A: new Float32Array(rows * padded).fill(7),
+        },
+        { firstEntry: 0, blockCount: blocks.length / 2, heads, scale: 1 / Math.sqrt(D) },
+        "A",
+      );
+    const result = await runFamily(family);
+    if (family !== attentionFamilies[0]) {
+      const first = await runFamily(attentionFamilies[0]);
+      expect(new Uint32Array(result.buffer), "bits of the first family").toEqual(
+        new Uint32Array(first.buffer),
+      );
+    }
     const attention = unpadRows(result, D, pad4(D));
     expect(attention.subarray(0, width)).toEqual(new Float32Array(width).fill(7));
     for (const [index, T] of lengths.entries()) {

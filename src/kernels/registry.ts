@@ -6,6 +6,7 @@ import { fewRowAttention } from "./attention-few-row.js";
 import { workgroupTiledAttention } from "./attention-workgroup.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention-backward.js";
 import { chooseTokenVariant } from "./choose-token.js";
+import { copySlotsVariant } from "./copy-slots.js";
 import { crossEntropyVariant } from "./cross-entropy.js";
 import { embeddingBackwardVariant } from "./embedding-backward.js";
 import { embeddingVariant } from "./embedding.js";
@@ -60,6 +61,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     layerNormVariant(element),
     logProbabilityVariant(element),
     chooseTokenVariant(element),
+    copySlotsVariant(element),
     ...attention,
     ...linearBackward,
     linearBackwardWeightVariant(element),

@@ -1,9 +1,19 @@
 // Keys and values of everything one queue generates: a buffer per layer, (slots, 2, H, D), a slot per token.
-import { CommandList } from "../gpu/command-list.js";
+import { CommandList, TABLES } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
+import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
+import { copySlotsVariant, type CopySlotsBinding, type CopySlotsParam } from "../kernels/copy-slots.js";
+import { invariant } from "../util/invariant.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+
+/** The first `tokenCount` slots of a page, to be copied to another. */
+export interface SlotCopy {
+  readonly fromPage: number;
+  readonly toPage: number;
+  readonly tokenCount: number;
+}
 
 /** Bytes of one page over all layers. */
 export function pageBytes({ layers, attentionVectors, pageTokens }: Gpt2Dimensions): number {
@@ -15,6 +25,7 @@ export class KeyValueCache {
   readonly #dimensions: Gpt2Dimensions;
   #pages = 0;
   #layers: GpuBuffer[] = [];
+  #copySlots: Pipeline<CopySlotsBinding, CopySlotsParam> | undefined;
 
   constructor(queue: Queue, dimensions: Gpt2Dimensions) {
     this.#queue = queue;
@@ -32,6 +43,33 @@ export class KeyValueCache {
   /** The most pages that the bindings of the queue's adapter hold. */
   static maxPages(queue: Queue, { attentionVectors, pageTokens }: Gpt2Dimensions): number {
     return Math.floor(queue.maxBindingBytes / (pageTokens * layerSlotBytes(attentionVectors)));
+  }
+
+  /** Compiles what `encodeCopies` needs. Throws ShaderError. */
+  async prepare(): Promise<void> {
+    this.#copySlots ??= await this.#queue.pipelines.get(copySlotsVariant("f32"));
+  }
+
+  /** Adds copies, one dispatch per layer. No page may be both copied from and to. Needs `prepare`. */
+  encodeCopies(list: CommandList, copies: readonly SlotCopy[]): void {
+    const slotCount = copies.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+    if (slotCount === 0) return;
+    invariant(this.#copySlots, "the kernel that copies slots is not compiled");
+    const { attentionVectors, pageTokens } = this.#dimensions;
+    const { tables } = this.#queue;
+    const first = tables.reserve(2 * slotCount, 2);
+    let at = first;
+    for (const { fromPage, toPage, tokenCount } of copies)
+      for (let token = 0; token < tokenCount; token++) {
+        tables.words[at++] = fromPage * pageTokens + token;
+        tables.words[at++] = toPage * pageTokens + token;
+      }
+    for (const KV of this.#layers)
+      list.dispatch(
+        this.#copySlots,
+        { slotTable: TABLES, KV },
+        { firstEntry: first / 2, slotCount, slotVectors: 2 * attentionVectors },
+      );
   }
 
   /** Makes room for `pages` pages; those it has keep their content. Throws DeviceError when there is no room. */

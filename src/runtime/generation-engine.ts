@@ -8,7 +8,7 @@ import { KeyValueCache, pageBytes } from "../model/key-value-cache.js";
 import { PagePool } from "../schedule/page-pool.js";
 import type { Sequence } from "../schedule/sequence.js";
 import { StepBudget } from "../schedule/step-budget.js";
-import { StepScheduler, type StepEntry } from "../schedule/step-scheduler.js";
+import { StepScheduler, type Step, type StepEntry } from "../schedule/step-scheduler.js";
 import { settleAll } from "../util/settle-all.js";
 import type { GenerationStep } from "./generation-step.js";
 import type { Replica } from "./load-model.js";
@@ -60,7 +60,7 @@ const STEPS_IN_FLIGHT = 2;
 const MAX_STEP_ROWS = 256;
 const MIN_STEP_ROWS = 8;
 /** A step with prompts may take this many times as long as one without. Twice is promised of the slowest in a hundred: this leaves room. */
-const STALL_FACTOR = 1.4;
+const STALL_FACTOR = 1.3;
 
 export class GenerationEngine {
   readonly #replica: Replica;
@@ -113,11 +113,9 @@ export class GenerationEngine {
     return rows;
   }
 
-  /** Whole pages of `tokens` whose keys the cache has. */
-  sharedPages(tokens: readonly number[]): number {
-    const pages = this.#pool.share(tokens);
-    this.#pool.release(pages);
-    return pages.length;
+  /** How many of the first of `tokens` have their keys in the cache. */
+  cachedTokens(tokens: readonly number[]): number {
+    return this.#pool.find(tokens).tokenCount;
   }
 
   /** Queues a request; its callbacks are called from now on. The answer ends it early, freeing its pages at once. */
@@ -158,6 +156,7 @@ export class GenerationEngine {
       const { arenas, forward } = this.#replica;
       await forward.prepareChoice();
       this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, 0);
+      await this.#cache.prepare();
       await this.#cache.grow(this.#pool.size);
       await this.#slots.prepare();
       await this.#growCache();
@@ -222,7 +221,7 @@ export class GenerationEngine {
       while (this.#inFlight < STEPS_IN_FLIGHT && this.#requests.size > 0) {
         const { decodes, prompts } = this.#scheduler;
         const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
-        const entries = this.#scheduler.next({
+        const step = this.#scheduler.next({
           budgetTokens,
           // No prompt takes a small step for itself.
           sliceTokens: Math.min(
@@ -235,8 +234,8 @@ export class GenerationEngine {
         void this.#growCache().then((hasGrown) => {
           if (hasGrown) this.#pump();
         });
-        if (entries.length === 0) return;
-        this.#submit(entries);
+        if (step.entries.length === 0) return;
+        this.#submit(step);
       }
       this.#shrinkCache();
     } catch (error) {
@@ -244,8 +243,9 @@ export class GenerationEngine {
     }
   }
 
-  #submit(entries: readonly StepEntry[]): void {
+  #submit(step: Step): void {
     const { queue } = this.#replica;
+    const { entries } = step;
     for (const { sequence } of entries) {
       const request = this.#requests.get(sequence)!;
       request.onStart();
@@ -259,7 +259,7 @@ export class GenerationEngine {
         read = this.#encoder.encode(
           list,
           this.#arena!,
-          entries,
+          step,
           (sequence) => this.#requests.get(sequence)!.sampling,
         );
         list.submit("generation.step");
@@ -277,7 +277,7 @@ export class GenerationEngine {
       request: this.#requests.get(sequence)!.id,
       ...part,
     }));
-    const step = {
+    const record = {
       encodedMs,
       submittedMs: performance.now(),
       dispatches: list.dispatches,
@@ -285,7 +285,7 @@ export class GenerationEngine {
       waiting: this.#scheduler.waiting,
       freePages: this.#pool.free,
     };
-    void this.#finish(entries, step, [accepted, queue.fence()], read).then(
+    void this.#finish(entries, record, [accepted, queue.fence()], read).then(
       () => this.#pump(),
       (error: unknown) => this.#failAll(error),
     );
@@ -293,7 +293,7 @@ export class GenerationEngine {
 
   async #finish(
     entries: readonly StepEntry[],
-    step: Omit<GenerationStep, "queue" | "doneMs">,
+    record: Omit<GenerationStep, "queue" | "doneMs">,
     done: readonly Promise<void>[],
     read: Promise<ArrayBuffer> | undefined,
   ): Promise<void> {
@@ -301,9 +301,9 @@ export class GenerationEngine {
       await settleAll([...done, ...(read ? [read] : [])]);
       const doneMs = performance.now();
       // With another step ahead of it, a step began when that one was done.
-      this.#budget.observe(countRows(entries), doneMs - Math.max(step.submittedMs, this.#lastDoneMs));
+      this.#budget.observe(countRows(entries), doneMs - Math.max(record.submittedMs, this.#lastDoneMs));
       this.#lastDoneMs = doneMs;
-      this.#options.onStep?.({ ...step, doneMs });
+      this.#options.onStep?.({ ...record, doneMs });
       if (read) this.#handOut(entries, new Uint32Array(await read));
     } finally {
       this.#inFlight--;

@@ -181,7 +181,7 @@ export class Generator {
   #engineFor(prompt: readonly number[]): GenerationEngine {
     let best = this.#engines[0]!;
     for (const engine of this.#engines.slice(1)) {
-      const gain = engine.sharedPages(prompt) - best.sharedPages(prompt);
+      const gain = engine.cachedTokens(prompt) - best.cachedTokens(prompt);
       if (gain > 0 || (gain === 0 && engine.load < best.load)) best = engine;
     }
     return best;

@@ -7,7 +7,7 @@ import type { Gpt2Arena } from "../model/gpt2-arena.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { KeyValueCache } from "../model/key-value-cache.js";
 import type { Sequence } from "../schedule/sequence.js";
-import type { StepEntry } from "../schedule/step-scheduler.js";
+import type { Step, StepEntry } from "../schedule/step-scheduler.js";
 import { writeBlockTable, writeRowTable, type RowRun } from "./arena-layout.js";
 import type { Replica } from "./load-model.js";
 import { writeOptionWords, type Sampling } from "./sampling-options.js";
@@ -30,11 +30,12 @@ export class StepEncoder {
   encode(
     list: CommandList,
     arena: Gpt2Arena,
-    entries: readonly StepEntry[],
+    { entries, copies }: Step,
     samplingOf: (sequence: Sequence) => Sampling,
   ): Promise<ArrayBuffer> | undefined {
     const { queue, forward } = this.#replica;
     list.beginPass("step");
+    this.#cache.encodeCopies(list, copies);
     const runs = this.#writeRows(arena, entries);
     const rows = writeRowTable(queue.tables, runs);
     const cache = {

@@ -4,26 +4,45 @@ import { invariant } from "../util/invariant.js";
 
 interface Page {
   holders: number;
-  /** Under which prefix it can be found again; undefined while its tokens are not all scheduled. */
+  /** What it holds, as far as it can be found: tokens that are known and scheduled. */
+  readonly tokens: number[];
+  /** The prefix it continues; undefined while it cannot be found. */
+  parent: number | undefined;
+  /** Under which a page that is full is found. */
   key: string | undefined;
-  /** Names the prefix that ends with this page: part of the keys of the pages after it. */
+  /** Names the prefix that ends with this page, once it is full: part of the keys of the pages after it. */
   prefix: number;
   /** Since when it is held: what was computed in an earlier era is out of date. */
   era: number;
 }
 
+/** What of a sequence the cache has. */
+export interface CachedBeginning {
+  /** Full pages, which are shared. */
+  readonly pages: readonly number[];
+  /** A page whose first `tokenCount` tokens come next: to be copied, as what follows them differs. */
+  readonly partial: { readonly page: number; readonly tokenCount: number } | undefined;
+  /** Tokens of both. */
+  readonly tokenCount: number;
+}
+
 export class PagePool {
   readonly pageTokens: number;
+  /** Fewer tokens are not worth a copy at every layer. */
+  readonly leastCopied: number;
   readonly #pages: Page[] = [];
-  /** Pages without a holder; those with a key keep their content until they are taken. Oldest first. */
+  /** Pages without a holder; those that can be found keep their content until they are taken. Oldest first. */
   readonly #idle = new Set<number>();
   readonly #byKey = new Map<string, number>();
+  /** The pages that continue each prefix, full or not. The empty prefix is 0. */
+  readonly #continuing = new Map<number, Set<number>>();
   #nextPrefix = 1;
   #era = 0;
 
   constructor(pages: number, pageTokens: number) {
     invariant(pages >= 1 && pageTokens >= 1, `a pool of ${pages} pages of ${pageTokens} tokens`);
     this.pageTokens = pageTokens;
+    this.leastCopied = Math.ceil(pageTokens / 4);
     this.grow(pages);
   }
 
@@ -31,7 +50,7 @@ export class PagePool {
     return this.#pages.length;
   }
 
-  /** Pages that nobody holds, shareable ones included. */
+  /** Pages that nobody holds, those that can be found included. */
   get free(): number {
     return this.#idle.size;
   }
@@ -40,7 +59,7 @@ export class PagePool {
   grow(pages: number): void {
     for (let added = 0; added < pages; added++) {
       this.#idle.add(this.#pages.length);
-      this.#pages.push({ holders: 0, key: undefined, prefix: 0, era: 0 });
+      this.#pages.push({ holders: 0, tokens: [], parent: undefined, key: undefined, prefix: 0, era: 0 });
     }
   }
 
@@ -50,7 +69,7 @@ export class PagePool {
     let chosen: number | undefined;
     for (const page of this.#idle) {
       chosen ??= page;
-      if (this.#pages[page]!.key !== undefined) continue;
+      if (this.#pages[page]!.parent !== undefined) continue;
       chosen = page;
       break;
     }
@@ -62,6 +81,11 @@ export class PagePool {
     return chosen;
   }
 
+  /** Adds one hold to each page. */
+  hold(pages: Iterable<number>): void {
+    for (const index of pages) if (this.#pages[index]!.holders++ === 0) this.#idle.delete(index);
+  }
+
   /** Gives up one hold of each page. A page nobody holds keeps its content until it is taken. */
   release(pages: Iterable<number>): void {
     for (const index of pages) {
@@ -71,40 +95,65 @@ export class PagePool {
     }
   }
 
-  /**
-   * Holds the pages that have the keys of the longest beginning of `tokens`, whole pages only and never its last
-   * token, whose row must be computed for its logits.
-   */
-  share(tokens: readonly number[]): number[] {
-    const shared: number[] = [];
+  /** The longest beginning of `tokens` in the cache. Never its last token, whose row must be computed for its logits. */
+  find(tokens: readonly number[]): CachedBeginning {
+    const pages: number[] = [];
     let prefix = 0;
-    for (let end = this.pageTokens; end < tokens.length; end += this.pageTokens) {
+    let end = this.pageTokens;
+    for (; end < tokens.length; end += this.pageTokens) {
       const index = this.#byKey.get(this.#keyOf(prefix, tokens, end));
       if (index === undefined) break;
-      const page = this.#pages[index]!;
-      if (page.holders++ === 0) this.#idle.delete(index);
-      shared.push(index);
-      prefix = page.prefix;
+      pages.push(index);
+      prefix = this.#pages[index]!.prefix;
     }
-    return shared;
+    const first = end - this.pageTokens;
+    const partial = this.#findPartial(prefix, tokens, first);
+    return { pages, partial, tokenCount: first + (partial?.tokenCount ?? 0) };
+  }
+
+  /** The page after `prefix` with most of what `tokens` has from `first` on; undefined where none has enough. */
+  #findPartial(prefix: number, tokens: readonly number[], first: number): CachedBeginning["partial"] {
+    let found: CachedBeginning["partial"];
+    for (const page of this.#continuing.get(prefix) ?? []) {
+      const own = this.#pages[page]!.tokens;
+      let tokenCount = 0;
+      while (
+        tokenCount < own.length &&
+        first + tokenCount < tokens.length - 1 &&
+        own[tokenCount] === tokens[first + tokenCount]
+      )
+        tokenCount++;
+      if (tokenCount >= this.leastCopied && tokenCount > (found?.tokenCount ?? 0))
+        found = { page, tokenCount };
+    }
+    return found;
   }
 
   /**
-   * Makes page `ordinal` of `pages` findable by what it holds: the tokens before its end. Call once all of them are
-   * scheduled on the queue whose cache this is; later work of that queue then finds them computed.
+   * Makes findable that `pages` hold the first `count` of `tokens`. Call once these are scheduled on the queue whose cache
+   * this is: later work of that queue then finds them computed.
    */
-  publish(pages: readonly number[], ordinal: number, tokens: readonly number[]): void {
-    const index = pages[ordinal]!;
-    const page = this.#pages[index]!;
-    if (page.key !== undefined || page.era !== this.#era) return;
-    const before = ordinal === 0 ? undefined : this.#pages[pages[ordinal - 1]!]!;
-    // A page behind one that cannot be found cannot be found either.
-    if (before && before.key === undefined) return;
-    const key = this.#keyOf(before?.prefix ?? 0, tokens, (ordinal + 1) * this.pageTokens);
-    if (this.#byKey.has(key)) return;
-    page.key = key;
-    page.prefix = this.#nextPrefix++;
-    this.#byKey.set(key, index);
+  publish(pages: readonly number[], tokens: readonly number[], count: number): void {
+    let prefix = 0;
+    for (let first = 0; first < count; first += this.pageTokens) {
+      const index = pages[first / this.pageTokens]!;
+      const page = this.#pages[index]!;
+      if (page.era !== this.#era) return;
+      if (page.key === undefined) {
+        const end = first + this.pageTokens;
+        for (let at = first + page.tokens.length; at < Math.min(end, count); at++)
+          page.tokens.push(tokens[at]!);
+        this.#continue(prefix, index);
+        if (end > count) return;
+        const key = this.#keyOf(prefix, tokens, end);
+        // Another page has the same content, and those behind this one would be looked for behind that.
+        if (this.#byKey.has(key)) return this.#forget(index);
+        page.key = key;
+        page.prefix = this.#nextPrefix++;
+        this.#byKey.set(key, index);
+      }
+      prefix = page.prefix;
+    }
   }
 
   /** Makes nothing findable any more, nor what is held now: what was computed is out of date. */
@@ -117,10 +166,21 @@ export class PagePool {
     return `${prefix}:${tokens.slice(end - this.pageTokens, end).join()}`;
   }
 
+  #continue(prefix: number, index: number): void {
+    const pages = this.#continuing.get(prefix) ?? new Set();
+    this.#continuing.set(prefix, pages.add(index));
+    this.#pages[index]!.parent = prefix;
+  }
+
   #forget(index: number): void {
     const page = this.#pages[index]!;
-    if (page.key === undefined) return;
-    this.#byKey.delete(page.key);
+    if (page.parent === undefined) return;
+    const siblings = this.#continuing.get(page.parent)!;
+    siblings.delete(index);
+    if (siblings.size === 0) this.#continuing.delete(page.parent);
+    if (page.key !== undefined) this.#byKey.delete(page.key);
+    page.tokens.length = 0;
+    page.parent = undefined;
     page.key = undefined;
   }
 }

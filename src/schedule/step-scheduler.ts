@@ -2,7 +2,7 @@
 // A step takes decodes first (one row each), then prompts in slices, round robin, then new requests, up to a budget.
 // Chunks of a prompt are slices under the prefix fence, so that a chunked prompt has the bits of an unchunked one.
 import { invariant } from "../util/invariant.js";
-import type { PagePool } from "./page-pool.js";
+import type { CachedBeginning, PagePool } from "./page-pool.js";
 import { isBefore, Sequence, type SequenceRequest } from "./sequence.js";
 
 export interface StepLimits {
@@ -21,6 +21,18 @@ export interface StepEntry {
   readonly tokenCount: number;
   /** Whether the last row is the sequence's newest: a token is sampled from its logits. */
   readonly samples: boolean;
+}
+
+/** The first tokens of a page that another continues differently: copied before the step's rows are computed. */
+export interface PageCopy {
+  readonly fromPage: number;
+  readonly toPage: number;
+  readonly tokenCount: number;
+}
+
+export interface Step {
+  readonly entries: readonly StepEntry[];
+  readonly copies: readonly PageCopy[];
 }
 
 export class StepScheduler {
@@ -90,9 +102,10 @@ export class StepScheduler {
   }
 
   /** The rows of the next step; none when there is nothing to compute. Counts them as computed. */
-  next(limits: StepLimits): StepEntry[] {
+  next(limits: StepLimits): Step {
     invariant(limits.budgetTokens >= 1, "a step has no budget");
     const step = new Map<Sequence, { firstToken: number; tokenCount: number }>();
+    const copies = new Map<Sequence, PageCopy>();
     let budget = limits.budgetTokens;
     const schedule = (sequence: Sequence, most: number): void => {
       const tokenCount = Math.min(most, budget, sequence.remaining);
@@ -100,6 +113,7 @@ export class StepScheduler {
       const hasPages = this.#reserve(sequence, sequence.computed + tokenCount, (victim) => {
         budget += step.get(victim)?.tokenCount ?? 0;
         step.delete(victim);
+        copies.delete(victim);
       });
       if (!hasPages) return;
       const entry = step.get(sequence);
@@ -114,7 +128,7 @@ export class StepScheduler {
     const hasPrompts = decodes.length < this.#running.length || this.#waiting.length > 0;
     const forPrompts = hasPrompts ? Math.floor(budget / 4) : 0;
     for (const sequence of decodes) if (budget > forPrompts) schedule(sequence, 1);
-    this.#admit(limits.maxRunning, budget);
+    const copied = this.#admit(limits.maxRunning, budget, copies);
     // A slice each, in turn, as long as the budget lasts: a short prompt behind a long one is not starved.
     for (let progress = true; progress;) {
       const before = budget;
@@ -125,45 +139,58 @@ export class StepScheduler {
     // Those that got no row this time come first the next time.
     const served = this.#running.filter((sequence) => step.has(sequence));
     this.#running = [...this.#running.filter((sequence) => !step.has(sequence)), ...served];
-    return [...step].map(([sequence, { firstToken, tokenCount }]) => {
+    const entries = [...step].map(([sequence, { firstToken, tokenCount }]) => {
       const samples = sequence.computed === sequence.length;
       this.#publish(sequence);
       if (samples) sequence.pending++;
       return { sequence, firstToken, tokenCount, samples };
     });
+    // Until here nobody could take them, and what takes them from now on writes to them in later steps.
+    this.#pool.release(copied);
+    return { entries, copies: [...copies.values()] };
   }
 
-  /** Lets waiting sequences run, in order, while there is budget for a row of each and room for its prompt. */
-  #admit(maxRunning: number, budget: number): void {
+  /**
+   * Lets waiting sequences run, in order, while there is budget for a row of each and room for its prompt. Adds the copies
+   * with which they begin, and answers the pages that are copied from, which it holds.
+   */
+  #admit(maxRunning: number, budget: number, copies: Map<Sequence, PageCopy>): number[] {
+    const copied: number[] = [];
     let rows = budget - this.#running.filter(({ remaining }) => remaining > 1).length;
     for (const sequence of this.#waiting.slice()) {
-      if (rows <= 0 || this.#running.length >= maxRunning) return;
+      if (rows <= 0 || this.#running.length >= maxRunning) break;
       // Ids on their way must be known before a sequence that was put back can be computed again.
       if (sequence.pending > 0) continue;
-      const shared = this.#pool.share(sequence.tokens);
+      const found = this.#pool.find(sequence.tokens);
       // Another one is computing more of the same beginning: what it computes will be shared.
-      if (this.#isBeingComputed(sequence, shared.length)) {
-        this.#pool.release(shared);
-        continue;
-      }
-      const needed = Math.ceil(sequence.length / this.#pool.pageTokens) - shared.length;
+      if (this.#isBeingComputed(sequence, found)) continue;
+      const held = [...found.pages, ...(found.partial ? [found.partial.page] : [])];
+      this.#pool.hold(held);
+      const needed = Math.ceil(sequence.length / this.#pool.pageTokens) - found.pages.length;
       // A page for one that runs, too, or the newcomer would be put back at once.
       if (this.#pool.free < needed + (this.#running.length > 0 ? 1 : 0)) {
-        this.#pool.release(shared);
-        return;
+        this.#pool.release(held);
+        break;
       }
-      sequence.pages = shared;
-      sequence.computed = shared.length * this.#pool.pageTokens;
+      sequence.pages = [...found.pages];
+      if (found.partial) {
+        const toPage = this.#pool.take()!;
+        sequence.pages.push(toPage);
+        copied.push(found.partial.page);
+        copies.set(sequence, { fromPage: found.partial.page, toPage, tokenCount: found.partial.tokenCount });
+      }
+      sequence.computed = found.tokenCount;
       this.#sharedTokens += sequence.computed;
       this.#waiting.splice(this.#waiting.indexOf(sequence), 1);
       this.#running.push(sequence);
       rows--;
     }
+    return copied;
   }
 
-  /** Whether a running prompt begins with more whole pages of `sequence` than the `pages` it would share now. */
-  #isBeingComputed(sequence: Sequence, pages: number): boolean {
-    const end = (pages + 1) * this.#pool.pageTokens;
+  /** Whether a running sequence is about to compute more of the beginning of `sequence` than was found. */
+  #isBeingComputed(sequence: Sequence, found: CachedBeginning): boolean {
+    const end = found.tokenCount + this.#pool.leastCopied;
     if (end >= sequence.tokens.length) return false;
     return this.#running.some(
       ({ tokens, computed }) =>
@@ -206,12 +233,10 @@ export class StepScheduler {
     this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, sequence);
   }
 
-  /** Pages whose tokens are all known and scheduled may be shared from now on. */
+  /** Tokens that are known and scheduled may be shared from now on. */
   #publish(sequence: Sequence): void {
-    const { pageTokens } = this.#pool;
-    const whole = Math.floor(Math.min(sequence.computed, sequence.tokens.length) / pageTokens);
-    for (let ordinal = 0; ordinal < whole; ordinal++)
-      this.#pool.publish(sequence.pages, ordinal, sequence.tokens);
+    const { pages, tokens, computed } = sequence;
+    this.#pool.publish(pages, tokens, Math.min(computed, tokens.length));
   }
 }
 

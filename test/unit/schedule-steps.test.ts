@@ -38,14 +38,14 @@ function simulate(
   pages: number,
   limits: StepLimits,
   stepsInFlight: number,
-): { finished: Finished[]; steps: StepEntry[][]; scheduler: StepScheduler; pool: PagePool } {
+): { finished: Finished[]; steps: (readonly StepEntry[])[]; scheduler: StepScheduler; pool: PagePool } {
   const pool = new PagePool(pages, pageTokens);
   const scheduler = new StepScheduler(pool);
   const slots = new Map<number, number>();
   const live = new Map<Sequence, { job: Job; text: number[]; firstStep: number }>();
   const flying: { sequence: Sequence; token: number }[][] = [];
   const finished: Finished[] = [];
-  const steps: StepEntry[][] = [];
+  const steps: (readonly StepEntry[])[] = [];
   const pendingJobs = jobs.toSorted((a, b) => a.arrival - b.arrival);
   for (let step = 0; pendingJobs.length > 0 || live.size > 0; step++) {
     check(step < 20_000, "the steps do not end");
@@ -77,11 +77,22 @@ function simulate(
         });
       }
     }
-    const entries = scheduler.next(limits);
+    const { entries, copies } = scheduler.next(limits);
     steps.push(entries);
     const rows = entries.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     check(rows <= limits.budgetTokens, `${rows} rows exceed the budget`);
     check(scheduler.running <= limits.maxRunning, `${scheduler.running} sequences run`);
+    // Copies come first, all at once: what one writes no other may read or write.
+    const copiedTo = new Set(copies.map(({ toPage }) => toPage));
+    check(copiedTo.size === copies.length, "two copies write one page");
+    for (const { fromPage, toPage, tokenCount } of copies) {
+      check(!copiedTo.has(fromPage), `page ${fromPage} is copied from and to`);
+      for (let token = 0; token < tokenCount; token++) {
+        const key = slots.get(fromPage * pageTokens + token);
+        check(key !== undefined, `page ${fromPage} is copied before it is computed`);
+        slots.set(toPage * pageTokens + token, key);
+      }
+    }
     const sampled: { sequence: Sequence; token: number }[] = [];
     // The queue's order: all keys and values of a step are written before any is read.
     for (const { sequence, firstToken, tokenCount } of entries) {
@@ -261,8 +272,8 @@ describe("the step scheduler", () => {
     expect(finished.find(({ job: own }) => own === late)!.firstStep).toBeLessThanOrEqual(10 + 20 / 4 + 2);
   });
 
-  it("computes the common beginning of equal prompts once", () => {
-    const prompt = Array.from({ length: 41 }, (_, i) => i);
+  it.each([41, 42, 43, 44])("computes the common beginning of %i equal tokens once", (length) => {
+    const prompt = Array.from({ length }, (_, i) => i);
     const jobs = Array.from({ length: 16 }, (): Job => ({
       arrival: 0,
       prompt,
@@ -272,7 +283,7 @@ describe("the step scheduler", () => {
     }));
     const { steps } = simulate(jobs, 200, { budgetTokens: 64, sliceTokens: 16, maxRunning: 32 }, 1);
     const rows = steps.flat().reduce((sum, { tokenCount }) => sum + tokenCount, 0);
-    expect(rows).toBe(41 + 15);
+    expect(rows).toBe(length + 15);
   });
 
   it("prefers higher priorities when it admits", () => {

@@ -48,7 +48,7 @@ export const generateCase: BenchCase<GenerateBenchRequest> = {
       "",
       `first token of a short prompt behind a long one: ${show("firstTokenBehind", 0)} ms; alone ${show("firstTokenAlone", 0)} ms, two steps ${show("twoSteps", 0)} ms; ratio ${show("firstTokenRatio", 2)}`,
       `stall factor: ${show("stallFactor", 2)}, p99 between tokens beside arriving prompts over p50 without`,
-      `one prompt shared by ${find("sharedPrompt")?.parameters["requests"] as number}: ${show("sharedPrompt", 0)} ms to the last first token, alone ${show("onePrompt", 0)} ms; of the rows ${show("sharedRows", 0)} shared, ${show("computedRows", 0)} computed`,
+      `one prompt shared by ${find("sharedPrompt")?.parameters["requests"] as number}: ${show("sharedPrompt", 0)} ms to the last first token, alone ${show("onePrompt", 0)} ms, ratio ${show("sharedRatio", 2)}; of the rows ${show("sharedRows", 0)} shared, ${show("computedRows", 0)} computed`,
       `arriving at random, p50 / p95 / p99: first token ${quantiles("poissonFirstToken")} ms, between tokens ${quantiles("poissonInterval")} ms`,
     ];
   },

@@ -98,6 +98,12 @@ export async function measureShared(bench: GenerateBench): Promise<Measurement[]
   return [
     measured("onePrompt", "ms", one, { promptTokens: longPrompt }),
     measured("sharedPrompt", "ms to the last first token", many, parameters),
+    measured(
+      "sharedRatio",
+      "× of one prompt",
+      many.map((ms) => ms / quantile(one, 0.5)),
+      parameters,
+    ),
     measured("sharedRows", "rows", shared, parameters),
     measured("computedRows", "rows", computed, parameters),
   ];

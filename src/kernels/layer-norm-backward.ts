@@ -7,7 +7,8 @@ export type LayerNormBackwardInputBinding = "X" | "dY" | "gain" | "rowTable" | "
 export type LayerNormBackwardInputParam =
   "firstEntry" | "rowCount" | "channels" | "channelVectors" | "epsilon";
 export type LayerNormBackwardWeightBinding = "X" | "dY" | "stats" | "rowTable" | "dGain" | "dBias";
-export type LayerNormBackwardWeightParam = "firstEntry" | "rowCount" | "channelVectors";
+export type LayerNormBackwardWeightParam =
+  "firstEntry" | "rowCount" | "channelVectors" | "slabRows" | "addToOutput";
 
 const backwardInput: KernelDefinition<LayerNormBackwardInputBinding, LayerNormBackwardInputParam> = {
   name: "norm.layer-backward-input",
@@ -36,8 +37,18 @@ const backwardWeight: KernelDefinition<LayerNormBackwardWeightBinding, LayerNorm
     dGain: "readWrite",
     dBias: "readWrite",
   },
-  params: { firstEntry: "u32", rowCount: "u32", channelVectors: "u32" },
-  grid: ({ channelVectors }) => [Math.ceil(channelVectors / 16), 1, 1],
+  params: {
+    firstEntry: "u32",
+    rowCount: "u32",
+    channelVectors: "u32",
+    slabRows: "u32",
+    addToOutput: "u32",
+  },
+  grid: ({ channelVectors, rowCount, slabRows }) => [
+    Math.ceil(channelVectors / 16),
+    Math.ceil(rowCount / slabRows),
+    1,
+  ],
 };
 
 export const layerNormBackwardInputVariant = (

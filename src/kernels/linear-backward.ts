@@ -15,6 +15,7 @@ export type LinearBackwardParam =
   | "gradientOffset"
   | "outputEntry"
   | "flags";
+export type LinearBackwardWeightParam = LinearBackwardParam | "slabRows";
 
 export type LinearBackwardInputBinding = "dY" | "W" | "P" | "rowTable" | "dX";
 export type LinearBackwardWeightBinding = "X" | "dY" | "rowTable" | "dW" | "db";
@@ -23,7 +24,7 @@ export type LinearBackwardWeightBinding = "X" | "dY" | "rowTable" | "dW" | "db";
 export const GradientFlag = {
   /** Multiply by the derivative of the model's activation, which X came out of. For inputs only. */
   throughActivation: 1,
-  /** dX += instead of dX =. Weights always add. */
+  /** += instead of =. */
   addToOutput: 2,
   /** Row i of the table has its gradient in row i of dY, instead of in the row that the table lists for it. */
   compactGradient: 4,
@@ -57,16 +58,16 @@ const backwardInput: KernelDefinition<LinearBackwardInputBinding, LinearBackward
   ],
 };
 
-const backwardWeight: KernelDefinition<LinearBackwardWeightBinding, LinearBackwardParam> = {
+const backwardWeight: KernelDefinition<LinearBackwardWeightBinding, LinearBackwardWeightParam> = {
   name: "linear.backward-weight",
   source: weightSource,
   common: [],
   bindings: { X: "read", dY: "read", rowTable: "read", dW: "readWrite", db: "readWrite" },
-  params,
-  grid: ({ inputVectors, outputVectors }) => [
+  params: { ...params, slabRows: "u32" },
+  grid: ({ inputVectors, outputVectors, rowCount, slabRows }) => [
     Math.ceil((4 * outputVectors) / TILE / WORKGROUP.WORKGROUP_X),
     Math.ceil((4 * inputVectors) / TILE / WORKGROUP.WORKGROUP_Y),
-    1,
+    Math.ceil(rowCount / slabRows),
   ],
 };
 
@@ -78,5 +79,10 @@ export const linearBackwardInputVariant = (
 
 export const linearBackwardWeightVariant = (
   element: ElementType,
-): KernelVariant<LinearBackwardWeightBinding, LinearBackwardParam> =>
+): KernelVariant<LinearBackwardWeightBinding, LinearBackwardWeightParam> =>
   specialise(backwardWeight, WORKGROUP, element);
+
+/** Invocations that hold the sums of a weight: a tile each. */
+export function weightOwners(inputVectors: number, outputVectors: number): number {
+  return Math.ceil((4 * inputVectors) / TILE) * Math.ceil((4 * outputVectors) / TILE);
+}

@@ -174,6 +174,7 @@ export class Gpt2Training {
   ): void {
     const { layers } = this.#dimensions;
     const { rows } = group;
+    const { partials } = arena;
     if (segment === layers) {
       // The logits of a chunk are gone since its activation gradients were formed: they are formed again, in chunks that
       // depend on the group alone, so that the order of these sums does not depend on how slices were scheduled.
@@ -188,21 +189,22 @@ export class Gpt2Training {
         arena.finalStats,
         gradients.finalNorm,
         rows,
+        partials,
       );
     } else {
       const own = arena.layers[segment]!;
       const to = gradients.layers[segment]!;
-      this.#kernels.weight(list, own.normalised1, own.dQuery, to.query, rows);
-      this.#kernels.weight(list, own.normalised1, own.dKeyValue, to.keyValue, rows);
-      this.#kernels.normWeight(list, own.input, own.dNormalised1, own.norm1Stats, to.norm1, rows);
+      this.#kernels.weight(list, own.normalised1, own.dQuery, to.query, rows, partials);
+      this.#kernels.weight(list, own.normalised1, own.dKeyValue, to.keyValue, rows, partials);
+      this.#kernels.normWeight(list, own.input, own.dNormalised1, own.norm1Stats, to.norm1, rows, partials);
     }
     if (segment > 0) {
       const own = arena.layers[segment - 1]!;
       const to = gradients.layers[segment - 1]!;
-      this.#kernels.weight(list, own.hidden, arena.dResidual(segment), to.down, rows);
-      this.#kernels.weight(list, own.normalised2, own.dPreActivation, to.up, rows);
-      this.#kernels.normWeight(list, own.middle, own.dNormalised2, own.norm2Stats, to.norm2, rows);
-      this.#kernels.weight(list, own.attention, own.dMiddle, to.projection, rows);
+      this.#kernels.weight(list, own.hidden, arena.dResidual(segment), to.down, rows, partials);
+      this.#kernels.weight(list, own.normalised2, own.dPreActivation, to.up, rows, partials);
+      this.#kernels.normWeight(list, own.middle, own.dNormalised2, own.norm2Stats, to.norm2, rows, partials);
+      this.#kernels.weight(list, own.attention, own.dMiddle, to.projection, rows, partials);
       return;
     }
     const { channelVectors } = this.#dimensions;
@@ -341,7 +343,8 @@ export class Gpt2Training {
       list.dispatch(
         this.#pipelines.weight,
         { X: arena.finalNormalised, dY: arena.logits, rowTable: TABLES, dW: shard.weight, db: shard.bias },
-        this.#headParams(rows, shard, 0),
+        // A chunk has too few rows to cut.
+        { ...this.#headParams(rows, shard, GradientFlag.addToOutput), slabRows: rows.count },
       );
   }
 

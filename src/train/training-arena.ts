@@ -3,6 +3,8 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
+import { weightOwners } from "../kernels/linear-backward.js";
+import { mostSlabs } from "../kernels/weight-slabs.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 
 /** Activations of one layer, (rows, ·). Names as in Gpt2Arena. */
@@ -33,6 +35,12 @@ export interface LayerActivations {
   readonly attentionStats: GpuBuffer;
 }
 
+/** Room for the sums of a weight and its bias over each slab of rows. */
+export interface PartialSums {
+  readonly weight: GpuBuffer;
+  readonly bias: GpuBuffer;
+}
+
 export class TrainingArena {
   readonly queue: Queue;
   readonly rows: number;
@@ -48,6 +56,8 @@ export class TrainingArena {
   readonly chunkRows: number;
   /** One loss per row that has a target; behind `rows` of them, room for a chunk whose losses nobody reads. */
   readonly loss: GpuBuffer;
+  /** Of whatever weight's gradient is being formed from slabs of rows. */
+  readonly partials: PartialSums;
   readonly rowInfo: GpuBuffer;
   readonly pageTable: GpuBuffer;
   readonly #buffers: GpuBuffer[] = [];
@@ -97,6 +107,10 @@ export class TrainingArena {
       this.finalStats = create("finalStats", 8 * rows);
       this.logits = create("logits", 16 * dimensions.vocabularyVectors * chunkRows);
       this.loss = create("loss", 4 * (rows + chunkRows));
+      this.partials = {
+        weight: create("partialWeight", 16 * partialVectors(dimensions, rows, (K, N) => 4 * K * N)),
+        bias: create("partialBias", 16 * partialVectors(dimensions, rows, (_, N) => N)),
+      };
       this.rowInfo = perRow("rowInfo", 1);
       this.pageTable = create("pageTable", 4 * rows);
     } catch (error) {
@@ -118,4 +132,27 @@ export class TrainingArena {
     for (const buffer of this.#buffers) buffer.dispose();
     this.queue.pipelines.forgetBindGroups();
   }
+}
+
+/** The most vec4s that the sums over slabs of up to `rows` rows take, where `vectorsOf` is what one sum of a weight takes. */
+function partialVectors(
+  { channelVectors: C, attentionVectors: A, hiddenVectors: F }: Gpt2Dimensions,
+  rows: number,
+  vectorsOf: (inputVectors: number, outputVectors: number) => number,
+): number {
+  const needs = (owners: number, vectors: number): number => {
+    const slabs = mostSlabs(rows, owners);
+    return slabs > 1 ? slabs * vectors : 1;
+  };
+  const products = [
+    [C, A],
+    [C, 2 * A],
+    [A, C],
+    [C, F],
+    [F, C],
+  ] as const;
+  return Math.max(
+    needs(C, C), // a norm
+    ...products.map(([K, N]) => needs(weightOwners(K, N), vectorsOf(K, N))),
+  );
 }

@@ -1,9 +1,12 @@
 // The kernels of a training step with their parameters filled in from the model's sizes: one dispatch per method.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
+import { GradientFlag, weightOwners } from "../kernels/linear-backward.js";
+import { cutSlabs, type Slabs } from "../kernels/weight-slabs.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { LinearWeights, NormWeights } from "../model/gpt2-weights.js";
+import type { PartialSums } from "./training-arena.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
 
 /** Buckets of rows that looked up the same id, in the tables. */
@@ -47,6 +50,7 @@ export class TrainingKernels {
     );
   }
 
+  /** Adds the gradients of a norm's gain and bias over all `rows`. */
   normWeight(
     list: CommandList,
     X: GpuBuffer,
@@ -54,16 +58,30 @@ export class TrainingKernels {
     stats: GpuBuffer,
     to: NormWeights,
     rows: TableRange,
+    partials: PartialSums,
   ): void {
+    const { channelVectors } = this.#dimensions;
+    const slabs = cutSlabs(rows.count, channelVectors);
+    const isCut = slabs.count > 1;
     list.dispatch(
       this.#pipelines.normWeight,
-      { X, dY, stats, rowTable: TABLES, dGain: to.gain, dBias: to.bias },
+      {
+        X,
+        dY,
+        stats,
+        rowTable: TABLES,
+        dGain: isCut ? partials.weight : to.gain,
+        dBias: isCut ? partials.bias : to.bias,
+      },
       {
         firstEntry: rows.firstEntry,
         rowCount: rows.count,
-        channelVectors: this.#dimensions.channelVectors,
+        channelVectors,
+        slabRows: slabs.rows,
+        addToOutput: isCut ? 0 : 1,
       },
     );
+    if (isCut) this.#sum(list, partials, to.gain, to.bias, slabs);
   }
 
   #normParams(
@@ -126,11 +144,36 @@ export class TrainingKernels {
     );
   }
 
-  weight(list: CommandList, X: GpuBuffer, dY: GpuBuffer, to: LinearWeights, rows: TableRange): void {
+  /** Adds the gradients of a linear layer's weight and bias over all `rows`. */
+  weight(
+    list: CommandList,
+    X: GpuBuffer,
+    dY: GpuBuffer,
+    to: LinearWeights,
+    rows: TableRange,
+    partials: PartialSums,
+  ): void {
+    const slabs = cutSlabs(rows.count, weightOwners(to.inputVectors, to.outputVectors));
+    const isCut = slabs.count > 1;
     list.dispatch(
       this.#pipelines.weight,
-      { X, dY, rowTable: TABLES, dW: to.weight, db: to.bias },
-      linearParams(to, rows, 0),
+      {
+        X,
+        dY,
+        rowTable: TABLES,
+        dW: isCut ? partials.weight : to.weight,
+        db: isCut ? partials.bias : to.bias,
+      },
+      { ...linearParams(to, rows, isCut ? 0 : GradientFlag.addToOutput), slabRows: slabs.rows },
+    );
+    if (isCut) this.#sum(list, partials, to.weight, to.bias, slabs);
+  }
+
+  #sum(list: CommandList, partials: PartialSums, dW: GpuBuffer, db: GpuBuffer, slabs: Slabs): void {
+    list.dispatch(
+      this.#pipelines.weightSum,
+      { partialW: partials.weight, partialB: partials.bias, dW, db },
+      { weightVectors: dW.sizeBytes / 16, biasVectors: db.sizeBytes / 16, slabs: slabs.count },
     );
   }
 

@@ -36,16 +36,18 @@ import {
   type LinearBackwardInputBinding,
   type LinearBackwardParam,
   type LinearBackwardWeightBinding,
+  type LinearBackwardWeightParam,
 } from "../kernels/linear-backward.js";
 import { Activation, type LinearBinding, type LinearParam } from "../kernels/linear.js";
 import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import { weightSumVariant, type WeightSumBinding, type WeightSumParam } from "../kernels/weight-slabs.js";
 import { activationOf } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
 type LinearPipeline = Pipeline<LinearBinding, LinearParam>;
 type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
-type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardParam>;
+type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardWeightParam>;
 
 /** By role. */
 export interface TrainingPipelines {
@@ -58,6 +60,7 @@ export interface TrainingPipelines {
   readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
   readonly input: InputPipeline;
   readonly weight: WeightPipeline;
+  readonly weightSum: Pipeline<WeightSumBinding, WeightSumParam>;
   readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
   readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
   readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionParam>;
@@ -95,6 +98,7 @@ function variantsOf(
     crossEntropy: crossEntropyVariant("f32"),
     input: linearBackwardInputVariant(activation, "f32"),
     weight: linearBackwardWeightVariant("f32"),
+    weightSum: weightSumVariant("f32"),
     normInput: layerNormBackwardInputVariant("f32"),
     normWeight: layerNormBackwardWeightVariant("f32"),
     attentionQuery: attentionBackwardQueryVariant(attention, "f32"),

@@ -6,6 +6,7 @@ import {
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
 } from "../../src/kernels/linear-backward.js";
+import { weightSumVariant } from "../../src/kernels/weight-slabs.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,
@@ -56,6 +57,8 @@ interface Case {
   /** vec4 columns of dY before and behind those that are read. */
   readonly margins?: readonly [before: number, behind: number];
   readonly scale?: number;
+  /** For weights: rows of a slab, whose sums a second kernel adds; by default there is one slab, which adds by itself. */
+  readonly slabRows?: number;
 }
 
 /** Tables, parameters and gradients of a case, over an arena twice as tall. */
@@ -260,23 +263,38 @@ describe("the gradients of a linear layer's weight and bias", () => {
   const queue = useTestQueue();
 
   async function check(options: Case): Promise<{ dW: Float32Array; db: Float32Array }> {
-    const { rows, K, N, scale = 1 } = options;
+    const { rows, K, N, scale = 1, slabRows } = options;
     const { arenaRows, rowTable, gradients, stored, params } = arrange(options);
     const x = randomFloats(1, arenaRows * K, scale);
     const [weightBefore, biasBefore] = [randomFloats(6, N * K), randomFloats(7, N)];
-    const result = await runKernelOutputs(
-      queue(),
-      linearBackwardWeightVariant("f32"),
-      {
-        X: padRows(x, K, pad4(K)),
-        dY: stored,
-        rowTable,
-        dW: storeWeight(weightBefore, N, K),
-        db: padRows(biasBefore, N, pad4(N)),
-      },
-      params,
-      ["dW", "db"],
-    );
+    const before = { dW: storeWeight(weightBefore, N, K), db: padRows(biasBefore, N, pad4(N)) };
+    const inputs = { X: padRows(x, K, pad4(K)), dY: stored, rowTable };
+    const run = (outputs: typeof before, more: { flags: number; slabRows: number }): Promise<typeof before> =>
+      runKernelOutputs(
+        queue(),
+        linearBackwardWeightVariant("f32"),
+        { ...inputs, ...outputs },
+        { ...params, ...more },
+        ["dW", "db"],
+      );
+    const flags = params.flags & GradientFlag.compactGradient;
+    let result: typeof before;
+    if (slabRows === undefined) {
+      result = await run(before, { flags: flags | GradientFlag.addToOutput, slabRows: rows });
+    } else {
+      const slabs = Math.ceil(rows / slabRows);
+      // NaN: what is there must not count.
+      const nothing = (values: Float32Array): Float32Array<ArrayBuffer> =>
+        new Float32Array(slabs * values.length).fill(Number.NaN);
+      const partial = await run({ dW: nothing(before.dW), db: nothing(before.db) }, { flags, slabRows });
+      result = await runKernelOutputs(
+        queue(),
+        weightSumVariant("f32"),
+        { partialW: partial.dW, partialB: partial.db, ...before },
+        { weightVectors: before.dW.length / 4, biasVectors: before.db.length / 4, slabs },
+        ["dW", "db"],
+      );
+    }
     const ownX = new Float32Array(rows * K);
     for (const [entry, row] of rowTable.subarray(3, 3 + rows).entries())
       ownX.set(x.subarray(row * K, (row + 1) * K), entry * K);
@@ -330,8 +348,22 @@ describe("the gradients of a linear layer's weight and bias", () => {
     await check({ rows: 64, K: 24, N: 24, scale: 1e-3 });
   });
 
+  it("sum over slabs of rows", async () => {
+    for (const rows of [65, 128, 200])
+      for (const slabRows of [64, 128]) await check({ rows, K: 33, N: 70, slabRows });
+    await check({ rows: 130, K: 9, N: 10, slabRows: 64, compactGradient: true, margins: [1, 1] });
+    await check({ rows: 130, K: 9, N: 10, slabRows: 128, ownGradientRows: true });
+  });
+
+  it("have the same bits in slabs of 64 rows as in one", async () => {
+    const options = { rows: 300, K: 33, N: 30 };
+    expect(await check({ ...options, slabRows: 64 })).toEqual(await check(options));
+  });
+
   it("have the same bits twice", async () => {
     const options = { rows: 137, K: 33, N: 30 };
     expect(await check(options)).toEqual(await check(options));
+    const inSlabs = { ...options, slabRows: 64 };
+    expect(await check(inSlabs)).toEqual(await check(inSlabs));
   });
 });

@@ -4,6 +4,7 @@ import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
 } from "../../src/kernels/layer-norm-backward.js";
+import { weightSumVariant } from "../../src/kernels/weight-slabs.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,
@@ -22,8 +23,13 @@ const epsilon = 1e-5;
 describe("the gradients of layer norm", () => {
   const queue = useTestQueue();
 
-  /** Rows of the table over an arena twice as tall, in random order, on top of gradients that are there. */
-  async function check(rows: number, C: number, offset: number): Promise<Record<string, Float32Array>> {
+  /** Rows of the table over an arena twice as tall, in random order, on top of gradients that are there; in one slab or more. */
+  async function check(
+    rows: number,
+    C: number,
+    offset: number,
+    slabRows?: number,
+  ): Promise<Record<string, Float32Array>> {
     const arenaRows = 2 * rows;
     const x = randomFloats(1, arenaRows * C).map((value) => value + offset);
     const [dY, gain] = [randomFloats(2, arenaRows * C), randomFloats(3, C)];
@@ -39,13 +45,36 @@ describe("the gradients of layer norm", () => {
       { firstEntry: 1, rowCount: rows, channels: C, channelVectors: pad4(C) / 4, epsilon },
       ["dX", "stats"],
     );
-    const { dGain, dBias } = await runKernelOutputs(
-      queue(),
-      layerNormBackwardWeightVariant("f32"),
-      { ...shared, stats, dGain: pad(gainBefore), dBias: pad(biasBefore) },
-      { firstEntry: 1, rowCount: rows, channelVectors: pad4(C) / 4 },
-      ["dGain", "dBias"],
-    );
+    const outputs = { dGain: pad(gainBefore), dBias: pad(biasBefore) };
+    const weightGradient = (
+      to: typeof outputs,
+      more: { slabRows: number; addToOutput: number },
+    ): Promise<typeof outputs> =>
+      runKernelOutputs(
+        queue(),
+        layerNormBackwardWeightVariant("f32"),
+        { ...shared, stats, ...to },
+        { firstEntry: 1, rowCount: rows, channelVectors: pad4(C) / 4, ...more },
+        ["dGain", "dBias"],
+      );
+    let { dGain, dBias } = outputs;
+    if (slabRows === undefined) {
+      ({ dGain, dBias } = await weightGradient(outputs, { slabRows: rows, addToOutput: 1 }));
+    } else {
+      const slabs = Math.ceil(rows / slabRows);
+      // NaN: what is there must not count.
+      const nothing = new Float32Array(slabs * pad4(C)).fill(Number.NaN);
+      const to = { dGain: nothing, dBias: nothing };
+      const partial = await weightGradient(to, { slabRows, addToOutput: 0 });
+      const sum = await runKernelOutputs(
+        queue(),
+        weightSumVariant("f32"),
+        { partialW: partial.dGain, partialB: partial.dBias, dW: dGain, db: dBias },
+        { weightVectors: pad4(C) / 4, biasVectors: pad4(C) / 4, slabs },
+        ["dW", "db"],
+      );
+      [dGain, dBias] = [sum.dW, sum.db];
+    }
 
     const listed = new Set(own);
     let worstMean = 0;
@@ -99,6 +128,11 @@ describe("the gradients of layer norm", () => {
     // A mean far from 0: the variance must be that of the centred values.
     for (const rows of [1, 7, 63, 64, 65, 130]) await check(rows, C, 20);
     await check(65, C, 0);
+  });
+
+  it("sum over slabs of rows, with the same bits in slabs of 64 as in one", async () => {
+    for (const slabRows of [64, 128]) await check(130, 7, 3, slabRows);
+    expect(await check(200, 66, 3, 64)).toEqual(await check(200, 66, 3));
   });
 
   it("have the same bits twice", async () => {

@@ -56,6 +56,16 @@ describe("training", () => {
     }
   });
 
+  it("gives the same bits where rows are many enough to be cut into slabs", async () => {
+    const many = { batchTokens: 1300, groups: 2, steps: 2 };
+    const expected = await train(many);
+    for (const own of [
+      { sliceTokens: 3, fence: "prefix" },
+      { sliceTokens: 24, loadedQueues: 2 },
+    ] as const)
+      expect((await train({ ...many, ...own })).weights, JSON.stringify(own)).toEqual(expected.weights);
+  });
+
   it("goes on from a checkpoint with the bits of a run that never stopped", async () => {
     const expected = await train();
     await using model = await Model.load(tiny.parts, { queues: 2 });

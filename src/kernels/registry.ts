@@ -19,7 +19,6 @@ import { workgroupTiledLinears } from "./linear-workgroup.js";
 import { logProbabilityVariant } from "./log-probability.js";
 import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
 import { weightSumVariant } from "./weight-slabs.js";
-import { weightSumVariant } from "./weight-slabs.js";
 
 /** The first entry of a list is the one that runs on every adapter. */
 export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
@@ -66,7 +65,6 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...attention,
     ...linearBackward,
     linearBackwardWeightVariant(element),
-    weightSumVariant(element),
     weightSumVariant(element),
     ...attentionBackward,
     ...Object.values(Activation).map((activation) => activateVariant(activation, element)),

@@ -58,12 +58,29 @@ fn rowsAt(first: u32, entry: vec4<u32>) -> vec4<u32> {
   return vec4<u32>(rowTable[at.x], rowTable[at.y], rowTable[at.z], rowTable[at.w]);
 }
 
+fn gradientRows(entry: vec4<u32>) -> vec4<u32> {
+  var row = entry;
+  if ((params.flags & COMPACT_GRADIENT) == 0u) { row = rowsAt(params.outputEntry, entry); }
+  return row * params.gradientStride + params.gradientOffset;
+}
+
 fn store(at: u32, sum: vec4<f32>) {
   if ((params.flags & ADD_TO_OUTPUT) != 0u) { dW[at] += sum; } else { dW[at] = sum; }
 }
 
-fn storeBias(at: u32, sum: vec4<f32>) {
-  if ((params.flags & ADD_TO_OUTPUT) != 0u) { db[at] += sum; } else { db[at] = sum; }
+// In a loop of its own, as only one row of tiles goes through it.
+fn storeBias(slab: u32, column: u32, begin: u32, end: u32) {
+  if (column >= params.outputVectors) { return; }
+  var total: vec4<f32>;
+  for (var first = begin; first < end; first += ROWS_PER_SUM) {
+    var sum = vec4<f32>();
+    for (var entry = first; entry < min(first + ROWS_PER_SUM, end); entry++) {
+      sum += dY[gradientRows(vec4<u32>(entry)).x + column];
+    }
+    total += sum;
+  }
+  let at = slab * params.outputVectors + column;
+  if ((params.flags & ADD_TO_OUTPUT) != 0u) { db[at] += total; } else { db[at] = total; }
 }
 
 fn storeTile(slab: u32, inputVector: u32, column: u32, sums: mat4x4<f32>) {
@@ -87,39 +104,28 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
   var upperLeft: mat4x4<f32>; var upperRight: mat4x4<f32>;
   var lowerLeft: mat4x4<f32>; var lowerRight: mat4x4<f32>;
-  var biasLeft: vec4<f32>; var biasRight: vec4<f32>;
 
   for (var first = begin; first < end; first += ROWS_PER_SUM) {
     // Written out: without a value, Dawn on Vulkan zeroes a variable of a loop only once (WGSL: in every round).
     var ul = mat4x4<f32>(); var ur = mat4x4<f32>(); var ll = mat4x4<f32>(); var lr = mat4x4<f32>();
-    var sumLeft = vec4<f32>(); var sumRight = vec4<f32>();
     let sumEnd = min(first + ROWS_PER_SUM, end);
     for (var four = first; four < sumEnd; four += 4u) {
       let place = four + vec4<u32>(0u, 1u, 2u, 3u);
       let entry = min(place, vec4<u32>(sumEnd - 1u));
       let isRow = select(vec4<f32>(), vec4<f32>(1.0), place < vec4<u32>(sumEnd));
       let row = rowsAt(params.firstEntry, entry) * params.inputVectors;
-      var gradientRow = entry;
-      if ((params.flags & COMPACT_GRADIENT) == 0u) { gradientRow = rowsAt(params.outputEntry, entry); }
-      let gradient = gradientRow * params.gradientStride + params.gradientOffset;
+      let gradient = gradientRows(entry);
       let u = loadInputs(row + upper);
       let v = loadInputs(row + lower);
       let l = loadGradients(gradient + left, isRow);
       let r = loadGradients(gradient + right, isRow);
       ul = addFour(ul, u, l); ur = addFour(ur, u, r);
       ll = addFour(ll, v, l); lr = addFour(lr, v, r);
-      sumLeft = dots(sumLeft, vec4<f32>(1.0), l);
-      sumRight = dots(sumRight, vec4<f32>(1.0), r);
     }
     upperLeft += ul; upperRight += ur; lowerLeft += ll; lowerRight += lr;
-    biasLeft += sumLeft; biasRight += sumRight;
   }
 
   storeTile(id.z, upper, left, upperLeft); storeTile(id.z, upper, left + 1u, upperRight);
   storeTile(id.z, upper + 1u, left, lowerLeft); storeTile(id.z, upper + 1u, left + 1u, lowerRight);
-  if (upper == 0u) {
-    let at = id.z * params.outputVectors + left;
-    storeBias(at, biasLeft);
-    if (left + 1u < params.outputVectors) { storeBias(at + 1u, biasRight); }
-  }
+  if (upper == 0u) { storeBias(id.z, left, begin, end); storeBias(id.z, left + 1u, begin, end); }
 }

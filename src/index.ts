@@ -69,5 +69,7 @@ export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";
 export type { NewModelOptions } from "./weights/create-gpt2.js";
+export type { KernelNames } from "./model/kernel-choice.js";
+export type { WeightFormat } from "./tensor/weight-format.js";
 export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./weights/source.js";

@@ -30,11 +30,14 @@ export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTabl
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
 /** What is the same for all families. */
-export const attentionInterface = {
+export const attentionInterface: Pick<
+  KernelDefinition<AttentionBinding, AttentionParam>,
+  "common" | "bindings" | "params"
+> = {
   common: [runningSoftmax],
   bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
   params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
-} as const;
+};
 
 /** A family of kernels for the same attention. All give the same bits; they differ in where they are fast. */
 export interface AttentionFamily {

@@ -46,7 +46,7 @@ function workgroupTiled(
 }
 
 /** From small tiles, which fill a GPU with little work, to large ones, which read each operand less often. */
-export const workgroupTiledLinears: readonly LinearFamily[] = [
+export const workgroupTiledLinears: readonly [LinearFamily, LinearFamily, LinearFamily] = [
   workgroupTiled(32, 64, 4, 1),
   workgroupTiled(64, 64, 4, 1),
   workgroupTiled(128, 128, 8, 2),

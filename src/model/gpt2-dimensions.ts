@@ -1,4 +1,5 @@
 // A GPT-2 model's sizes as the kernels see them: inner widths padded to multiples of 4 and counted in vec4s.
+import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
 export interface Gpt2Dimensions {
@@ -42,26 +43,25 @@ export function dimensionsOf(config: Gpt2Config, pageTokens: number): Gpt2Dimens
   };
 }
 
-/** Bytes of one weight replica (f32), as the upload lays it out. */
-export function weightBytes(d: Gpt2Dimensions, hasOwnHead: boolean): number {
+/** Bytes of one weight replica, as the upload lays it out. */
+export function weightBytes(d: Gpt2Dimensions, hasOwnHead: boolean, format: WeightFormat): number {
+  const vectorBytes = 4 * weightElementBytes[format];
+  /** A matrix (K, N) and its bias, from inner and outer width in vec4s. */
+  const linear = (inputVectors: number, outputVectors: number): number =>
+    outputVectors * (4 * inputVectors * vectorBytes + 16);
   const norm = 32 * d.channelVectors;
   const layer =
     2 * norm +
-    linearBytes(d.channelVectors, 3 * d.attentionVectors) +
-    linearBytes(d.attentionVectors, d.channelVectors) +
-    linearBytes(d.channelVectors, d.hiddenVectors) +
-    linearBytes(d.hiddenVectors, d.channelVectors);
-  const embeddings = 64 * d.channelVectors * d.vocabularyVectors * (hasOwnHead ? 2 : 1);
-  const positions = 16 * d.channelVectors * d.contextLength;
+    linear(d.channelVectors, 3 * d.attentionVectors) +
+    linear(d.attentionVectors, d.channelVectors) +
+    linear(d.channelVectors, d.hiddenVectors) +
+    linear(d.hiddenVectors, d.channelVectors);
+  const embeddings = 4 * vectorBytes * d.channelVectors * d.vocabularyVectors * (hasOwnHead ? 2 : 1);
+  const positions = vectorBytes * d.channelVectors * d.contextLength;
   return d.layers * layer + norm + embeddings + positions + 16 * d.vocabularyVectors;
 }
 
 /** Bytes of activations per row (f32): residual, normalised, queries, attention output, hidden, and keys with values. */
 export function activationBytesPerRow(d: Gpt2Dimensions, keyValueBuffers: number): number {
   return 16 * (2 * d.channelVectors + (2 + 2 * keyValueBuffers) * d.attentionVectors + d.hiddenVectors + 1);
-}
-
-/** A matrix (K, N) and its bias, from inner and outer width in vec4s. */
-function linearBytes(inputVectors: number, outputVectors: number): number {
-  return 16 * outputVectors * (4 * inputVectors + 1);
 }

@@ -1,4 +1,5 @@
 // A model's weights back from the layout of the kernels to that of its files: the inverse of Gpt2WeightsLoader.
+import { toFloat32 } from "../tensor/dtype.js";
 import type { StoredTensor } from "../weights/safetensors.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights } from "./gpt2-weights.js";
@@ -10,13 +11,18 @@ export function exportGpt2(
   weights: Gpt2Weights,
   dimensions: Gpt2Dimensions,
   hasHeadBias: boolean,
-  valuesOf: (buffer: GpuBuffer) => Float32Array,
+  valuesOf: (buffer: GpuBuffer) => Float32Array<ArrayBuffer>,
 ): StoredTensor[] {
   const d = dimensions;
   const { channels: C, hidden: F, vocabulary: V, contextLength } = d;
   const columns = 4 * d.channelVectors;
   const heads = headIndex(d.headWidth, d.headVectors);
   const tensors: StoredTensor[] = [];
+  /** Matrices may be stored as f16, two to a word. */
+  const matrixOf = (buffer: GpuBuffer): Float32Array => {
+    const words = valuesOf(buffer);
+    return weights.format === "f32" ? words : toFloat32(new Uint8Array(words.buffer), "F16");
+  };
   const add = (name: string, shape: readonly number[], values: Float32Array<ArrayBuffer>): void => {
     tensors.push({ name, dtype: "F32", shape, bytes: new Uint8Array(values.buffer) });
   };
@@ -36,7 +42,7 @@ export function exportGpt2(
   ): void => {
     const stride = 4 * linear.outputVectors;
     addMatrix(`${name}.weight`, shape, {
-      values: valuesOf(linear.weight),
+      values: matrixOf(linear.weight),
       stride,
       ...(rowFrom ? { rowFrom } : {}),
     });
@@ -45,7 +51,7 @@ export function exportGpt2(
   const addVocabulary = (name: string, shards: Gpt2Weights["tokens"]): void => {
     const values = new Float32Array(V * C);
     for (const { weight, firstToken, tokenCount, stride } of shards) {
-      const own = valuesOf(weight);
+      const own = matrixOf(weight);
       for (let token = 0; token < tokenCount; token++)
         for (let channel = 0; channel < C; channel++)
           values[(firstToken + token) * C + channel] = own[channel * stride + token]!;
@@ -54,21 +60,21 @@ export function exportGpt2(
   };
 
   addVocabulary("wte.weight", weights.tokens);
-  addMatrix("wpe.weight", [contextLength, C], { values: valuesOf(weights.positions), stride: columns });
+  addMatrix("wpe.weight", [contextLength, C], { values: matrixOf(weights.positions), stride: columns });
   for (const [layer, own] of weights.layers.entries()) {
     const name = `h.${layer}`;
     addNorm(`${name}.ln_1`, own.norm1);
-    for (const [part, rows] of [
-      ["weight", C],
-      ["bias", 1],
+    for (const [part, rows, partOf] of [
+      ["weight", C, matrixOf],
+      ["bias", 1, valuesOf],
     ] as const) {
       const query = take(rows, C, {
-        values: valuesOf(own.query[part]),
+        values: partOf(own.query[part]),
         stride: 4 * own.query.outputVectors,
         columnFrom: heads,
       });
       const keyValue = take(rows, 2 * C, {
-        values: valuesOf(own.keyValue[part]),
+        values: partOf(own.keyValue[part]),
         stride: 4 * own.keyValue.outputVectors,
         columnFrom: (column) => (column < C ? heads(column) : 4 * d.attentionVectors + heads(column - C)),
       });

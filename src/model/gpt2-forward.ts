@@ -1,6 +1,7 @@
 // A GPT-2 forward pass as kernel sequences over tables of rows: what a segment and a pass of attention are.
 import { TABLES, type CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
+import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
@@ -17,21 +18,20 @@ import {
   type LogProbabilityBinding,
   type LogProbabilityParam,
 } from "../kernels/log-probability.js";
-import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
 import type { Gpt2Activation, Gpt2Config } from "../weights/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";
-
-type LinearPipeline = Pipeline<LinearBinding, LinearParam>;
+import { forRows, type ByRows, type KernelChoice } from "./kernel-choice.js";
 
 /** The compiled kernels of one model on one queue. */
 export interface Gpt2Pipelines {
   readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
   readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
-  readonly linear: LinearPipeline;
-  readonly attention: Pipeline<AttentionBinding, AttentionParam>;
+  readonly linear: ByRows<Pipeline<LinearBinding, LinearParam>>;
+  readonly attention: ByRows<Pipeline<AttentionBinding, AttentionParam>>;
   readonly logProbability: Pipeline<LogProbabilityBinding, LogProbabilityParam>;
 }
 
@@ -43,19 +43,34 @@ export const activationOf: Readonly<Record<Gpt2Activation, Activation>> = {
   relu: Activation.relu,
 };
 
+/** How a queue's shaders read weights of a format. */
+export const elementOf = (queue: Queue, format: WeightFormat): ElementType =>
+  format === "f32" || queue.adapter.hasShaderF16 ? format : "packed-f16";
+
 /** Compiles what the model needs, all at once. Throws ShaderError. */
 export async function compileGpt2(
   queue: Queue,
   config: Gpt2Config,
   dimensions: Gpt2Dimensions,
+  format: WeightFormat,
+  choice: KernelChoice,
 ): Promise<Gpt2Pipelines> {
-  const [linearFamily] = linearFamilies;
-  const [attentionFamily] = attentionFamilies;
+  const element = elementOf(queue, format);
+  const compileBoth = async <F, B extends string, P extends string>(
+    families: ByRows<F>,
+    variantOf: (family: F) => KernelVariant<B, P>,
+  ): Promise<ByRows<Pipeline<B, P>>> => {
+    const [few, many] = await Promise.all([
+      queue.pipelines.get(variantOf(families.few)),
+      queue.pipelines.get(variantOf(families.many)),
+    ]);
+    return { few, many };
+  };
   const [embedding, norm, linear, attention, logProbability] = await Promise.all([
-    queue.pipelines.get(embeddingVariant("f32")),
+    queue.pipelines.get(embeddingVariant(element)),
     queue.pipelines.get(layerNormVariant("f32")),
-    queue.pipelines.get(linearFamily.variant(activationOf[config.activation], "f32")),
-    queue.pipelines.get(attentionFamily.variant({ ...dimensions, isCausal: true }, "f32")),
+    compileBoth(choice.linear, (family) => family.variant(activationOf[config.activation], element)),
+    compileBoth(choice.attention, (family) => family.variant({ ...dimensions, isCausal: true }, "f32")),
     queue.pipelines.get(logProbabilityVariant("f32")),
   ]);
   return { embedding, norm, linear, attention, logProbability };
@@ -146,7 +161,7 @@ export class Gpt2Forward {
     observe?: StageObserver,
   ): void {
     list.dispatch(
-      this.#pipelines.attention,
+      forRows(this.#pipelines.attention, blocks.count),
       {
         Q: arena.query,
         KV: (cache ?? arena).keyValueOf(layer),
@@ -170,7 +185,7 @@ export class Gpt2Forward {
     const { channelVectors, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head) {
       list.dispatch(
-        this.#pipelines.linear,
+        forRows(this.#pipelines.linear, rows.count),
         { X: arena.normalised, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
         {
           firstEntry: rows.firstEntry,
@@ -304,7 +319,7 @@ export class Gpt2Forward {
     outputEntry: number = rows.firstEntry,
   ): void {
     list.dispatch(
-      this.#pipelines.linear,
+      forRows(this.#pipelines.linear, rows.count),
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,

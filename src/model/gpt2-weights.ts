@@ -1,9 +1,11 @@
 // One replica of a GPT-2 model's weights on one queue, in the layout of the kernels: matrices (K, N), padded.
-import { DeviceError } from "../errors.js";
+import { ArgumentError, DeviceError } from "../errors.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
+import { float32ToFloat16 } from "../tensor/dtype.js";
 import { transposeMatrix } from "../tensor/transpose.js";
+import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
 import type { Gpt2Weight } from "../weights/read-gpt2-weights.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
@@ -42,6 +44,8 @@ export interface VocabularyShard {
 }
 
 export interface Gpt2Weights {
+  /** Of matrices: `weight` of linears and shards, and `positions`. */
+  readonly format: WeightFormat;
   readonly tokens: readonly VocabularyShard[];
   /** The same shards as `tokens` when the head is tied to the embedding. */
   readonly head: readonly VocabularyShard[];
@@ -50,17 +54,22 @@ export interface Gpt2Weights {
   readonly finalNorm: NormWeights;
 }
 
+/** The least magnitude that rounds to an infinity of f16. */
+const BEYOND_FLOAT16 = 65520;
+
 /** Takes weights one by one, in any order, and uploads each at once: no tensor is kept on the host. */
 export class Gpt2WeightsLoader {
   readonly #queue: Queue;
   readonly #dimensions: Gpt2Dimensions;
+  readonly #format: WeightFormat;
   readonly #buffers = new Map<string, GpuBuffer>();
   #uploadedBytes = 0;
   #hasHeadBias = false;
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions) {
+  constructor(queue: Queue, dimensions: Gpt2Dimensions, format: WeightFormat) {
     this.#queue = queue;
     this.#dimensions = dimensions;
+    this.#format = format;
   }
 
   /** Bytes handed to the device since the last fence: the host keeps copies of them until then. */
@@ -91,7 +100,8 @@ export class Gpt2WeightsLoader {
         for (const { firstToken, tokenCount, stride } of this.#shardRanges()) {
           const rows = values.subarray(firstToken * C, (firstToken + tokenCount) * C);
           const shard = transposeMatrix(rows, tokenCount, C);
-          this.#upload(`${key}@${firstToken}`, placeMatrix(shard, matrix(C, tokenCount, columns, stride)));
+          const placed = placeMatrix(shard, matrix(C, tokenCount, columns, stride));
+          this.#uploadMatrix(`${key}@${firstToken}`, placed);
         }
         return;
       case "lm_head.bias":
@@ -102,7 +112,10 @@ export class Gpt2WeightsLoader {
         }
         return;
       case "wpe.weight":
-        return this.#upload(key, placeMatrix(values, matrix(d.contextLength, C, d.contextLength, columns)));
+        return this.#uploadMatrix(
+          key,
+          placeMatrix(values, matrix(d.contextLength, C, d.contextLength, columns)),
+        );
       case "attn.c_attn.weight":
       case "attn.c_attn.bias": {
         const isWeight = tensor.role === "attn.c_attn.weight";
@@ -115,15 +128,26 @@ export class Gpt2WeightsLoader {
           paddedColumns: 2 * heads,
           columnTo: (index) => (index < C ? headTo(index) : heads + headTo(index - C)),
         });
-        this.#upload(`${key}.query`, query);
-        return this.#upload(`${key}.keyValue`, keyValue);
+        const upload = (part: string, own: Float32Array<ArrayBuffer>): void =>
+          isWeight ? this.#uploadMatrix(`${key}${part}`, own) : this.#upload(`${key}${part}`, own);
+        upload(".query", query);
+        return upload(".keyValue", keyValue);
       }
       case "attn.c_proj.weight":
-        return this.#upload(key, placeMatrix(values, { ...matrix(C, C, heads, columns), rowTo: headTo }));
+        return this.#uploadMatrix(
+          key,
+          placeMatrix(values, { ...matrix(C, C, heads, columns), rowTo: headTo }),
+        );
       case "mlp.c_fc.weight":
-        return this.#upload(key, placeMatrix(values, matrix(C, d.hidden, columns, 4 * d.hiddenVectors)));
+        return this.#uploadMatrix(
+          key,
+          placeMatrix(values, matrix(C, d.hidden, columns, 4 * d.hiddenVectors)),
+        );
       case "mlp.c_proj.weight":
-        return this.#upload(key, placeMatrix(values, matrix(d.hidden, C, 4 * d.hiddenVectors, columns)));
+        return this.#uploadMatrix(
+          key,
+          placeMatrix(values, matrix(d.hidden, C, 4 * d.hiddenVectors, columns)),
+        );
       case "mlp.c_fc.bias":
         return this.#upload(key, placeMatrix(values, vector(d.hidden, 4 * d.hiddenVectors)));
       case "ln_f.weight":
@@ -162,6 +186,7 @@ export class Gpt2WeightsLoader {
       outputVectors,
     });
     return {
+      format: this.#format,
       tokens,
       head: hasOwnHead ? shardsOf("lm_head.weight") : tokens,
       positions: this.#take("wpe.weight"),
@@ -202,7 +227,7 @@ export class Gpt2WeightsLoader {
   /** Shards as large as one binding may be. */
   #shardRanges(): { firstToken: number; tokenCount: number; stride: number }[] {
     const { channelVectors, vocabulary } = this.#dimensions;
-    const tokenBytes = 16 * channelVectors;
+    const tokenBytes = 4 * weightElementBytes[this.#format] * channelVectors;
     const most = 4 * Math.floor(this.#queue.maxBindingBytes / tokenBytes / 4);
     invariant(most > 0, "a binding holds no four tokens");
     const ranges = [];
@@ -213,7 +238,21 @@ export class Gpt2WeightsLoader {
     return ranges;
   }
 
-  #upload(key: string, values: Float32Array<ArrayBuffer>): void {
+  #uploadMatrix(key: string, values: Float32Array<ArrayBuffer>): void {
+    if (this.#format === "f32") return this.#upload(key, values);
+    const outside = values.findIndex((value) => Math.abs(value) >= BEYOND_FLOAT16);
+    if (outside >= 0) {
+      throw new ArgumentError({
+        argument: "weights",
+        expected: `"f32", as tensor "${key}" holds ${values[outside]} and f16 ends at 65504`,
+        received: this.#format,
+        remedy: 'Load the model with weights "f32".',
+      });
+    }
+    this.#upload(key, float32ToFloat16(values));
+  }
+
+  #upload(key: string, values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): void {
     const { maxBindingBytes } = this.#queue;
     if (values.byteLength > maxBindingBytes) {
       throw new DeviceError({

@@ -2,10 +2,10 @@
 import { ArgumentError, DeviceError } from "../errors.js";
 import { openQueues } from "../gpu/open-queues.js";
 import type { Queue } from "../gpu/queue.js";
-import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
 import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
+import { namesOf, presumedChoice } from "../model/kernel-choice.js";
 import { throwIfAborted } from "../util/signal.js";
 import { parseGpt2Config, type Gpt2Config } from "../weights/gpt2-config.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-folder.js";
@@ -13,7 +13,7 @@ import { readGpt2Weights } from "../weights/read-gpt2-weights.js";
 import { openModelFolder, type ModelSource } from "../weights/source.js";
 import { ArenaPool } from "./arena-pool.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generation-defaults.js";
-import { checkWhole } from "./options.js";
+import { checkChoice, checkWhole } from "./options.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
 
 /** One queue with a replica of the model. */
@@ -67,15 +67,19 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
     remedy: "Keys are read four at a time; 16 is usual.",
   });
   const dimensions = dimensionsOf(config, pageTokens);
-  const replicaBytes = weightBytes(dimensions, !config.tiedHead);
+  const format = checkChoice("weights", options.weights, "f32", ["f32", "f16"]);
+  const replicaBytes = weightBytes(dimensions, !config.tiedHead, format);
   checkBudget(options.memoryBudgetBytes, replicaBytes, queueCount);
 
   const { gpu } = options;
   const maxBindingBytes = checkBindingBytes(options.maxBindingBytes, dimensions);
   const queues = await openQueues({ gpu, count: queueCount, maxBindingBytes, signal });
-  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions));
+  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, format));
+  const choice = presumedChoice(queues[0]!.adapter);
   try {
-    const compiling = Promise.all(queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions))));
+    const compiling = Promise.all(
+      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, choice))),
+    );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await readTextFiles(folder, signal);
     const generationFile = await readJson(folder, "generation_config.json", signal);
@@ -101,9 +105,10 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
       adapter: queues[0]!.adapter,
       queues: queueCount,
       sliceTokens,
+      weights: format,
       weightBytes: queues[0]!.memory.bytes,
       loadMs,
-      kernels: { linear: linearFamilies[0].name, attention: attentionFamilies[0].name },
+      kernels: namesOf(choice),
       unexpectedTensors,
     };
     return {
@@ -162,7 +167,7 @@ function checkBudget(budgetBytes: number | undefined, replicaBytes: number, queu
   throw new DeviceError({
     reason: "limit",
     problem: `The weights need ${replicaBytes} bytes on each of ${queues} queues, the budget is ${budgetBytes}`,
-    remedy: "Raise memoryBudgetBytes, load with fewer queues, or use a smaller model.",
+    remedy: 'Raise memoryBudgetBytes, load with fewer queues or with weights "f16", or use a smaller model.',
   });
 }
 
@@ -217,7 +222,8 @@ function throwOutOfMemory(cause: DeviceError, queues: number): never {
   throw new DeviceError({
     reason: "out-of-memory",
     problem: `The GPU has no room for the weights on ${queues} queues`,
-    remedy: "Load with fewer queues, close other pages that use the GPU, or use a smaller model.",
+    remedy:
+      'Load with fewer queues or with weights "f16", close other pages that use the GPU, or use a smaller model.',
     cause,
   });
 }

@@ -205,6 +205,14 @@ export class Model {
    */
   train(sentences: readonly (string | Sentence)[], options: TrainOptions): TrainingRun {
     this.#expectUsable("train");
+    if (this.info.weights !== "f32") {
+      throw new ArgumentError({
+        argument: "model",
+        expected: "one whose weights are float32, as training changes them by less than f16 resolves",
+        received: this.info.weights,
+        remedy: 'Load the model with weights "f32" to train it.',
+      });
+    }
     return new TrainingRun(
       {
         loaded: this.#loaded,

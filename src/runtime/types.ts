@@ -1,8 +1,10 @@
 // The public types of a model: what is passed in and what comes out.
 import type { AdapterDescription } from "../gpu/queue.js";
 import type { MemoryCount } from "../gpu/buffer.js";
+import type { KernelNames } from "../model/kernel-choice.js";
 import type { Fence, Placement } from "../plan/vocabulary.js";
 import type { Trace } from "../schedule/trace.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
 /** How far loading has come. */
@@ -25,6 +27,11 @@ export interface LoadOptions {
   readonly sliceTokens?: number;
   /** The most bytes of weights over all queues; loading more is refused before anything is allocated. */
   readonly memoryBudgetBytes?: number;
+  /**
+   * How matrices are stored on the GPU: "f16" halves their memory, rounding to 11 bits what has more. Computed in float32
+   * either way. Only "f32" can be trained. Default: "f32".
+   */
+  readonly weights?: WeightFormat;
   /** Treat the adapter as if one binding held no more than this, to see how a smaller one behaves. */
   readonly maxBindingBytes?: number;
   /** The most requests that are generated for at once on one queue; others wait. 1 to 256. Default: 64. */
@@ -116,12 +123,14 @@ export interface ModelInfo {
   readonly adapter: AdapterDescription;
   readonly queues: number;
   readonly sliceTokens: number;
+  /** How matrices are stored on the GPU. */
+  readonly weights: WeightFormat;
   /** Bytes of one replica of the weights on the GPU. */
   readonly weightBytes: number;
   /** Milliseconds from `load` to ready. */
   readonly loadMs: number;
-  /** The family of each kernel that has several. */
-  readonly kernels: Readonly<Record<string, string>>;
+  /** The family of each kernel that has several, for dispatches of few rows and of many. */
+  readonly kernels: KernelNames;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
 }

@@ -34,8 +34,10 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: Dtype): Float32
 
 /** The nearest float16 of each value as its 16 bits; ties go to the even one, values from 65520 on to infinity. */
 export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  return Uint16Array.from(bits, roundToFloat16);
+  const bits = new Uint32Array(values.slice().buffer);
+  const halves = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) halves[i] = roundToFloat16(bits[i]!);
+  return halves;
 }
 
 /** float32 bits of each of the 65,536 float16 values: 256 KiB, built at the first use. */

@@ -72,6 +72,7 @@ export function mirrorWeights(
     own.map((shard) => ({ ...shard, weight: like(shard.weight), bias: like(shard.bias) }));
   const tokens = shards(weights.tokens);
   const mirror: Gpt2Weights = {
+    format: weights.format,
     tokens,
     head: weights.head === weights.tokens ? tokens : shards(weights.head),
     positions: like(weights.positions),

@@ -1,0 +1,54 @@
+// Which family of each kernel a model uses. All families give the same bits, so that dispatches of few rows may use another
+// than those of many.
+import type { AdapterDescription } from "../gpu/queue.js";
+import { fewRowAttention } from "../kernels/attention-few-row.js";
+import { workgroupTiledAttention } from "../kernels/attention-workgroup.js";
+import { registerTiledAttention, type AttentionFamily } from "../kernels/attention.js";
+import { fewRowLinear } from "../kernels/linear-few-row.js";
+import { workgroupTiledLinears } from "../kernels/linear-workgroup.js";
+import { registerTiledLinear, type LinearFamily } from "../kernels/linear.js";
+
+/** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
+export const FEW_ROWS = 8;
+
+/** One for dispatches of few rows, one for all others. */
+export interface ByRows<R> {
+  readonly few: R;
+  readonly many: R;
+}
+
+export interface KernelChoice {
+  readonly linear: ByRows<LinearFamily>;
+  readonly attention: ByRows<AttentionFamily>;
+}
+
+/** The names of the families that a model uses. */
+export type KernelNames = Readonly<Record<keyof KernelChoice, ByRows<string>>>;
+
+/** The one for a dispatch of `rows` rows. */
+export const forRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);
+
+/**
+ * What is fast where nothing was measured: a CPU shares tiles through its caches, and barriers cost it dearly; a GPU needs
+ * workgroup memory to feed its units.
+ */
+export const presumedChoice = ({ isSoftware }: AdapterDescription): KernelChoice =>
+  isSoftware
+    ? {
+        linear: { few: fewRowLinear, many: registerTiledLinear },
+        attention: { few: registerTiledAttention, many: registerTiledAttention },
+      }
+    : {
+        linear: { few: fewRowLinear, many: workgroupTiledLinears[1] },
+        attention: { few: fewRowAttention, many: workgroupTiledAttention },
+      };
+
+const namesByRows = ({ few, many }: ByRows<{ readonly name: string }>): ByRows<string> => ({
+  few: few.name,
+  many: many.name,
+});
+
+export const namesOf = ({ linear, attention }: KernelChoice): KernelNames => ({
+  linear: namesByRows(linear),
+  attention: namesByRows(attention),
+});

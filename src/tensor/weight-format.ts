@@ -1,0 +1,6 @@
+// How matrices of weights are stored on the GPU; biases and norms are always float32.
+
+export type WeightFormat = "f32" | "f16";
+
+/** Bytes of one stored weight. */
+export const weightElementBytes: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2 };

@@ -7,7 +7,7 @@ import { attentionGrainOf, type Fence, type Placement } from "../plan/vocabulary
 import { throwIfAborted } from "../util/signal.js";
 import { ArenaLayout } from "./arena-layout.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
-import type { LoadedModel, Replica } from "./load-model.js";
+import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./load-model.js";
 import { OutputCollector, type OutputKind } from "./output.js";
 import { PlanRun } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
@@ -22,6 +22,7 @@ export interface Request {
   readonly placement: Placement;
   readonly queues: number;
   readonly trace: boolean;
+  readonly gpuBudgetMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -31,8 +32,6 @@ export interface Outcome {
   readonly trace: Trace | undefined;
 }
 
-/** Enough submissions in flight to hide the host's encoding behind the GPU's work. */
-const MAX_IN_FLIGHT = 2;
 /** Two layers: some twenty dispatches, enough work that learning of a completion late leaves no gap. */
 const MAX_GROUPS_PER_SUBMISSION = 4;
 
@@ -54,13 +53,15 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
   const scheduler = new Scheduler(plan, {
     queues,
     placement,
-    maxInFlight: MAX_IN_FLIGHT,
+    maxInFlight: SUBMISSIONS_IN_FLIGHT,
     maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
     cost: flopCost({
       channels: config.channels,
       hidden: config.hidden,
       layers: config.layers,
       causal: true,
+      headOutputs:
+        request.output === "all" || request.output === "logProbabilities" ? config.vocabularySize : 0,
     }),
   });
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
@@ -82,6 +83,8 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     const run = new PlanRun({
       scheduler,
       encoders,
+      shares: replicas.map(({ share }) => share),
+      ...(request.gpuBudgetMs === undefined ? {} : { gpuBudgetMs: request.gpuBudgetMs }),
       operation: "The forward pass",
       maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
       timed: request.trace,

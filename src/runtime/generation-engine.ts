@@ -5,6 +5,7 @@ import { CommandList } from "../gpu/command-list.js";
 import type { Gpt2Arena } from "../model/gpt2-arena.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { KeyValueCache, pageBytes } from "../model/key-value-cache.js";
+import type { Turn } from "../schedule/fair-turns.js";
 import { PagePool } from "../schedule/page-pool.js";
 import type { Sequence } from "../schedule/sequence.js";
 import { StepBudget } from "../schedule/step-budget.js";
@@ -37,6 +38,8 @@ export interface EngineOptions {
   readonly maxRunning: number;
   /** The most bytes of keys and values. One context always fits. */
   readonly cacheBytes: number;
+  /** A step takes no longer than this, as far as the requests that decode allow. */
+  readonly gpuBudgetMs?: number | undefined;
   /** Hears of every step once it is done. Must not throw. */
   onStep?(step: Omit<GenerationStep, "queue">): void;
 }
@@ -75,10 +78,12 @@ export class GenerationEngine {
   #pool: PagePool;
   #arena: Gpt2Arena | undefined;
   #starting: Promise<void> | undefined;
+  /** What `#start` makes is there. */
+  #isReady = false;
   #growing = false;
   #maxPages: number;
+  readonly #turn: Turn;
   #inFlight = 0;
-  #lastDoneMs = 0;
   #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0, sharedRows: 0 };
 
   constructor(replica: Replica, dimensions: Gpt2Dimensions, options: EngineOptions) {
@@ -88,7 +93,14 @@ export class GenerationEngine {
     this.#cache = new KeyValueCache(replica.queue, dimensions);
     this.#slots = new SequenceSlots(replica.queue, dimensions.vocabulary);
     this.#encoder = new StepEncoder(replica, dimensions, this.#cache, this.#slots);
-    this.#budget = new StepBudget({ least: MIN_STEP_ROWS, most: MAX_STEP_ROWS, stallFactor: STALL_FACTOR });
+    const { gpuBudgetMs } = options;
+    this.#budget = new StepBudget({
+      least: MIN_STEP_ROWS,
+      most: MAX_STEP_ROWS,
+      stallFactor: STALL_FACTOR,
+      ...(gpuBudgetMs === undefined ? {} : { mostMs: gpuBudgetMs }),
+    });
+    this.#turn = replica.share.turns.join(() => this.#pump());
     this.#maxPages = this.#largestCache();
     this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
     this.#scheduler = new StepScheduler(this.#pool);
@@ -144,6 +156,7 @@ export class GenerationEngine {
   /** Frees what the engine holds on the GPU. Requests that are still there get `error`. */
   dispose(error: unknown): void {
     this.#failAll(error);
+    this.#turn.leave();
     this.#arena?.dispose();
     this.#arena = undefined;
     this.#cache.dispose();
@@ -160,6 +173,7 @@ export class GenerationEngine {
       await this.#cache.grow(this.#pool.size);
       await this.#slots.prepare();
       await this.#growCache();
+      this.#isReady = true;
     })();
     return this.#starting;
   }
@@ -213,34 +227,50 @@ export class GenerationEngine {
     this.#counts.sharedRows += this.#scheduler.sharedTokens;
     this.#scheduler = new StepScheduler(this.#pool);
     this.#starting = undefined;
+    this.#isReady = false;
   }
 
-  /** Submits steps until the window is full or there is nothing to compute. */
+  /** Submits steps, when it is generation's turn, until the window is full or there is nothing to compute. */
   #pump(): void {
     try {
-      while (this.#inFlight < STEPS_IN_FLIGHT && this.#requests.size > 0) {
-        const { decodes, prompts } = this.#scheduler;
-        const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
-        const step = this.#scheduler.next({
-          budgetTokens,
-          // No prompt takes a small step for itself.
-          sliceTokens: Math.min(
-            this.#options.sliceTokens,
-            Math.ceil(budgetTokens / Math.max(1, prompts.different)),
-          ),
-          maxRunning: this.#options.maxRunning,
-        });
-        this.#slots.releaseExcept((sequence) => sequence.pages.length > 0);
-        void this.#growCache().then((hasGrown) => {
-          if (hasGrown) this.#pump();
-        });
-        if (step.entries.length === 0) return;
-        this.#submit(step);
+      while (
+        this.#isReady &&
+        this.#inFlight < STEPS_IN_FLIGHT &&
+        this.#requests.size > 0 &&
+        this.#turn.take()
+      ) {
+        const inFlight = this.#inFlight;
+        try {
+          this.#submitNext();
+        } finally {
+          if (this.#inFlight === inFlight) this.#turn.cancel();
+        }
+        if (this.#inFlight === inFlight) return;
       }
       this.#shrinkCache();
     } catch (error) {
       this.#failAll(error);
     }
+  }
+
+  /** The next step, if there is anything to compute. */
+  #submitNext(): void {
+    const { decodes, prompts } = this.#scheduler;
+    const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
+    const step = this.#scheduler.next({
+      budgetTokens,
+      // No prompt takes a small step for itself.
+      sliceTokens: Math.min(
+        this.#options.sliceTokens,
+        Math.ceil(budgetTokens / Math.max(1, prompts.different)),
+      ),
+      maxRunning: this.#options.maxRunning,
+    });
+    this.#slots.releaseExcept((sequence) => sequence.pages.length > 0);
+    void this.#growCache().then((hasGrown) => {
+      if (hasGrown) this.#pump();
+    });
+    if (step.entries.length > 0) this.#submit(step);
   }
 
   #submit(step: Step): void {
@@ -300,13 +330,14 @@ export class GenerationEngine {
     try {
       await settleAll([...done, ...(read ? [read] : [])]);
       const doneMs = performance.now();
-      // With another step ahead of it, a step began when that one was done.
-      this.#budget.observe(countRows(entries), doneMs - Math.max(record.submittedMs, this.#lastDoneMs));
-      this.#lastDoneMs = doneMs;
       this.#options.onStep?.({ ...record, doneMs });
       if (read) this.#handOut(entries, new Uint32Array(await read));
-    } finally {
       this.#inFlight--;
+      this.#budget.observe(countRows(entries), this.#turn.giveBack(record.submittedMs, doneMs));
+    } catch (error) {
+      this.#inFlight--;
+      this.#turn.cancel();
+      throw error;
     }
   }
 

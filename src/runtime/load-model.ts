@@ -6,6 +6,8 @@ import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-di
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
 import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
 import { namesOf, presumedChoice } from "../model/kernel-choice.js";
+import { FairTurns } from "../schedule/fair-turns.js";
+import { Pace } from "../schedule/pace.js";
 import { throwIfAborted } from "../util/signal.js";
 import { parseGpt2Config, type Gpt2Config } from "../weights/gpt2-config.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-folder.js";
@@ -14,6 +16,7 @@ import { openModelFolder, type ModelSource } from "../weights/source.js";
 import { ArenaPool } from "./arena-pool.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generation-defaults.js";
 import { checkChoice, checkWhole } from "./options.js";
+import type { QueueShare } from "./plan-run.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
 
 /** One queue with a replica of the model. */
@@ -22,6 +25,7 @@ export interface Replica {
   readonly weights: Gpt2Weights;
   readonly forward: Gpt2Forward;
   readonly arenas: ArenaPool;
+  readonly share: QueueShare;
   /** Frees the weights. */
   disposeWeights(): void;
 }
@@ -43,6 +47,9 @@ export interface TextFiles {
   readonly tokenizer: unknown;
   readonly tokenizerConfig: unknown;
 }
+
+/** On one queue, of all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */
+export const SUBMISSIONS_IN_FLIGHT = 2;
 
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
@@ -95,6 +102,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
         weights,
         forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
         arenas: new ArenaPool(queue, dimensions),
+        share: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace() },
         disposeWeights: () => loader.dispose(),
       };
     });

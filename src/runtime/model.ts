@@ -11,6 +11,7 @@ import { execute, type Outcome } from "./execute.js";
 import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
 import {
   checkChoice,
+  checkGpuBudget,
   checkIds,
   checkList,
   checkSentences,
@@ -56,6 +57,7 @@ export class Model {
   readonly #loaded: LoadedModel;
   readonly #active = new Set<Promise<unknown>>();
   readonly #generator: Generator;
+  readonly #gpuBudgetMs: number | undefined;
   #tokenizer: Promise<TextTokenizer> | undefined;
   #isDisposed = false;
   /** Settles when the weights are not being changed any more. */
@@ -63,6 +65,7 @@ export class Model {
 
   private constructor(loaded: LoadedModel, engine: EngineOptions) {
     this.#loaded = loaded;
+    this.#gpuBudgetMs = engine.gpuBudgetMs;
     this.#generator = new Generator(
       loaded,
       loaded.generationDefaults,
@@ -95,6 +98,7 @@ export class Model {
         most: Number.MAX_SAFE_INTEGER,
         remedy: "It is the most memory for keys and values on one queue.",
       }),
+      gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs),
     };
     return new Model(await loadModel(source, options), engine);
   }
@@ -304,6 +308,7 @@ export class Model {
         remedy: "A call may use as many queues as were loaded: load with more.",
       }),
       trace: options.trace ?? false,
+      gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs ?? this.#gpuBudgetMs),
       signal: options.signal,
     });
     this.#active.add(running);

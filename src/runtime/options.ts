@@ -42,6 +42,17 @@ export function checkChoice<C extends string>(
   });
 }
 
+/** Milliseconds above 0, or undefined for no bound. */
+export function checkGpuBudget(value: number | undefined): number | undefined {
+  if (value === undefined || (Number.isFinite(value) && value > 0)) return value;
+  throw new ArgumentError({
+    argument: "gpuBudgetMs",
+    expected: "a number of milliseconds above 0",
+    received: value,
+    remedy: "About 8 keeps a page at frame rate; leave it out for no bound.",
+  });
+}
+
 export const fences: readonly Fence[] = ["sentence", "prefix"];
 export const placements: readonly Placement[] = ["affine", "spread"];
 

@@ -4,7 +4,9 @@ import { CancelledError } from "../errors.js";
 import { CommandList } from "../gpu/command-list.js";
 import { TimestampSlot } from "../gpu/timestamps.js";
 import type { Queue } from "../gpu/queue.js";
+import type { FairTurns, Turn } from "../schedule/fair-turns.js";
 import type { Move } from "../schedule/moves.js";
+import type { Pace } from "../schedule/pace.js";
 import type { Scheduler } from "../schedule/scheduler.js";
 import type { Group, Submission } from "../schedule/submission.js";
 import { settleAll } from "../util/settle-all.js";
@@ -20,6 +22,12 @@ export interface QueueEncoder {
   encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[];
 }
 
+/** What the calls that run on one queue share. */
+export interface QueueShare {
+  readonly turns: FairTurns;
+  readonly pace: Pace;
+}
+
 export interface RunCounts {
   dispatches: number;
   submissions: number;
@@ -32,6 +40,9 @@ export class PlanRun {
 
   readonly #scheduler: Scheduler;
   readonly #encoders: readonly QueueEncoder[];
+  readonly #shares: readonly QueueShare[];
+  #turns: readonly Turn[] = [];
+  readonly #gpuBudgetMs: number;
   /** What is being done, in messages and labels. */
   readonly #operation: string;
   readonly #maxGroups: number;
@@ -45,14 +56,20 @@ export class PlanRun {
   constructor(options: {
     scheduler: Scheduler;
     encoders: readonly QueueEncoder[];
+    /** Per encoder. */
+    shares: readonly QueueShare[];
+    /** A submission takes no longer than this, as far as tasks can be told apart. */
+    gpuBudgetMs?: number;
     operation: string;
     /** The most groups a submission has, to size its queries. */
     maxGroupsPerSubmission: number;
     timed: boolean;
   }) {
-    const { scheduler, encoders, operation, maxGroupsPerSubmission, timed } = options;
+    const { scheduler, encoders, shares, gpuBudgetMs, operation, maxGroupsPerSubmission, timed } = options;
     this.#scheduler = scheduler;
     this.#encoders = encoders;
+    this.#shares = shares;
+    this.#gpuBudgetMs = gpuBudgetMs ?? Infinity;
     this.#operation = operation;
     this.#maxGroups = maxGroupsPerSubmission;
     this.#timestamps = encoders.map(({ queue }) => (timed && queue.adapter.hasTimestamps ? [] : undefined));
@@ -67,12 +84,14 @@ export class PlanRun {
     try {
       await new Promise<void>((resolve) => {
         this.#finish = resolve;
+        this.#turns = this.#shares.map(({ turns }) => turns.join(() => this.#pump()));
         this.#pump();
       });
       await Promise.allSettled(this.#inFlight);
       if (this.#stop) throw this.#stop.error;
     } finally {
       signal?.removeEventListener("abort", cancel);
+      for (const turn of this.#turns) turn.leave();
       for (const slots of this.#timestamps) for (const slot of slots ?? []) slot.dispose();
     }
   }
@@ -84,24 +103,36 @@ export class PlanRun {
 
   /** Fills every queue's window, one submission per queue in turn, so that all queues start at once. */
   #pump(): void {
+    let isWaiting = false;
     try {
       for (let progress = true; progress && !this.#stop;) {
         progress = false;
         for (let queue = 0; queue < this.#encoders.length; queue++) {
-          const submission = this.#scheduler.next(queue);
-          if (!submission) continue;
+          const turn = this.#turns[queue]!;
+          if (!turn.take()) {
+            isWaiting = true;
+            continue;
+          }
+          const submission = this.#scheduler.next(
+            queue,
+            this.#shares[queue]!.pace.costWithin(this.#gpuBudgetMs),
+          );
+          if (!submission) {
+            turn.cancel();
+            continue;
+          }
           progress = true;
-          this.#submit(submission);
+          this.#submit(submission, turn);
         }
       }
       if (this.#stop || this.#scheduler.isFinished) this.#finish?.();
-      else invariant(this.#inFlight.size > 0, "nothing is ready, in flight or finished");
+      else invariant(isWaiting || this.#inFlight.size > 0, "nothing is ready, in flight or finished");
     } catch (error) {
       this.#stopWith(error);
     }
   }
 
-  #submit(submission: Submission): void {
+  #submit(submission: Submission, turn: Turn): void {
     const { queue } = this.#encoders[submission.queue]!;
     const list = new CommandList(queue);
     let waits: readonly Promise<unknown>[] = [];
@@ -113,12 +144,15 @@ export class PlanRun {
         throw error;
       }
     });
+    const submittedMs = performance.now();
     const done = settleAll([accepted, ...waits]);
     this.#inFlight.add(done);
     void done
       .then(() => {
         this.#inFlight.delete(done);
         this.#scheduler.complete(submission.id);
+        const elapsedMs = turn.giveBack(submittedMs, performance.now());
+        this.#shares[submission.queue]!.pace.observe(submission.cost, elapsedMs);
         this.#pump();
       })
       .catch((error: unknown) => this.#stopWith(error));

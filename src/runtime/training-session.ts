@@ -209,6 +209,7 @@ export class TrainingSession {
     const run = new PlanRun({
       scheduler,
       encoders,
+      shares: this.#model.replicas.slice(0, queues).map(({ share }) => share),
       operation: "The training step",
       maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
       timed: request.trace,

@@ -40,6 +40,11 @@ export interface LoadOptions {
   readonly cacheBytes?: number;
   /** Tokens per page of the key-value cache: a multiple of 4, from 4 to 1024. Changes no bit. Default: 16. */
   readonly cachePageTokens?: number;
+  /**
+   * Milliseconds that one submission should keep the GPU, so that a page's own frames find room between them: about 8 keeps
+   * a page at frame rate. Tasks are not cut, so smaller slices make it exact. Default: no bound.
+   */
+  readonly gpuBudgetMs?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -54,6 +59,8 @@ export interface RunOptions {
   readonly placement?: Placement;
   /** How many of the loaded queues to use. Default: all. */
   readonly queues?: number;
+  /** As in `Model.load`, for this call. */
+  readonly gpuBudgetMs?: number;
   /** Also record what ran when. Each group of tasks is then a pass of its own. */
   readonly trace?: boolean;
   readonly signal?: AbortSignal;

@@ -23,13 +23,17 @@ export function flopCost(model: {
   hidden: number;
   layers: number;
   causal: boolean;
+  /** Outputs of the head for every row; 0 where only the last row of a sentence has any, which is not counted. */
+  headOutputs?: number;
 }): CostModel {
-  const { channels, hidden, layers, causal } = model;
+  const { channels, hidden, layers, causal, headOutputs = 0 } = model;
   const queryKeyValue = 3 * channels * channels;
   const tail = channels * channels + 2 * channels * hidden;
   return {
     sliceMs: (segment, tokenCount) =>
-      tokenCount * ((segment > 0 ? tail : 0) + (segment < layers ? queryKeyValue : 0)) * 1e-6,
+      tokenCount *
+      ((segment > 0 ? tail : 0) + (segment < layers ? queryKeyValue : headOutputs * channels)) *
+      1e-6,
     attentionMs: (firstToken, tokenCount, length) =>
       2 * channels * attentionPairs(firstToken, tokenCount, length, causal) * 1e-6,
   };

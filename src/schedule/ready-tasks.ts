@@ -44,15 +44,23 @@ export class ReadyTasks {
     heap[at] = node;
   }
 
-  /** Removes up to `count` tasks of a level, the most urgent first. */
-  take(level: number, count: number): number[] {
+  /**
+   * Removes up to `count` tasks of a level, the most urgent first, and no more than cost `maxCost` together by `costs`, which
+   * is per node. `mustTake`: one at least.
+   */
+  take(level: number, count: number, maxCost: number, costs: Float64Array, mustTake: boolean): number[] {
     const heap = this.#heaps[level]!;
-    if (heap.length <= count) {
+    if (heap.length <= count && maxCost === Infinity) {
       this.#heaps[level] = [];
       return heap.toSorted((a, b) => (this.#isBefore(a, b) ? -1 : 1));
     }
     const taken: number[] = [];
-    while (taken.length < count) taken.push(this.#removeTop(heap));
+    let cost = 0;
+    while (taken.length < count && heap.length > 0) {
+      cost += costs[heap[0]!]!;
+      if (cost > maxCost && !(mustTake && taken.length === 0)) break;
+      taken.push(this.#removeTop(heap));
+    }
     return taken;
   }
 

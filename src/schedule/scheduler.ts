@@ -50,6 +50,7 @@ export class Scheduler {
   readonly #readiness: Readiness;
   /** One set of ready tasks per queue; under "free", where any queue may take any task, one for all. */
   readonly #ready: readonly ReadyTasks[];
+  readonly #costs: Float64Array;
   /** Per queue, the submission in each slot of its window. */
   readonly #slots: (Submission | undefined)[][];
   readonly #submissions = new Map<number, Submission>();
@@ -78,6 +79,7 @@ export class Scheduler {
     this.#travelMasks = travelMasks(plan, this.#queueOfNode);
     this.#slots = Array.from({ length: queues }, () => []);
     const costs = nodeCosts(plan, cost);
+    this.#costs = costs;
     const priorities = this.#isFree ? remainingPaths(plan, costs) : urgencies(plan, costs);
     const pools = this.#isFree ? 1 : queues;
     this.#readiness = new Readiness(plan, pools);
@@ -125,21 +127,26 @@ export class Scheduler {
     return owned;
   }
 
-  /** The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. */
-  next(queue: number): Submission | undefined {
+  /**
+   * The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. It costs at
+   * most `maxCost` by the cost model, or is a single task.
+   */
+  next(queue: number, maxCost = Infinity): Submission | undefined {
     const slots = this.#slots[queue]!;
     let encoder = 0;
     while (slots[encoder]) encoder++;
     if (encoder >= this.#maxInFlight) return undefined;
     const groups: Group[] = [];
+    let cost = 0;
     while (groups.length < this.#maxGroups) {
-      const group = this.#formGroup(queue);
+      const group = this.#formGroup(queue, maxCost - cost, groups.length === 0);
       if (!group) break;
       groups.push(group);
+      for (const node of group.nodes) cost += this.#costs[node]!;
     }
     if (groups.length === 0) return undefined;
     const moves = groups.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
-    const submission: Submission = { id: this.#nextId++, queue, encoder, groups, moves };
+    const submission: Submission = { id: this.#nextId++, queue, encoder, groups, moves, cost };
     slots[encoder] = submission;
     this.#submissions.set(submission.id, submission);
     return submission;
@@ -157,13 +164,14 @@ export class Scheduler {
     }
   }
 
-  #formGroup(queue: number): Group | undefined {
+  #formGroup(queue: number, maxCost: number, mustTake: boolean): Group | undefined {
     const ready = this.#ready[this.#isFree ? 0 : queue]!;
     const level = this.#isFree
       ? ready.mostUrgentLevel()
       : this.#chooseLevel(ready, this.#maxWaitingWeights[queue]!);
     if (level < 0) return undefined;
-    const nodes = ready.take(level, this.#maxTasks);
+    const nodes = ready.take(level, this.#maxTasks, maxCost, this.#costs, mustTake);
+    if (nodes.length === 0) return undefined;
     if (!this.#isFree) this.#countOn(nodes, queue);
     return {
       ...nameLevel(this.plan, level),

@@ -15,6 +15,8 @@ export interface BudgetOptions {
   readonly most: number;
   /** A step with prompts may last this many times as long as one of decodes alone. */
   readonly stallFactor: number;
+  /** No step should last longer, whatever waits. Default: no bound. */
+  readonly mostMs?: number;
 }
 
 export class StepBudget {
@@ -53,9 +55,11 @@ export class StepBudget {
    * or one that many wait for, gets the most. Decodes are stalled by more than the factor only where more wait than decode.
    */
   rows(decodes: number, prompts: number = 1, waiting: number = Math.max(1, prompts)): number {
-    const { least, most, stallFactor } = this.#options;
-    if (prompts <= 1 && waiting > CROWD * decodes) return most;
+    const { least, stallFactor, mostMs = Infinity } = this.#options;
     const { model } = this;
+    const withinMs = model ? Math.floor((mostMs - model.fixedMs) / model.rowMs) : Infinity;
+    const most = Math.max(least, Math.min(this.#options.most, withinMs));
+    if (prompts <= 1 && waiting > CROWD * decodes) return most;
     const fixedRows = model ? model.fixedMs / model.rowMs : least;
     const stall = (stallFactor - 1) * Math.max(1, waiting / decodes);
     const promptRows = decodes === 0 ? PROMPT_FACTOR * fixedRows : stall * (fixedRows + decodes);

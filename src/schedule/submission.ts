@@ -24,6 +24,8 @@ export interface Submission {
   readonly groups: readonly Group[];
   /** Rows that must have arrived on other queues before this submission is reported complete. */
   readonly moves: readonly Move[];
+  /** Of all tasks, by the scheduler's cost model. */
+  readonly cost: number;
 }
 
 /** Tokens of one sentence that live on one queue. */

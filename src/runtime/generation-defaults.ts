@@ -9,6 +9,8 @@ export interface GenerationDefaults {
   readonly stopTokens: ReadonlySet<number>;
   /** Undefined: as many as the context allows. */
   readonly maxTokens: number | undefined;
+  /** The most tokens, prompt included, where `maxTokens` is undefined; one token is generated in any case. */
+  readonly maxLength: number | undefined;
 }
 
 /** Keys of the file by the options that they are defaults of. */
@@ -40,17 +42,20 @@ export function readGenerationDefaults(file: unknown, config: Gpt2Config): Gener
     ...(values["do_sample"] === true ? {} : { temperature: 0 }),
   };
   const maxTokens = number("max_new_tokens");
+  const maxLength = number("max_length");
   try {
     checkSampling(sampling, {}, config.vocabularySize);
-    checkWhole("maxTokens", maxTokens, 1, { least: 1, most: Number.MAX_SAFE_INTEGER, remedy: "" });
+    const range = { least: 1, most: Number.MAX_SAFE_INTEGER, remedy: "" };
+    checkWhole("max_new_tokens", maxTokens, 1, range);
+    checkWhole("max_length", maxLength, 1, range);
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
-    const key = (keys as Record<string, string>)[error.argument] ?? "max_new_tokens";
+    const key = (keys as Record<string, string>)[error.argument] ?? error.argument;
     throw unusable(`${key}: expected ${error.expected}`, values[key]);
   }
   const stops = [values["eos_token_id"] ?? config.endToken].flat();
   const ids = stops.filter((id): id is number => typeof id === "number" && id < config.vocabularySize);
-  return { sampling, stopTokens: new Set(ids), maxTokens };
+  return { sampling, stopTokens: new Set(ids), maxTokens, maxLength };
 }
 
 function unusable(expectation: string, received: unknown): FormatError {

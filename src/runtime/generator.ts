@@ -136,7 +136,9 @@ export class Generator {
     if (stops.length > 0 && !tokenizer) throw needsTokenizer("stop");
     const ids = await this.#encodePrompt(prompt, tokenizer);
     const room = config.contextLength - ids.length;
-    const maxTokens = checkWhole("maxTokens", options.maxTokens, this.#defaults.maxTokens ?? room, {
+    const { maxLength = config.contextLength } = this.#defaults;
+    const usual = this.#defaults.maxTokens ?? Math.max(1, maxLength - ids.length);
+    const maxTokens = checkWhole("maxTokens", options.maxTokens, usual, {
       least: 1,
       most: Number.MAX_SAFE_INTEGER,
       remedy: "It is the most tokens to generate; leave it out for as many as the context allows.",

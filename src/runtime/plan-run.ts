@@ -28,6 +28,9 @@ export interface QueueShare {
   readonly pace: Pace;
 }
 
+/** With others on the queue, a submission is no longer than this, so that turns are short. */
+const SHARED_BUDGET_MS = 10;
+
 export interface RunCounts {
   dispatches: number;
   submissions: number;
@@ -113,10 +116,8 @@ export class PlanRun {
             isWaiting = true;
             continue;
           }
-          const submission = this.#scheduler.next(
-            queue,
-            this.#shares[queue]!.pace.costWithin(this.#gpuBudgetMs),
-          );
+          const budgetMs = Math.min(this.#gpuBudgetMs, turn.isShared() ? SHARED_BUDGET_MS : Infinity);
+          const submission = this.#scheduler.next(queue, this.#shares[queue]!.pace.costWithin(budgetMs));
           if (!submission) {
             turn.cancel();
             continue;

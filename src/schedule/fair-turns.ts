@@ -9,6 +9,8 @@ export interface Turn {
   take(): boolean;
   /** The place that was just taken is not needed after all. */
   cancel(): void;
+  /** Whether others wait for the queue, or have work on it. */
+  isShared(): boolean;
   /** What was submitted at `submittedMs` is done. Answers how long the queue worked on it. */
   giveBack(submittedMs: number, nowMs: number): number;
   /** Ends the membership; places still taken are free again. */
@@ -47,6 +49,8 @@ export class FairTurns {
     return {
       take: () => this.#take(member),
       cancel: () => this.#free(member),
+      isShared: () =>
+        [...this.#members].some((other) => other !== member && (other.isWaiting || other.inFlight > 0)),
       giveBack: (submittedMs, nowMs) => this.#giveBack(member, submittedMs, nowMs),
       leave: () => this.#leave(member),
     };

@@ -131,7 +131,7 @@ export class Scheduler {
    * The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. It costs at
    * most `maxCost` by the cost model, or is a single task.
    */
-  next(queue: number, maxCost = Infinity): Submission | undefined {
+  next(queue: number, maxCost: number = Infinity): Submission | undefined {
     const slots = this.#slots[queue]!;
     let encoder = 0;
     while (slots[encoder]) encoder++;

@@ -190,6 +190,11 @@ describe("loading", () => {
     expect((await drawing.generate("abc", { seed: 3, maxTokens: 30 })).tokens).toEqual(
       (await model.generate("abc", explicit)).tokens,
     );
+    const bounded = await Model.load(
+      makeWriter({}, { generationConfig: { max_length: 9, eos_token_id: [] } }),
+    );
+    expect((await bounded.generate([1, 2, 3])).tokens.length).toBe(6);
+    bounded.dispose();
     const error = await rejection(Model.load(makeWriter({}, { generationConfig: { max_new_tokens: 0 } })));
     expect(error).toBeInstanceOf(FormatError);
     expect(error.message).toMatch(/^generation_config\.json: max_new_tokens: expected/);

@@ -26,10 +26,12 @@ describe("readGenerationDefaults", () => {
       min_p: 0.1,
       repetition_penalty: 1.2,
       max_new_tokens: 5,
+      max_length: 30,
       eos_token_id: [3, 4],
       transformers_version: "4.0.0",
     };
-    const { sampling, stopTokens, maxTokens } = readGenerationDefaults(file, config);
+    const { sampling, stopTokens, maxTokens, maxLength } = readGenerationDefaults(file, config);
+    expect(maxLength).toBe(30);
     expect(sampling).toEqual({ temperature: 0.7, topK: 40, topP: 0.9, minP: 0.1, repetitionPenalty: 1.2 });
     expect([...stopTokens]).toEqual([3, 4]);
     expect(maxTokens).toBe(5);

@@ -28,6 +28,9 @@ export interface WriteElements {
   readonly progress: HTMLProgressElement;
   readonly status: HTMLElement;
   readonly figures: HTMLElement;
+  readonly steps: HTMLElement;
+  readonly chart: HTMLCanvasElement;
+  readonly step: HTMLElement;
   readonly streams: HTMLElement;
 }
 
@@ -74,6 +77,9 @@ export function findWriteElements(): WriteElements {
     progress: find("write-progress", HTMLProgressElement),
     status: find("write-status", HTMLElement),
     figures: find("write-figures", HTMLElement),
+    steps: find("write-steps", HTMLElement),
+    chart: find("write-chart", HTMLCanvasElement),
+    step: find("write-step", HTMLElement),
     streams: find("streams", HTMLElement),
   };
 }

@@ -10,6 +10,7 @@ import {
 import { renderFigure, type Figure } from "./figure.js";
 import { showStatus, type WriteElements } from "./page.js";
 import type { Session } from "./session.js";
+import { StepChart } from "./step-chart.js";
 import { StreamCard } from "./stream-card.js";
 import { WriteSpeed } from "./write-speed.js";
 import { count, thousands } from "./words.js";
@@ -37,6 +38,8 @@ export function connectWriting(
   const live = new Map<StreamCard, GenerationHandle>();
   const ended = new Set<StreamCard>();
   const speed = new WriteSpeed();
+  const chart = new StepChart(elements.chart, elements.step);
+  let watched: Model | undefined;
   let loading: AbortController | undefined;
   let ticking: ReturnType<typeof setInterval> | undefined;
   let number = 0;
@@ -70,6 +73,9 @@ export function connectWriting(
       // Meanwhile, the other panel's load may have been awaited.
       if (loading.signal.aborted) throw new CancelledError("Loading the model");
       onAdapter(model.info.adapter);
+      if (watched !== model) model.watchSteps((step) => chart.add(step));
+      watched = model;
+      elements.steps.hidden = false;
       for (let index = 0; index < amount; index++) begin(model, prompt, { ...options, seed: seed + index });
       ticking ??= setInterval(() => showFigures(), figuresMs);
       showFigures();

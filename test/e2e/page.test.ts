@@ -193,6 +193,17 @@ describe("the page", () => {
     expect(states.filter((state) => state === "cancelled").length).toBeGreaterThan(0);
     expect(await textOf("#write-status")).toBe("All texts have ended. Write more when you like.");
     expect(await textOf("#write-figures")).toMatch(/Running\s+0\s+0 waiting.*Pages in use\s+0\s+of \d+/s);
+    expect(await textOf("#write-step")).toMatch(
+      /^Queue [01], one step: [\d.]+ ms for \d+ rows? of \d+ texts?, which/,
+    );
+    const orange = await page.$eval("#write-chart", (canvas) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const { data } = (canvas as HTMLCanvasElement).getContext("2d")!.getImageData(0, 0, width, height);
+      let count = 0;
+      for (let at = 0; at < data.length; at += 4) if (data[at]! > 200 && data[at + 2]! < 60) count++;
+      return count;
+    });
+    expect(orange).toBeGreaterThan(1000);
     await page.click(".stream:nth-child(2) button");
     expect(await countOf(".stream")).toBe(25);
     await page.click("#write-clear");

@@ -8,6 +8,7 @@ import { run, type BenchRequest } from "./bench-page.js";
 import type { BenchCase, BenchRecord, CaseResult, Report, Runtime } from "./bench/case.js";
 import { forwardCase } from "./bench/forward-case.js";
 import { generateCase } from "./bench/generate-case.js";
+import { installPeers, PEERS_ADDRESS } from "./bench/peers/install.js";
 import { helpText, OptionError, parseBenchOptions, type BenchOptions } from "./bench/options.js";
 import { trainCase } from "./bench/train-case.js";
 import { Progress } from "./progress.js";
@@ -20,9 +21,17 @@ async function bench(options: BenchOptions): Promise<void> {
   const benchCase = cases.find(({ name }) => name === options.case)!;
   const progress = new Progress();
   progress.show("Computing what float64 expects");
-  const request = benchCase.prepare(options);
-  const { result, runtime } = await runOn(options.runtime, { case: benchCase.name, request }, (words, part) =>
-    progress.show(words, part),
+  const folders: Record<string, string> = {};
+  if (options.peers) {
+    progress.show("Installing other runtimes");
+    folders[PEERS_ADDRESS] = await installPeers();
+  }
+  const request = benchCase.prepare({ ...options, peers: options.peers ? PEERS_ADDRESS : undefined });
+  const { result, runtime } = await runOn(
+    options.runtime,
+    { case: benchCase.name, request },
+    folders,
+    (words, part) => progress.show(words, part),
   ).finally(() => progress.end());
   const commit = await readCommit();
   print([
@@ -57,6 +66,7 @@ async function bench(options: BenchOptions): Promise<void> {
 async function runOn(
   runtime: Runtime,
   request: BenchRequest,
+  folders: Readonly<Record<string, string>>,
   onProgress: Report,
 ): Promise<{ result: CaseResult; runtime: string }> {
   if (runtime === "node")
@@ -64,6 +74,7 @@ async function runOn(
   const { result, browser } = await runInPage<BenchRequest, CaseResult>({
     module: "bench-page",
     request,
+    folders,
     onProgress,
   });
   return { result, runtime: browser };

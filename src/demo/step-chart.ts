@@ -20,7 +20,7 @@ export class StepChart {
   /** The requests in the picture, in the order of their lanes. */
   #lanes: number[] = [];
   #endMs = 0;
-  #frame: number | undefined;
+  #isAsked = false;
   #pointer: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, note: HTMLElement) {
@@ -45,9 +45,10 @@ export class StepChart {
 
   /** Draws with the next frame, once, however often it is asked for. */
   #ask(): void {
-    if (this.#steps.length === 0) return;
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = undefined;
+    if (this.#steps.length === 0 || this.#isAsked) return;
+    this.#isAsked = true;
+    requestAnimationFrame(() => {
+      this.#isAsked = false;
       this.#draw();
     });
   }

@@ -31,17 +31,21 @@ it.each(["chromium", "node"])("measures a forward pass in %s, after checking it"
   expect(output).toMatch(/^adapter +\S/m);
   expect(output).toMatch(/^checked +logits of 5 sentences on 1 queue differ from float64 by at most \d/m);
   expect(output).toMatch(/^ +1 .+\n +2 .+$/m);
+  expect(output).toMatch(/^ +weft, padded +\d+ +\d/m);
   const records = JSON.parse(await readFile(json, "utf8")) as Record<string, unknown>[];
   const metrics = new Set(records.map(({ metric }) => metric));
   expect(metrics).toEqual(
     new Set([
+      "contestantTokens",
       "dispatches",
       "dispatchesPerPass",
       "elapsed",
+      "paddingRatio",
       "speedup",
       "submissionsPerPass",
       "tokens",
       "usefulWork",
+      "weftAhead",
     ]),
   );
   for (const record of records) {
@@ -93,7 +97,9 @@ it("measures generation, after checking its tokens and dispatches", async () => 
   expect(errors).toBe("");
   expect(code).toBe(0);
   expect(output).toMatch(/^checked +3 greedy texts of 4 tokens are those of stepwise forward passes$/m);
-  expect(output).toMatch(/^ +a step that chooses tokens has \d+ dispatches for 1, 4, 16, 64 requests alike$/m);
+  expect(output).toMatch(
+    /^ +a step that chooses tokens has \d+ dispatches for 1, 4, 16, 64 requests alike$/m,
+  );
   const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
   const requests = records
     .filter(({ metric }) => metric === "tokens")

@@ -1,6 +1,8 @@
 // The pure parts of the benchmark: lengths, statistics, the count of useful work, and the made-up model.
 import { describe, expect, it } from "vitest";
 import { OptionError, parseBenchOptions } from "../../src/cli/bench/options.js";
+import { writeOnnx } from "../../src/cli/bench/peers/onnx-writer.js";
+import { padSentences, runPeer } from "../../src/cli/bench/peers/peer.js";
 import { quantile, spreadOf, usefulFlops } from "../../src/cli/bench/statistics.js";
 import { stsLengths, stsQuantiles } from "../../src/cli/bench/sts-lengths.js";
 import { makeSentences, makeSyntheticModel, toSafetensors } from "../../src/cli/bench/synthetic-model.js";
@@ -30,6 +32,54 @@ describe("the lengths of the benchmark", () => {
     expect(stsLengths(1)).toEqual([12]);
   });
 });
+
+describe("the batches of other runtimes", () => {
+  const sentences = [[1, 2, 3], [4], [5, 6], [7, 8]];
+
+  it("are padded to the longest, sorted where there are several", () => {
+    const [whole] = padSentences(sentences, Infinity);
+    expect(whole).toMatchObject({ sentences: 4, length: 3, order: [0, 1, 2, 3] });
+    expect([...whole!.ids]).toEqual([1, 2, 3, 4, 0, 0, 5, 6, 0, 7, 8, 0]);
+    expect([...whole!.lastRows]).toEqual([2, 3, 7, 10]);
+    const sorted = padSentences(sentences, 2);
+    expect(sorted.map(({ order, length }) => [order, length])).toEqual([
+      [[1, 2], 2],
+      [[3, 0], 3],
+    ]);
+  });
+
+  it("come back in the order of the sentences", async () => {
+    const echo = {
+      name: "echo",
+      run: ({ ids, lastRows }: { ids: Int32Array; lastRows: Int32Array }) =>
+        Promise.resolve(Float32Array.from(lastRows, (row) => ids[row]!)),
+      dispose: () => Promise.resolve(),
+    };
+    const logits = await runPeer(echo, padSentences(sentences, 2));
+    expect(logits.map(([last]) => last)).toEqual([3, 4, 6, 8]);
+  });
+});
+
+describe("the writer of ONNX files", () => {
+  it("writes messages as the format has them", () => {
+    const file = writeOnnx({
+      nodes: [{ op: "Softmax", inputs: ["x"], outputs: ["y"], attributes: { axis: -1 } }],
+      weights: [],
+      inputs: [],
+      outputs: [],
+      opset: 20,
+    });
+    // Graph: one node of inputs, outputs, operator and an attribute of ten bytes, −1; then its name. By hand from onnx.proto.
+    const attribute = [10, 4, ...bytesOf("axis"), 24, ...Array<number>(9).fill(255), 1, 160, 1, 2];
+    const node = [10, 1, 120, 18, 1, 121, 34, 7, ...bytesOf("Softmax"), 42, attribute.length, ...attribute];
+    const graph = [10, node.length, ...node, 18, 4, ...bytesOf("gpt2")];
+    expect([...file]).toEqual([8, 10, 58, graph.length, ...graph, 66, 4, 10, 0, 16, 20]);
+  });
+});
+
+function bytesOf(text: string): number[] {
+  return [...new TextEncoder().encode(text)];
+}
 
 describe("statistics", () => {
   it("take medians and quantiles between values", () => {

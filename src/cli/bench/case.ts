@@ -26,6 +26,8 @@ export interface CaseOptions {
   readonly repeats: number;
   /** A small shape, to see that the benchmark itself works. Its figures mean nothing. */
   readonly quick: boolean;
+  /** Where a page finds the packages of other runtimes; undefined to leave them out. */
+  readonly peers: string | undefined;
 }
 
 /** The command's half. */

@@ -22,7 +22,7 @@ const quickShape: SyntheticShape = { ...fullShape, layers: 2, channels: 64, hidd
 export const forwardCase: BenchCase<ForwardRequest> = {
   name: "forward",
   summary: "one forward pass over 32 sentences with lengths like the STS benchmark's, on 1 and 2 queues",
-  prepare({ repeats, quick }: CaseOptions): ForwardRequest {
+  prepare({ repeats, quick, peers }: CaseOptions): ForwardRequest {
     const shape = quick ? quickShape : fullShape;
     const lengths = stsLengths(32);
     return {
@@ -36,10 +36,11 @@ export const forwardCase: BenchCase<ForwardRequest> = {
       expected: expectLogits(shape, lengths),
       batches: [1, 8, 32],
       slices: [1, 8, 32],
+      ...(peers === undefined ? {} : { peers }),
     };
   },
   describe({ measurements }: CaseResult): string[] {
-    const queues = [...new Set(measurements.map(queuesOf))];
+    const queues = [...new Set(measurements.filter(({ metric }) => metric === "elapsed").map(queuesOf))];
     const rows = queues.map((count) => {
       const show = (metric: string, digits: number): string => {
         const found = measurements.find((one) => one.metric === metric && queuesOf(one) === count);
@@ -63,9 +64,27 @@ export const forwardCase: BenchCase<ForwardRequest> = {
     return [
       ...alignColumns([head, ...rows]),
       "medians (p10–p90); dispatches and submissions per queue and pass",
+      "",
+      ...describeBaselines(measurements),
     ];
   },
 };
+
+function describeBaselines(measurements: readonly Measurement[]): string[] {
+  const rows = measurements
+    .filter(({ metric }) => metric === "contestantTokens")
+    .map(({ value, parameters: { contestant } }) => {
+      const ahead = measurements.find(
+        ({ metric, parameters }) => metric === "weftAhead" && parameters["contestant"] === contestant,
+      )!;
+      return [contestant as string, value.toFixed(0), ahead.value.toFixed(2)];
+    });
+  const padding = measurements.find(({ metric }) => metric === "paddingRatio")!;
+  return [
+    ...alignColumns([["on 1 queue, in turns", "tokens/s", "weft is × as fast"], ...rows]),
+    `padded to the longest, the batch has ${padding.value.toFixed(2)} × the tokens`,
+  ];
+}
 
 function queuesOf({ parameters }: Measurement): number {
   return parameters["queues"] as number;

@@ -1,5 +1,6 @@
 // The forward pass of a ragged batch, the half that measures: right results first, then dispatch counts, then times.
 import { Model, type RunStats } from "../../index.js";
+import { measureBaselines } from "./baselines.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { spreadOf, usefulFlops, usefulFlopsFormula } from "./statistics.js";
 import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticShape } from "./synthetic-model.js";
@@ -17,6 +18,8 @@ export interface ForwardRequest {
   /** Batch sizes and k over which dispatch counts must not change. */
   readonly batches: readonly number[];
   readonly slices: readonly number[];
+  /** Where the packages of other runtimes are served; undefined to leave them out. */
+  readonly peers?: string;
 }
 
 /** float32 through the model's reductions against float64, as |a − b| ≤ limit · (1 + |b|). */
@@ -39,18 +42,42 @@ export async function runForward(request: ForwardRequest, report: Report): Promi
     `the dispatches of a queue are the same for batches of ${request.batches.join(", ")} and k of ${request.slices.join(", ")}`,
   );
   const times = await measure(model, sentences, request, report);
-  return { adapter: model.info.adapter, checks, measurements: [...times, ...counts] };
+  const baselines = await measureBaselines({
+    model,
+    synthetic,
+    sentences,
+    peers: request.peers,
+    repeats: request.repeats,
+    parameters: { ...describe(request), queues: 1, batch: sentences.length },
+    check: (logits, of) => checkAgainst(logits, of, request),
+    report,
+  });
+  checks.push(...baselines.checks);
+  return {
+    adapter: model.info.adapter,
+    checks,
+    measurements: [...times, ...counts, ...baselines.measurements],
+  };
 }
 
 async function checkLogits(
   model: Model,
   sentences: readonly number[][],
   queues: number,
-  { expected }: ForwardRequest,
+  request: ForwardRequest,
   report: Report,
 ): Promise<string> {
   report("Checking logits against float64");
   const { logits } = await model.forward(sentences, { queues });
+  return checkAgainst(logits, name(queues), request);
+}
+
+/** @throws when logits after the last tokens are not what float64 expects. */
+function checkAgainst(
+  logits: readonly Float32Array[],
+  of: string,
+  { expected }: Pick<ForwardRequest, "expected">,
+): string {
   let worst = 0;
   for (const { sentence, logits: wanted } of expected) {
     const received = logits[sentence]!;
@@ -59,14 +86,14 @@ async function checkLogits(
       // Written so that NaN fails.
       if (!(difference <= logitsLimit))
         throw new Error(
-          `the results are wrong, nothing was measured: on ${name(queues)}, logit ${index} of sentence ${sentence} ` +
+          `the results are wrong, nothing was measured: on ${of}, logit ${index} of sentence ${sentence} ` +
             `is ${received[index]}, expected ${value} within ${logitsLimit}`,
         );
       worst = Math.max(worst, difference);
     }
   }
   return (
-    `logits of ${expected.length} sentences on ${name(queues)} differ from float64 by at most ` +
+    `logits of ${expected.length} sentences on ${of} differ from float64 by at most ` +
     `${worst.toExponential(1)} (limit ${logitsLimit})`
   );
 }

@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly runtime: Runtime;
   readonly quick: boolean;
   readonly repeats: number;
+  /** Whether other runtimes are installed and measured too. */
+  readonly peers: boolean;
   /** Where the records go. */
   readonly json: string | undefined;
 }
@@ -29,6 +31,8 @@ ${cases.map(({ name, summary }) => `                          ${name}: ${summary
   --runtime NAME          chromium: a page of a headless browser (default); node: Dawn in this process
   --repeats N             how often everything is measured, at least 5 (default 7)
   --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
+  --peers                 also measure onnxruntime-web and TensorFlow.js, which are installed for it under out/peers;
+                          only in a page, with --case forward
   --json FILE             also write one record per measurement, a JSON array
   --help                  print this
 
@@ -39,12 +43,15 @@ Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
 export function parseBenchOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
   const values = readOptions(args);
   const quick = values.quick ?? false;
+  if (values.peers && (values.runtime === "node" || (values.case ?? "forward") !== "forward"))
+    throw new OptionError("--peers: other runtimes are measured in a page, with --case forward");
   return {
     help: values.help ?? false,
     case: checkChoice("--case", values.case, cases),
     runtime: checkChoice("--runtime", values.runtime, ["chromium", "node"]),
     quick,
     repeats: checkRepeats(values.repeats, quick),
+    peers: values.peers ?? false,
     // npm changes to the project's folder; a path is meant from where the user was.
     json: values.json === undefined ? undefined : resolve(process.env["INIT_CWD"] ?? ".", values.json),
   };
@@ -52,7 +59,15 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
 
 const word = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
-const known = { help: flag, case: word, runtime: word, repeats: word, quick: flag, json: word } as const;
+const known = {
+  help: flag,
+  case: word,
+  runtime: word,
+  repeats: word,
+  quick: flag,
+  peers: flag,
+  json: word,
+} as const;
 
 function readOptions(
   args: readonly string[],

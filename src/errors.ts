@@ -128,14 +128,17 @@ export class GenerationInterruptedError<P = unknown> extends WeftError {
   }
 }
 
-/** A training step whose loss or gradient is no finite number. The weights are as they were before it. */
+/**
+ * A training step that was not taken: its loss or gradient is no finite number, or losses stay far above where they began
+ * (more than four times that, and than a uniform guess's, in three steps in a row). The weights are as they were before it.
+ */
 export class TrainingError extends WeftError {
   override name = "TrainingError";
   readonly step: number;
-  constructor({ step, loss, gradientNorm }: { step: number; loss: number; gradientNorm: number }) {
+  constructor({ step, expected, received }: { step: number; expected: string; received: string }) {
     super(
-      `Step ${step}: expected a finite loss and gradient, received loss ${loss} and gradient norm ${gradientNorm}. ` +
-        "Lower the learning rate, or check the weights and the data; go on from the last checkpoint.",
+      `Step ${step}: expected ${expected}, received ${received}. ` +
+        "Lower the learning rate, or check the weights and the data; go on from an earlier checkpoint.",
     );
     this.step = step;
   }

@@ -1,9 +1,9 @@
 // A model as the files it was loaded from, with the weights as they are now.
+import { readAll } from "../gpu/buffer-contents.js";
 import { exportedBuffers, exportGpt2 } from "../model/gpt2-export.js";
 import { writeSafetensors } from "../weights/safetensors-writer.js";
 import type { ModelParts } from "../weights/source.js";
 import type { LoadedModel } from "./load-model.js";
-import { readAll } from "./training-session.js";
 
 /** Files of a model in Hugging Face layout, which `Model.load` reads back bit for bit. Weights are float32. */
 export interface SavedModel extends ModelParts {

@@ -5,12 +5,13 @@ import { readCheckpoint, writeCheckpoint, type CheckpointState } from "../train/
 import { learningRate, type LearningRateSchedule } from "../train/learning-rate.js";
 import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "../train/optimizer.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
+import { readAll, writeAll } from "../gpu/buffer-contents.js";
 import type { Trace } from "../schedule/trace.js";
 import type { LoadedModel } from "./load-model.js";
 import { checkSliceTokens } from "./load-model.js";
 import { checkChoice, checkWhole, fences } from "./options.js";
 import type { Fence } from "../plan/vocabulary.js";
-import { readAll, TrainingSession, writeAll } from "./training-session.js";
+import { TrainingSession } from "./training-session.js";
 
 export interface TrainOptions {
   /** Steps of the whole run, those before a checkpoint included. */

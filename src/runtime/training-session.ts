@@ -1,26 +1,24 @@
-// What a training run holds on the GPU, and one step of it over all queues: gradients per group of sentences, added in
-// the order of the groups whatever queue formed them, and the same optimizer step on every queue.
-import { DeviceError, TrainingError } from "../errors.js";
-import type { GpuBuffer } from "../gpu/buffer.js";
+// What a training run holds on the GPU, and one step of it over all queues: gradients per group of sentences, their sum, and
+// the same optimizer step on every queue.
+import { DeviceError } from "../errors.js";
 import { CommandList } from "../gpu/command-list.js";
-import { BufferUsage } from "../gpu/flags.js";
-import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import { Readback } from "../gpu/readback.js";
-import { addVariant, type SumBinding } from "../kernels/optimizer.js";
-import type { Gpt2Weights } from "../model/gpt2-weights.js";
+import { addVariant } from "../kernels/optimizer.js";
 import type { Fence } from "../plan/vocabulary.js";
 import { buildTrainingPlan } from "../plan/training-plan.js";
 import { flopCost } from "../schedule/cost.js";
 import { Scheduler } from "../schedule/scheduler.js";
 import type { Trace } from "../schedule/trace.js";
 import type { Batch } from "../train/batches.js";
+import { DivergenceWatch } from "../train/divergence.js";
 import { Gpt2Training } from "../train/gpt2-training.js";
 import { Optimizer, type CheckedOptimizer } from "../train/optimizer.js";
-import { listParameters, mirrorWeights, type Parameter } from "../train/parameters.js";
+import { listParameters, type Parameter } from "../train/parameters.js";
 import { TrainingArena } from "../train/training-arena.js";
 import { compileTraining } from "../train/training-pipelines.js";
 import { ArenaLayout } from "./arena-layout.js";
+import { GradientSets } from "./gradient-sets.js";
 import type { LoadedModel } from "./load-model.js";
 import { PlanRun } from "./plan-run.js";
 import { traceOf } from "./trace-recorder.js";
@@ -30,20 +28,10 @@ import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type TrainingShare } from "./traini
 interface TrainingReplica {
   readonly queue: Queue;
   readonly training: Gpt2Training;
-  readonly weights: Gpt2Weights;
   readonly parameters: readonly Parameter[];
   readonly optimizer: Optimizer;
-  readonly add: Pipeline<SumBinding, "vectorCount">;
-  /** Gradient sets; the first holds the sum at the end of a step. */
-  readonly gradients: GradientSet[];
+  readonly gradients: GradientSets;
   arena: TrainingArena | undefined;
-}
-
-/** Gradients of all parameters, in their order, and as a model's structure. */
-interface GradientSet {
-  readonly mirror: Gpt2Weights;
-  readonly parameters: readonly GpuBuffer[];
-  readonly buffers: readonly GpuBuffer[];
 }
 
 export interface StepRequest {
@@ -82,6 +70,7 @@ export class TrainingSession {
   readonly #model: LoadedModel;
   readonly #replicas: readonly TrainingReplica[];
   readonly #exclusive: <R>(update: () => Promise<R>) => Promise<R>;
+  readonly #divergence: DivergenceWatch;
 
   private constructor(
     model: LoadedModel,
@@ -91,6 +80,7 @@ export class TrainingSession {
     this.#model = model;
     this.#replicas = replicas;
     this.#exclusive = exclusive;
+    this.#divergence = new DivergenceWatch(model.dimensions.vocabulary);
   }
 
   /** Compiles and allocates. `exclusive` runs an update of the weights while nothing else reads them. */
@@ -108,12 +98,17 @@ export class TrainingSession {
         const parameters = listParameters(weights, model.hasHeadBias);
         made.push({
           queue,
-          weights,
           parameters,
           training: new Gpt2Training(config, dimensions, weights, pipelines),
           optimizer: await Optimizer.create(queue, parameters, optimizer),
-          add: await queue.pipelines.get(addVariant("f32")),
-          gradients: [],
+          gradients: new GradientSets({
+            queue,
+            weights,
+            parameters,
+            hasHeadBias: model.hasHeadBias,
+            add: await queue.pipelines.get(addVariant("f32")),
+            addsUp: made.length === 0,
+          }),
           arena: undefined,
         });
       }
@@ -137,7 +132,7 @@ export class TrainingSession {
     return this.#replicas;
   }
 
-  /** Throws TrainingError when the loss or the gradient is no number; the weights are then as they were before. */
+  /** Throws TrainingError when the run diverges (DivergenceWatch says when); the weights are then as they were before. */
   async step(request: StepRequest): Promise<StepOutcome> {
     const { batches, step, rate } = request;
     const targets = batches.reduce((sum, batch) => sum + batch.targets, 0);
@@ -220,7 +215,10 @@ export class TrainingSession {
     for (const encoder of encoders) await encoder.readLosses(losses);
     let loss = 0;
     for (const own of losses) for (const value of own) loss += value;
-    await this.#sumGradients(batch.groups.length, shares);
+    await GradientSets.addUp(
+      this.#replicas.map(({ gradients }) => gradients),
+      batch.groups.length,
+    );
     const head = {
       lengths,
       sliceTokens: request.sliceTokens,
@@ -260,18 +258,9 @@ export class TrainingSession {
     );
     const groups = batch.groups.map((_, group) => own.filter((sentence) => groupOf[sentence] === group));
     const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);
-    while (replica.gradients.length < Math.max(1, ownGroups.length + (index === 0 ? 1 : 0)))
-      await addGradientSet(replica);
-    // On the first queue set 0 is for the sum, and groups begin at set 1.
-    const firstSet = index === 0 ? 1 : 0;
-    const gradients = new Map(
-      ownGroups.map((group, place) => [group, replica.gradients[firstSet + place]!.mirror] as const),
-    );
+    const gradients = await replica.gradients.assign(ownGroups);
     const list = new CommandList(queue);
-    for (const [place, set] of replica.gradients.entries())
-      // The sum of the first queue is kept from batch to batch.
-      if (isFirst || index > 0 || place > 0)
-        for (const buffer of set.buffers) list.clear(buffer, 0, buffer.sizeBytes);
+    replica.gradients.encodeClear(list, !isFirst);
     for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
     await queue.checked(() => {
       queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(sentences));
@@ -315,51 +304,24 @@ export class TrainingSession {
     return made!;
   }
 
-  /** Adds the gradients of all groups, in their order, on the first queue, and hands the sum to the others. */
-  async #sumGradients(groups: number, shares: readonly TrainingShare[]): Promise<void> {
-    const [first, ...others] = this.#replicas;
-    const total = first!.gradients[0]!;
-    for (let group = 0; group < groups; group++) {
-      const index = shares.findIndex(({ gradients }) => gradients.has(group));
-      const replica = this.#replicas[index]!;
-      const place = [...shares[index]!.gradients.keys()].indexOf(group) + (index === 0 ? 1 : 0);
-      let set = replica.gradients[place]!;
-      if (index > 0) {
-        // It crosses the host into a set of the first queue that no group uses.
-        const values = await readAll(replica.queue, set.parameters);
-        while (first!.gradients.length < shares[0]!.gradients.size + 2) await addGradientSet(first!);
-        set = first!.gradients.at(-1)!;
-        writeAll(first!.queue, set.parameters, values);
-      }
-      const list = new CommandList(first!.queue);
-      for (const [parameter, X] of set.parameters.entries())
-        list.dispatch(first!.add, { X, Y: total.parameters[parameter]! }, { vectorCount: X.sizeBytes / 16 });
-      await first!.queue.checked(() => list.submit("training.add"));
-    }
-    if (others.length === 0) return;
-    const values = await readAll(first!.queue, total.parameters);
-    for (const { queue, gradients } of others) writeAll(queue, gradients[0]!.parameters, values);
-  }
-
-  /** The optimizer's step on every queue, unless loss or gradient are no numbers. Answers the gradient's norm. */
+  /** The optimizer's step on every queue, unless the run diverges. Answers the gradient's norm. */
   async #update(loss: number, step: number, rate: number): Promise<number> {
     const [first] = this.#replicas;
     const list = new CommandList(first!.queue);
-    const squares = first!.optimizer.encodeSquaredNorm(list, first!.gradients[0]!.parameters);
+    const squares = first!.optimizer.encodeSquaredNorm(list, first!.gradients.sum);
     const readback = new Readback(first!.queue, 4);
     readback.copy(list, squares, 0, 4);
     await first!.queue.checked(() => list.submit("training.norm"));
     const gradientNorm = Math.sqrt(new Float32Array(await readback.read())[0]!);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
-      throw new TrainingError({ step, loss, gradientNorm });
+    this.#divergence.check(step, loss, gradientNorm);
     await this.#exclusive(async () => {
       await Promise.all(
         this.#replicas.map(({ queue, optimizer, gradients }) => {
           const steps = new CommandList(queue);
-          const { parameters } = gradients[0]!;
+          const { sum } = gradients;
           // The first queue has the norm already, from the check.
-          const norm = queue === first!.queue ? squares : optimizer.encodeSquaredNorm(steps, parameters);
-          optimizer.encodeStep(steps, parameters, norm, step, rate);
+          const norm = queue === first!.queue ? squares : optimizer.encodeSquaredNorm(steps, sum);
+          optimizer.encodeStep(steps, sum, norm, step, rate);
           return queue.checked(() => steps.submit("training.update")).then(() => queue.fence());
         }),
       );
@@ -368,55 +330,8 @@ export class TrainingSession {
   }
 }
 
-async function addGradientSet(replica: TrainingReplica): Promise<void> {
-  const { queue, weights, parameters } = replica;
-  let made: { readonly mirror: Gpt2Weights; readonly buffers: readonly GpuBuffer[] } | undefined;
-  await queue.checked(() => {
-    made = mirrorWeights(weights, (like) =>
-      queue.createBuffer(
-        "training.gradient",
-        like.sizeBytes,
-        BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
-      ),
-    );
-  });
-  const { mirror, buffers } = made!;
-  const byName = new Map(
-    listParameters(
-      mirror,
-      parameters.some(({ name }) => name.startsWith("headBias")),
-    ).map(({ name, buffer }) => [name, buffer]),
-  );
-  replica.gradients.push({ mirror, buffers, parameters: parameters.map(({ name }) => byName.get(name)!) });
-}
-
-/** The contents of buffers, in their order. */
-export async function readAll(
-  queue: Queue,
-  buffers: readonly GpuBuffer[],
-): Promise<Float32Array<ArrayBuffer>[]> {
-  const list = new CommandList(queue);
-  const readbacks = buffers.map((buffer) => {
-    const readback = new Readback(queue, buffer.sizeBytes);
-    readback.copy(list, buffer, 0, buffer.sizeBytes);
-    return readback;
-  });
-  await queue.checked(() => list.submit("training.read"));
-  return Promise.all(readbacks.map(async (readback) => new Float32Array(await readback.read())));
-}
-
-/** Writes buffers, in their order. Ordered with submissions. */
-export function writeAll(
-  queue: Queue,
-  buffers: readonly GpuBuffer[],
-  values: readonly Float32Array<ArrayBuffer>[],
-): void {
-  for (const [index, buffer] of buffers.entries())
-    queue.device.queue.writeBuffer(buffer.raw, 0, values[index]!);
-}
-
 function disposeReplica(replica: TrainingReplica): void {
   replica.arena?.dispose();
   replica.optimizer.dispose();
-  for (const set of replica.gradients) for (const buffer of set.buffers) buffer.dispose();
+  replica.gradients.dispose();
 }

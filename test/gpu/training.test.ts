@@ -212,6 +212,27 @@ describe("training", () => {
 });
 
 describe("a training run that fails", () => {
+  it("stops with the step when the loss stays far above its start, though finite", async () => {
+    await using model = await Model.load(tiny.parts);
+    const steps: TrainStep[] = [];
+    let weights: Uint8Array | undefined;
+    const run = model.train(sentences, { ...options, steps: 60, schedule: { peak: 3, decay: "constant" } });
+    const error = await rejection(
+      (async () => {
+        for await (const step of run) {
+          steps.push(step);
+          weights = (await model.save()).weights;
+        }
+      })(),
+    );
+    expect(error).toBeInstanceOf(TrainingError);
+    const last = steps.at(-1)!;
+    expect((error as TrainingError).step).toBe(last.step + 1);
+    expect(error.message).toContain("the run diverges");
+    expect(last.loss).toBeGreaterThan(4 * steps[0]!.loss);
+    expect((await model.save()).weights).toEqual(weights);
+  });
+
   it("stops with the step when the loss is no number, and leaves the weights as they were", async () => {
     await using model = await Model.load(tiny.parts);
     const run = model.train(sentences, {

@@ -48,6 +48,7 @@ export type { TrainOptions, TrainStep } from "./runtime/training-run.js";
 export type {
   ForwardOptions,
   HiddenResult,
+  KernelNames,
   LoadOptions,
   LoadProgress,
   LogitsResult,
@@ -60,6 +61,7 @@ export type {
   RunStats,
   Score,
   Scores,
+  WeightFormat,
 } from "./runtime/types.js";
 export type { SamplingOptions } from "./runtime/sampling-options.js";
 export type { TraceMetrics } from "./schedule/metrics.js";
@@ -69,7 +71,5 @@ export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";
 export type { NewModelOptions } from "./weights/create-gpt2.js";
-export type { KernelNames } from "./model/kernel-choice.js";
-export type { WeightFormat } from "./tensor/weight-format.js";
 export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./weights/source.js";

@@ -7,6 +7,8 @@ import type { Trace } from "../schedule/trace.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
+export type { KernelNames, WeightFormat };
+
 /** How far loading has come. */
 export type LoadProgress =
   | {

@@ -1,12 +1,15 @@
 // What `npm run bench` runs inside the browser's page, and in Node in its own process: the measuring half of every case.
 import type { CaseResult, Report, RunCase } from "./bench/case.js";
+import { runCurves } from "./bench/curves.js";
 import { runForward } from "./bench/forward.js";
 import { runGenerate } from "./bench/generate.js";
 import { runTrain } from "./bench/train.js";
+import { workloads } from "./bench/workloads.js";
 
 /** A case's measuring half by the case's name. Each gets what its other half has prepared. */
 const cases: Readonly<Record<string, RunCase<never>>> = {
-  forward: runForward,
+  ...Object.fromEntries(workloads.map(({ name }) => [name, runForward])),
+  curves: runCurves,
   generate: runGenerate,
   train: runTrain,
 };

@@ -6,16 +6,24 @@ import { promisify } from "node:util";
 import { describeAdapter } from "../demo/words.js";
 import { run, type BenchRequest } from "./bench-page.js";
 import type { BenchCase, BenchRecord, CaseResult, Report, Runtime } from "./bench/case.js";
-import { forwardCase } from "./bench/forward-case.js";
+import { curvesCase } from "./bench/curves-case.js";
+import { forwardCaseOf } from "./bench/forward-case.js";
 import { generateCase } from "./bench/generate-case.js";
 import { installPeers, PEERS_ADDRESS } from "./bench/peers/install.js";
 import { helpText, OptionError, parseBenchOptions, type BenchOptions } from "./bench/options.js";
+import { renderReport } from "./bench/report-page.js";
 import { trainCase } from "./bench/train-case.js";
+import { workloads } from "./bench/workloads.js";
 import { Progress } from "./progress.js";
 import { distFolder, runInPage } from "./run-in-page.js";
 
 /** The command's half of every case; the other half is listed in bench-page.ts. */
-const cases: readonly BenchCase<unknown>[] = [forwardCase, generateCase, trainCase];
+const cases: readonly BenchCase<unknown>[] = [
+  ...workloads.map(forwardCaseOf),
+  curvesCase,
+  generateCase,
+  trainCase,
+];
 
 async function bench(options: BenchOptions): Promise<void> {
   const benchCase = cases.find(({ name }) => name === options.case)!;
@@ -34,18 +42,27 @@ async function bench(options: BenchOptions): Promise<void> {
     (words, part) => progress.show(words, part),
   ).finally(() => progress.end());
   const commit = await readCommit();
+  const size = options.quick ? " --quick: too small for its figures to mean anything" : "";
+  const facts = [
+    ["case", benchCase.name + size],
+    ["adapter", describeAdapter(result.adapter)],
+    ["runtime", runtime],
+    ...(commit === undefined ? [] : [["commit", commit] as const]),
+  ] as const;
+  const table = benchCase.describe(result);
   print([
-    line(
-      "case",
-      benchCase.name + (options.quick ? " --quick: too small for its figures to mean anything" : ""),
-    ),
-    line("adapter", describeAdapter(result.adapter)),
-    line("runtime", runtime),
-    ...(commit === undefined ? [] : [line("commit", commit)]),
+    ...facts.map(([name, words]) => line(name, words)),
     ...result.checks.map((check, index) => line(index === 0 ? "checked" : "", check)),
     "",
-    ...benchCase.describe(result),
+    ...table,
   ]);
+  if (options.report !== undefined) {
+    const { checks, picture } = result;
+    const plots = benchCase.plots?.(result) ?? [];
+    const title = `weft, benchmark "${benchCase.name}"`;
+    await write(options.report, renderReport({ title, facts, checks, plots, table, picture }));
+    print([line("report", options.report)]);
+  }
   if (options.json === undefined) return;
   const records = result.measurements.map(({ metric, value, unit, parameters }): BenchRecord => ({
     case: benchCase.name,
@@ -57,10 +74,14 @@ async function bench(options: BenchOptions): Promise<void> {
     ...(commit === undefined ? {} : { commit }),
     parameters,
   }));
-  await mkdir(dirname(options.json), { recursive: true });
   // One record per line: easy to read in a diff.
-  await writeFile(options.json, `[\n${records.map((record) => JSON.stringify(record)).join(",\n")}\n]\n`);
+  await write(options.json, `[\n${records.map((record) => JSON.stringify(record)).join(",\n")}\n]\n`);
   print([line("json", `${records.length} records in ${options.json}`)]);
+}
+
+async function write(file: string, content: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, content);
 }
 
 async function runOn(

@@ -24,7 +24,8 @@ afterAll(async () => {
 
 it.each(["chromium", "node"])("measures a forward pass in %s, after checking it", async (runtime) => {
   const json = join(folder, runtime, "records.json");
-  const args = ["--case", "forward", "--quick", "--runtime", runtime, "--json", json];
+  const report = join(folder, runtime, "report.html");
+  const args = ["--case", "forward", "--quick", "--runtime", runtime, "--json", json, "--report", report];
   const { code, output, errors } = await runCommand("bench", args);
   expect(errors).toBe("");
   expect(code).toBe(0);
@@ -59,9 +60,28 @@ it.each(["chromium", "node"])("measures a forward pass in %s, after checking it"
     });
     expect(record["value"]).toBeGreaterThan(0);
   }
+  const page = await readFile(report, "utf8");
+  expect(page).toMatch(/<rect class="bar".*weft, padded/s);
+  expect(page).toContain("attention over other sentences");
   const dispatches = records.filter(({ metric }) => metric === "dispatches").map(({ value }) => value);
   expect(dispatches.length).toBeGreaterThan(9);
   expect(new Set(dispatches).size).toBe(1);
+});
+
+it("measures curves, after checking that no choice changes a bit", async () => {
+  const report = join(folder, "curves.html");
+  const { code, output, errors } = await runCommand("bench", [
+    "--case",
+    "curves",
+    "--quick",
+    "--report",
+    report,
+  ]);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +the logits of every sentence are the same bits at all 7 points$/m);
+  expect(output).toMatch(/^ *queues +tokens\/s +p10–p90\n +1 +\d+.*\n +2 +\d+/m);
+  expect((await readFile(report, "utf8")).match(/<polyline/g)).toHaveLength(3);
 });
 
 it("measures training, after checking its loss", async () => {
@@ -132,6 +152,6 @@ it("lists its options, and its cases where the case is unknown", async () => {
   const { code, output, errors } = await runCommand("bench", ["--case", "nope"]);
   expect({ code, output }).toEqual({ code: 2, output: "" });
   expect(errors).toBe(
-    'weft: --case: expected forward or generate or train, received "nope" (npm run bench -- --help lists the options)\n',
+    'weft: --case: expected forward or small or short or documents or mixed or long or tiny or gpt2 or curves or generate or train, received "nope" (npm run bench -- --help lists the options)\n',
   );
 });

@@ -1,6 +1,7 @@
 // What a benchmark case is. Its two halves meet as JSON: the command prepares a request and prints what comes back; the
 // page, or this process with Dawn, does the work in between.
 import type { AdapterDescription } from "../../index.js";
+import type { Plot } from "./plots.js";
 
 export type Runtime = "chromium" | "node";
 
@@ -19,6 +20,8 @@ export interface CaseResult {
   /** What was checked before anything was measured, in words. */
   readonly checks: readonly string[];
   readonly measurements: readonly Measurement[];
+  /** A schedule, as SVG. */
+  readonly picture?: string;
 }
 
 export interface CaseOptions {
@@ -39,6 +42,8 @@ export interface BenchCase<Request> {
   prepare(options: CaseOptions): Request;
   /** The result as lines for a terminal. */
   describe(result: CaseResult): string[];
+  /** The result as plots for the report, where a picture says more. */
+  plots?(result: CaseResult): Plot[];
 }
 
 /** Hears how far a case is: words, and how much of that is done, from 0 to 1, where it is known. */

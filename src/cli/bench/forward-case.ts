@@ -2,73 +2,94 @@
 import { gpt2Forward } from "../../../test/reference/gpt2.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "./case.js";
 import type { ForwardRequest } from "./forward.js";
-import { stsLengths } from "./sts-lengths.js";
 import { makeSentences, makeSyntheticModel, type SyntheticShape } from "./synthetic-model.js";
+import type { Plot } from "./plots.js";
 import { alignColumns } from "./table.js";
+import type { Workload } from "./workloads.js";
 
 const seed = 20_250;
 
-const fullShape: SyntheticShape = {
-  layers: 4,
-  channels: 256,
+/** With --quick, whatever the workload's shape is. */
+const quickShape: SyntheticShape = {
+  layers: 2,
+  channels: 64,
   heads: 4,
-  hidden: 1024,
-  vocabulary: 4096,
+  hidden: 256,
+  vocabulary: 512,
   contextLength: 128,
 };
 
-const quickShape: SyntheticShape = { ...fullShape, layers: 2, channels: 64, hidden: 256, vocabulary: 512 };
+/** Float64 takes its time: as many sentences are checked, none of them longer. */
+const CHECKED_SENTENCES = 5;
+const CHECKED_LENGTH = 64;
 
-export const forwardCase: BenchCase<ForwardRequest> = {
-  name: "forward",
-  summary: "one forward pass over 32 sentences with lengths like the STS benchmark's, on 1 and 2 queues",
+/** The case of a workload. */
+export const forwardCaseOf = ({ name, summary, ...own }: Workload): BenchCase<ForwardRequest> => ({
+  name,
+  summary,
   prepare({ repeats, quick, peers }: CaseOptions): ForwardRequest {
-    const shape = quick ? quickShape : fullShape;
-    const lengths = stsLengths(32);
+    const shape = quick ? quickShape : own.shape;
+    const lengths = own.lengths.map((length) => Math.min(length, shape.contextLength));
+    const batches = [1, 8, 32].filter((batch) => batch <= lengths.length);
     return {
       shape,
       seed,
       lengths,
-      queues: [1, 2],
+      queues: own.queues,
       sliceTokens: 16,
       repeats,
       quick,
       expected: expectLogits(shape, lengths),
-      batches: [1, 8, 32],
+      batches,
       slices: [1, 8, 32],
       ...(peers === undefined ? {} : { peers }),
     };
   },
-  describe({ measurements }: CaseResult): string[] {
-    const queues = [...new Set(measurements.filter(({ metric }) => metric === "elapsed").map(queuesOf))];
-    const rows = queues.map((count) => {
-      const show = (metric: string, digits: number): string => {
-        const found = measurements.find((one) => one.metric === metric && queuesOf(one) === count);
-        if (!found) return "";
-        const { p10, p90 } = found.parameters as { p10?: number; p90?: number };
-        const spread =
-          p10 === undefined || p90 === undefined ? "" : ` (${p10.toFixed(digits)}–${p90.toFixed(digits)})`;
-        return `${found.value.toFixed(digits)}${spread}`;
-      };
-      return [
-        String(count),
-        show("elapsed", 0),
-        show("tokens", 0),
-        show("usefulWork", 2),
-        show("dispatchesPerPass", 0),
-        show("submissionsPerPass", 1),
-        show("speedup", 2) || "1",
-      ];
-    });
-    const head = ["queues", "ms", "tokens/s", "useful GFLOP/s", "dispatches", "submissions", "speed-up"];
+  describe: describeForward,
+  plots: plotContestants,
+});
+
+function describeForward({ measurements }: CaseResult): string[] {
+  const queues = [...new Set(measurements.filter(({ metric }) => metric === "elapsed").map(queuesOf))];
+  const rows = queues.map((count) => {
+    const show = (metric: string, digits: number): string => {
+      const found = measurements.find((one) => one.metric === metric && queuesOf(one) === count);
+      if (!found) return "";
+      const { p10, p90 } = found.parameters as { p10?: number; p90?: number };
+      const spread =
+        p10 === undefined || p90 === undefined ? "" : ` (${p10.toFixed(digits)}–${p90.toFixed(digits)})`;
+      return `${found.value.toFixed(digits)}${spread}`;
+    };
     return [
-      ...alignColumns([head, ...rows]),
-      "medians (p10–p90); dispatches and submissions per queue and pass",
-      "",
-      ...describeBaselines(measurements),
+      String(count),
+      show("elapsed", 0),
+      show("tokens", 0),
+      show("usefulWork", 2),
+      show("dispatchesPerPass", 0),
+      show("submissionsPerPass", 1),
+      show("speedup", 2) || "1",
     ];
-  },
-};
+  });
+  const head = ["queues", "ms", "tokens/s", "useful GFLOP/s", "dispatches", "submissions", "speed-up"];
+  return [
+    ...alignColumns([head, ...rows]),
+    "medians (p10–p90); dispatches and submissions per queue and pass",
+    "",
+    ...describeBaselines(measurements),
+  ];
+}
+
+/** Median and spread of whoever ran the batch on one queue. */
+function plotContestants({ measurements }: CaseResult): Plot[] {
+  const bars = measurements
+    .filter(({ metric }) => metric === "contestantTokens")
+    .map(({ value, parameters }) => ({
+      name: parameters["contestant"] as string,
+      value,
+      note: `${value.toFixed(0)} tokens/s`,
+    }));
+  return [{ kind: "bars", title: "The same batch, on 1 queue", bars }];
+}
 
 function describeBaselines(measurements: readonly Measurement[]): string[] {
   const rows = measurements
@@ -90,14 +111,17 @@ function queuesOf({ parameters }: Measurement): number {
   return parameters["queues"] as number;
 }
 
-/** Of sentences of every kind of length but the very longest, where float64 takes its time. */
+/** Of sentences of every kind of length, or of the shortest where all are long. */
 function expectLogits(shape: SyntheticShape, lengths: readonly number[]): ForwardRequest["expected"] {
   const { config, tensors } = makeSyntheticModel(shape, seed);
   const weights = new Map([...tensors].map(([name, { values }]) => [name, values]));
   const sentences = makeSentences(lengths, shape.vocabulary, seed);
   const byLength = lengths.map((_, sentence) => sentence).toSorted((a, b) => lengths[a]! - lengths[b]!);
-  return [0, 8, 16, 24, 30].map((place) => {
-    const sentence = byLength[place]!;
+  const short = byLength.filter((sentence) => lengths[sentence]! <= CHECKED_LENGTH);
+  const from = short.length > 0 ? short : byLength.slice(0, 1);
+  const count = Math.min(CHECKED_SENTENCES, from.length);
+  return Array.from({ length: count }, (_, index) => {
+    const sentence = from[Math.round((index * (from.length - 1)) / Math.max(1, count - 1))]!;
     const { logits } = gpt2Forward(config, weights, sentences[sentence]!);
     return { sentence, logits: Array.from(logits.slice(-shape.vocabulary)) };
   });

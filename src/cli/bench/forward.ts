@@ -1,5 +1,5 @@
 // The forward pass of a ragged batch, the half that measures: right results first, then dispatch counts, then times.
-import { Model, type RunStats } from "../../index.js";
+import { Model, renderTimeline, type RunStats } from "../../index.js";
 import { measureBaselines } from "./baselines.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { spreadOf, usefulFlops, usefulFlopsFormula } from "./statistics.js";
@@ -53,10 +53,12 @@ export async function runForward(request: ForwardRequest, report: Report): Promi
     report,
   });
   checks.push(...baselines.checks);
+  const { trace } = await model.forward(sentences, { trace: true });
   return {
     adapter: model.info.adapter,
     checks,
     measurements: [...times, ...counts, ...baselines.measurements],
+    picture: renderTimeline(trace!, { title: `${sentences.length} sentences on ${name(model.info.queues)}` }),
   };
 }
 

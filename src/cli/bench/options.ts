@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly peers: boolean;
   /** Where the records go. */
   readonly json: string | undefined;
+  /** Where the report goes. */
+  readonly report: string | undefined;
 }
 
 /** An option that cannot be used; `message` is one line. */
@@ -32,8 +34,9 @@ ${cases.map(({ name, summary }) => `                          ${name}: ${summary
   --repeats N             how often everything is measured, at least 5 (default 7)
   --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
   --peers                 also measure onnxruntime-web and TensorFlow.js, which are installed for it under out/peers;
-                          only in a page, with --case forward
+                          only in a page, and for forward passes
   --json FILE             also write one record per measurement, a JSON array
+  --report FILE           also write a page with plots and a picture of the schedule
   --help                  print this
 
 Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
@@ -43,8 +46,11 @@ Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
 export function parseBenchOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
   const values = readOptions(args);
   const quick = values.quick ?? false;
-  if (values.peers && (values.runtime === "node" || (values.case ?? "forward") !== "forward"))
-    throw new OptionError("--peers: other runtimes are measured in a page, with --case forward");
+  if (
+    values.peers &&
+    (values.runtime === "node" || ["curves", "generate", "train"].includes(values.case ?? ""))
+  )
+    throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes only");
   return {
     help: values.help ?? false,
     case: checkChoice("--case", values.case, cases),
@@ -52,9 +58,14 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
     quick,
     repeats: checkRepeats(values.repeats, quick),
     peers: values.peers ?? false,
-    // npm changes to the project's folder; a path is meant from where the user was.
-    json: values.json === undefined ? undefined : resolve(process.env["INIT_CWD"] ?? ".", values.json),
+    json: pathOf(values.json),
+    report: pathOf(values.report),
   };
+}
+
+/** npm changes to the project's folder; a path is meant from where the user was. */
+function pathOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : resolve(process.env["INIT_CWD"] ?? ".", text);
 }
 
 const word = { type: "string" } as const;
@@ -67,6 +78,7 @@ const known = {
   quick: flag,
   peers: flag,
   json: word,
+  report: word,
 } as const;
 
 function readOptions(

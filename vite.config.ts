@@ -88,6 +88,12 @@ const testProject = (name: string, extra: object): object => ({
   test: { name, testTimeout: 120_000, hookTimeout: 120_000, ...extra },
 });
 
+/** Dawn on lavapipe, which the set-up found: the driver is chosen before the process that loads Dawn starts. */
+const { WEFT_LAVAPIPE_ICD: icd, WEFT_LAVAPIPE_LIBRARIES: libraries, LD_LIBRARY_PATH } = process.env;
+const lavapipe = icd
+  ? { VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: [libraries, LD_LIBRARY_PATH].filter(Boolean).join(":") }
+  : { WEFT_LAVAPIPE_MISSING: process.env["WEFT_LAVAPIPE_MISSING"] ?? "npm test looks for lavapipe" };
+
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   ...(mode === "cli" ? cliBuild : mode === "demo" ? demoBuild : moduleBuild),
   server: { fs: { allow: [path("."), shared] } },
@@ -99,6 +105,12 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
       testProject("unit", { include: ["test/unit/**/*.test.ts"] }),
       testProject("shaders", { include: ["test/shaders/**/*.test.ts"] }),
       testProject("gpu in Dawn", { include: ["test/gpu/**/*.test.ts"] }),
+      // What reads stored weights, once more with f16 as a type of the shaders.
+      testProject("gpu in Dawn with shader-f16", {
+        include: ["linear", "token-kernels", "f16-weights"].map((name) => `test/gpu/${name}.test.ts`),
+        setupFiles: ["test/helpers/expect-shader-f16.ts"],
+        env: lavapipe,
+      }),
       testProject("gpu in Chromium", {
         include: ["test/gpu/**/*.test.ts"],
         browser: {

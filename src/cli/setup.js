@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findChromium } from "./find-chromium.js";
+import { findLavapipe } from "./find-lavapipe.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const bin = (name) => join(root, "node_modules", ".bin", name);
@@ -24,7 +25,7 @@ const check = [
   [bin("prettier"), "--check", "--log-level", "warn", "."],
 ];
 
-/** What each npm script does: steps in order, whether it needs a browser, and whether the last step gets the arguments. */
+/** What each npm script does: steps in order, whether it needs a browser and lavapipe, and whether the last step gets the arguments. */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
   generate: { needsBrowser: true, steps: [...build, [node, "dist/cli/generate.js"]] },
@@ -33,7 +34,11 @@ const commands = {
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
   build: { needsBrowser: false, steps: [...build, demo] },
   check: { needsBrowser: false, steps: check },
-  test: { needsBrowser: true, steps: [...check, ...build, demo, [bin("vitest"), "run"]] },
+  test: {
+    needsBrowser: true,
+    needsLavapipe: true,
+    steps: [...check, ...build, demo, [bin("vitest"), "run"]],
+  },
 };
 
 const [name = "", ...rest] = process.argv.slice(2);
@@ -46,6 +51,11 @@ if (command.needsBrowser) {
   const chromium = await findChromium();
   environment.WEFT_CHROMIUM = chromium;
   useSoftwareVulkan(environment, chromium);
+}
+if (command.needsLavapipe) {
+  const { icd, libraries, missing } = findLavapipe(join(root, "node_modules", ".weft-lavapipe"));
+  if (missing) environment.WEFT_LAVAPIPE_MISSING = missing;
+  else Object.assign(environment, { WEFT_LAVAPIPE_ICD: icd, WEFT_LAVAPIPE_LIBRARIES: libraries });
 }
 for (const [index, step] of command.steps.entries()) {
   if (step === build[0]) console.log("Building …");

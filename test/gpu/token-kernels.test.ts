@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding.js";
 import { layerNormVariant } from "../../src/kernels/layer-norm.js";
 import { logProbabilityVariant } from "../../src/kernels/log-probability.js";
+import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
@@ -50,10 +51,23 @@ describe("layer norm", () => {
 });
 
 describe("embedding", () => {
-  it("adds token and position rows, whichever shard a token lies in", async () => {
+  const elements = ["f32", "packed-f16", "f16"] as const;
+
+  it.each(elements)("adds rows stored as %s, whichever shard a token lies in", async (element) => {
+    if (element === "f16" && !queue().adapter.hasShaderF16) {
+      console.info("1 of 3 ways to read an embedding left out: no shader-f16");
+      return;
+    }
     const [C, V, positions, rows] = [10, 21, 9, 13];
-    const tokenTable = randomFloats(1, V * C);
-    const positionTable = randomFloats(2, positions * C);
+    // f16 numbers whatever they are stored in.
+    const table = (seed: number, count: number): Float32Array =>
+      toFloat32(new Uint8Array(float32ToFloat16(randomFloats(seed, count)).buffer), "F16");
+    const store = (
+      values: Float32Array<ArrayBuffer>,
+    ): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
+      element === "f32" ? values : new Uint32Array(float32ToFloat16(values).buffer);
+    const tokenTable = table(1, V * C);
+    const positionTable = table(2, positions * C);
     const random = new SeededRandom(3);
     const ids = Array.from({ length: rows }, () => random.integer(V));
     // Every third token is given by reference, as one that was just sampled.
@@ -71,10 +85,10 @@ describe("embedding", () => {
       transposed.set(transposeMatrix(shard, tokenCount, C));
       X = await runKernel(
         queue(),
-        embeddingVariant("f32"),
+        embeddingVariant(element),
         {
-          tokenEmbedding: padRows(transposed, tokenCount, pad4(tokenCount)),
-          positionEmbedding: padRows(positionTable, C, pad4(C)),
+          tokenEmbedding: store(padRows(transposed, tokenCount, pad4(tokenCount))),
+          positionEmbedding: store(padRows(positionTable, C, pad4(C))),
           rowInfo,
           rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
           sampled: Uint32Array.from(ids),

@@ -66,7 +66,7 @@ export type {
 export type { SamplingOptions } from "./runtime/sampling-options.js";
 export type { TraceMetrics } from "./schedule/metrics.js";
 export type { TimelineOptions } from "./schedule/timeline-svg.js";
-export type { Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
+export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";

@@ -43,25 +43,28 @@ export class CommandList {
   readonly #attached: { dispose(): void }[] = [];
   readonly #float = new Float32Array(1);
   readonly #bits = new Uint32Array(this.#float.buffer);
+  readonly #passLabels: string[] = [];
+  readonly #passPerDispatch: boolean;
   #dispatches = 0;
-  #passes = 0;
 
-  constructor(queue: Queue) {
+  /** With `passPerDispatch` each dispatch is in a pass of its own, labelled as its kernel, so that it can be timed. */
+  constructor(queue: Queue, passPerDispatch = false) {
     this.queue = queue;
+    this.#passPerDispatch = passPerDispatch;
   }
 
   get dispatches(): number {
     return this.#dispatches;
   }
 
-  /** The passes begun so far. With a timestamp slot, each is timed. */
-  get passes(): number {
-    return this.#passes;
+  /** The labels of the passes begun so far. With a timestamp slot, each is timed. */
+  get passLabels(): readonly string[] {
+    return this.#passLabels;
   }
 
   /** Starts a compute pass; the dispatches that follow are in it. */
   beginPass(label: string): void {
-    this.#passes++;
+    this.#passLabels.push(label);
     this.#commands.push({ kind: "pass", label });
   }
 
@@ -74,6 +77,7 @@ export class CommandList {
     const { definition, constants } = pipeline.variant;
     const grid = definition.grid(params, constants);
     if (grid[0] * grid[1] * grid[2] === 0) return;
+    if (this.#passPerDispatch) this.beginPass(definition.name);
     const types = Object.entries(definition.params) as [P, "u32" | "f32"][];
     const upload = this.queue.params;
     const first = upload.reserve(types.length, PARAMS_ALIGNMENT_WORDS);

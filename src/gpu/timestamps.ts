@@ -12,6 +12,7 @@ export interface PassTime {
 
 /** Queries of one submission. Reused by the next one that takes its place. */
 export class TimestampSlot {
+  readonly maxPasses: number;
   readonly #queue: Queue;
   readonly #queries: GPUQuerySet;
   readonly #resolved: GpuBuffer;
@@ -19,6 +20,7 @@ export class TimestampSlot {
   #passes = 0;
 
   constructor(queue: Queue, maxPasses: number) {
+    this.maxPasses = maxPasses;
     this.#queue = queue;
     this.#queries = queue.device.createQuerySet({
       label: "timestamps.queries",

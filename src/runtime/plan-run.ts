@@ -11,7 +11,7 @@ import type { Scheduler } from "../schedule/scheduler.js";
 import type { Group, Submission } from "../schedule/submission.js";
 import { settleAll } from "../util/settle-all.js";
 import { invariant } from "../util/invariant.js";
-import type { SubmissionRecord } from "./trace-recorder.js";
+import { groupTimes, type SubmissionRecord } from "./trace-recorder.js";
 
 /** Knows how to encode the tasks of one queue. Answers are called after submission; what they resolve is waited for. */
 export interface QueueEncoder {
@@ -49,6 +49,7 @@ export class PlanRun {
   /** What is being done, in messages and labels. */
   readonly #operation: string;
   readonly #maxGroups: number;
+  readonly #timesKernels: boolean;
   /** Per queue, the timestamp queries of each slot of its window; undefined where passes are not timed. */
   readonly #timestamps: (TimestampSlot[] | undefined)[];
   readonly #startMs = performance.now();
@@ -66,7 +67,8 @@ export class PlanRun {
     operation: string;
     /** The most groups a submission has, to size its queries. */
     maxGroupsPerSubmission: number;
-    timed: boolean;
+    /** Whether groups are timed, or even the kernels in them. */
+    timed: boolean | "kernels";
   }) {
     const { scheduler, encoders, shares, gpuBudgetMs, operation, maxGroupsPerSubmission, timed } = options;
     this.#scheduler = scheduler;
@@ -75,6 +77,7 @@ export class PlanRun {
     this.#gpuBudgetMs = gpuBudgetMs ?? Infinity;
     this.#operation = operation;
     this.#maxGroups = maxGroupsPerSubmission;
+    this.#timesKernels = timed === "kernels";
     this.#timestamps = encoders.map(({ queue }) => (timed && queue.adapter.hasTimestamps ? [] : undefined));
     this.counts = encoders.map(() => ({ dispatches: 0, submissions: 0 }));
   }
@@ -135,7 +138,7 @@ export class PlanRun {
 
   #submit(submission: Submission, turn: Turn): void {
     const { queue } = this.#encoders[submission.queue]!;
-    const list = new CommandList(queue);
+    const list = new CommandList(queue, this.#timesKernels);
     let waits: readonly Promise<unknown>[] = [];
     const accepted = queue.checked(() => {
       try {
@@ -166,29 +169,45 @@ export class PlanRun {
     const encodedMs = this.#now();
     const timed = this.#timestamps[submission.queue];
     const reads: (() => Promise<void>)[] = [];
+    const firstPasses: number[] = [];
     if (!timed) list.beginPass(this.#operation);
     for (const group of submission.groups) {
-      if (timed) list.beginPass(`${group.kind}-${group.level}`);
+      firstPasses.push(list.passLabels.length);
+      if (timed && !this.#timesKernels) list.beginPass(`${group.kind}-${group.level}`);
       reads.push(...encoder.encodeGroup(list, group));
     }
     const arrivals = encoder.encodeMoves(list, submission.moves);
     let slot: TimestampSlot | undefined;
-    if (timed) slot = timed[submission.encoder] ??= new TimestampSlot(queue, this.#maxGroups);
+    if (timed) slot = this.#slotOf(timed, submission.encoder, list);
     const submittedMs = this.#now();
     list.submit(`${this.#operation} ${submission.id}`, slot);
     const counts = this.counts[submission.queue]!;
     counts.dispatches += list.dispatches;
     counts.submissions++;
-    const index = this.records.push({ submission, encodedMs, submittedMs, doneMs: 0, passes: undefined }) - 1;
+    const index = this.records.push({ submission, encodedMs, submittedMs, doneMs: 0, times: undefined }) - 1;
     const note = (fields: Partial<SubmissionRecord>): void => {
       this.records[index] = { ...this.records[index]!, ...fields };
     };
+    const kernels = this.#timesKernels ? list.passLabels : undefined;
     const arrived = settleAll([queue.fence(), ...arrivals.map((arrive) => arrive())]);
     return [
       arrived.then(() => note({ doneMs: this.#now() })),
-      ...(slot ? [slot.read().then((passes) => note({ passes }))] : []),
+      ...(slot
+        ? [slot.read().then((passes) => note({ times: groupTimes(passes, firstPasses, kernels) }))]
+        : []),
       ...reads.map((read) => read()),
     ];
+  }
+
+  /** Queries for the passes of `list`: those of its place in the window, which is free. */
+  #slotOf(slots: TimestampSlot[], place: number, { queue, passLabels }: CommandList): TimestampSlot {
+    const passes = Math.max(this.#maxGroups, passLabels.length);
+    let slot = slots[place];
+    if (slot && slot.maxPasses >= passes) return slot;
+    slot?.dispose();
+    slot = new TimestampSlot(queue, passes);
+    slots[place] = slot;
+    return slot;
   }
 
   #now(): number {

@@ -1,7 +1,8 @@
 // Records what a run did as a Trace: host times as they pass, GPU times once they are known, on one clock.
 import type { PassTime } from "../gpu/timestamps.js";
+import { invariant } from "../util/invariant.js";
 import { countTokens } from "../schedule/task-weight.js";
-import type { Trace, TraceSubmission } from "../schedule/trace.js";
+import type { KernelTime, Trace, TraceSubmission } from "../schedule/trace.js";
 import type { Submission } from "../schedule/submission.js";
 
 /** Host times of one submission in ms since the run began, and the GPU's times of its groups where it has a clock. */
@@ -10,7 +11,33 @@ export interface SubmissionRecord {
   readonly encodedMs: number;
   readonly submittedMs: number;
   readonly doneMs: number;
-  readonly passes: readonly PassTime[] | undefined;
+  readonly times: readonly GroupTime[] | undefined;
+}
+
+/** When the GPU ran a group; its dispatches where each had a pass of its own. */
+export interface GroupTime extends PassTime {
+  readonly kernels?: readonly KernelTime[];
+}
+
+/** Times of groups from those of passes. `firstPasses` has the first pass of each group, `labels` the kernels of passes. */
+export function groupTimes(
+  passes: readonly PassTime[],
+  firstPasses: readonly number[],
+  labels: readonly string[] | undefined,
+): GroupTime[] {
+  return firstPasses.map((first, group) => {
+    const own = passes.slice(first, firstPasses[group + 1]);
+    invariant(own.length > 0, "a group has no pass");
+    const kernels =
+      labels && own.map((pass, index) => ({ kernel: labels[first + index]!, elapsedMs: elapsedOf(pass) }));
+    const { beginMs } = own[0]!;
+    return { beginMs, endMs: own.at(-1)!.endMs, ...(kernels ? { kernels } : {}) };
+  });
+}
+
+/** Timestamps may be quantised, so that a short pass seems to end before it begins. */
+function elapsedOf({ beginMs, endMs }: PassTime): number {
+  return Math.max(0, endMs - beginMs);
 }
 
 type TraceHead = Omit<Trace, "submissions">;
@@ -25,8 +52,8 @@ export function traceOf(head: TraceHead, records: readonly SubmissionRecord[]): 
     const { queue } = record.submission;
     const earliest = Math.max(record.submittedMs, previousDoneMs[queue]!);
     previousDoneMs[queue] = record.doneMs;
-    return record.passes
-      ? onGpuClock(record, record.passes, offsets[queue]!)
+    return record.times
+      ? onGpuClock(record, record.times, offsets[queue]!)
       : onHostClock(head, record, Math.min(earliest, record.doneMs));
   });
   return { ...head, submissions };
@@ -38,14 +65,14 @@ export function traceOf(head: TraceHead, records: readonly SubmissionRecord[]): 
  */
 function clockOffset(records: readonly SubmissionRecord[]): number {
   let offset = -Infinity;
-  for (const { passes, submittedMs } of records) {
-    const first = passes?.[0];
+  for (const { times, submittedMs } of records) {
+    const first = times?.[0];
     if (first) offset = Math.max(offset, submittedMs - first.beginMs);
   }
   return offset;
 }
 
-function onGpuClock(record: SubmissionRecord, passes: readonly PassTime[], offset: number): TraceSubmission {
+function onGpuClock(record: SubmissionRecord, times: readonly GroupTime[], offset: number): TraceSubmission {
   const { submission, encodedMs, submittedMs, doneMs } = record;
   return {
     id: submission.id,
@@ -55,13 +82,13 @@ function onGpuClock(record: SubmissionRecord, passes: readonly PassTime[], offse
     submittedMs,
     doneMs,
     groups: submission.groups.map(({ tasks }, index) => {
-      const { beginMs, endMs } = passes[index]!;
-      // Timestamps may be quantised, so that a short pass seems to end before it begins.
+      const { beginMs, kernels } = times[index]!;
       return {
         beginMs: beginMs + offset,
-        endMs: Math.max(beginMs, endMs) + offset,
+        endMs: beginMs + elapsedOf(times[index]!) + offset,
         clock: "gpu" as const,
         tasks,
+        ...(kernels ? { kernels } : {}),
       };
     }),
   };

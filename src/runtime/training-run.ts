@@ -40,8 +40,8 @@ export interface TrainOptions {
   readonly queues?: number;
   /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
   readonly resume?: Uint8Array<ArrayBuffer>;
-  /** Also record what ran when. */
-  readonly trace?: boolean;
+  /** Also record what ran when; with "kernels" also how long each dispatch took, on adapters with timestamps. */
+  readonly trace?: boolean | "kernels";
   /** Aborting ends the run between or within steps; an unfinished step leaves the weights as they were. */
   readonly signal?: AbortSignal;
 }

@@ -42,7 +42,7 @@ export interface StepRequest {
   readonly rate: number;
   readonly sliceTokens: number;
   readonly fence: Fence;
-  readonly trace: boolean;
+  readonly trace: boolean | "kernels";
   readonly signal: AbortSignal | undefined;
 }
 

@@ -1,6 +1,13 @@
 // What a run did and when: a JSON-serialisable record. Written by executors, read by the validator and the pictures.
 import type { Fence, Placement, Task } from "../plan/vocabulary.js";
 
+/** One dispatch. */
+export interface KernelTime {
+  /** "<folder>.<stem>" of the shader file. */
+  readonly kernel: string;
+  readonly elapsedMs: number;
+}
+
 /** Tasks that ran as one dispatch per kernel. Times in ms on the trace's one clock. */
 export interface TraceGroup {
   readonly beginMs: number;
@@ -8,6 +15,8 @@ export interface TraceGroup {
   /** "gpu": timestamp queries; "cpu": apportioned between submission and completion. */
   readonly clock: "gpu" | "cpu";
   readonly tasks: readonly Task[];
+  /** The dispatches in their order, where they were timed: see TrainOptions.trace. */
+  readonly kernels?: readonly KernelTime[];
 }
 
 /** One command buffer. Groups are in execution order. */

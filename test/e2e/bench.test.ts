@@ -92,16 +92,26 @@ it("measures training, after checking its loss", async () => {
   expect(output).toMatch(/^checked +the loss of the first step, \d\.\d+, differs from float64 by \d/m);
   expect(output).toMatch(/^ +the losses of 3 steps are the same bits on 1 and 2 queues$/m);
   const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
-  const metrics = ["backwardRatio", "elapsed", "outside", "score", "share", "speedup", "stepRatio", "tokens"];
-  expect([...new Set(records.map(({ metric }) => metric))].toSorted()).toEqual(metrics);
+  const metrics = [
+    "backwardRatio",
+    "elapsed",
+    "kernelShare",
+    "outside",
+    "score",
+    "share",
+    "speedup",
+    "stepRatio",
+  ];
+  expect([...new Set(records.map(({ metric }) => metric))].toSorted()).toEqual([...metrics, "tokens"]);
   for (const queues of [1, 2]) {
-    const shares = records.filter(
-      ({ metric, parameters }) => metric === "share" && parameters.queues === queues,
-    );
-    expect(shares).toHaveLength(5);
-    for (const { value } of shares) expect(value).toBeGreaterThan(0);
+    const sharesOf = (name: string): Measured[] =>
+      records.filter(({ metric, parameters }) => metric === name && parameters.queues === queues);
+    expect(sharesOf("share")).toHaveLength(5);
+    for (const { value } of sharesOf("share")) expect(value).toBeGreaterThan(0);
+    expect(sharesOf("kernelShare").length).toBeGreaterThanOrEqual(14);
     // Medians of a few steps, which need not add up exactly.
-    expect(Math.abs(shares.reduce((sum, { value }) => sum + value, 0) - 1)).toBeLessThan(0.2);
+    for (const name of ["share", "kernelShare"])
+      expect(Math.abs(sharesOf(name).reduce((sum, { value }) => sum + value, 0) - 1)).toBeLessThan(0.2);
   }
 });
 

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { CancelledError, DeviceError, FormatError, TrainingError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions, TrainStep } from "../../src/runtime/training-run.js";
+import type { Task } from "../../src/plan/vocabulary.js";
 import { measureTrace } from "../../src/schedule/metrics.js";
+import type { TraceGroup } from "../../src/schedule/trace.js";
 import { validateTrace } from "../../src/schedule/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { rejection } from "../helpers/rejection.js";
@@ -166,6 +168,32 @@ describe("training", () => {
       "slice-gradient",
       "weight-gradient",
     ]);
+  });
+
+  it("times every dispatch on request, and with the same bits", async () => {
+    const own = { loadedQueues: 2, steps: 2, batchTokens: 400 };
+    const timed = await train({ ...own, trace: "kernels" });
+    const traced = await train({ ...own, trace: true });
+    expect(timed.weights).toEqual(traced.weights);
+    const groupsOf = ({ steps }: Trained): TraceGroup[] =>
+      steps.flatMap(({ trace }) => trace!.submissions.flatMap(({ groups }) => [...groups]));
+    for (const { kernels } of groupsOf(traced)) expect(kernels).toBeUndefined();
+    const groups = groupsOf(timed);
+    const kernelsOf = (kind: Task["kind"]): Set<string> =>
+      new Set(
+        groups
+          .filter(({ tasks }) => tasks[0]!.kind === kind)
+          .map(({ kernels }) => kernels!.map(({ kernel }) => kernel).join()),
+      );
+    expect(kernelsOf("attention")).toEqual(new Set(["attention.forward"]));
+    expect(kernelsOf("attention-gradient")).toEqual(
+      new Set(["attention.backward-query,attention.backward-key-value"]),
+    );
+    for (const { kernels, beginMs, endMs } of groups) {
+      const sum = kernels!.reduce((all, { elapsedMs }) => all + elapsedMs, 0);
+      expect(sum).toBeLessThanOrEqual(endMs - beginMs + 1e-6);
+    }
+    for (const { trace } of timed.steps) expect(validateTrace(trace!)).toEqual([]);
   });
 
   it("needs memory for logits that grows with the slice, and not with the batch", async () => {

@@ -235,13 +235,7 @@ export const mutations: Record<string, Mutation> = {
 };
 
 export function draftOf(trace: Trace): Draft {
-  const submissions = trace.submissions.map((submission) => ({
-    ...submission,
-    groups: submission.groups.map((group) => ({ ...group, tasks: group.tasks.map((task) => ({ ...task })) })),
-  }));
-  const { groups, ...rest } = trace;
-  const draft = { ...rest, lengths: [...trace.lengths], submissions };
-  return groups ? { ...draft, groups: [...groups] } : draft;
+  return structuredClone(trace) as Draft;
 }
 
 export function placesOf(trace: Draft): Place[] {

@@ -43,9 +43,12 @@ export const trainCase: BenchCase<TrainBenchRequest> = {
   },
   describe({ measurements }: CaseResult): string[] {
     const queues = [...new Set(measurements.map(queuesOf))];
-    const show = (count: number, metric: string, text: (value: number) => string, kind?: string): string => {
+    const show = (count: number, metric: string, text: (value: number) => string, of?: string): string => {
       const found = measurements.find(
-        (one) => one.metric === metric && queuesOf(one) === count && one.parameters["kind"] === kind,
+        ({ metric: own, parameters }) =>
+          own === metric &&
+          parameters["queues"] === count &&
+          (parameters["kind"] ?? parameters["kernel"]) === of,
       );
       return found ? text(found.value) : "";
     };
@@ -62,15 +65,30 @@ export const trainCase: BenchCase<TrainBenchRequest> = {
       ...taskKinds.map((kind) => show(count, "share", percent, kind)),
       show(count, "outside", percent),
     ]);
+    const kernelNames = [
+      ...new Set(
+        measurements.flatMap(({ parameters }) => (parameters["kernel"] as string | undefined) ?? []),
+      ),
+    ];
+    const kernels = kernelNames.map((kernel) => [
+      kernel,
+      ...queues.map((count) => show(count, "kernelShare", percent, kernel)),
+    ]);
     return [
       ...alignColumns([
         ["queues", "ms", "tokens/s", "backward : forward", "step : scoring", "speed-up"],
         ...steps,
       ]),
-      "medians; backward holds the loss, forward does not; scoring is a forward pass with its losses",
+      "medians; forward holds the logits that the loss is taken from, backward all other work of the tasks, cross-entropy too;",
+      "scoring is a forward pass with its losses, a step all that train does, with the optimizer",
       "",
       ...alignColumns([["queues", ...taskKinds, "outside"], ...shares]),
       "share of the time of all tasks; outside: the part of a step before and after them (gradient sums, optimizer)",
+      "",
+      ...alignColumns([
+        ["kernel", ...queues.map((count) => `${count} queue${count > 1 ? "s" : ""}`)],
+        ...kernels,
+      ]),
     ];
   },
 };

@@ -25,12 +25,25 @@ export const taskKinds: readonly Task["kind"][] = [
   "attention-gradient",
   "weight-gradient",
 ];
-const forwardKinds: readonly Task["kind"][] = ["slice", "attention"];
+
+/**
+ * What of a step counts as its forward pass: besides the forward tasks the product that makes the logits, which is formed
+ * where the loss's gradient is. That it is formed a second time for the weights counts as backward, and so does the cross
+ * entropy, whose one kernel makes loss and gradient.
+ */
+function isForward(kind: Task["kind"], kernel: string): boolean {
+  return (
+    kind === "slice" || kind === "attention" || (kind === "slice-gradient" && kernel === "linear.forward")
+  );
+}
+
+const backwardFormula =
+  "all other dispatches of the tasks ÷ (those of slices and attention, and linear.forward of slice-gradients)";
 
 /** float32 through the model's reductions against float64, relative. */
 const lossLimit = 1e-5;
 
-/** Steps that are recorded, for shares: each group of tasks is then a pass of its own, which costs. */
+/** Steps that are recorded, for shares: each dispatch is then a pass of its own, which costs. */
 const TRACED_STEPS = 3;
 
 interface Timed {
@@ -83,7 +96,7 @@ export async function runTrain(request: TrainBenchRequest, report: Report): Prom
       throw new Error(`losses depend on the number of queues: ${[first, ...others].join(" against ")}`);
     for (const [index, queues] of configurations.entries()) {
       report("Recording", index / configurations.length);
-      const traced = { steps: 1 + TRACED_STEPS, batchTokens: tokens, groups, trace: true };
+      const traced = { steps: 1 + TRACED_STEPS, batchTokens: tokens, groups, trace: "kernels" } as const;
       for await (const step of models[index]!.train(sentences, { ...traced, schedule: { peak: 1e-4 } }))
         if (step.step > 1)
           times.get(queues)!.traces.push({
@@ -141,8 +154,10 @@ function describe(
     const { median, p10, p90 } = spreadOf(values);
     return { metric, value: median, unit, parameters: { ...parameters, ...more, p10, p90 } };
   };
-  const kinds = traces.map(({ trace }) => timeByKind(trace));
-  const backwardKinds = taskKinds.filter((kind) => !forwardKinds.includes(kind));
+  const dispatches = traces.map(({ trace }) => dispatchesOf(trace));
+  const kernels = [...new Set(dispatches.flat().map(({ kernel }) => kernel))].toSorted();
+  const shareOf = (belongs: (dispatch: Dispatch) => boolean): number[] =>
+    dispatches.map((all) => timeOf(all.filter(belongs)) / timeOf(all));
   return [
     timed("elapsed", "ms", elapsedMs),
     timed(
@@ -152,12 +167,9 @@ function describe(
     ),
     timed(
       "backwardRatio",
-      "× of the forward tasks' time",
-      kinds.map((byKind) => sumOf(byKind, backwardKinds) / sumOf(byKind, forwardKinds)),
-      {
-        formula: `(${backwardKinds.join(" + ")}) ÷ (${forwardKinds.join(" + ")})`,
-        tracedSteps: TRACED_STEPS,
-      },
+      "× of the forward pass with its logits",
+      shareOf(({ kind, kernel }) => isForward(kind, kernel)).map((forward) => (1 - forward) / forward),
+      { formula: backwardFormula, tracedSteps: TRACED_STEPS },
     ),
     timed(
       "stepRatio",
@@ -169,8 +181,16 @@ function describe(
       timed(
         "share",
         "of the tasks' time",
-        kinds.map((byKind) => (byKind.get(kind) ?? 0) / sumOf(byKind, taskKinds)),
+        shareOf((dispatch) => dispatch.kind === kind),
         { kind },
+      ),
+    ),
+    ...kernels.map((kernel) =>
+      timed(
+        "kernelShare",
+        "of the tasks' time",
+        shareOf((dispatch) => dispatch.kernel === kernel),
+        { kernel },
       ),
     ),
     timed(
@@ -190,16 +210,21 @@ function describe(
   ];
 }
 
-function sumOf(byKind: ReadonlyMap<string, number>, kinds: readonly string[]): number {
-  return kinds.reduce((sum, kind) => sum + (byKind.get(kind) ?? 0), 0);
+interface Dispatch {
+  readonly kind: Task["kind"];
+  readonly kernel: string;
+  readonly elapsedMs: number;
 }
 
-function timeByKind(trace: Trace): ReadonlyMap<string, number> {
-  const times = new Map<string, number>();
-  for (const { groups } of trace.submissions)
-    for (const { tasks, beginMs, endMs } of groups) {
-      const kind = tasks[0]!.kind;
-      times.set(kind, (times.get(kind) ?? 0) + endMs - beginMs);
-    }
-  return times;
+function dispatchesOf(trace: Trace): Dispatch[] {
+  return trace.submissions.flatMap(({ groups }) =>
+    groups.flatMap(({ tasks, kernels }) => {
+      if (!kernels) throw new Error("the adapter has no timestamps, so that no share can be measured");
+      return kernels.map((time) => ({ kind: tasks[0]!.kind, ...time }));
+    }),
+  );
+}
+
+function timeOf(dispatches: readonly Dispatch[]): number {
+  return dispatches.reduce((sum, { elapsedMs }) => sum + elapsedMs, 0);
 }

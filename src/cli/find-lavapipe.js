@@ -67,10 +67,8 @@ function unpack(folder, codename) {
   }
   const settings = options.flatMap(([name, value]) => ["-o", `${name}=${value}`]);
   run("apt-get", ["--quiet=2", ...settings, "update"]);
-  run("apt-get", [
-    ...["--quiet=2", ...settings, "install", "--download-only", "--reinstall", "--yes"],
-    ...["--no-install-recommends", ...release, "mesa-vulkan-drivers"],
-  ]);
+  const download = ["install", "--download-only", "--reinstall", "--yes", "--no-install-recommends"];
+  run("apt-get", ["--quiet=2", ...settings, ...download, ...release, "mesa-vulkan-drivers"]);
   for (const name of readdirSync(join(apt, "archives")).filter((own) => own.endsWith(".deb")))
     run("dpkg-deb", ["--extract", join(apt, "archives", name), folder]);
   rmSync(apt, { recursive: true, force: true });

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import type { ElementType } from "../../src/gpu/kernel.js";
 import { Activation, LinearFlag, type LinearFamily } from "../../src/kernels/linear.js";
 import { linearFamilies } from "../../src/kernels/registry.js";
-import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
@@ -16,7 +15,7 @@ import {
   unpadRows,
   useTestQueue,
 } from "../helpers/gpu-run.js";
-import { randomFloats } from "../helpers/random.js";
+import { packHalves, randomFloats, randomHalves } from "../helpers/random.js";
 import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { linearForward } from "../reference/linear.js";
 
@@ -71,9 +70,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
     const { element = "f32" } = options;
     const arenaRows = 2 * rows;
     const x = randomFloats(1, arenaRows * K, scale);
-    const halves = float32ToFloat16(randomFloats(2, N * K, 1 / Math.sqrt(K)));
-    // f16 numbers whatever they are stored in, the smallest ones too.
-    const weight = toFloat32(new Uint8Array(halves.buffer), "F16").fill(2 ** -24 * 5, 0, 1);
+    const weight = randomHalves(2, N * K, 1 / Math.sqrt(K));
     const stored = storeWeight(weight, N, K);
     const bias = randomFloats(3, N);
     const before = randomFloats(4, arenaRows * N);
@@ -84,7 +81,7 @@ describe.each(linearFamilies)("linear, $name", (family) => {
         own.variant(activation, elementOfRun),
         {
           X: padRows(x, K, pad4(K)),
-          W: elementOfRun === "f32" ? stored : new Uint32Array(float32ToFloat16(stored).buffer),
+          W: elementOfRun === "f32" ? stored : packHalves(stored),
           bias: padLength(bias, pad4(N)),
           rowTable,
           Y: padRows(before, N, pad4(N)),

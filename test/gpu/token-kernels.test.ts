@@ -3,11 +3,10 @@ import { describe, expect, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding.js";
 import { layerNormVariant } from "../../src/kernels/layer-norm.js";
 import { logProbabilityVariant } from "../../src/kernels/log-probability.js";
-import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
-import { randomFloats, SeededRandom } from "../helpers/random.js";
+import { packHalves, randomFloats, randomHalves, SeededRandom } from "../helpers/random.js";
 import { float32Elementwise, float32Norm, float32Reduction } from "../helpers/tolerances.js";
 import { embeddingForward } from "../reference/embedding.js";
 import { layerNormForward } from "../reference/layer-norm.js";
@@ -59,15 +58,12 @@ describe("embedding", () => {
       return;
     }
     const [C, V, positions, rows] = [10, 21, 9, 13];
-    // f16 numbers whatever they are stored in.
-    const table = (seed: number, count: number): Float32Array =>
-      toFloat32(new Uint8Array(float32ToFloat16(randomFloats(seed, count)).buffer), "F16");
     const store = (
       values: Float32Array<ArrayBuffer>,
     ): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
-      element === "f32" ? values : new Uint32Array(float32ToFloat16(values).buffer);
-    const tokenTable = table(1, V * C);
-    const positionTable = table(2, positions * C);
+      element === "f32" ? values : packHalves(values);
+    const tokenTable = randomHalves(1, V * C);
+    const positionTable = randomHalves(2, positions * C);
     const random = new SeededRandom(3);
     const ids = Array.from({ length: rows }, () => random.integer(V));
     // Every third token is given by reference, as one that was just sampled.

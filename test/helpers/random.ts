@@ -1,4 +1,5 @@
 // Seeded random numbers for tests: the same seed gives the same numbers on every machine.
+import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
 
 /** Random numbers from one seed. */
 export class SeededRandom {
@@ -38,4 +39,15 @@ export function randomFloats(seed: number, count: number, scale: number = 1): Fl
     const kind = random.integer(8);
     return random.normal() * scale * (kind === 0 ? 8 : kind === 1 ? 1 / 64 : 1);
   });
+}
+
+/** As `randomFloats`, of numbers that f16 holds exactly, the first of them below its normal ones. */
+export function randomHalves(seed: number, count: number, scale: number = 1): Float32Array<ArrayBuffer> {
+  const values = randomFloats(seed, count, scale).fill(5 * 2 ** -24, 0, 1);
+  return toFloat32(new Uint8Array(float32ToFloat16(values).buffer), "F16");
+}
+
+/** The same numbers as f16, two to a word. */
+export function packHalves(values: Float32Array): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(float32ToFloat16(values).buffer);
 }

@@ -108,7 +108,8 @@ it("measures training, after checking its loss", async () => {
       records.filter(({ metric, parameters }) => metric === name && parameters.queues === queues);
     expect(sharesOf("share")).toHaveLength(5);
     for (const { value } of sharesOf("share")) expect(value).toBeGreaterThan(0);
-    expect(sharesOf("kernelShare").length).toBeGreaterThanOrEqual(14);
+    // Too few rows for slabs of weights: every other kernel of the tasks.
+    expect(sharesOf("kernelShare")).toHaveLength(13);
     // Medians of a few steps, which need not add up exactly.
     for (const name of ["share", "kernelShare"])
       expect(Math.abs(sharesOf(name).reduce((sum, { value }) => sum + value, 0) - 1)).toBeLessThan(0.2);

@@ -40,6 +40,9 @@ async function train(own: Partial<TrainOptions> & { readonly loadedQueues?: numb
   return { steps, weights };
 }
 
+const groupsOf = ({ steps }: Trained): TraceGroup[] =>
+  steps.flatMap(({ trace }) => trace!.submissions.flatMap(({ groups }) => [...groups]));
+
 const losses = ({ steps }: Trained): number[] => steps.map(({ loss }) => loss);
 
 describe("training", () => {
@@ -175,8 +178,6 @@ describe("training", () => {
     const timed = await train({ ...own, trace: "kernels" });
     const traced = await train({ ...own, trace: true });
     expect(timed.weights).toEqual(traced.weights);
-    const groupsOf = ({ steps }: Trained): TraceGroup[] =>
-      steps.flatMap(({ trace }) => trace!.submissions.flatMap(({ groups }) => [...groups]));
     for (const { kernels } of groupsOf(traced)) expect(kernels).toBeUndefined();
     const groups = groupsOf(timed);
     const kernelsOf = (kind: Task["kind"]): Set<string> =>

@@ -42,7 +42,21 @@ const cliBuild: UserConfig = {
     emptyOutDir: true,
     rolldownOptions: {
       input: Object.fromEntries(
-        ["start", "page-job", "generate", "page-generate", "train", "page-train", "bench", "bench-page"]
+        [
+          "start",
+          "page-job",
+          "generate",
+          "page-generate",
+          "score",
+          "page-score",
+          "inspect",
+          "page-inspect",
+          "train",
+          "page-train",
+          "bench",
+          "bench-page",
+          "weft",
+        ]
           .map((name) => [name, path(`src/cli/${name}.ts`)] as const)
           .filter(([, file]) => existsSync(file)),
       ),

@@ -4,18 +4,20 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { describeAdapter } from "../demo/words.js";
-import { run, type BenchRequest } from "./bench-page.js";
-import type { BenchCase, BenchRecord, CaseResult, Report, Runtime } from "./bench/case.js";
+import type { BenchRequest } from "./bench-page.js";
+import type { BenchCase, BenchRecord, CaseResult, Report } from "./bench/case.js";
 import { curvesCase } from "./bench/curves-case.js";
 import { forwardCaseOf } from "./bench/forward-case.js";
 import { generateCase } from "./bench/generate-case.js";
 import { installPeers, PEERS_ADDRESS } from "./bench/peers/install.js";
-import { helpText, OptionError, parseBenchOptions, type BenchOptions } from "./bench/options.js";
+import { helpText, parseBenchOptions, type BenchOptions } from "./bench/options.js";
 import { renderReport } from "./bench/report-page.js";
 import { trainCase } from "./bench/train-case.js";
 import { workloads } from "./bench/workloads.js";
 import { Progress } from "./progress.js";
-import { distFolder, runInPage } from "./run-in-page.js";
+import { distFolder } from "./dist-folder.js";
+import { runModule, type Runtime } from "./run-module.js";
+import { OptionError, usage } from "./option-values.js";
 
 /** The command's half of every case; the other half is listed in bench-page.ts. */
 const cases: readonly BenchCase<unknown>[] = [
@@ -90,9 +92,7 @@ async function runOn(
   folders: Readonly<Record<string, string>>,
   onProgress: Report,
 ): Promise<{ result: CaseResult; runtime: string }> {
-  if (runtime === "node")
-    return { result: await run(request, onProgress), runtime: `Dawn in Node ${process.version}` };
-  const { result, browser } = await runInPage<BenchRequest, CaseResult>({
+  const { result, browser } = await runModule<BenchRequest, CaseResult>(runtime, {
     module: "bench-page",
     request,
     folders,
@@ -130,7 +130,7 @@ try {
   else await bench(options);
 } catch (error) {
   const isOption = error instanceof OptionError;
-  const advice = isOption ? " (npm run bench -- --help lists the options)" : "";
+  const advice = isOption ? ` (${usage("bench")} --help lists the options)` : "";
   process.stderr.write(`weft: ${(error as Error).message}${advice}\n`);
   process.exitCode = isOption ? 2 : 1;
 }

@@ -1,15 +1,19 @@
 // The options of `npm run generate`: what may be written after "--", and what each becomes.
 import {
   checkModel,
+  checkRuntime,
   checkReal,
   checkWhole,
   flag,
   fromCaller,
   OptionError,
   readOptions,
+  runtimeHelp,
+  usage,
   word,
   words,
 } from "./option-values.js";
+import type { Runtime } from "./run-module.js";
 import type { WriteOptions } from "../demo/write.js";
 
 export interface GenerateCommand {
@@ -20,14 +24,15 @@ export interface GenerateCommand {
   /** How many texts are written at once. */
   readonly count: number;
   readonly queues: number;
+  readonly runtime: Runtime;
   readonly options: WriteOptions;
   /** Where everything goes as JSON. */
   readonly json: string | undefined;
 }
 
-export const helpText = `Continues a text with a GPT-2 model on WebGPU, in a headless browser, as it is written.
+export const helpText: string = `Continues a text with a GPT-2 model on WebGPU, as it is written.
 
-Usage: npm run generate -- "Once upon a time" [options]
+Usage: ${usage("generate")} "Once upon a time" [options]
 
   --model DIR             a GPT-2 folder in Hugging Face layout instead of the embedded model
   --max-tokens N          the most tokens to write (default: the model's, or what its context allows)
@@ -40,6 +45,7 @@ Usage: npm run generate -- "Once upon a time" [options]
   --stop "…"              end before this text; may be repeated
   --count N               write N texts at once, with seeds from the given one on, 1 to 256 (default 1)
   --queues N              GPU queues, 1 to 8 (default 1)
+${runtimeHelp}
   --json FILE             also write everything as JSON
   --help                  print this
 
@@ -51,7 +57,7 @@ export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
   const help = values.help ?? false;
   const [prompt = "", ...others] = positionals;
   if (!help && prompt === "")
-    throw new OptionError('expected a text to continue, as in: npm run generate -- "Once upon a time"');
+    throw new OptionError(`expected a text to continue, as in: ${usage("generate")} "Once upon a time"`);
   if (others.length > 0) throw new OptionError(`expected one text, in quotes, received also "${others[0]}"`);
   if (values.stop?.includes("")) throw new OptionError("--stop: expected a text, received an empty one");
   const sampling = {
@@ -73,6 +79,7 @@ export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
     model: checkModel(values.model),
     count: checkWhole("--count", values.count, { least: 1, most: 256 }) ?? 1,
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
+    runtime: checkRuntime(values.runtime),
     options: {
       ...(Object.fromEntries(given) as Omit<WriteOptions, "seed">),
       seed: checkWhole("--seed", values.seed, { least: 0, most: MAX_SEED }) ?? randomSeed(),
@@ -94,6 +101,7 @@ const known = {
   stop: words,
   count: word,
   queues: word,
+  runtime: word,
   json: word,
 } as const;
 

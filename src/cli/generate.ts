@@ -1,4 +1,4 @@
-// `npm run generate`: continues a text in a headless browser and prints it as it is written.
+// `npm run generate`: continues a text, in a headless browser or in Node, and prints it as it is written.
 import { count as tokens, endOfText } from "../demo/words.js";
 import type { WriteEvent } from "../demo/write.js";
 import { placeModel, print, runCommand, shorten, writeInto } from "./command.js";
@@ -7,15 +7,15 @@ import type { GenerateReport, GenerateRequest } from "./page-generate.js";
 import { describeModel, describeWriting, line } from "./print-report.js";
 import { printable } from "./printable.js";
 import { Progress } from "./progress.js";
-import { runInPage } from "./run-in-page.js";
+import { runModule } from "./run-module.js";
 import { StoryBoard, wholeTexts } from "./story-board.js";
 
 /** What shells expect of a program that SIGINT ended. */
 const INTERRUPTED = 130;
 
 async function generate(command: GenerateCommand): Promise<void> {
-  const { prompt, model, count, queues, options, json } = command;
-  const { name, address, folders } = placeModel(model);
+  const { prompt, model, count, queues, options, runtime, json } = command;
+  const { name, address, folders } = placeModel(model, runtime);
   const prompts = Array.from({ length: count }, () => prompt);
   const request: GenerateRequest = { model: address, queues, prompts, options };
   const progress = new Progress();
@@ -36,7 +36,7 @@ async function generate(command: GenerateCommand): Promise<void> {
     };
   };
   try {
-    const { result, browser } = await runInPage<GenerateRequest, GenerateReport, WriteEvent>({
+    const { result, browser } = await runModule<GenerateRequest, GenerateReport, WriteEvent>(runtime, {
       module: "page-generate",
       request,
       folders,
@@ -76,7 +76,7 @@ async function generate(command: GenerateCommand): Promise<void> {
   }
 }
 
-await runCommand("run generate", async () => {
+await runCommand("generate", async () => {
   const command = parseGenerateOptions(process.argv.slice(2));
   if (command.help) process.stdout.write(`${helpText}\n`);
   else await generate(command);

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { launch, type Browser } from "puppeteer";
+import type { Browser } from "puppeteer";
 
 /**
  * Headless Chromium with WebGPU. A machine without a GPU needs --enable-unsafe-webgpu, or Chromium offers no software
@@ -45,6 +45,7 @@ export async function launchBrowser(
   if (!executablePath)
     throw new Error("WEFT_CHROMIUM is not set: run this through an npm script, which finds a browser.");
   const profile = await mkdtemp(join(tmpdir(), "weft-profile-"));
+  const { launch } = await import("puppeteer");
   const launching = launch({
     executablePath,
     headless: true,

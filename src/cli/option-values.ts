@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { runtimes, usualRuntime, type Runtime } from "./run-module.js";
 
 /** An option that cannot be used; `message` is one line. */
 export class OptionError extends Error {
@@ -45,6 +46,19 @@ export function checkModel(given: string | undefined): string | undefined {
   if (isMissing("tokenizer.json"))
     throw new OptionError(`--model: ${folder} has no tokenizer.json, without which text has no tokens`);
   return folder;
+}
+
+/** The line of --help for every command that runs in both. */
+export const runtimeHelp: string = `  --runtime NAME          chromium: a page of a headless browser; node: Dawn in this process
+                          (default ${usualRuntime()})`;
+
+export function checkRuntime(text: string | undefined): Runtime {
+  return text === undefined ? usualRuntime() : checkChoice("--runtime", text, runtimes);
+}
+
+/** How the user calls a command: as an npm script of the project, or by the package's own program. */
+export function usage(command: string): string {
+  return process.env["WEFT_PROGRAM"] ? `npx weft ${command}` : `npm run ${command} --`;
 }
 
 export function checkWhole(

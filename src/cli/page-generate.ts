@@ -2,7 +2,7 @@
 import { writeTexts, type WriteEvent, type WriteReport, type WriteRequest } from "../demo/write.js";
 import { Model, type ModelInfo } from "../index.js";
 import { loadOptions } from "./page-load.js";
-import type { PageHooks } from "./run-in-page.js";
+import type { PageHooks } from "./page-call.js";
 
 export interface GenerateRequest extends WriteRequest {
   /** The URL of the model's folder. */

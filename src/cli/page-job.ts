@@ -4,7 +4,7 @@ import { runJob, type JobReport, type JobRequest } from "../demo/job.js";
 import { writeTexts, type WriteEvent, type WriteOptions, type WriteReport } from "../demo/write.js";
 import { Model, type ModelInfo } from "../index.js";
 import { loadOptions } from "./page-load.js";
-import type { PageHooks } from "./run-in-page.js";
+import type { PageHooks } from "./page-call.js";
 
 export interface StartRequest extends JobRequest {
   /** The URL of the model's folder. */

@@ -2,7 +2,7 @@
 // trains it, and sends checkpoints and weights as files.
 import { createModelParts, Model, type ModelInfo, type NewModelOptions, type TrainStep } from "../index.js";
 import { loadOptions } from "./page-load.js";
-import type { PageHooks } from "./run-in-page.js";
+import type { PageHooks } from "./page-call.js";
 import type { TrainChoices } from "./train-options.js";
 
 export interface TrainRequest {

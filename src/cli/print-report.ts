@@ -30,7 +30,7 @@ export function describeModel(info: ModelInfo, { browser, model }: RunNames): st
   const shape = `${layers} layers, C = ${channels}, ${heads} heads, V = ${vocabularySize}`;
   return [
     line("adapter", describeAdapter(info.adapter)),
-    line("browser", browser),
+    line("runtime", browser),
     line("model", `${model}: GPT-2, ${shape}, ${weights}`),
   ];
 }
@@ -108,7 +108,7 @@ function pick(sentences: readonly SentenceReport[], amount: number): readonly Se
 }
 
 /** The first three columns are numbers: to the right. */
-function alignColumns(rows: readonly (readonly string[])[]): string[] {
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const align = (cell: string, column: number): string =>
     column < 3 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);

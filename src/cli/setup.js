@@ -25,6 +25,9 @@ const check = [
   [bin("prettier"), "--check", "--log-level", "warn", "."],
 ];
 
+/** What every page that uses weft loads. */
+const size = [bin("size-limit"), "--silent"];
+
 /** What each npm script does: steps in order, whether it needs a browser and lavapipe, and whether the last step gets the arguments. */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
@@ -37,7 +40,7 @@ const commands = {
   test: {
     needsBrowser: true,
     needsLavapipe: true,
-    steps: [...check, ...build, demo, [bin("vitest"), "run"]],
+    steps: [...check, ...build, size, demo, [bin("vitest"), "run"]],
   },
 };
 

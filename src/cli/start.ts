@@ -8,7 +8,8 @@ import { embedded, placeModel, print, runCommand, shorten, writeInto } from "./c
 import type { ScoringReport, StartEvent, StartReport, StartRequest } from "./page-job.js";
 import { describeFigures, describeRun, describeWriting, line, renderTable } from "./print-report.js";
 import { Progress } from "./progress.js";
-import { distFolder, runInPage } from "./run-in-page.js";
+import { distFolder } from "./dist-folder.js";
+import { runInPage } from "./run-in-page.js";
 import { helpText, parseStartOptions, type StartOptions } from "./start-options.js";
 import { StoryBoard } from "./story-board.js";
 
@@ -19,7 +20,7 @@ const timeline = join(dirname(distFolder), "out", "timeline.svg");
 
 async function start(options: StartOptions): Promise<void> {
   const { texts, model, json, help: _, ...choices } = options;
-  const { name, address, folders } = placeModel(model);
+  const { name, address, folders } = placeModel(model, "chromium");
   const request: StartRequest = {
     ...choices,
     model: address,

@@ -6,13 +6,17 @@ import {
   checkChoice,
   checkModel,
   checkReal,
+  checkRuntime,
   checkWhole,
   flag,
   fromCaller,
   OptionError,
   readOptions,
+  runtimeHelp,
+  usage,
   word,
 } from "./option-values.js";
+import type { Runtime } from "./run-module.js";
 
 export interface FreshShape {
   readonly layers: number;
@@ -23,7 +27,7 @@ export interface FreshShape {
 
 export interface TrainCommand {
   readonly help: boolean;
-  readonly runtime: "chromium" | "node";
+  readonly runtime: Runtime;
   readonly data: string;
   /** The folder of what is written. */
   readonly out: string;
@@ -53,9 +57,9 @@ export interface TrainChoices {
   readonly optimizer: OptimizerOptions;
 }
 
-export const helpText = `Trains a GPT-2 model on WebGPU, in a headless browser.
+export const helpText: string = `Trains a GPT-2 model on WebGPU, in a headless browser.
 
-Usage: npm run train -- --data FILE --out DIR [options]
+Usage: ${usage("train")} --data FILE --out DIR [options]
 
   --data FILE             texts: a .json array of strings or of objects with "text", "story" or "prompt"; any other
                           file is text, with a blank line between texts
@@ -81,7 +85,7 @@ Usage: npm run train -- --data FILE --out DIR [options]
                           checkpoint's folder, where --model and --fresh name no other
   --queues N              GPU queues, 1 to 8, at most as many as groups (default 1)
   --slice K               k: tokens per slice (default 16, or the context where that is less)
-  --runtime NAME          chromium: a page of a headless browser (default); node: Dawn in this process
+${runtimeHelp}
   --json FILE             also write the log of all steps there
   --help                  print this
 
@@ -106,7 +110,7 @@ export function parseTrainOptions(args: readonly string[]): TrainCommand {
   const slice = values.slice === undefined ? undefined : whole("slice", 16);
   return {
     help,
-    runtime: checkChoice("--runtime", values.runtime, ["chromium", "node"]),
+    runtime: checkRuntime(values.runtime),
     data: checkFile("--data", values.data) ?? "",
     out: fromCaller(values.out ?? ""),
     model: checkModel(values.model ?? modelBeside(resume, values.fresh ?? false)),
@@ -211,5 +215,5 @@ function checkFile(option: string, given: string | undefined): string | undefine
 }
 
 function missingOption(name: string): OptionError {
-  return new OptionError(`expected --${name}, as in: npm run train -- --data stories.txt --out out/model`);
+  return new OptionError(`expected --${name}, as in: ${usage("train")} --data stories.txt --out out/model`);
 }

@@ -6,10 +6,11 @@ import { count } from "../demo/words.js";
 import type { ModelInfo, NewModelOptions, TrainStep } from "../index.js";
 import { embedded, placeModel, print, runCommand, shorten, writeInto } from "./command.js";
 import { FileSink } from "./file-sink.js";
-import { run, type TrainEvent, type TrainReport, type TrainRequest } from "./page-train.js";
+import type { TrainEvent, TrainReport, TrainRequest } from "./page-train.js";
 import { describeModel, line } from "./print-report.js";
 import { Progress } from "./progress.js";
-import { distFolder, runInPage } from "./run-in-page.js";
+import { distFolder } from "./dist-folder.js";
+import { runModule } from "./run-module.js";
 import { holdOut, parseTexts } from "./train-data.js";
 import { helpText, parseTrainOptions, type TrainCommand } from "./train-options.js";
 import { describeTraining, LiveLine, showLine } from "./train-report.js";
@@ -33,13 +34,13 @@ interface TrainLog {
 
 async function train(command: TrainCommand): Promise<void> {
   const { out, every, queues, options, resume, json } = command;
-  const { name, address, folders } = placeModel(command.model);
+  const { name, address, folders } = placeModel(command.model, command.runtime);
   const folder = command.model ?? join(distFolder, embedded);
   const data = await readData(command);
   const fresh = command.fresh && (await describeFresh(folder, command));
   const isNode = command.runtime === "node";
   const request: TrainRequest = {
-    model: isNode ? folder : address,
+    model: address,
     ...(fresh ? { fresh } : {}),
     queues,
     texts: data.train,
@@ -109,16 +110,12 @@ async function train(command: TrainCommand): Promise<void> {
     progress.show(words === "loading" ? `Loading ${name}` : "Compiling and encoding the texts", part);
   const hooks = { onEvent, onPiece, onInterrupt, onProgress };
   try {
-    const report = isNode
-      ? await runHere(request, hooks)
-      : (
-          await runInPage<TrainRequest, TrainReport, TrainEvent>({
-            module: "page-train",
-            request,
-            folders: { ...folders, ...(resume === undefined ? {} : { "/resume/": dirname(resume) }) },
-            ...hooks,
-          })
-        ).result;
+    const { result: report } = await runModule<TrainRequest, TrainReport, TrainEvent>(command.runtime, {
+      module: "page-train",
+      request,
+      folders: { ...folders, ...(resume === undefined ? {} : { "/resume/": dirname(resume) }) },
+      ...hooks,
+    });
     if (folder !== out)
       for (const file of textFiles)
         if (existsSync(join(folder, file))) await copyFile(join(folder, file), join(out, file));
@@ -181,29 +178,7 @@ async function readEarlierSteps(folder: string): Promise<readonly TrainStep[]> {
   }
 }
 
-/** As runInPage, in this process. */
-async function runHere(
-  request: TrainRequest,
-  hooks: {
-    readonly onEvent: (event: TrainEvent) => void;
-    readonly onPiece: (name: string, piece: Uint8Array, isLast: boolean) => Promise<void>;
-    readonly onInterrupt: () => void;
-    readonly onProgress: (words: string, part?: number) => void;
-  },
-): Promise<TrainReport> {
-  const interruption = new AbortController();
-  process.on("SIGINT", () => {
-    interruption.abort();
-    hooks.onInterrupt();
-  });
-  return run(request, hooks.onProgress, {
-    emit: hooks.onEvent,
-    send: (name, bytes) => hooks.onPiece(name, bytes, true),
-    signal: interruption.signal,
-  });
-}
-
-await runCommand("run train", async () => {
+await runCommand("train", async () => {
   const command = parseTrainOptions(process.argv.slice(2));
   if (command.help) process.stdout.write(`${helpText}\n`);
   else await train(command);

@@ -40,7 +40,7 @@ describe("npm run generate", () => {
     expect(request.options.seed).toBe(7);
     // Beginning and continuation together, as one text.
     expect(own.output).toContain(`\nOnce upon a time${texts[0]!.text}\n`);
-    for (const name of ["adapter", "browser", "model", "prompt", "seed", "ended by", "speed", "steps"])
+    for (const name of ["adapter", "runtime", "model", "prompt", "seed", "ended by", "speed", "steps"])
       expect(own.output).toMatch(new RegExp(`^${name} +\\S`, "m"));
 
     const all = join(folder, "all.json");

@@ -48,7 +48,7 @@ describe("npm start", () => {
     const { code, output, errors } = await runStart(["--json", json]);
     expect(errors).toBe("");
     expect(code).toBe(0);
-    for (const name of ["adapter", "browser", "model", "slices", "queues", "speed", "dispatches", "makespan"])
+    for (const name of ["adapter", "runtime", "model", "slices", "queues", "speed", "dispatches", "makespan"])
       expect(output).toMatch(new RegExp(`^${name} +\\S`, "m"));
     expect(output).toMatch(/^efficiency +\d+\.\d %/m);
     expect(output).toMatch(/^bubbles +\d+\.\d %/m);

@@ -113,7 +113,7 @@ describe("npm run train", () => {
     expect(errors).toBe("");
     expect(code).toBe(0);
     expect(output).toMatch(/^data +6 texts, 2 more held out$/m);
-    expect(output).toMatch(/^browser +Dawn in Node v\d/m);
+    expect(output).toMatch(/^runtime +Dawn in Node v\d/m);
     expect((await readLog("node", "train_log.json")).steps).toHaveLength(2);
   });
 

@@ -3,8 +3,6 @@
 import type { AdapterDescription } from "../../index.js";
 import type { Plot } from "./plots.js";
 
-export type Runtime = "chromium" | "node";
-
 /** One number that was measured. */
 export interface Measurement {
   readonly metric: string;

@@ -1,7 +1,8 @@
 // The options of `npm run bench`: what may be written after "--", and what each becomes.
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { Runtime } from "./case.js";
+import { checkRuntime, OptionError, runtimeHelp, usage } from "../option-values.js";
+import type { Runtime } from "../run-module.js";
 
 export interface BenchOptions {
   readonly help: boolean;
@@ -17,20 +18,15 @@ export interface BenchOptions {
   readonly report: string | undefined;
 }
 
-/** An option that cannot be used; `message` is one line. */
-export class OptionError extends Error {
-  override name = "OptionError";
-}
-
 /** `cases`: name and summary of each case. */
 export function helpText(cases: readonly { readonly name: string; readonly summary: string }[]): string {
   return `Measures weft, after checking that what it measures is right.
 
-Usage: npm run bench -- [options]
+Usage: ${usage("bench")} [options]
 
   --case NAME             what is measured (default ${cases[0]!.name}):
 ${cases.map(({ name, summary }) => `                          ${name}: ${summary}`).join("\n")}
-  --runtime NAME          chromium: a page of a headless browser (default); node: Dawn in this process
+${runtimeHelp}
   --repeats N             how often everything is measured, at least 5 (default 7)
   --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
   --peers                 also measure onnxruntime-web and TensorFlow.js, which are installed for it under out/peers;
@@ -46,15 +42,13 @@ Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
 export function parseBenchOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
   const values = readOptions(args);
   const quick = values.quick ?? false;
-  if (
-    values.peers &&
-    (values.runtime === "node" || ["curves", "generate", "train"].includes(values.case ?? ""))
-  )
+  const runtime = checkRuntime(values.runtime);
+  if (values.peers && (runtime === "node" || ["curves", "generate", "train"].includes(values.case ?? "")))
     throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes only");
   return {
     help: values.help ?? false,
     case: checkChoice("--case", values.case, cases),
-    runtime: checkChoice("--runtime", values.runtime, ["chromium", "node"]),
+    runtime,
     quick,
     repeats: checkRepeats(values.repeats, quick),
     peers: values.peers ?? false,

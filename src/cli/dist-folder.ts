@@ -1,0 +1,5 @@
+// Where the built module and the embedded model are: commands run from dist/cli.
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const distFolder: string = dirname(dirname(fileURLToPath(import.meta.url)));

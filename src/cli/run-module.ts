@@ -1,0 +1,47 @@
+// Runs one module of the built commands where the user wants it: in a page of a headless browser, or in this process.
+import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
+
+export const runtimes = ["chromium", "node"] as const;
+export type Runtime = (typeof runtimes)[number];
+
+/** The browser where there is one, as with every npm script; else Dawn, as in an installed package. */
+export function usualRuntime(): Runtime {
+  return process.env["WEFT_CHROMIUM"] ? "chromium" : "node";
+}
+
+/** Calls `run` of the module with the request. In a page, folders have addresses; here, paths are what they are. */
+export async function runModule<Request, Result, Event = unknown>(
+  runtime: Runtime,
+  call: PageCall<Request, Event>,
+): Promise<PageAnswer<Result>> {
+  if (runtime === "node") return runHere(call);
+  // Only now, as an installed package comes without what launches browsers.
+  const { runInPage } = await import("./run-in-page.js");
+  return runInPage<Request, Result, Event>(call);
+}
+
+async function runHere<Request, Result, Event>({
+  module,
+  request,
+  onProgress,
+  onEvent,
+  onPiece,
+  onInterrupt,
+}: PageCall<Request, Event>): Promise<PageAnswer<Result>> {
+  const runtime = `Dawn in Node ${process.version}`;
+  const interruption = new AbortController();
+  if (onInterrupt)
+    process.on("SIGINT", () => {
+      interruption.abort();
+      onInterrupt();
+    });
+  const { run } = (await import(/* @vite-ignore */ new URL(`./${module}.js`, import.meta.url).href)) as {
+    run: PageRun<Request, Result, Event>;
+  };
+  const result = await run(request, (words, part) => onProgress?.(words, part), {
+    emit: (event) => onEvent?.(event, runtime),
+    send: async (name, bytes) => onPiece?.(name, bytes, true),
+    signal: interruption.signal,
+  });
+  return { result, browser: runtime };
+}

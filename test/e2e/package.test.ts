@@ -1,0 +1,184 @@
+// The packed package as its users have it: installed into a program for Node, a page without a bundler, a worker, and an
+// app built with Vite. Each runs a forward pass for real, and all agree.
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Page } from "puppeteer";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
+import { serve } from "../../src/cli/serve.js";
+import { expectBuilt, root } from "./run-start.js";
+
+const run = promisify(execFile);
+const bin = (name: string): string => join(root, "node_modules", ".bin", name);
+
+/** The likeliest token after each sentence, by every program here. */
+const sentences = [[1, 2, 3], [40], [5, 6, 7, 8, 9]];
+const expected = async (folder: string): Promise<string> => {
+  const { stdout } = await run(process.execPath, [join(folder, "program.mjs")], { cwd: folder });
+  return stdout.trim();
+};
+const likeliest = `(logits) => JSON.stringify(logits.map((row) => row.indexOf(Math.max(...row))))`;
+
+let folder: string;
+let tarball: string;
+let launched: LaunchedBrowser;
+
+beforeAll(async () => {
+  expectBuilt("dist/index.js", "dist/index.d.ts", "dist/cli/weft.js");
+  folder = await mkdtemp(join(tmpdir(), "weft-package-"));
+  await run("npm", ["pack", "--pack-destination", folder], { cwd: root });
+  tarball = join(
+    folder,
+    (await readdir(folder)).find((name) => name.endsWith(".tgz"))!,
+  );
+  await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  // Without peers: Dawn, which is large, is the project's own.
+  await run("npm", ["install", "--no-audit", "--no-fund", "--legacy-peer-deps", tarball], { cwd: folder });
+  await symlink(join(root, "node_modules", "webgpu"), join(folder, "node_modules", "webgpu"));
+  await writeFile(
+    join(folder, "program.mjs"),
+    `import { fileURLToPath } from "node:url";
+    import { Model } from "weft";
+    const config = fileURLToPath(import.meta.resolve("weft/tinystories-gpt2/config.json"));
+    const model = await Model.load(config.slice(0, -"config.json".length));
+    const { logits } = await model.forward(${JSON.stringify(sentences)});
+    console.log((${likeliest})(logits));
+    model.dispose();
+    process.exit(0);`,
+  );
+  launched = await launchBrowser();
+});
+
+afterAll(async () => {
+  await launched?.close();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+/** Opens a folder's index.html; answers what the page puts into its body, and fails on anything it complains about. */
+async function bodyOf(site: string): Promise<string> {
+  const server = await serve({ "/": site });
+  const page: Page = await launched.browser.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  try {
+    await page.goto(`${server.origin}/index.html`);
+    await page.waitForFunction('document.body.textContent.trim() !== ""', { timeout: 60_000 });
+    expect(complaints).toEqual([]);
+    return (await page.evaluate("document.body.textContent.trim()")) as string;
+  } finally {
+    await page.close();
+    await server.close();
+  }
+}
+
+const icon = '<link rel="icon" href="data:,">';
+
+describe("the packed package", () => {
+  it("has nothing that publint or arethetypeswrong would complain about", async () => {
+    const lint = await run(bin("publint"), [tarball, "--strict"], { cwd: root });
+    expect(lint.stdout).toMatch(/All good!/);
+    // Exits with 1 where a resolution that an ESM package should have fails.
+    const types = await run(bin("attw"), [tarball, "--profile", "esm-only", "--no-color"], { cwd: root });
+    expect(types.stdout).toMatch(/bundler +│ 🟢/);
+  });
+
+  it("runs in Node", async () => {
+    expect(JSON.parse(await expected(folder))).toEqual(sentences.map(() => expect.any(Number) as number));
+  });
+
+  it("can be imported where there is neither navigator nor window", async () => {
+    const { stdout } = await run(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        'delete globalThis.navigator; await import("weft"); console.log("imported");',
+      ],
+      { cwd: folder },
+    );
+    expect(stdout.trim()).toBe("imported");
+  });
+
+  it("runs in a page without a bundler, and in a worker of it", async () => {
+    const site = join(folder, "plain");
+    await mkdir(site);
+    await cp(join(folder, "node_modules", "weft", "dist"), join(site, "weft"), { recursive: true });
+    const program = `import { Model } from "./weft/index.js";
+      const model = await Model.load(new URL("./weft/tinystories-gpt2/", location.href));
+      const { logits } = await model.forward(${JSON.stringify(sentences)});
+      const found = (${likeliest})(logits);
+      model.dispose();`;
+    await writeFile(join(site, "page.js"), `${program}\ndocument.body.textContent = found;`);
+    await writeFile(join(site, "worker.js"), `${program}\npostMessage(found);`);
+    const inNode = await expected(folder);
+    await writeFile(
+      join(site, "index.html"),
+      `<!doctype html>${icon}<body></body><script type="module" src="./page.js"></script>`,
+    );
+    expect(await bodyOf(site)).toBe(inNode);
+    await writeFile(
+      join(site, "page.js"),
+      `const worker = new Worker("./worker.js", { type: "module" });
+      worker.onmessage = ({ data }) => (document.body.textContent = data);
+      worker.onerror = ({ message }) => (document.body.textContent = message);`,
+    );
+    expect(await bodyOf(site)).toBe(inNode);
+  });
+
+  it("runs in an app that Vite built", async () => {
+    const app = join(folder, "app");
+    await mkdir(app);
+    await writeFile(
+      join(app, "index.html"),
+      `<!doctype html>${icon}<body></body><script type="module" src="./main.js"></script>`,
+    );
+    await writeFile(
+      join(app, "main.js"),
+      `import { Model } from "weft";
+      import config from "weft/tinystories-gpt2/config.json";
+      import weightsUrl from "weft/tinystories-gpt2/model.safetensors?url";
+      const weights = await (await fetch(weightsUrl)).arrayBuffer();
+      const model = await Model.load({ config, weights });
+      const { logits } = await model.forward(${JSON.stringify(sentences)});
+      document.body.textContent = (${likeliest})(logits);
+      model.dispose();`,
+    );
+    await build({ root: app, configFile: false, logLevel: "error", base: "./", build: { target: "es2023" } });
+    // The tokenizer is a chunk of its own: a page that never uses it never loads it.
+    const scripts = await readdir(join(app, "dist", "assets"));
+    expect(scripts.filter((name) => name.startsWith("tokenizers"))).toHaveLength(1);
+    expect(await bodyOf(join(app, "dist"))).toBe(await expected(folder));
+  });
+
+  it("has a program with commands", async () => {
+    const environment: NodeJS.ProcessEnv = { ...process.env };
+    delete environment["WEFT_CHROMIUM"];
+    const weft = async (...args: string[]): Promise<string> => {
+      const program = join(folder, "node_modules", ".bin", "weft");
+      return (await run(program, args, { cwd: folder, env: environment })).stdout;
+    };
+    expect(await weft("--help")).toMatch(/^Usage: npx weft COMMAND/m);
+    for (const command of ["generate", "score", "inspect", "train", "bench"])
+      expect(await weft(command, "--help")).toMatch(new RegExp(`^Usage: npx weft ${command} `, "m"));
+    const inspected = await weft("inspect", "--json", "inspected.json");
+    expect(inspected).toMatch(/^weights +957,184 numbers in 52 tensors: 52 F16$/m);
+    expect(inspected).toMatch(/^fits +loaded in [\d.]+ s$/m);
+    expect(await weft("score", "Once upon a time there was a dog.", "Zebra quickly the.")).toMatch(
+      /^ +9 +3\.\d +1\.\d+ +Once upon a time there was a dog\.\n +\d+ +\d{3,}\.\d/m,
+    );
+    expect(await weft("generate", "Once upon a time", "--max-tokens", "8", "--temperature", "0")).toMatch(
+      /^Once upon a time, there was a/m,
+    );
+    await expect(weft("sing")).rejects.toMatchObject({
+      code: 2,
+      stderr: 'weft: there is no command "sing"; there are generate, score, inspect, train, bench\n',
+    });
+  });
+});

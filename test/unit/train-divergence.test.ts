@@ -40,7 +40,7 @@ describe("a run goes on", () => {
     expect(refusedStep([6.9, 50, 50, 6, 50, 50, 5])).toBeUndefined();
   });
 
-  it("from a small loss back to a uniform guess and somewhat beyond", () => {
-    expect(refusedStep([0.01, 7, 10, 12, 20, 25])).toBeUndefined();
+  it("from a small loss back to a uniform guess and three times that", () => {
+    expect(refusedStep([0.01, 7, 10, 12, 20, 25, 27])).toBeUndefined();
   });
 });

@@ -53,6 +53,7 @@ export interface TrainChoices {
   readonly groups: number;
   readonly seed: number;
   readonly sliceTokens?: number;
+  readonly recompute: boolean;
   readonly schedule: LearningRateSchedule;
   readonly optimizer: OptimizerOptions;
 }
@@ -83,6 +84,7 @@ Usage: ${usage("train")} --data FILE --out DIR [options]
   --every N               steps from one validation and checkpoint to the next (default: a tenth of the steps)
   --resume FILE           go on from this checkpoint, with the data and options of its run; the model is that of the
                           checkpoint's folder, where --model and --fresh name no other
+  --recompute             form activations again in the backward pass instead of keeping them: less memory, more work
   --queues N              GPU queues, 1 to 8, at most as many as groups (default 1)
   --slice K               k: tokens per slice (default 16, or the context where that is less)
 ${runtimeHelp}
@@ -128,6 +130,7 @@ export function parseTrainOptions(args: readonly string[]): TrainCommand {
       accumulate: whole("accumulate", 1, 1, 1000),
       seed: whole("seed", 0, 0),
       ...(slice === undefined ? {} : { sliceTokens: slice }),
+      recompute: values.recompute ?? false,
       schedule: {
         peak: real("rate", 100) ?? 1e-3,
         warmupSteps: whole("warmup", Math.ceil(steps / 10), 0),
@@ -166,6 +169,7 @@ const known = {
   "hold-out": word,
   every: word,
   resume: word,
+  recompute: flag,
   queues: word,
   slice: word,
   runtime: word,

@@ -69,7 +69,13 @@ export class TrainingEncoder implements QueueEncoder {
         training.encodeAttention(list, arena, level, writeBlockTable(queue.tables, runs));
         return [];
       case "attention-gradient":
-        training.encodeAttentionGradient(list, arena, level, writeBlockTable(queue.tables, runs));
+        training.encodeAttentionGradient(
+          list,
+          arena,
+          level,
+          writeRowTable(queue.tables, runs),
+          writeBlockTable(queue.tables, runs),
+        );
         return [];
       case "slice-gradient": {
         const loss = level === this.#dimensions.layers ? this.#writeLoss(runs) : [];

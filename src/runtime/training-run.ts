@@ -36,6 +36,11 @@ export interface TrainOptions {
   readonly sliceTokens?: number;
   /** What opens a sentence's attention in the forward part. Default: "sentence". */
   readonly fence?: Fence;
+  /**
+   * Keep only what layers begin with, and form the rest of their activations again in the backward pass: less memory for
+   * about a sixth more work, and the same bits. Default: false.
+   */
+  readonly recompute?: boolean;
   /** How many of the loaded queues to use. Default: all, at most one per group. */
   readonly queues?: number;
   /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
@@ -126,7 +131,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       });
     }
     this.#isStarted = true;
-    const { signal, validation, trace = false } = this.#options;
+    const { signal, validation, trace = false, recompute = false } = this.#options;
     const settings = this.#check();
     const { config } = this.#model.loaded;
     const windows = cutWindows(await this.#model.encode(this.#data), config.contextLength);
@@ -148,7 +153,16 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
         const batches = Array.from({ length: settings.accumulate }, () => sampler.next());
         const rate = learningRate(settings.schedule, step, settings.steps);
         const { sliceTokens, fence } = settings;
-        const outcome = await session.step({ batches, step, rate, sliceTokens, fence, trace, signal });
+        const outcome = await session.step({
+          batches,
+          step,
+          rate,
+          sliceTokens,
+          fence,
+          recompute,
+          trace,
+          signal,
+        });
         const seconds = (performance.now() - beganMs) / 1000;
         this.#state = this.#stateOf(settings, step, sampler.position);
         const sentences = batches.flatMap(({ groups }) => groups.flat());

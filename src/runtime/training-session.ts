@@ -15,7 +15,7 @@ import { DivergenceWatch } from "../train/divergence.js";
 import { Gpt2Training } from "../train/gpt2-training.js";
 import { Optimizer, type CheckedOptimizer } from "../train/optimizer.js";
 import { listParameters, type Parameter } from "../train/parameters.js";
-import { TrainingArena } from "../train/training-arena.js";
+import { TrainingArena, type TrainingArenaOptions } from "../train/training-arena.js";
 import { compileTraining } from "../train/training-pipelines.js";
 import { ArenaLayout } from "./arena-layout.js";
 import { GradientSets } from "./gradient-sets.js";
@@ -42,6 +42,7 @@ export interface StepRequest {
   readonly rate: number;
   readonly sliceTokens: number;
   readonly fence: Fence;
+  readonly recompute: boolean;
   readonly trace: boolean | "kernels";
   readonly signal: AbortSignal | undefined;
 }
@@ -181,8 +182,10 @@ export class TrainingSession {
       placement: "affine",
       maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
       // Queues with equal work would keep step: one that forms weight gradients early runs them beside the activation
-      // gradients of the others.
-      maxWaitingWeights: this.#replicas.map((_, queue) => (queue % 2 === 0 ? Infinity : 0)),
+      // gradients of the others. Where layers share their rows, weights come before the layer's attention everywhere.
+      maxWaitingWeights: request.recompute
+        ? 0
+        : this.#replicas.map((_, queue) => (queue % 2 === 0 ? Infinity : 0)),
       cost,
     });
     const queueOf = sentences.map((_, sentence) => scheduler.ownership(sentence)[0]!.queue);
@@ -251,11 +254,12 @@ export class TrainingSession {
     const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
     const layout = new ArenaLayout(own, lengths, this.#model.dimensions.pageTokens);
     const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
-    const arena = await this.#arenaOf(
-      replica,
-      Math.max(1, layout.rows),
-      Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
-    );
+    const arena = await this.#arenaOf(replica, {
+      rows: Math.max(1, layout.rows),
+      chunkRows: Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
+      recompute: request.recompute,
+      overlapsLayers: request.fence === "prefix",
+    });
     const groups = batch.groups.map((_, group) => own.filter((sentence) => groupOf[sentence] === group));
     const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);
     const gradients = await replica.gradients.assign(ownGroups);
@@ -280,15 +284,18 @@ export class TrainingSession {
     };
   }
 
-  async #arenaOf(replica: TrainingReplica, rows: number, chunkRows: number): Promise<TrainingArena> {
+  /** The replica's arena, or a new one where it is too small; all else is the same for all steps of a run. */
+  async #arenaOf(replica: TrainingReplica, options: TrainingArenaOptions): Promise<TrainingArena> {
     const { arena, queue } = replica;
+    const { rows, chunkRows } = options;
     if (arena && arena.rows >= rows && arena.chunkRows === chunkRows) return arena;
     arena?.dispose();
     replica.arena = undefined;
     let made: TrainingArena | undefined;
     try {
       await queue.checked(() => {
-        made = new TrainingArena(queue, this.#model.dimensions, Math.ceil(rows * 1.125), chunkRows);
+        const withRoom = { ...options, rows: Math.ceil(rows * 1.125) };
+        made = new TrainingArena(queue, this.#model.dimensions, withRoom);
       });
     } catch (error) {
       made?.dispose();
@@ -296,7 +303,7 @@ export class TrainingSession {
       throw new DeviceError({
         reason: error.reason,
         problem: `Queue ${queue.index} has no room for the activations of ${rows} tokens`,
-        remedy: "Train with a smaller batchTokens, or with more queues.",
+        remedy: "Train with a smaller batchTokens, with recompute, or with more queues.",
         cause: error,
       });
     }

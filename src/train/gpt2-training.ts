@@ -53,16 +53,8 @@ export class Gpt2Training {
     const { layers } = this.#dimensions;
     if (segment === 0) this.#embed(list, arena, rows);
     else this.#finishLayer(list, arena, segment - 1, rows);
-    const input = arena.residual(segment);
-    if (segment === layers) {
-      this.#kernels.normalise(list, input, this.#weights.finalNorm, arena.finalNormalised, rows);
-      return;
-    }
-    const weights = this.#weights.layers[segment]!;
-    const own = arena.layers[segment]!;
-    this.#kernels.normalise(list, input, weights.norm1, own.normalised1, rows);
-    this.#kernels.linear(list, 0, own.normalised1, weights.query, own.query, rows);
-    this.#kernels.linear(list, 0, own.normalised1, weights.keyValue, own.keyValue, rows);
+    if (segment < layers) this.#formQueries(list, arena, segment, rows);
+    else this.#kernels.normalise(list, arena.output, this.#weights.finalNorm, arena.finalNormalised, rows);
   }
 
   /** Attention at `layer` for the query blocks of a block table. */
@@ -100,6 +92,7 @@ export class Gpt2Training {
     lossScale: number,
   ): void {
     const { layers } = this.#dimensions;
+    if (arena.recompute && segment > 0) this.#formHidden(list, arena, segment - 1, rows);
     if (segment === layers) {
       for (const chunk of loss) {
         this.#encodeLossGradient(list, arena, chunk, lossScale);
@@ -142,8 +135,15 @@ export class Gpt2Training {
     if (segment > 0) this.#finishLayerGradient(list, arena, segment - 1, rows);
   }
 
-  /** Gradients of queries, keys and values of whole sentences at `layer`, listed as blocks of rows. */
-  encodeAttentionGradient(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
+  /** Gradients of queries, keys and values of whole sentences at `layer`, listed as rows and as blocks of rows. */
+  encodeAttentionGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    layer: number,
+    rows: TableRange,
+    blocks: TableRange,
+  ): void {
+    if (arena.recompute) this.#formQueries(list, arena, layer, rows);
     const own = arena.layers[layer]!;
     const params = {
       firstEntry: blocks.firstEntry,
@@ -241,10 +241,19 @@ export class Gpt2Training {
       );
   }
 
-  #finishLayer(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
+  /** What begins a layer: its norm, queries, keys and values. */
+  #formQueries(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
     const weights = this.#weights.layers[layer]!;
     const own = arena.layers[layer]!;
-    const output = arena.residual(layer + 1);
+    this.#kernels.normalise(list, own.input, weights.norm1, own.normalised1, rows);
+    this.#kernels.linear(list, 0, own.normalised1, weights.query, own.query, rows);
+    this.#kernels.linear(list, 0, own.normalised1, weights.keyValue, own.keyValue, rows);
+  }
+
+  /** What follows attention, up to the hidden rows of the MLP. */
+  #formHidden(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
+    const weights = this.#weights.layers[layer]!;
+    const own = arena.layers[layer]!;
     this.#kernels.copyRows(list, own.input, own.middle, rows);
     this.#kernels.linear(list, LinearFlag.addToOutput, own.attention, weights.projection, own.middle, rows);
     this.#kernels.normalise(list, own.middle, weights.norm2, own.normalised2, rows);
@@ -254,6 +263,13 @@ export class Gpt2Training {
       { X: own.preActivation, rowTable: TABLES, Y: own.hidden },
       { firstEntry: rows.firstEntry, rowCount: rows.count, vectors: this.#dimensions.hiddenVectors },
     );
+  }
+
+  #finishLayer(list: CommandList, arena: TrainingArena, layer: number, rows: TableRange): void {
+    this.#formHidden(list, arena, layer, rows);
+    const weights = this.#weights.layers[layer]!;
+    const own = arena.layers[layer]!;
+    const output = arena.residual(layer + 1);
     this.#kernels.copyRows(list, own.middle, output, rows);
     this.#kernels.linear(list, LinearFlag.addToOutput, own.hidden, weights.down, output, rows);
   }

@@ -1,5 +1,6 @@
 // What a training step keeps between forward and backward on one queue: activations and gradients of every layer, a row
 // per token. Gradients of activations are kept per layer too, so that weight gradients may be formed at any later time.
+// Where activations are recomputed, a layer keeps its input and its attention's output, and all layers share the rest.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
@@ -41,6 +42,16 @@ export interface PartialSums {
   readonly bias: GpuBuffer;
 }
 
+export interface TrainingArenaOptions {
+  readonly rows: number;
+  /** Rows of logits. */
+  readonly chunkRows: number;
+  /** Keep what segments begin with, and share all else: weight gradients must then be formed segment by segment. */
+  readonly recompute: boolean;
+  /** Whether rows of a layer may be written before all attention of their sentence in the layer before has ended. */
+  readonly overlapsLayers: boolean;
+}
+
 export class TrainingArena {
   readonly queue: Queue;
   readonly rows: number;
@@ -54,6 +65,7 @@ export class TrainingArena {
   /** Logits of a chunk of rows, then their gradient. */
   readonly logits: GpuBuffer;
   readonly chunkRows: number;
+  readonly recompute: boolean;
   /** One loss per row that has a target; behind `rows` of them, room for a chunk whose losses nobody reads. */
   readonly loss: GpuBuffer;
   /** Of whatever weight's gradient is being formed from slabs of rows. */
@@ -62,10 +74,12 @@ export class TrainingArena {
   readonly pageTable: GpuBuffer;
   readonly #buffers: GpuBuffer[] = [];
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions, rows: number, chunkRows: number) {
+  constructor(queue: Queue, dimensions: Gpt2Dimensions, options: TrainingArenaOptions) {
+    const { rows, chunkRows, recompute, overlapsLayers } = options;
     this.queue = queue;
     this.rows = rows;
     this.chunkRows = chunkRows;
+    this.recompute = recompute;
     const { channelVectors: C, attentionVectors: A, hiddenVectors: F, heads } = dimensions;
     const create = (role: string, sizeBytes: number): GpuBuffer => {
       const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
@@ -74,30 +88,38 @@ export class TrainingArena {
       return buffer;
     };
     const perRow = (role: string, vectors: number): GpuBuffer => create(role, 16 * vectors * rows);
+    const ofAllLayers = new Map<string, GpuBuffer>();
     try {
       this.layers = Array.from({ length: dimensions.layers }, (_, layer) => {
         const own = (role: string, vectors: number): GpuBuffer => perRow(`${role}-${layer}`, vectors);
+        const shared = (role: string, vectors: number): GpuBuffer => {
+          if (!recompute) return own(role, vectors);
+          let buffer = ofAllLayers.get(role);
+          if (!buffer) ofAllLayers.set(role, (buffer = perRow(role, vectors)));
+          return buffer;
+        };
         return {
           input: own("input", C),
-          normalised1: own("normalised1", C),
-          query: own("query", A),
-          keyValue: own("keyValue", 2 * A),
+          normalised1: shared("normalised1", C),
+          query: shared("query", A),
+          // Later rows of a sentence may look at keys when earlier rows are in the next layer.
+          keyValue: overlapsLayers ? own("keyValue", 2 * A) : shared("keyValue", 2 * A),
           attention: own("attention", A),
-          middle: own("middle", C),
-          normalised2: own("normalised2", C),
-          preActivation: own("preActivation", F),
-          hidden: own("hidden", F),
-          dInput: own("dInput", C),
-          dNormalised1: own("dNormalised1", C),
-          dQuery: own("dQuery", A),
-          dKeyValue: own("dKeyValue", 2 * A),
-          dAttention: own("dAttention", A),
-          dMiddle: own("dMiddle", C),
-          dNormalised2: own("dNormalised2", C),
-          dPreActivation: own("dPreActivation", F),
-          norm1Stats: create(`norm1Stats-${layer}`, 8 * rows),
-          norm2Stats: create(`norm2Stats-${layer}`, 8 * rows),
-          attentionStats: create(`attentionStats-${layer}`, 8 * heads * rows),
+          middle: shared("middle", C),
+          normalised2: shared("normalised2", C),
+          preActivation: shared("preActivation", F),
+          hidden: shared("hidden", F),
+          dInput: shared("dInput", C),
+          dNormalised1: shared("dNormalised1", C),
+          dQuery: shared("dQuery", A),
+          dKeyValue: shared("dKeyValue", 2 * A),
+          dAttention: shared("dAttention", A),
+          dMiddle: shared("dMiddle", C),
+          dNormalised2: shared("dNormalised2", C),
+          dPreActivation: shared("dPreActivation", F),
+          norm1Stats: shared("norm1Stats", 1 / 2),
+          norm2Stats: shared("norm2Stats", 1 / 2),
+          attentionStats: shared("attentionStats", heads / 2),
         };
       });
       this.output = perRow("output", C);

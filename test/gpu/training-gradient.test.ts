@@ -1,6 +1,7 @@
 // The gradient of every parameter of whole models over a ragged batch, against the float64 reference.
 import { expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
+import type { TrainOptions } from "../../src/runtime/training-run.js";
 import type { LoadOptions } from "../../src/runtime/types.js";
 import { parseHeader } from "../../src/weights/safetensors.js";
 import { expectClose } from "../helpers/expect-close.js";
@@ -21,7 +22,16 @@ const cases: readonly TinyModelOptions[] = [
 ];
 
 it.each(cases)("is within 1e-4 of float64: %o", async (own) => {
-  await check(own, makeSentences(5, 9, 24, own.vocabulary ?? 13), {});
+  await check(own, makeSentences(5, 9, 24, own.vocabulary ?? 13));
+});
+
+it("is within 1e-4 of float64 where activations are recomputed", async () => {
+  await check({ layers: 4 }, makeSentences(5, 9, 24, 13), { training: { recompute: true } });
+});
+
+it("is within 1e-4 of float64 where it is accumulated over batches of one sentence", async () => {
+  const sentences = makeSentences(5, 6, 24, 13).filter(({ length }) => length > 1);
+  await check({}, sentences, { training: { batchTokens: 1, groups: 1, accumulate: sentences.length } });
 });
 
 it("is within 1e-4 of float64 where rows are many enough to be cut into slabs", async () => {
@@ -34,7 +44,7 @@ it("is within 1e-4 of float64 where rows are many enough to be cut into slabs", 
       return create(descriptor);
     };
   };
-  await check({ layers: 2 }, makeSentences(5, 90, 24, 13), { gpu: watched.gpu });
+  await check({ layers: 2 }, makeSentences(5, 90, 24, 13), { loading: { gpu: watched.gpu } });
   // Norms and products of two layers but for the head's, on two queues.
   expect(sums).toBe(2 * (2 * 7 + 1));
 });
@@ -42,12 +52,12 @@ it("is within 1e-4 of float64 where rows are many enough to be cut into slabs", 
 async function check(
   own: TinyModelOptions,
   drawn: readonly number[][],
-  loading: Pick<LoadOptions, "gpu">,
+  more: { readonly loading?: Pick<LoadOptions, "gpu">; readonly training?: Partial<TrainOptions> } = {},
 ): Promise<void> {
   const tiny = makeTinyModel(own);
   const sentences = drawn.filter(({ length }) => length > 1);
   const { loss, gradients } = gpt2Backward(tiny.config, tiny.weights, sentences);
-  await using model = await Model.load(tiny.parts, { queues: 2, ...loading });
+  await using model = await Model.load(tiny.parts, { queues: 2, ...more.loading });
   const run = model.train(sentences, {
     steps: 1,
     // All sentences, each once.
@@ -55,6 +65,7 @@ async function check(
     optimizer: { kind: "sgd" },
     schedule: { peak: RATE, decay: "constant" },
     sliceTokens: 5,
+    ...more.training,
   });
   for await (const step of run) {
     expectClose([step.loss], [loss], modelGradient);

@@ -54,6 +54,8 @@ describe("training", () => {
       { sliceTokens: 3, loadedQueues: 2 },
       { sliceTokens: 8, loadedQueues: 3, fence: "prefix", trace: true },
       { sliceTokens: 24 },
+      { sliceTokens: 5, loadedQueues: 2, recompute: true },
+      { sliceTokens: 3, fence: "prefix", recompute: true },
     ] as const) {
       const trained = await train(own);
       expect(losses(trained), JSON.stringify(own)).toEqual(losses(expected));
@@ -219,6 +221,19 @@ describe("training", () => {
     expect(await logitsBytes(many, 24)).toBe(8 * 24 * 1500 * 4);
     // Never below the rows that the head's weight gradient takes at a time.
     expect(await logitsBytes(many, 1)).toBe(128 * 1500 * 4);
+  });
+
+  it("needs a fraction of the memory where activations are recomputed, and gives the same bits", async () => {
+    const deep = makeTinyModel({ layers: 6, contextLength: 24 });
+    const trainDeep = async (recompute: boolean): Promise<{ bytes: number; weights: Uint8Array }> => {
+      await using model = await Model.load(deep.parts);
+      const before = model.memory()[0]!.bytes;
+      for await (const _ of model.train(sentences, { steps: 2, batchTokens: 1200, recompute })) void _;
+      return { bytes: model.memory()[0]!.peakBytes - before, weights: (await model.save()).weights };
+    };
+    const [kept, recomputed] = [await trainDeep(false), await trainDeep(true)];
+    expect(recomputed.weights).toEqual(kept.weights);
+    expect(recomputed.bytes).toBeLessThan(0.35 * kept.bytes);
   });
 
   it("serves between steps, with the weights of the last one", async () => {

@@ -80,6 +80,7 @@ describe("the options of training", () => {
       accumulate: 1,
       groups: 2,
       seed: 0,
+      recompute: false,
       schedule: { peak: 1e-3, warmupSteps: 5, decay: "cosine" },
       optimizer: { kind: "adamw", clipNorm: 1 },
     });
@@ -88,10 +89,21 @@ describe("the options of training", () => {
   it("describe a new model and another optimizer", () => {
     const fresh = ["--fresh", "--layers", "3", "--channels", "24", "--heads", "3", "--context", "20"];
     const sgd = ["--optimizer", "sgd", "--weight-decay", "0.2", "--clip", "5", "--rate", "0.5"];
-    const command = parseTrainOptions(["--data", data, "--out", folder, ...fresh, ...sgd, "--slice", "5"]);
+    const command = parseTrainOptions([
+      "--data",
+      data,
+      "--out",
+      folder,
+      ...fresh,
+      ...sgd,
+      "--slice",
+      "5",
+      "--recompute",
+    ]);
     expect(command.fresh).toEqual({ layers: 3, channels: 24, heads: 3, contextLength: 20 });
     expect(command.options).toMatchObject({
       sliceTokens: 5,
+      recompute: true,
       schedule: { peak: 0.5 },
       optimizer: { kind: "sgd", momentum: 0.9, weightDecay: 0.2, clipNorm: 5 },
     });

@@ -66,9 +66,9 @@ export class FetchError extends WeftError {
 
 /** What went wrong with a device. */
 export type DeviceErrorReason =
-  "no-webgpu" | "no-adapter" | "lost" | "limit" | "out-of-memory" | "validation";
+  "no-webgpu" | "no-adapter" | "lost" | "limit" | "out-of-memory" | "validation" | "wrong-results";
 
-/** The GPU is missing, lost, too small for the work, or refused a command. */
+/** The GPU is missing, lost, too small for the work, refused a command, or computes wrongly. */
 export class DeviceError extends WeftError {
   override name = "DeviceError";
   readonly reason: DeviceErrorReason;

@@ -48,7 +48,8 @@ export type { TrainOptions, TrainStep } from "./runtime/training-run.js";
 export type {
   ForwardOptions,
   HiddenResult,
-  KernelNames,
+  KernelPick,
+  KernelPicks,
   LoadOptions,
   LoadProgress,
   LogitsResult,

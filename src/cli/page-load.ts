@@ -10,7 +10,8 @@ export function loadOptions(
     queues,
     ...(signal ? { signal } : {}),
     onProgress(progress) {
-      if (progress.phase === "ready") return;
+      if (progress.phase === "measuring") report("measuring kernels");
+      if (progress.phase !== "download") return;
       const { loadedBytes, totalBytes } = progress;
       report("loading", totalBytes && loadedBytes / totalBytes);
     },

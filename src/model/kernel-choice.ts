@@ -22,9 +22,6 @@ export interface KernelChoice {
   readonly attention: ByRows<AttentionFamily>;
 }
 
-/** The names of the families that a model uses. */
-export type KernelNames = Readonly<Record<keyof KernelChoice, ByRows<string>>>;
-
 /** The one for a dispatch of `rows` rows. */
 export const forRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);
 
@@ -42,13 +39,3 @@ export const presumedChoice = ({ isSoftware }: AdapterDescription): KernelChoice
         linear: { few: fewRowLinear, many: workgroupTiledLinears[1] },
         attention: { few: fewRowAttention, many: workgroupTiledAttention },
       };
-
-const namesByRows = ({ few, many }: ByRows<{ readonly name: string }>): ByRows<string> => ({
-  few: few.name,
-  many: many.name,
-});
-
-export const namesOf = ({ linear, attention }: KernelChoice): KernelNames => ({
-  linear: namesByRows(linear),
-  attention: namesByRows(attention),
-});

@@ -2,10 +2,11 @@
 import { ArgumentError, DeviceError } from "../errors.js";
 import { openQueues } from "../gpu/open-queues.js";
 import type { Queue } from "../gpu/queue.js";
+import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import type { KernelFamilies } from "../model/choose-kernels.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
 import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
-import { namesOf, presumedChoice } from "../model/kernel-choice.js";
 import { FairTurns } from "../schedule/fair-turns.js";
 import { Pace } from "../schedule/pace.js";
 import { throwIfAborted } from "../util/signal.js";
@@ -17,6 +18,7 @@ import { ArenaPool } from "./arena-pool.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generation-defaults.js";
 import { checkChoice, checkWhole } from "./options.js";
 import type { QueueShare } from "./plan-run.js";
+import { describeVerification, tuneKernels } from "./tune-kernels.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
 
 /** One queue with a replica of the model. */
@@ -54,7 +56,12 @@ export const SUBMISSIONS_IN_FLIGHT = 2;
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-export async function loadModel(source: ModelSource, options: LoadOptions): Promise<LoadedModel> {
+/** `families`: the kernels to choose from. */
+export async function loadModel(
+  source: ModelSource,
+  options: LoadOptions,
+  families: KernelFamilies = { linear: linearFamilies, attention: attentionFamilies },
+): Promise<LoadedModel> {
   const startMs = performance.now();
   const { signal } = options;
   throwIfAborted(signal, "Loading the model");
@@ -82,10 +89,10 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   const maxBindingBytes = checkBindingBytes(options.maxBindingBytes, dimensions);
   const queues = await openQueues({ gpu, count: queueCount, maxBindingBytes, signal });
   const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, format));
-  const choice = presumedChoice(queues[0]!.adapter);
   try {
+    const chosen = await tuneKernels(queues[0]!, config, dimensions, format, families, options);
     const compiling = Promise.all(
-      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, choice))),
+      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, chosen.choice))),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await readTextFiles(folder, signal);
@@ -116,7 +123,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
       weights: format,
       weightBytes: queues[0]!.memory.bytes,
       loadMs,
-      kernels: namesOf(choice),
+      kernels: chosen.picks,
+      ...(options.verify ? { verification: describeVerification(queues[0]!, chosen) } : {}),
       unexpectedTensors,
     };
     return {

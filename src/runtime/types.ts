@@ -1,13 +1,14 @@
 // The public types of a model: what is passed in and what comes out.
 import type { AdapterDescription } from "../gpu/queue.js";
 import type { MemoryCount } from "../gpu/buffer.js";
-import type { KernelNames } from "../model/kernel-choice.js";
+import type { KernelPicks } from "../model/choose-kernels.js";
+import type { KernelPick } from "../model/pick-kernel.js";
 import type { Fence, Placement } from "../plan/vocabulary.js";
 import type { Trace } from "../schedule/trace.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
-export type { KernelNames, WeightFormat };
+export type { KernelPick, KernelPicks, WeightFormat };
 
 /** How far loading has come. */
 export type LoadProgress =
@@ -18,6 +19,8 @@ export type LoadProgress =
       /** Undefined where the server does not say. */
       readonly totalBytes: number | undefined;
     }
+  /** Kernels are compared on the adapter: see `tune` and `verify`. */
+  | { readonly phase: "measuring" }
   | { readonly phase: "ready"; readonly elapsedMs: number };
 
 export interface LoadOptions {
@@ -34,6 +37,17 @@ export interface LoadOptions {
    * either way. Only "f32" can be trained. Default: "f32".
    */
   readonly weights?: WeightFormat;
+  /**
+   * Measure kernels on the model's shapes, for two seconds at most, and use the fastest; done once per adapter and shape, and
+   * remembered, in a page beyond its life. Results have the same bits either way. Default: true, but on software adapters
+   * false, as what is fast there is known.
+   */
+  readonly tune?: boolean;
+  /**
+   * Hold every kernel that is picked against float64 arithmetic on this adapter, and use another where one fails; what
+   * came out is in `info.verification`. Default: false.
+   */
+  readonly verify?: boolean;
   /** Treat the adapter as if one binding held no more than this, to see how a smaller one behaves. */
   readonly maxBindingBytes?: number;
   /** The most requests that are generated for at once on one queue; others wait. 1 to 256. Default: 64. */
@@ -138,8 +152,10 @@ export interface ModelInfo {
   readonly weightBytes: number;
   /** Milliseconds from `load` to ready. */
   readonly loadMs: number;
-  /** The family of each kernel that has several, for dispatches of few rows and of many. */
-  readonly kernels: KernelNames;
+  /** The families of kernels in use, for dispatches of few rows and of many, with what was measured. */
+  readonly kernels: KernelPicks;
+  /** With `verify`: what was found, as a text to report problems with. */
+  readonly verification?: string;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
 }

@@ -1,0 +1,122 @@
+// Work for one dispatch of a kernel on buffers of its own: what a family is measured or verified by.
+import { CommandList } from "../gpu/command-list.js";
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { BufferUsage } from "../gpu/flags.js";
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import { Readback } from "../gpu/readback.js";
+import { TimestampSlot } from "../gpu/timestamps.js";
+import { throwIfAborted } from "../util/signal.js";
+
+export type SampleValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+/** By binding, what a buffer begins with, or its size in bytes where zeros will do. */
+export type SampleContents<B extends string> = Readonly<Record<B, SampleValues | number>>;
+
+export interface KernelSample<B extends string, P extends string> {
+  readonly contents: SampleContents<B>;
+  readonly params: Readonly<Record<P, number>>;
+}
+
+/** GPU time of all dispatches of one run that is long enough to count, and the most dispatches of a run. */
+const LEAST_MS = 2;
+const MOST_DISPATCHES = 512;
+/** Without a GPU clock the wait for the fence counts too, up to 3 ms. */
+const LEAST_MS_BY_WALL = 20;
+/** So much slower than the best, a family is not timed a second time. */
+const HOPELESS = 1.5;
+
+/** The buffers of a sample on a queue. Dispose them. */
+export class SampleBuffers<B extends string, P extends string> {
+  readonly #queue: Queue;
+  readonly #params: Readonly<Record<P, number>>;
+  readonly #buffers: Readonly<Record<B, GpuBuffer>>;
+
+  private constructor(queue: Queue, params: Readonly<Record<P, number>>, buffers: Record<B, GpuBuffer>) {
+    this.#queue = queue;
+    this.#params = params;
+    this.#buffers = buffers;
+  }
+
+  /** Throws DeviceError when there is no room. */
+  static async create<B extends string, P extends string>(
+    queue: Queue,
+    { contents, params }: KernelSample<B, P>,
+  ): Promise<SampleBuffers<B, P>> {
+    const buffers: Partial<Record<B, GpuBuffer>> = {};
+    try {
+      await queue.checked(() => {
+        for (const [name, content] of Object.entries(contents) as [B, SampleValues | number][]) {
+          const sizeBytes = typeof content === "number" ? content : content.byteLength;
+          const usage = BufferUsage.storage | BufferUsage.copyTarget | BufferUsage.copySource;
+          const buffer = queue.createBuffer(`sample.${name}`, sizeBytes, usage);
+          buffers[name] = buffer;
+          if (typeof content !== "number") queue.device.queue.writeBuffer(buffer.raw, 0, content);
+        }
+      });
+    } catch (error) {
+      for (const buffer of Object.values<GpuBuffer>(buffers as Record<B, GpuBuffer>)) buffer.dispose();
+      throw error;
+    }
+    return new SampleBuffers(queue, params, buffers as Record<B, GpuBuffer>);
+  }
+
+  /** What one dispatch leaves in a binding. */
+  async run(pipeline: Pipeline<B, P>, output: B): Promise<Float32Array> {
+    const buffer = this.#buffers[output];
+    const list = new CommandList(this.#queue);
+    list.dispatch(pipeline, this.#buffers, this.#params);
+    const readback = new Readback(this.#queue, buffer.sizeBytes);
+    readback.copy(list, buffer, 0, buffer.sizeBytes);
+    list.submit("sample");
+    return new Float32Array(await readback.read());
+  }
+
+  /** Milliseconds per dispatch, by the GPU's clock where it has one. `best`: what others took. */
+  async time(pipeline: Pipeline<B, P>, best: number, signal: AbortSignal | undefined): Promise<number> {
+    const hasClock = this.#queue.adapter.hasTimestamps;
+    const slot = hasClock ? new TimestampSlot(this.#queue, 1) : undefined;
+    const leastMs = hasClock ? LEAST_MS : LEAST_MS_BY_WALL;
+    try {
+      // The first dispatch of a pipeline may compile it.
+      await this.#timeRun(pipeline, 1, slot, signal);
+      let dispatches = 1;
+      let totalMs = await this.#timeRun(pipeline, dispatches, slot, signal);
+      while (totalMs < leastMs && dispatches < MOST_DISPATCHES) {
+        dispatches *= 4;
+        totalMs = await this.#timeRun(pipeline, dispatches, slot, signal);
+      }
+      if (totalMs / dispatches < HOPELESS * best)
+        for (let again = 0; again < 2; again++)
+          totalMs = Math.min(totalMs, await this.#timeRun(pipeline, dispatches, slot, signal));
+      return totalMs / dispatches;
+    } finally {
+      slot?.dispose();
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of Object.values<GpuBuffer>(this.#buffers)) buffer.dispose();
+    this.#queue.pipelines.forgetBindGroups();
+  }
+
+  async #timeRun(
+    pipeline: Pipeline<B, P>,
+    dispatches: number,
+    slot: TimestampSlot | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    throwIfAborted(signal, "Loading the model");
+    const list = new CommandList(this.#queue);
+    list.beginPass("sample");
+    for (let index = 0; index < dispatches; index++) list.dispatch(pipeline, this.#buffers, this.#params);
+    const beginMs = performance.now();
+    list.submit("sample", slot);
+    if (!slot) {
+      await this.#queue.fence();
+      return performance.now() - beginMs;
+    }
+    const [pass] = await slot.read();
+    return pass!.endMs - pass!.beginMs;
+  }
+}

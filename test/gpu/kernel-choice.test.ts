@@ -1,0 +1,187 @@
+// Which kernels a model uses: whichever they are, it gives the same bits; they are measured, remembered and verified.
+import { describe, expect, it } from "vitest";
+import { CancelledError, DeviceError } from "../../src/errors.js";
+import type { AttentionFamily } from "../../src/kernels/attention.js";
+import type { LinearFamily } from "../../src/kernels/linear.js";
+import { attentionFamilies, linearFamilies } from "../../src/kernels/registry.js";
+import type { KernelFamilies } from "../../src/model/choose-kernels.js";
+import { execute } from "../../src/runtime/execute.js";
+import { loadModel } from "../../src/runtime/load-model.js";
+import { Model } from "../../src/runtime/model.js";
+import type { LoadOptions, LoadProgress, ModelInfo } from "../../src/runtime/types.js";
+import { rejection } from "../helpers/rejection.js";
+import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
+import { WatchedGpu } from "../helpers/watched-gpu.js";
+
+const all: KernelFamilies = { linear: linearFamilies, attention: attentionFamilies };
+const tiny = makeTinyModel();
+const sentences = makeSentences(4, 5, 24, 13);
+
+/** Loads with these families, and gives the logits of a batch and of one short sentence, as bits. */
+async function run(
+  families: KernelFamilies,
+  options: LoadOptions = {},
+): Promise<{ readonly bits: Uint32Array[]; readonly info: ModelInfo }> {
+  const loaded = await loadModel(tiny.parts, options, families);
+  const replica = loaded.replicas[0]!;
+  try {
+    const bits: Uint32Array[] = [];
+    for (const batch of [sentences, sentences.slice(0, 1)]) {
+      const { values } = await execute(loaded, {
+        tokens: batch.map((ids) => Uint32Array.from(ids)),
+        output: "all",
+        sliceTokens: 5,
+        fence: "sentence",
+        placement: "affine",
+        queues: 1,
+        gpuBudgetMs: undefined,
+        trace: false,
+        signal: undefined,
+      });
+      bits.push(...values.map((own) => new Uint32Array(own.buffer, own.byteOffset, own.length)));
+    }
+    return { bits, info: loaded.info };
+  } finally {
+    replica.arenas.trim();
+    replica.disposeWeights();
+    replica.queue.dispose();
+    expect(replica.queue.memory).toMatchObject({ buffers: 0, bytes: 0 });
+  }
+}
+
+/** The same family under another name, with `replacement` for a piece of its shader. */
+function changed<F extends LinearFamily | AttentionFamily>(family: F, piece: string, replacement: string): F {
+  const variant = (...parameters: [never, never]): object => {
+    const own = family.variant(...parameters);
+    expect(own.definition.source).toContain(piece);
+    const source = own.definition.source.replace(piece, replacement);
+    return { ...own, key: `changed ${replacement} ${own.key}`, definition: { ...own.definition, source } };
+  };
+  return { ...family, name: `changed-${family.name}`, variant };
+}
+
+const [registerLinear, fewRowLinear] = linearFamilies as [LinearFamily, LinearFamily];
+const [registerAttention, fewRowAttention] = attentionFamilies as [AttentionFamily, AttentionFamily];
+const wrongLinear = changed(registerLinear, "sum + bias[column]", "sum - bias[column]");
+const wrongAttention = changed(fewRowAttention, "sums[c] / total", "sums[c]");
+const brokenLinear = changed(registerLinear, "fn main", "fun main");
+
+describe("every family", () => {
+  it("gives a whole model the same bits", async () => {
+    const { bits } = await run({ linear: [registerLinear], attention: [registerAttention] });
+    for (const [index, linear] of linearFamilies.entries()) {
+      const attention = attentionFamilies[index % attentionFamilies.length]!;
+      const other = await run({ linear: [linear], attention: [attention] });
+      expect(other.info.kernels.linear.many.family).toBe(linear.name);
+      expect(other.info.kernels.attention.few.family).toBe(attention.name);
+      expect(other.bits, `${linear.name}, ${attention.name}`).toEqual(bits);
+    }
+  });
+});
+
+describe("measuring", () => {
+  it("uses the fastest as measured, and remembers it for the next load", async () => {
+    // A shape of its own, which no other test measures.
+    const { parts } = makeTinyModel({ channels: 28, heads: 2, hidden: 44 });
+    const phases: LoadProgress["phase"][] = [];
+    const options: LoadOptions = { tune: true, onProgress: ({ phase }) => phases.push(phase) };
+    using model = await Model.load(parts, options);
+    for (const byRows of Object.values(model.info.kernels))
+      for (const { family, microseconds, dropped } of Object.values(byRows)) {
+        expect(Object.keys(microseconds).length).toBeGreaterThan(0);
+        expect(microseconds[family]).toBe(Math.min(...Object.values<number>(microseconds)));
+        expect(dropped).toEqual({});
+      }
+    expect(Object.keys(model.info.kernels.linear.few.microseconds)).toContain("few-row");
+    expect(phases.filter((phase) => phase === "measuring")).toHaveLength(1);
+    using again = await Model.load(parts, options);
+    expect(again.info.kernels).toEqual(model.info.kernels);
+    expect(phases.filter((phase) => phase === "measuring")).toHaveLength(1);
+    if (typeof document === "object") expect(storedKernels()).toContain(JSON.stringify(model.info.kernels));
+  });
+
+  it("is left out on request, and nothing is measured then", async () => {
+    using model = await Model.load(tiny.parts, { tune: false });
+    for (const byRows of Object.values(model.info.kernels))
+      for (const { microseconds } of Object.values(byRows)) expect(microseconds).toEqual({});
+  });
+
+  it("drops a family that does not compile, and says so", async () => {
+    const { info } = await run(
+      { linear: [brokenLinear, fewRowLinear], attention: attentionFamilies },
+      { tune: true },
+    );
+    const { family, microseconds, dropped } = info.kernels.linear.many;
+    expect(family).toBe("few-row");
+    expect(Object.keys(microseconds)).toEqual(["few-row"]);
+    expect(dropped["changed-register-tiled"]).toMatch(/did not compile/);
+  });
+
+  it("ends with the load's signal, and frees everything", async () => {
+    const { parts } = makeTinyModel({ channels: 36, heads: 2, hidden: 40 });
+    const watched = await WatchedGpu.create();
+    const abort = new AbortController();
+    const loading = Model.load(parts, {
+      tune: true,
+      gpu: watched.gpu,
+      signal: abort.signal,
+      onProgress: ({ phase }) => phase === "measuring" && abort.abort(),
+    });
+    expect(await rejection(loading)).toBeInstanceOf(CancelledError);
+    await watched.allClosed();
+  });
+});
+
+describe("verifying", () => {
+  it("finds every family right", async () => {
+    for (const [index, linear] of linearFamilies.entries()) {
+      const attention = attentionFamilies[index % attentionFamilies.length]!;
+      const { info } = await run(
+        { linear: [linear], attention: [attention] },
+        { verify: true, weights: index % 2 === 0 ? "f16" : "f32" },
+      );
+      const lines = info.verification!.split("\n");
+      expect(lines[0]).toContain(info.adapter.description);
+      expect(lines).toHaveLength(5);
+      for (const line of lines.slice(1)) expect(line).toMatch(/: right, wrong by at most \d\.\de-\d+$/);
+    }
+  });
+
+  it("drops a family that computes wrongly for one that does not", async () => {
+    const { bits } = await run(all);
+    const { bits: own, info } = await run(
+      // Under other names, as the family that is presumed to be fast would come before the wrong one.
+      {
+        linear: [wrongLinear, { ...registerLinear, name: "safe" }],
+        attention: [wrongAttention, { ...registerAttention, name: "safe" }],
+      },
+      { verify: true },
+    );
+    for (const byRows of Object.values(info.kernels))
+      for (const { family, dropped } of Object.values(byRows)) {
+        expect(family).toBe("safe");
+        expect(Object.values(dropped)).toEqual([expect.stringMatching(/^wrong by at most/)]);
+      }
+    expect(info.verification).toMatch(/attention, few rows.*changed-few-row: FAILED, wrong by at most/);
+    expect(own).toEqual(bits);
+  });
+
+  it("fails where no family of a kernel is right, and closes the device", async () => {
+    const watched = await WatchedGpu.create();
+    const families = { linear: [wrongLinear, brokenLinear], attention: attentionFamilies };
+    const error = await rejection(loadModel(tiny.parts, { verify: true, gpu: watched.gpu }, families));
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error).toMatchObject({ reason: "wrong-results" });
+    expect(error.message).toMatch(
+      /No kernel for linear layers, few rows.*changed-register-tiled: .*Update .*report this message/,
+    );
+    await watched.allClosed();
+  });
+});
+
+/** What pages were told to remember, as text. */
+const storedKernels = (): string =>
+  Object.entries(localStorage)
+    .filter(([key]) => key.startsWith("weft.kernels"))
+    .map(([, value]) => String(value))
+    .join("\n");

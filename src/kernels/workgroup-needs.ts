@@ -7,7 +7,12 @@ export interface WorkgroupNeeds {
   readonly bytes: number;
 }
 
+type WorkgroupLimits = Pick<
+  GPUSupportedLimits,
+  "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize"
+>;
+
 /** Whether a device with these limits can run a family with these needs. */
-export const fitsLimits = (needs: WorkgroupNeeds, limits: GPUSupportedLimits): boolean =>
+export const fitsLimits = (needs: WorkgroupNeeds, limits: WorkgroupLimits): boolean =>
   needs.invocations <= limits.maxComputeInvocationsPerWorkgroup &&
   needs.bytes <= limits.maxComputeWorkgroupStorageSize;

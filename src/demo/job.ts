@@ -1,6 +1,6 @@
 // The job that the page and the headless commands do with a loaded model: score texts, find their likeliest next words,
 // and record a schedule. It runs inside a page and knows neither the page nor the command; what it answers is JSON.
-import type { Fence, Model, Placement, RunStats, Trace } from "../index.js";
+import type { Fence, Model, Placement, RunStats, Score, Trace } from "../index.js";
 
 export interface JobRequest {
   readonly texts: readonly string[];
@@ -15,8 +15,15 @@ export interface NextWord {
   readonly probability: number;
 }
 
+/** A token's text, and its log-probability given those before it, in nats; the first has none before it. */
+export interface ScoredPiece {
+  readonly text: string;
+  readonly logProbability: number | undefined;
+}
+
 export interface SentenceReport {
   readonly text: string;
+  readonly pieces: readonly ScoredPiece[];
   readonly tokens: number;
   readonly perplexity: number;
   /** The likeliest next tokens, likeliest first. */
@@ -57,12 +64,25 @@ export async function runJob(
   const sentences = await Promise.all(
     scores.map(async (score, index) => ({
       text: texts[index]!,
+      pieces: await piecesOf(model, texts[index]!, score),
       tokens: score.tokens.length,
       perplexity: score.perplexity,
       next: await likeliestWords(model, logits[index]!),
     })),
   );
   return { sentences, stats, trace: trace! };
+}
+
+async function piecesOf(model: Model, text: string, score: Score): Promise<ScoredPiece[]> {
+  // Where the model has a begin token, it stands in front of the text's own.
+  const own = (await model.encode(text)).length;
+  const first = score.tokens.length - own;
+  return Promise.all(
+    score.tokens.slice(first).map(async (token, index) => ({
+      text: await model.decode([token]),
+      logProbability: score.logProbabilities[first + index - 1],
+    })),
+  );
 }
 
 async function likeliestWords(model: Model, logits: Float32Array): Promise<NextWord[]> {

@@ -14,6 +14,7 @@ import {
 import { showResults, type Results } from "./results.js";
 import { modelName, Session } from "./session.js";
 import { connectTraining } from "./train-panel.js";
+import { keepInAddress } from "./url-state.js";
 import { connectWriting } from "./write-panel.js";
 
 const elements = findElements();
@@ -27,9 +28,12 @@ const stages: Readonly<Record<JobStage, string>> = {
   recording: "Recording its schedule …",
 };
 
+const writing = findWriteElements();
+const training = findTrainElements();
+keepInAddress([elements.form, writing.form, training.form]);
 connectControls(elements);
-connectWriting(findWriteElements(), session, (adapter) => showAdapter(elements.adapter, adapter));
-connectTraining(findTrainElements(), (adapter) => showAdapter(elements.adapter, adapter));
+connectWriting(writing, session, (adapter) => showAdapter(elements.adapter, adapter));
+connectTraining(training, (adapter) => showAdapter(elements.adapter, adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!running) void run();

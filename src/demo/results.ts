@@ -7,13 +7,11 @@ import {
   type AdapterDescription,
 } from "../index.js";
 import { create, renderFigure, type Figure } from "./figure.js";
+import { renderHeatMap } from "./heat-map.js";
 import type { JobReport, SentenceReport } from "./job.js";
 import type { PageElements } from "./page.js";
 import { modelName } from "./session.js";
-import { count, endOfText, percent, thousands, titleTimeline } from "./words.js";
-
-/** Of a sentence in the table: its end, which the next words continue. */
-const shownCharacters = 140;
+import { count, percent, thousands, titleTimeline } from "./words.js";
 
 /** Files to save, as text. */
 export interface Results {
@@ -65,7 +63,7 @@ function showPicture(host: HTMLElement, picture: string): void {
   root.innerHTML = `<style>svg { display: block; width: 100%; min-width: 900px; height: auto; }</style>${picture}`;
 }
 
-function renderSentence({ text, tokens, perplexity, next }: SentenceReport, index: number): HTMLElement {
+function renderSentence({ pieces, tokens, perplexity, next }: SentenceReport, index: number): HTMLElement {
   const words = create("div", "", "words");
   for (const { text: word, probability } of next) {
     const item = create("span", "");
@@ -75,8 +73,8 @@ function renderSentence({ text, tokens, perplexity, next }: SentenceReport, inde
   const last = create("td", "");
   last.append(words);
   const row = document.createElement("tr");
-  const sentence = create("td", endOfText(text, shownCharacters));
-  sentence.title = text;
+  const sentence = create("td", "");
+  sentence.append(renderHeatMap(pieces));
   row.append(
     renderNumber("#", String(index)),
     renderNumber("Tokens", String(tokens)),

@@ -7,6 +7,8 @@ import { count } from "./words.js";
 const WINDOW_MS = 4000;
 const MOST_LANES = 32;
 const RULER_HEIGHT = 18;
+/** Between two drawings: thousands of bars, while the machine has better things to do. */
+const REST_MS = 100;
 
 /** A step with the time at which the GPU can have begun with it. */
 interface ShownStep extends GenerationStep {
@@ -21,6 +23,7 @@ export class StepChart {
   #lanes: number[] = [];
   #endMs = 0;
   #isAsked = false;
+  #drawnMs = -Infinity;
   #pointer: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, note: HTMLElement) {
@@ -43,14 +46,17 @@ export class StepChart {
     this.#ask();
   }
 
-  /** Draws with the next frame, once, however often it is asked for. */
+  /** Draws with a frame soon, once, however often it is asked for. */
   #ask(): void {
     if (this.#steps.length === 0 || this.#isAsked) return;
     this.#isAsked = true;
-    requestAnimationFrame(() => {
+    const draw = (): void => {
       this.#isAsked = false;
+      this.#drawnMs = performance.now();
       this.#draw();
-    });
+    };
+    const restMs = this.#drawnMs + REST_MS - performance.now();
+    setTimeout(() => requestAnimationFrame(draw), Math.max(0, restMs));
   }
 
   #draw(): void {

@@ -160,6 +160,8 @@ describe("the packed package", () => {
   it("has a program with commands", async () => {
     const environment: NodeJS.ProcessEnv = { ...process.env };
     delete environment["WEFT_CHROMIUM"];
+    // As if called from there, not by the npm script of this test.
+    environment["INIT_CWD"] = folder;
     const weft = async (...args: string[]): Promise<string> => {
       const program = join(folder, "node_modules", ".bin", "weft");
       return (await run(program, args, { cwd: folder, env: environment })).stdout;

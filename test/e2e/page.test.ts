@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { source as axeSource } from "axe-core";
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
@@ -69,6 +70,17 @@ async function expectStates(all: number, expected: Readonly<Record<string, numbe
   );
 }
 
+/** What axe finds that keeps people out, as rule and element. */
+async function seriousFindings(): Promise<string[]> {
+  await page.evaluate(axeSource);
+  const { violations } = (await page.evaluate("axe.run()")) as {
+    violations: { id: string; impact: string; nodes: { html: string }[] }[];
+  };
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+}
+
 /** Waits for the words in the status line. */
 async function expectStatus(words: string): Promise<void> {
   const condition = `document.getElementById("status").textContent.includes(${JSON.stringify(words)})`;
@@ -99,6 +111,10 @@ describe("the page", () => {
     expect(unnamed).toEqual([]);
   });
 
+  it("has nothing that axe takes for a serious obstacle, before and after", async () => {
+    expect(await seriousFindings()).toEqual([]);
+  });
+
   it("can be cancelled", async () => {
     await page.click("#run");
     await expectStatus("Scoring");
@@ -115,6 +131,14 @@ describe("the page", () => {
     expect(await countOf("#sentences tr")).toBe(64);
     expect(await countOf("#timeline >>> svg .attention")).toBeGreaterThan(4);
     expect(await countOf("#timeline >>> svg g > title")).toBeGreaterThan(8);
+    // Every token of every sentence, coloured by how little it was expected.
+    const pieces = await page.$$eval("#sentences tr:first-child .heat > *", (found) =>
+      found.map((piece) => ({ text: piece.textContent, title: (piece as HTMLElement).title })),
+    );
+    expect(pieces.length).toBeGreaterThan(5);
+    expect(pieces.at(-1)!.title).toMatch(/^[\d.]+ %, \d+\.\d\d nats$/);
+    expect(await textOf("#sentences tr:first-child .heat")).toBe(pieces.map(({ text }) => text).join(""));
+    expect(await seriousFindings()).toEqual([]);
   });
 
   it("runs again with other choices and the user's own sentences", async () => {
@@ -132,6 +156,31 @@ describe("the page", () => {
     expect(await textOf("#sentences")).toContain("The dog ran.");
     const words = "slices of 3 · 4 layers · prefix fence · spread over 3 queues";
     expect(await page.$eval("#timeline >>> svg", (svg) => svg.textContent)).toContain(words);
+  });
+
+  it("keeps what was chosen in its address, and takes it from there", async () => {
+    const { searchParams } = new URL(page.url());
+    expect(Object.fromEntries(searchParams)).toMatchObject({
+      source: "own",
+      sliceTokens: "3",
+      queues: "3",
+      fence: "prefix",
+      placement: "spread",
+    });
+    const other = await launched.browser.newPage();
+    await other.goto(page.url());
+    const read = (name: string): Promise<string> =>
+      other.$eval(`[name=${name}]`, (field) => (field as HTMLInputElement).value);
+    expect(await read("lines")).toBe("Once upon a time there was a cat\n\nThe dog ran.");
+    expect([await read("sliceTokens"), await read("fence"), await read("batch")]).toEqual([
+      "3",
+      "prefix",
+      "64",
+    ]);
+    await other.goto(`${server.origin}/some/folder/?fence=none&k=1&queues=2`);
+    expect([await read("fence"), await read("queues")]).toEqual(["sentence", "2"]);
+    await other.close();
+    await page.bringToFront();
   });
 
   it("gives the picture and the Chrome trace as files", async () => {
@@ -193,8 +242,10 @@ describe("the page", () => {
     expect(states.filter((state) => state === "cancelled").length).toBeGreaterThan(0);
     expect(await textOf("#write-status")).toBe("All texts have ended. Write more when you like.");
     expect(await textOf("#write-figures")).toMatch(/Running\s+0\s+0 waiting.*Pages in use\s+0\s+of \d+/s);
-    expect(await textOf("#write-step")).toMatch(
-      /^Queue [01], one step: [\d.]+ ms for \d+ rows? of \d+ texts?, which/,
+    await vi.waitFor(async () =>
+      expect(await textOf("#write-step")).toMatch(
+        /^Queue \d, one step: [\d.]+ ms for \d+ rows? of \d+ texts?, which/,
+      ),
     );
     const orange = await page.$eval("#write-chart", (canvas) => {
       const { width, height } = canvas as HTMLCanvasElement;

@@ -11,6 +11,18 @@ const coreLimits = {
   maxComputeWorkgroupStorageSize: 16384,
 };
 
+const useStorage = (stored: Map<string, string>): void => {
+  vi.stubGlobal("document", {});
+  vi.stubGlobal("localStorage", {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+  });
+};
+
+const forbid = (): never => {
+  throw new Error("SecurityError");
+};
+
 describe("a family's needs", () => {
   it("are met by every adapter, for heads of usual widths", () => {
     for (const { needs } of linearFamilies) expect(fitsLimits(needs, coreLimits)).toBe(true);
@@ -39,13 +51,6 @@ describe("what was measured", () => {
   const picks: KernelPicks = {
     linear: { few: pick, many: pick },
     attention: { few: pick, many: pick },
-  };
-  const useStorage = (stored: Map<string, string>): void => {
-    vi.stubGlobal("document", {});
-    vi.stubGlobal("localStorage", {
-      getItem: (key: string) => stored.get(key) ?? null,
-      setItem: (key: string, value: string) => stored.set(key, value),
-    });
   };
   afterEach(() => vi.unstubAllGlobals());
 
@@ -76,9 +81,6 @@ describe("what was measured", () => {
     vi.stubGlobal("document", {});
     vi.stubGlobal("localStorage", undefined);
     expect(recallKernels("none")).toBeUndefined();
-    const forbid = (): never => {
-      throw new Error("SecurityError");
-    };
     vi.stubGlobal("localStorage", { getItem: forbid, setItem: forbid });
     expect(recallKernels("forbidden")).toBeUndefined();
     rememberKernels("forbidden", picks);

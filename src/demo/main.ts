@@ -11,7 +11,8 @@ import {
   showAdapter,
   showStatus as show,
 } from "./page.js";
-import { showResults, type Results } from "./results.js";
+import { race } from "./race.js";
+import { showRace, showResults, type Results } from "./results.js";
 import { modelName, Session } from "./session.js";
 import { connectTraining } from "./train-panel.js";
 import { keepInAddress } from "./url-state.js";
@@ -20,6 +21,8 @@ import { connectWriting } from "./write-panel.js";
 const elements = findElements();
 const session = new Session();
 let results: Results | undefined;
+/** The sentences of these results. */
+let shownTexts: readonly string[] = [];
 let running: AbortController | undefined;
 
 const stages: Readonly<Record<JobStage, string>> = {
@@ -36,9 +39,10 @@ connectWriting(writing, session, (adapter) => showAdapter(elements.adapter, adap
 connectTraining(training, (adapter) => showAdapter(elements.adapter, adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!running) void run();
+  void run();
 });
 elements.cancel.addEventListener("click", () => running?.abort());
+elements.race.addEventListener("click", () => void runRace());
 elements.savePicture.addEventListener("click", () => {
   if (results) download("weft-timeline.svg", "image/svg+xml", results.picture);
 });
@@ -50,11 +54,8 @@ if (!("gpu" in navigator))
     "This browser has no WebGPU. Chrome and Edge from 113, Safari from 26 and Firefox from 141 have it.",
   );
 
-async function run(): Promise<void> {
-  running = new AbortController();
-  const { signal } = running;
-  setBusy(true);
-  try {
+const run = (): Promise<void> =>
+  work(async (signal) => {
     showStatus("Loading the model …");
     const request = readRequest(elements.form, await session.prompts(signal));
     const model = await session.model(request.queues, { signal, onProgress: showLoading });
@@ -63,7 +64,27 @@ async function run(): Promise<void> {
     elements.progress.removeAttribute("value");
     const report = await runJob(model, request, { signal, onStage: (stage) => showStatus(stages[stage]) });
     results = showResults(elements, report, adapter);
+    shownTexts = request.texts;
     showStatus("Done. Change anything and run again.");
+  });
+
+const runRace = (): Promise<void> =>
+  work(async (signal) => {
+    showStatus("Racing …");
+    const model = await session.model(1, { signal, onProgress: showLoading });
+    const onRound = (part: number): void => void (elements.progress.value = part);
+    showRace(elements.racers, await race(model, shownTexts, { signal, onRound }));
+    showStatus("Done. Change anything and run again.");
+  });
+
+/** One thing at a time, which the button cancels. */
+async function work(job: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  if (running) return;
+  running = new AbortController();
+  const { signal } = running;
+  setBusy(true);
+  try {
+    await job(signal);
   } catch (error) {
     session.handleError(error);
     if (signal.aborted || error instanceof CancelledError)
@@ -77,6 +98,7 @@ async function run(): Promise<void> {
 
 function setBusy(isBusy: boolean): void {
   elements.run.disabled = isBusy;
+  elements.race.disabled = isBusy;
   elements.cancel.disabled = !isBusy;
   elements.progress.hidden = !isBusy;
   elements.results.ariaBusy = String(isBusy);

@@ -14,6 +14,8 @@ export interface PageElements {
   readonly results: HTMLElement;
   readonly figures: HTMLElement;
   readonly timeline: HTMLElement;
+  readonly race: HTMLButtonElement;
+  readonly racers: HTMLElement;
   readonly sentences: HTMLElement;
   readonly savePicture: HTMLButtonElement;
   readonly saveTrace: HTMLButtonElement;
@@ -62,6 +64,8 @@ export function findElements(): PageElements {
     results: find("results", HTMLElement),
     figures: find("figures", HTMLElement),
     timeline: find("timeline", HTMLElement),
+    race: find("race", HTMLButtonElement),
+    racers: find("racers", HTMLElement),
     sentences: find("sentences", HTMLElement),
     savePicture: find("save-picture", HTMLButtonElement),
     saveTrace: find("save-trace", HTMLButtonElement),

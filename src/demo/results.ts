@@ -10,6 +10,7 @@ import { create, renderFigure, type Figure } from "./figure.js";
 import { renderHeatMap } from "./heat-map.js";
 import type { JobReport, SentenceReport } from "./job.js";
 import type { PageElements } from "./page.js";
+import type { Racer } from "./race.js";
 import { modelName } from "./session.js";
 import { count, percent, thousands, titleTimeline } from "./words.js";
 
@@ -25,8 +26,27 @@ export function showResults(elements: PageElements, report: JobReport, adapter: 
   elements.figures.replaceChildren(...figuresOf(report).map(renderFigure));
   showPicture(elements.timeline, picture);
   elements.sentences.replaceChildren(...sentences.map(renderSentence));
+  elements.racers.hidden = true;
   elements.results.hidden = false;
   return { picture, chromeTrace: toChromeTrace(trace) };
+}
+
+/** A bar per racer, the fastest the longest. */
+export function showRace(host: HTMLElement, racers: readonly Racer[]): void {
+  const most = Math.max(...racers.map(({ tokensPerSecond }) => tokensPerSecond));
+  const [weft] = racers;
+  host.replaceChildren(
+    ...racers.map(({ name, note, tokensPerSecond }) => {
+      const box = document.createElement("div");
+      const behind = weft!.tokensPerSecond / tokensPerSecond;
+      const speed = create("dd", `${thousands(tokensPerSecond)} tokens/s`, "speed");
+      speed.style.setProperty("--share", String(tokensPerSecond / most));
+      const words = behind === 1 ? note : `${note}; weft is ${behind.toFixed(1)} × as fast`;
+      box.append(create("dt", name), speed, create("dd", words, "note"));
+      return box;
+    }),
+  );
+  host.hidden = false;
 }
 
 function figuresOf({ stats, trace }: JobReport): Figure[] {

@@ -158,6 +158,16 @@ describe("the page", () => {
     expect(await page.$eval("#timeline >>> svg", (svg) => svg.textContent)).toContain(words);
   });
 
+  it("races the batch against padding and one sentence at a time", async () => {
+    await page.click("#race");
+    await page.waitForSelector("#racers:not([hidden])", { timeout: 30_000 });
+    await expectStatus("Done");
+    expect(await textOf("#racers")).toMatch(
+      /^weft\s+[\d,]+ tokens\/s\s+one ragged batch of 2\s+one after another\s+[\d,]+ tokens\/s.*weft is [\d.]+ × as fast\s+padded\s.*longest: 1\.\d × the tokens/s,
+    );
+    expect(await seriousFindings()).toEqual([]);
+  });
+
   it("keeps what was chosen in its address, and takes it from there", async () => {
     const { searchParams } = new URL(page.url());
     expect(Object.fromEntries(searchParams)).toMatchObject({

@@ -182,7 +182,7 @@ export class TrainingSession {
       placement: "affine",
       maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
       // Queues with equal work would keep step: one that forms weight gradients early runs them beside the activation
-      // gradients of the others. Where layers share their rows, weights come before the layer's attention everywhere.
+      // gradients of the others. Where layers share rows, weights come before the next layer everywhere.
       maxWaitingWeights: request.recompute
         ? 0
         : this.#replicas.map((_, queue) => (queue % 2 === 0 ? Infinity : 0)),
@@ -258,7 +258,6 @@ export class TrainingSession {
       rows: Math.max(1, layout.rows),
       chunkRows: Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
       recompute: request.recompute,
-      overlapsLayers: request.fence === "prefix",
     });
     const groups = batch.groups.map((_, group) => own.filter((sentence) => groupOf[sentence] === group));
     const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);

@@ -46,10 +46,11 @@ export interface TrainingArenaOptions {
   readonly rows: number;
   /** Rows of logits. */
   readonly chunkRows: number;
-  /** Keep what segments begin with, and share all else: weight gradients must then be formed segment by segment. */
+  /**
+   * Keep what segments begin with, and share all else among layers. The queue must then end a level (of `levels.ts`) before it
+   * begins the next, and form the weight gradients of a segment right behind its slices' gradients.
+   */
   readonly recompute: boolean;
-  /** Whether rows of a layer may be written before all attention of their sentence in the layer before has ended. */
-  readonly overlapsLayers: boolean;
 }
 
 export class TrainingArena {
@@ -75,7 +76,7 @@ export class TrainingArena {
   readonly #buffers: GpuBuffer[] = [];
 
   constructor(queue: Queue, dimensions: Gpt2Dimensions, options: TrainingArenaOptions) {
-    const { rows, chunkRows, recompute, overlapsLayers } = options;
+    const { rows, chunkRows, recompute } = options;
     this.queue = queue;
     this.rows = rows;
     this.chunkRows = chunkRows;
@@ -102,8 +103,7 @@ export class TrainingArena {
           input: own("input", C),
           normalised1: shared("normalised1", C),
           query: shared("query", A),
-          // Later rows of a sentence may look at keys when earlier rows are in the next layer.
-          keyValue: overlapsLayers ? own("keyValue", 2 * A) : shared("keyValue", 2 * A),
+          keyValue: shared("keyValue", 2 * A),
           attention: own("attention", A),
           middle: shared("middle", C),
           normalised2: shared("normalised2", C),

@@ -120,6 +120,26 @@ describe("the schedule of a training step", () => {
     expect(orderOf(1, { maxWaitingWeights: 1 })).toBe("s0 a0 s1 a1 s2 ds2 da1 ds1 dw2 da0 ds0 dw1 dw0");
   });
 
+  test("ends the work of a layer before the next where no weights may wait, however tasks are split", () => {
+    const kinds = ["attention-gradient", "slice-gradient", "weight-gradient"];
+    fc.assert(
+      fc.property(anyStep, (step) => {
+        const scheduler = new Scheduler(stepPlanOf(step), { ...step.options, maxWaitingWeights: 0 });
+        const reached = new Map<number, number>();
+        drive(scheduler, step.seed, ({ queue, groups }) => {
+          for (const { kind, level } of groups) {
+            const back = 2 * (step.layers - level) + (kind === "attention-gradient" ? -1 : 0);
+            const forward = 2 * level + (kind === "attention" ? 1 : 0);
+            const place = kinds.includes(kind) ? 2 * step.layers + 1 + back : forward;
+            expect(place).toBeGreaterThanOrEqual(reached.get(queue) ?? 0);
+            reached.set(queue, place);
+          }
+        });
+      }),
+      { seed, numRuns: 500 },
+    );
+  });
+
   test("lets no more segments' weights wait than may when it takes other work", () => {
     fc.assert(
       fc.property(anyStep, fc.integer({ min: 0, max: 3 }), (step, maxWaitingWeights) => {

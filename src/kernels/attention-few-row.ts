@@ -20,6 +20,7 @@ const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
 /** A workgroup per row and head: keys are scored in parallel, and channels summed in parallel. */
 export const fewRowAttention: AttentionFamily = {
   name: "few-row",
+  suits: "few",
   needs: ({ headVectors }) => ({ invocations: 64, bytes: 1024 + 16 * headVectors }),
   variant: (options, element) => specialise(forward, attentionConstants(options), element),
 };

@@ -24,6 +24,7 @@ const tileKeys = ({ headVectors }: AttentionShape): number =>
 /** A row per invocation, 64 rows per workgroup. */
 export const workgroupTiledAttention: AttentionFamily = {
   name: "workgroup-tiled",
+  suits: "many",
   needs: (shape) => ({ invocations: 64, bytes: 32 * tileKeys(shape) * shape.headVectors }),
   variant: (options, element) =>
     specialise(forward, { ...attentionConstants(options), TILE_KEYS: tileKeys(options) }, element),

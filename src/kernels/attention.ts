@@ -9,7 +9,7 @@ import {
   type KernelDefinition,
   type KernelVariant,
 } from "../gpu/kernel.js";
-import type { WorkgroupNeeds } from "./workgroup-needs.js";
+import type { SuitableRows, WorkgroupNeeds } from "./workgroup-needs.js";
 
 export interface AttentionShape {
   /** ceil(D/4). */
@@ -42,6 +42,7 @@ export const attentionInterface: Pick<
 /** A family of kernels for the same attention. All give the same bits; they differ in where they are fast. */
 export interface AttentionFamily {
   readonly name: string;
+  readonly suits: SuitableRows;
   needs(shape: AttentionShape): WorkgroupNeeds;
   variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
 }
@@ -63,6 +64,7 @@ const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
 /** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
 export const registerTiledAttention: AttentionFamily = {
   name: "register-tiled",
+  suits: "any",
   needs: () => ({ invocations: 32, bytes: 0 }),
   variant: (options, element) => specialise(forward, attentionConstants(options), element),
 };

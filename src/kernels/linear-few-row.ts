@@ -16,6 +16,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
 /** Four columns per invocation, no workgroup memory; computes only rows that are there. */
 export const fewRowLinear: LinearFamily = {
   name: "few-row",
+  suits: "any",
   needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) => specialise(forward(element), { ACTIVATION: activation }, element),
 };

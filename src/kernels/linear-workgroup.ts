@@ -26,6 +26,7 @@ function workgroupTiled(
 ): LinearFamily {
   return {
     name: `workgroup-${rows}x${columns}`,
+    suits: "many",
     needs: {
       invocations: (columns / 4 / threadVectors) * (rows / threadRows),
       bytes: 64 * (rows + columns),

@@ -3,7 +3,7 @@ import activationSource from "../../shaders/common/activation.wgsl?raw";
 import source from "../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
 import { weightReader } from "./weight-reader.js";
-import type { WorkgroupNeeds } from "./workgroup-needs.js";
+import type { SuitableRows, WorkgroupNeeds } from "./workgroup-needs.js";
 
 /** The numbers by which the shaders know the activations. */
 export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
@@ -48,6 +48,7 @@ export const linearInterface = {
 /** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
 export interface LinearFamily {
   readonly name: string;
+  readonly suits: SuitableRows;
   readonly needs: WorkgroupNeeds;
   variant(activation: Activation, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
 }
@@ -70,6 +71,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
 /** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
 export const registerTiledLinear: LinearFamily = {
   name: "register-tiled",
+  suits: "any",
   needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) =>
     specialise(forward(element), { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),

@@ -12,6 +12,9 @@ type WorkgroupLimits = Pick<
   "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize"
 >;
 
+/** The dispatches in which a family can be the fastest: those of few rows, as in decoding, or of many. */
+export type SuitableRows = "few" | "many" | "any";
+
 /** Whether a device with these limits can run a family with these needs. */
 export const fitsLimits = (needs: WorkgroupNeeds, limits: WorkgroupLimits): boolean =>
   needs.invocations <= limits.maxComputeInvocationsPerWorkgroup &&

@@ -3,7 +3,7 @@ import type { ElementType } from "../gpu/kernel.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionFamily, AttentionParam } from "../kernels/attention.js";
 import type { Activation, LinearBinding, LinearFamily, LinearParam } from "../kernels/linear.js";
-import { fitsLimits } from "../kernels/workgroup-needs.js";
+import { fitsLimits, type SuitableRows } from "../kernels/workgroup-needs.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import { presumedChoice, type ByRows, type KernelChoice } from "./kernel-choice.js";
@@ -58,7 +58,7 @@ export async function chooseKernels(
     const fitting = families.linear.filter(({ needs }) => fitsLimits(needs, queue.device.limits));
     return {
       name: `linear layers, ${rows} rows, ${element}`,
-      candidates: presumedFirst(fitting, presumed.linear[rows]),
+      candidates: candidatesOf(fitting, presumed.linear[rows], rows),
       sample: linearSample(
         rows === "few" ? 1 : 128,
         dimensions.channelVectors,
@@ -84,7 +84,7 @@ export async function chooseKernels(
         : { lengths: Array.from({ length: 4 }, () => Math.ceil(long / 2)), rows: "all" };
     return {
       name: `attention, ${rows} rows, heads of ${dimensions.headWidth}`,
-      candidates: presumedFirst(fitting, presumed.attention[rows]),
+      candidates: candidatesOf(fitting, presumed.attention[rows], rows),
       sample: attentionSample(sampled, dimensions),
       trial: attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, dimensions),
       usesWorkgroupMemory: (family) => family.needs(shape).bytes > 0,
@@ -109,7 +109,13 @@ export async function chooseKernels(
   };
 }
 
-const presumedFirst = <F>(families: readonly F[], presumed: F): F[] => [
-  ...families.filter((family) => family === presumed),
-  ...families.filter((family) => family !== presumed),
-];
+/** Those that suit, the presumed one first; where none suits, all. */
+function candidatesOf<F extends { readonly suits: SuitableRows }>(
+  fitting: readonly F[],
+  presumed: F,
+  rows: keyof ByRows<F>,
+): readonly F[] {
+  const suiting = fitting.filter(({ suits }) => suits === "any" || suits === rows);
+  if (suiting.length === 0) return fitting;
+  return suiting.toSorted((a, b) => Number(b === presumed) - Number(a === presumed));
+}

@@ -38,7 +38,7 @@ export interface LoadOptions {
    */
   readonly weights?: WeightFormat;
   /**
-   * Measure kernels on the model's shapes, for two seconds at most, and use the fastest; done once per adapter and shape, and
+   * Measure kernels on the model's shapes, for about two seconds, and use the fastest; done once per adapter and shape, and
    * remembered, in a page beyond its life. Results have the same bits either way. Default: true, but on software adapters
    * false, as what is fast there is known.
    */

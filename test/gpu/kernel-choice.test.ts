@@ -92,7 +92,12 @@ describe("measuring", () => {
         expect(microseconds[family]).toBe(Math.min(...Object.values<number>(microseconds)));
         expect(dropped).toEqual({});
       }
-    expect(Object.keys(model.info.kernels.linear.few.microseconds)).toContain("few-row");
+    const { linear, attention } = model.info.kernels;
+    expect(Object.keys(linear.few.microseconds)).toContain("few-row");
+    // Tiles of many rows are not even tried where rows are few, nor a workgroup per row where they are many.
+    for (const name of Object.keys({ ...linear.few.microseconds, ...attention.few.microseconds }))
+      expect(name).not.toMatch(/^workgroup/);
+    expect(Object.keys(attention.many.microseconds)).not.toContain("few-row");
     expect(phases.filter((phase) => phase === "measuring")).toHaveLength(1);
     using again = await Model.load(parts, options);
     expect(again.info.kernels).toEqual(model.info.kernels);

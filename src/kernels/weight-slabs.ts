@@ -15,7 +15,10 @@ import {
  */
 const FULL_GRID = 8192;
 
-/** A slab costs a write and a read of the whole weight: fewer rows are not worth that. */
+/**
+ * A slab costs a write and a read of the whole weight: fewer rows are not worth that. On SwiftShader with two cores, where
+ * every weight has owners enough, 554 rows in two slabs made the gradients of 128 × 512 weights 8 % slower in Chromium, and in nine 35 % in Dawn.
+ */
 const LEAST_SLAB_ROWS = 256;
 
 /** Rows that the kernels add up before they add them to a total. Slabs begin at multiples of them. */

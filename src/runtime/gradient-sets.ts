@@ -18,7 +18,7 @@ interface GradientSet {
 }
 
 /** What the sets of a queue are made for. */
-export interface GradientSetsOptions {
+interface GradientSetsOptions {
   readonly queue: Queue;
   readonly weights: Gpt2Weights;
   readonly parameters: readonly Parameter[];

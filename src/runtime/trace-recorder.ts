@@ -15,7 +15,7 @@ export interface SubmissionRecord {
 }
 
 /** When the GPU ran a group; its dispatches where each had a pass of its own. */
-export interface GroupTime extends PassTime {
+interface GroupTime extends PassTime {
   readonly kernels?: readonly KernelTime[];
 }
 

@@ -61,9 +61,9 @@ function changed<F extends LinearFamily | AttentionFamily>(family: F, piece: str
 }
 
 const [registerLinear, fewRowLinear] = linearFamilies as [LinearFamily, LinearFamily];
-const [registerAttention, fewRowAttention] = attentionFamilies as [AttentionFamily, AttentionFamily];
+const [registerAttention] = attentionFamilies as [AttentionFamily];
 const wrongLinear = changed(registerLinear, "sum + bias[column]", "sum - bias[column]");
-const wrongAttention = changed(fewRowAttention, "sums[c] / total", "sums[c]");
+const wrongAttention = changed(registerAttention, "(*sums)[d] / total", "(*sums)[d]");
 const brokenLinear = changed(registerLinear, "fn main", "fun main");
 
 describe("every family", () => {
@@ -167,7 +167,9 @@ describe("verifying", () => {
         expect(family).toBe("safe");
         expect(Object.values(dropped)).toEqual([expect.stringMatching(/^wrong by at most/)]);
       }
-    expect(info.verification).toMatch(/attention, few rows.*changed-few-row: FAILED, wrong by at most/);
+    expect(info.verification).toMatch(
+      /attention, few rows.*changed-register-tiled: FAILED, wrong by at most/,
+    );
     expect(own).toEqual(bits);
   });
 

@@ -17,7 +17,8 @@ const FULL_GRID = 8192;
 
 /**
  * A slab costs a write and a read of the whole weight: fewer rows are not worth that. On SwiftShader with two cores, where
- * every weight has owners enough, 554 rows in two slabs made the gradients of 128 × 512 weights 8 % slower in Chromium, and in nine 35 % in Dawn.
+ * every weight has owners enough, 554 rows in two slabs made the gradients of 128 × 512 weights 8 % slower in Chromium, and
+ * in nine 35 % in Dawn.
  */
 const LEAST_SLAB_ROWS = 256;
 

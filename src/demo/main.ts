@@ -6,14 +6,16 @@ import { download } from "./download.js";
 import { runJob, type JobStage } from "./job.js";
 import {
   findElements,
+  findModelElements,
   findTrainElements,
   findWriteElements,
   showAdapter,
   showStatus as show,
 } from "./page.js";
+import { connectModel } from "./model-panel.js";
 import { race } from "./race.js";
 import { showRace, showResults, type Results } from "./results.js";
-import { modelName, Session } from "./session.js";
+import { Session } from "./session.js";
 import { connectTraining } from "./train-panel.js";
 import { keepInAddress } from "./url-state.js";
 import { connectWriting } from "./write-panel.js";
@@ -31,12 +33,14 @@ const stages: Readonly<Record<JobStage, string>> = {
   recording: "Recording its schedule …",
 };
 
+const choice = findModelElements();
 const writing = findWriteElements();
 const training = findTrainElements();
-keepInAddress([elements.form, writing.form, training.form]);
+keepInAddress([choice.form, elements.form, writing.form, training.form]);
+connectModel(choice, session);
 connectControls(elements);
 connectWriting(writing, session, (adapter) => showAdapter(elements.adapter, adapter));
-connectTraining(training, (adapter) => showAdapter(elements.adapter, adapter));
+connectTraining(training, session, (adapter) => showAdapter(elements.adapter, adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
   void run();
@@ -63,7 +67,7 @@ const run = (): Promise<void> =>
     showAdapter(elements.adapter, adapter);
     elements.progress.removeAttribute("value");
     const report = await runJob(model, request, { signal, onStage: (stage) => showStatus(stages[stage]) });
-    results = showResults(elements, report, adapter);
+    results = showResults(elements, report, session.name, adapter);
     shownTexts = request.texts;
     showStatus("Done. Change anything and run again.");
   });
@@ -107,7 +111,7 @@ function setBusy(isBusy: boolean): void {
 
 function showLoading(progress: LoadProgress): void {
   if (progress.phase !== "download" || !progress.totalBytes) return;
-  showStatus(`Loading ${modelName} …`);
+  showStatus(`Loading ${session.name} …`);
   elements.progress.value = progress.loadedBytes / progress.totalBytes;
 }
 

@@ -21,6 +21,15 @@ export interface PageElements {
   readonly saveTrace: HTMLButtonElement;
 }
 
+/** Those of the panel that says which model is used. */
+export interface ModelElements {
+  readonly form: HTMLFormElement;
+  readonly url: HTMLInputElement;
+  readonly choose: HTMLButtonElement;
+  readonly files: HTMLInputElement;
+  readonly status: HTMLElement;
+}
+
 /** Those of the panel that writes. */
 export interface WriteElements {
   readonly form: HTMLFormElement;
@@ -69,6 +78,16 @@ export function findElements(): PageElements {
     sentences: find("sentences", HTMLElement),
     savePicture: find("save-picture", HTMLButtonElement),
     saveTrace: find("save-trace", HTMLButtonElement),
+  };
+}
+
+export function findModelElements(): ModelElements {
+  return {
+    form: find("model", HTMLFormElement),
+    url: find("model-url", HTMLInputElement),
+    choose: find("model-choose", HTMLButtonElement),
+    files: find("model-files", HTMLInputElement),
+    status: find("model-status", HTMLElement),
   };
 }
 

@@ -11,7 +11,6 @@ import { renderHeatMap } from "./heat-map.js";
 import type { JobReport, SentenceReport } from "./job.js";
 import type { PageElements } from "./page.js";
 import type { Racer } from "./race.js";
-import { modelName } from "./session.js";
 import { count, percent, thousands, titleTimeline } from "./words.js";
 
 /** Files to save, as text. */
@@ -20,9 +19,14 @@ export interface Results {
   readonly chromeTrace: string;
 }
 
-export function showResults(elements: PageElements, report: JobReport, adapter: AdapterDescription): Results {
+export function showResults(
+  elements: PageElements,
+  report: JobReport,
+  model: string,
+  adapter: AdapterDescription,
+): Results {
   const { trace, sentences } = report;
-  const picture = renderTimeline(trace, { title: titleTimeline(modelName, adapter) });
+  const picture = renderTimeline(trace, { title: titleTimeline(model, adapter) });
   elements.figures.replaceChildren(...figuresOf(report).map(renderFigure));
   showPicture(elements.timeline, picture);
   elements.sentences.replaceChildren(...sentences.map(renderSentence));

@@ -1,15 +1,37 @@
 // The model behind the page: loaded when first asked for, and again when more queues are asked for than it has.
-import { ArgumentError, CancelledError, Model, type LoadOptions } from "../index.js";
+import { ArgumentError, CancelledError, Model, type LoadOptions, type ModelSource } from "../index.js";
 
-export const modelName = "tinystories-gpt2";
+const embedded = "tinystories-gpt2";
 
-/** Of its files. */
-export const modelFolder: URL = new URL(`./${modelName}/`, document.baseURI);
+/** Of the embedded model's files. */
+export const modelFolder: URL = new URL(`./${embedded}/`, document.baseURI);
 
 export class Session {
   #model: Model | undefined;
   #loading: Promise<void> | undefined;
   #prompts: readonly string[] | undefined;
+  #source: ModelSource = modelFolder;
+  #name = embedded;
+
+  /** Of the model that is or will be loaded. */
+  get name(): string {
+    return this.#name;
+  }
+
+  get source(): ModelSource {
+    return this.#source;
+  }
+
+  /** The next run loads this model instead. */
+  use(source: ModelSource, name: string): void {
+    this.dispose();
+    this.#source = source;
+    this.#name = name;
+  }
+
+  useEmbedded(): void {
+    this.use(modelFolder, embedded);
+  }
 
   /** The model, where one is loaded. */
   get current(): Model | undefined {
@@ -29,7 +51,7 @@ export class Session {
     while (this.#loading) await this.#loading;
     if (this.#model && this.#model.info.queues >= queues) return this.#model;
     this.dispose();
-    const loading = Model.load(modelFolder, { ...options, queues });
+    const loading = Model.load(this.#source, { ...options, queues });
     const settle = (): void => {
       this.#loading = undefined;
     };

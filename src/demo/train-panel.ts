@@ -5,6 +5,7 @@ import {
   Model,
   type AdapterDescription,
   type LoadOptions,
+  type ModelSource,
   type SavedModel,
   type TrainStep,
 } from "../index.js";
@@ -12,7 +13,7 @@ import { download } from "./download.js";
 import { create, renderFigure } from "./figure.js";
 import { drawCurve } from "./loss-curve.js";
 import { showStatus, type TrainElements } from "./page.js";
-import { modelFolder, modelName } from "./session.js";
+import { modelFolder, type Session } from "./session.js";
 import { thousands } from "./words.js";
 
 const sampleTokens = 40;
@@ -29,6 +30,7 @@ interface TrainForm {
 
 export function connectTraining(
   elements: TrainElements,
+  session: Session,
   onAdapter: (adapter: AdapterDescription) => void,
 ): void {
   const { form, status } = elements;
@@ -70,7 +72,7 @@ export function connectTraining(
   async function train(request: TrainForm, signal: AbortSignal): Promise<void> {
     const { texts, steps, rate, batchTokens, sampleEvery } = request;
     showStatus(status, "Loading the model …");
-    await using model = await loadModel(request.isNew, {
+    await using model = await loadModel(request.isNew ? undefined : session.source, {
       signal,
       onProgress(progress) {
         if (progress.phase === "download" && progress.totalBytes)
@@ -139,10 +141,10 @@ export function connectTraining(
 }
 
 async function loadModel(
-  isNew: boolean,
+  source: ModelSource | undefined,
   options: LoadOptions & { readonly signal: AbortSignal },
 ): Promise<Model> {
-  if (!isNew) return Model.load(modelFolder, options);
+  if (source) return Model.load(source, options);
   const read = async (file: string): Promise<object> => {
     const response = await fetch(new URL(file, modelFolder), { signal: options.signal });
     if (!response.ok) throw new Error(`The server answered ${response.status} for ${response.url}.`);
@@ -150,8 +152,7 @@ async function loadModel(
   };
   const [tokenizer, config] = await Promise.all([read("tokenizer.json"), read("config.json")]);
   const { vocab_size: vocabularySize, bos_token_id: token } = config as Record<string, number>;
-  if (vocabularySize === undefined || token === undefined)
-    throw new Error(`${modelName} has no begin token.`);
+  if (vocabularySize === undefined || token === undefined) throw new Error("The model has no begin token.");
   const tokens = { beginToken: token, endToken: token };
   return Model.load(createModelParts({ ...newShape, vocabularySize, ...tokens, tokenizer }), options);
 }

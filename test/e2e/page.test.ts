@@ -1,9 +1,9 @@
 // The built page as a user meets it, from any file server.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { source as axeSource } from "axe-core";
-import type { Page } from "puppeteer";
+import type { ElementHandle, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
 import { serve, type Server } from "../../src/cli/serve.js";
@@ -51,9 +51,17 @@ const countOf = async (selector: string): Promise<number> => (await page.$$(sele
 const fill = (name: string, value: string): Promise<void> =>
   page.locator(`[name=${name}]`).setTimeout(5000).fill(value);
 
+/** At once: a locator waits until nothing moves, and texts end meanwhile. */
 async function fillWriting(fields: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, value] of Object.entries(fields))
-    await page.locator(`#write [name=${name}]`).setTimeout(5000).fill(value);
+    await page.$eval(
+      `#write [name=${name}]`,
+      (field, text) => {
+        (field as HTMLInputElement).value = text;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+      },
+      value,
+    );
 }
 
 /** Waits until so many texts are in each state. */
@@ -298,6 +306,29 @@ describe("the page", () => {
     await fillWriting({ temperature: "1" });
     await page.click("#write-start");
     await page.waitForFunction('document.querySelectorAll(".stream").length === 2');
+  });
+
+  it("takes another model from a URL or a chosen folder, and says what a folder lacks", async () => {
+    await page.click("summary");
+    await page.locator("#model-url").fill("nowhere");
+    await page.click("#model [type=submit]");
+    expect(await textOf("#model-status")).toBe("The panels use nowhere. It is loaded when it is needed.");
+    await page.click("#run");
+    await expectStatus("/some/folder/nowhere/");
+    complaints.length = 0; // of the address that did not answer
+    const files = (await page.$("#model-files")) as ElementHandle<HTMLInputElement>;
+    await files.uploadFile(join(root, "shaders"));
+    await vi.waitFor(async () => expect(await textOf("#model-status")).toMatch(/config\.json is missing/));
+    const folder = join(downloads, "my-model");
+    await cp(join(root, "src/weights/tinystories-gpt2"), folder, { recursive: true });
+    await files.uploadFile(folder);
+    await vi.waitFor(async () => expect(await textOf("#model-status")).toMatch(/use my-model/));
+    await page.click("#run");
+    await expectStatus("Done");
+    expect(await page.$eval("#timeline >>> svg", (svg) => svg.textContent)).toContain("my-model");
+    await page.locator("#model-url").fill("");
+    await page.click("#model [type=submit]");
+    expect(await textOf("#model-status")).toMatch(/use tinystories-gpt2/);
   });
 
   it("fits a phone", async () => {

@@ -20,6 +20,7 @@ export { measureTrace } from "./schedule/metrics.js";
 export { renderTimeline } from "./schedule/timeline-svg.js";
 export { validateTrace } from "./schedule/validate.js";
 export { createModelParts } from "./weights/create-gpt2.js";
+export { describeModel } from "./weights/describe-model.js";
 
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
@@ -72,5 +73,6 @@ export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";
 export type { NewModelOptions } from "./weights/create-gpt2.js";
+export type { ModelDescription, TensorDescription } from "./weights/describe-model.js";
 export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./weights/source.js";

@@ -2,7 +2,14 @@
 import { FormatError } from "../errors.js";
 import { ByteReader } from "./byte-reader.js";
 import { failMissing, openRequired, readJson, type ModelFolder, type OpenFile } from "./model-folder.js";
-import { fail, headerEnd, parseHeader, type SafetensorsHeader, type StoredTensor } from "./safetensors.js";
+import {
+  fail,
+  headerEnd,
+  parseHeader,
+  type SafetensorsHeader,
+  type StoredTensor,
+  type TensorEntry,
+} from "./safetensors.js";
 import { parseShardIndex, shardIndexName } from "./shard-index.js";
 
 const singleFileName = "model.safetensors";
@@ -32,17 +39,49 @@ export async function* readTensors(
   folder: ModelFolder,
   options: ReadOptions = {},
 ): AsyncGenerator<StoredTensor, void, undefined> {
-  const single = await folder.open(singleFileName, options.signal);
+  for await (const { file, fileName, listedTensors } of openFiles(folder, options.signal))
+    yield* readFileTensors(file, fileName, listedTensors, options);
+}
+
+/**
+ * The tensors of a folder as the headers of its files describe them, by name; no more than the headers is read.
+ * @throws as `readTensors`.
+ */
+export async function readTensorEntries(
+  folder: ModelFolder,
+  signal?: AbortSignal,
+): Promise<Map<string, TensorEntry>> {
+  const entries = new Map<string, TensorEntry>();
+  for await (const { file, fileName, listedTensors } of openFiles(folder, signal))
+    try {
+      const reader = new ByteReader(file, fileName, () => undefined);
+      const header = await readHeader(reader, fileName, file.sizeBytes);
+      checkListed(listedTensors, header, fileName);
+      for (const [name, entry] of header.tensors) entries.set(name, entry);
+    } finally {
+      await file.close();
+    }
+  return entries;
+}
+
+/** The weight files of a folder, one after the other, each with the tensors that an index lists for it. */
+async function* openFiles(
+  folder: ModelFolder,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<
+  { readonly file: OpenFile; readonly fileName: string; readonly listedTensors: readonly string[] },
+  void,
+  undefined
+> {
+  const single = await folder.open(singleFileName, signal);
   if (single) {
-    yield* readFileTensors(single, singleFileName, [], options);
+    yield { file: single, fileName: singleFileName, listedTensors: [] };
     return;
   }
-  const index = await readJson(folder, shardIndexName, options.signal);
+  const index = await readJson(folder, shardIndexName, signal);
   if (index === undefined) failMissing(folder, singleFileName);
-  for (const [fileName, listedTensors] of parseShardIndex(index)) {
-    const file = await openRequired(folder, fileName, options.signal);
-    yield* readFileTensors(file, fileName, listedTensors, options);
-  }
+  for (const [fileName, listedTensors] of parseShardIndex(index))
+    yield { file: await openRequired(folder, fileName, signal), fileName, listedTensors };
 }
 
 async function* readFileTensors(

@@ -1,7 +1,7 @@
 // sampling/choose-token.wgsl — one token per row of logits: greedy, or drawn after penalties, temperature and filters.
 // logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
 // Grid: ceil(rowCount/4), 1, 1.  Needs: core limits, no workgroup memory.
-// Reference: test/reference/choose-token.ts chooseToken.  One invocation per row: every sum runs in the order of V.
+// Reference: test/reference/choose-token.ts chooseToken.  One invocation per row; sums part by part, in the order of V.
 // Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
 
 struct Params {
@@ -20,26 +20,12 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
 @group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
 
-const OPTION_WORDS = 16u;
-const NONE = 0xffffffffu;
-const IN_PROMPT = 0x80000000u;
-
 fn optionAt(row: u32, word: u32) -> u32 {
   return options[params.firstOption + row * OPTION_WORDS + word];
 }
 
 fn realAt(row: u32, word: u32) -> f32 {
   return bitcast<f32>(optionAt(row, word));
-}
-
-// A counter-based generator, pcg3d (Jarzynski and Olano 2020, jcgt.org/published/0009/03/02): 24 random bits as a
-// fraction in [0, 1) from seed and position alone, so that batch mates and the moment do not matter.
-fn uniformOf(seedLow: u32, seedHigh: u32, position: u32) -> f32 {
-  var v = vec3<u32>(seedLow, seedHigh, position) * 1664525u + 1013904223u;
-  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
-  v ^= v >> vec3<u32>(16u);
-  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
-  return f32(v.x >> 8u) * (1.0 / 16777216.0);
 }
 
 fn penalised(row: u32, token: u32) -> f32 {
@@ -49,19 +35,9 @@ fn penalised(row: u32, token: u32) -> f32 {
   let countSlot = optionAt(row, 1u);
   if (countSlot == NONE) { return value; }
   let count = counts[countSlot * params.vocabulary + token];
-  if (count == 0u) { return value; }
-  let repetition = realAt(row, 7u);
-  value = select(value * repetition, value / repetition, value > 0.0);
-  let generated = count & ~IN_PROMPT;
-  return value - realAt(row, 8u) * f32(generated) - select(0.0, realAt(row, 9u), generated > 0u);
+  return penalise(value, count, realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
 }
 
-// The bits of the smallest weight that counts: smaller ones may be flushed to 0.
-const SMALLEST = 0x00800000u;
-// One more than the bits of 1, the largest weight.
-const BEYOND = 0x3f800001u;
-
-// Non-negative floats are ordered as their bits are.
 fn countFrom(start: u32, bits: u32) -> u32 {
   var count = 0u;
   for (var v = 0u; v < params.vocabulary; v++) {
@@ -72,9 +48,14 @@ fn countFrom(start: u32, bits: u32) -> u32 {
 
 fn massFrom(start: u32, bits: u32) -> f32 {
   var mass = 0.0;
-  for (var v = 0u; v < params.vocabulary; v++) {
-    let weight = weights[start + v];
-    mass += select(0.0, weight, bitcast<u32>(weight) >= bits);
+  let length = partLength(params.vocabulary);
+  for (var first = 0u; first < params.vocabulary; first += length) {
+    var part = 0.0;
+    for (var v = first; v < min(first + length, params.vocabulary); v++) {
+      let weight = weights[start + v];
+      part += select(0.0, weight, bitcast<u32>(weight) >= bits);
+    }
+    mass += part;
   }
   return mass;
 }
@@ -91,7 +72,7 @@ fn cutBelow(start: u32, bits: u32, kept: u32) {
 // The k largest weights stay; of equal ones those of lower ids.
 fn keepTop(start: u32, k: u32) {
   var low = 0u;           // countFrom(low) ≥ k
-  var high = BEYOND; // countFrom(high) = 0 < k, as no weight exceeds 1
+  var high = BEYOND;      // countFrom(high) = 0 < k, as no weight exceeds 1
   while (high - low > 1u) {
     let middle = (low + high) / 2u;
     if (countFrom(start, middle) >= k) { low = middle; } else { high = middle; }
@@ -109,7 +90,7 @@ fn keepMass(start: u32, share: f32) {
     if (massFrom(start, middle) >= goal) { low = middle; } else { high = middle; }
   }
   let missing = goal - massFrom(start, low + 1u);
-  cutBelow(start, low, u32(clamp(ceil(missing / bitcast<f32>(low)), 1.0, 1e9)));
+  cutBelow(start, low, countFor(missing, low));
 }
 
 fn draw(start: u32, uniformValue: f32, leastWeight: f32) -> u32 {
@@ -117,12 +98,17 @@ fn draw(start: u32, uniformValue: f32, leastWeight: f32) -> u32 {
   let goal = uniformValue * massFrom(start, least);
   var mass = 0.0;
   var last = 0u;
-  for (var v = 0u; v < params.vocabulary; v++) {
-    let weight = weights[start + v];
-    if (bitcast<u32>(weight) < least) { continue; }
-    mass += weight;
-    last = v;
-    if (mass > goal) { break; }
+  let length = partLength(params.vocabulary);
+  for (var first = 0u; first < params.vocabulary; first += length) {
+    var part = 0.0;
+    for (var v = first; v < min(first + length, params.vocabulary); v++) {
+      let weight = weights[start + v];
+      if (bitcast<u32>(weight) < least) { continue; }
+      part += weight;
+      last = v;
+      if (mass + part > goal) { return v; }
+    }
+    mass += part;
   }
   return last;
 }
@@ -136,15 +122,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var highestRaw = 0.0;
   var sumRaw = 1.0;
   if (optionAt(row, 13u) != 0u) {
-    highestRaw = logits[start];
-    for (var v = 1u; v < params.vocabulary; v++) { highestRaw = max(highestRaw, logits[start + v]); }
+    highestRaw = LOWEST;
+    for (var v = 0u; v < params.vocabulary; v++) { highestRaw = max(highestRaw, logits[start + v]); }
     sumRaw = 0.0;
-    for (var v = 0u; v < params.vocabulary; v++) { sumRaw += exp(logits[start + v] - highestRaw); }
+    let length = partLength(params.vocabulary);
+    for (var first = 0u; first < params.vocabulary; first += length) {
+      var part = 0.0;
+      for (var v = first; v < min(first + length, params.vocabulary); v++) {
+        part += exp(logits[start + v] - highestRaw);
+      }
+      sumRaw += part;
+    }
   }
 
   var token = 0u;
-  var highest = penalised(row, 0u);
-  for (var v = 1u; v < params.vocabulary; v++) {
+  var highest = LOWEST;
+  for (var v = 0u; v < params.vocabulary; v++) {
     let value = penalised(row, v);
     if (value > highest) { highest = value; token = v; }
   }

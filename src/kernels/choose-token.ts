@@ -1,4 +1,5 @@
 // Chooses one token per row of logits: greedy, or drawn after penalties, temperature and filters.
+import tokenChoice from "../../shaders/common/token-choice.wgsl?raw";
 import source from "../../shaders/sampling/choose-token.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
 
@@ -40,10 +41,12 @@ export const NO_SLOT = 0xffffffff;
 /** In `counts`: the token is in the prompt. The other bits say how often it was generated. */
 export const IN_PROMPT = 0x80000000;
 
-const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
-  name: "sampling.choose-token",
-  source,
-  common: [],
+/** What is the same for all families. */
+export const chooseTokenInterface: Pick<
+  KernelDefinition<ChooseTokenBinding, ChooseTokenParam>,
+  "common" | "bindings" | "params"
+> = {
+  common: [tokenChoice],
   bindings: {
     options: "read",
     bias: "read",
@@ -54,9 +57,23 @@ const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
     chosen: "readWrite",
   },
   params: { rowCount: "u32", vocabulary: "u32", rowStride: "u32", firstOption: "u32" },
+};
+
+/** A family of kernels that choose tokens. All choose the same; they differ in where they are fast. */
+export interface ChooseTokenFamily {
+  readonly name: string;
+  variant(element: ElementType): KernelVariant<ChooseTokenBinding, ChooseTokenParam>;
+}
+
+const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
+  name: "sampling.choose-token",
+  source,
+  ...chooseTokenInterface,
   grid: ({ rowCount }) => [Math.ceil(rowCount / 4), 1, 1],
 };
 
-export const chooseTokenVariant = (
-  element: ElementType,
-): KernelVariant<ChooseTokenBinding, ChooseTokenParam> => specialise(choose, {}, element);
+/** A row per invocation, no workgroup memory: fast on software adapters, runs on all. */
+export const invocationChooseToken: ChooseTokenFamily = {
+  name: "row-per-invocation",
+  variant: (element) => specialise(choose, {}, element),
+};

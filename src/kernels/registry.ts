@@ -5,7 +5,8 @@ import { activateVariant } from "./activate.js";
 import { fewRowAttention } from "./attention-few-row.js";
 import { workgroupTiledAttention } from "./attention-workgroup.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention-backward.js";
-import { chooseTokenVariant } from "./choose-token.js";
+import { workgroupChooseToken } from "./choose-token-workgroup.js";
+import { invocationChooseToken, type ChooseTokenFamily } from "./choose-token.js";
 import { copySlotsVariant } from "./copy-slots.js";
 import { crossEntropyVariant } from "./cross-entropy.js";
 import { embeddingBackwardVariant } from "./embedding-backward.js";
@@ -30,6 +31,11 @@ export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]]
   registerTiledAttention,
   fewRowAttention,
   workgroupTiledAttention,
+];
+
+export const chooseTokenFamilies: readonly [ChooseTokenFamily, ...ChooseTokenFamily[]] = [
+  invocationChooseToken,
+  workgroupChooseToken,
 ];
 
 /** Every variant, with attention for the given head widths (in vec4s). */
@@ -60,7 +66,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...weightReaders,
     layerNormVariant(element),
     logProbabilityVariant(element),
-    chooseTokenVariant(element),
+    ...chooseTokenFamilies.map((family) => family.variant(element)),
     copySlotsVariant(element),
     ...attention,
     ...linearBackward,

@@ -5,11 +5,7 @@ import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
-import {
-  chooseTokenVariant,
-  type ChooseTokenBinding,
-  type ChooseTokenParam,
-} from "../kernels/choose-token.js";
+import type { ChooseTokenBinding, ChooseTokenParam } from "../kernels/choose-token.js";
 import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
 import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
 import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear.js";
@@ -24,7 +20,7 @@ import type { Gpt2Activation, Gpt2Config } from "../weights/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";
-import { forRows, type ByRows, type KernelChoice } from "./kernel-choice.js";
+import { forRows, presumedChooseToken, type ByRows, type KernelChoice } from "./kernel-choice.js";
 
 /** The compiled kernels of one model on one queue. */
 export interface Gpt2Pipelines {
@@ -223,7 +219,7 @@ export class Gpt2Forward {
 
   /** Compiles the kernel that chooses tokens, which only generation needs. Throws ShaderError. */
   async prepareChoice(): Promise<void> {
-    this.#choice ??= await this.#queue.pipelines.get(chooseTokenVariant("f32"));
+    this.#choice ??= await this.#queue.pipelines.get(presumedChooseToken(this.#queue.adapter).variant("f32"));
   }
 
   /** Chooses a token for each of the first `rowCount` rows of `logits`; needs `prepareChoice`. */

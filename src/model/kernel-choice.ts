@@ -4,6 +4,8 @@ import type { AdapterDescription } from "../gpu/queue.js";
 import { fewRowAttention } from "../kernels/attention-few-row.js";
 import { workgroupTiledAttention } from "../kernels/attention-workgroup.js";
 import { registerTiledAttention, type AttentionFamily } from "../kernels/attention.js";
+import { workgroupChooseToken } from "../kernels/choose-token-workgroup.js";
+import { invocationChooseToken, type ChooseTokenFamily } from "../kernels/choose-token.js";
 import { fewRowLinear } from "../kernels/linear-few-row.js";
 import { workgroupTiledLinears } from "../kernels/linear-workgroup.js";
 import { registerTiledLinear, type LinearFamily } from "../kernels/linear.js";
@@ -39,3 +41,7 @@ export const presumedChoice = ({ isSoftware }: AdapterDescription): KernelChoice
         linear: { few: fewRowLinear, many: workgroupTiledLinears[1] },
         attention: { few: fewRowAttention, many: workgroupTiledAttention },
       };
+
+/** How tokens are chosen: not measured, as what is fast depends on whether there are many invocations to share a row. */
+export const presumedChooseToken = ({ isSoftware }: AdapterDescription): ChooseTokenFamily =>
+  isSoftware ? invocationChooseToken : workgroupChooseToken;

@@ -1,6 +1,7 @@
 // Choosing tokens on real execution, against float64 distributions and the same random numbers.
 import { describe, expect, it } from "vitest";
-import { chooseTokenVariant, IN_PROMPT, OPTION_WORDS } from "../../src/kernels/choose-token.js";
+import { IN_PROMPT, OPTION_WORDS, type ChooseTokenFamily } from "../../src/kernels/choose-token.js";
+import { chooseTokenFamilies } from "../../src/kernels/registry.js";
 import {
   checkSampling,
   hasPenalties,
@@ -8,9 +9,9 @@ import {
   type SamplingOptions,
 } from "../../src/runtime/sampling-options.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, runKernel, useTestQueue } from "../helpers/gpu-run.js";
+import { pad4, runKernelOutputs, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats, SeededRandom } from "../helpers/random.js";
-import { float32Elementwise } from "../helpers/tolerances.js";
+import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import {
   drawToken,
   penalisedLogits,
@@ -34,14 +35,16 @@ interface Drawn {
   readonly counts: Uint32Array;
 }
 
-/** Draws once per row from the same logits. */
+/** Draws once per row from the same logits; fails where the first family draws otherwise. */
 async function choose(
+  family: ChooseTokenFamily,
   logits: Float32Array,
   options: SamplingOptions,
   rows: number,
   firstSeed = 0,
 ): Promise<Drawn> {
-  const sampling = checkSampling({ ...options, logProbabilities: true }, {}, V);
+  const vocabulary = logits.length;
+  const sampling = checkSampling({ ...options, logProbabilities: true }, {}, vocabulary);
   const words = new Uint32Array(rows * OPTION_WORDS);
   const usesCounts = hasPenalties(sampling);
   for (let row = 0; row < rows; row++)
@@ -56,35 +59,44 @@ async function choose(
         position: row % 7,
       },
     );
-  const stride = pad4(V);
+  const stride = pad4(vocabulary);
   const all = new Float32Array(rows * stride);
   for (let row = 0; row < rows; row++) all.set(logits, row * stride);
-  const bias = new Float32Array(2 * V);
-  for (const [token, value] of sampling.logitBias) bias[V + token] = value;
-  const counts = new Uint32Array(V);
+  const bias = new Float32Array(2 * vocabulary);
+  for (const [token, value] of sampling.logitBias) bias[vocabulary + token] = value;
+  const counts = new Uint32Array(vocabulary);
   for (const token of prompt) counts[token]! |= IN_PROMPT;
   for (const token of generated) counts[token]!++;
-  const result = await runKernel(
-    queue(),
-    chooseTokenVariant("f32"),
-    {
-      options: words,
-      bias,
-      logits: all,
-      weights: new Float32Array(all.length),
-      // Rows of one dispatch that share counts would see each other's choice: each case with penalties has one row.
-      counts,
-      sampled: new Uint32Array(rows),
-      chosen: new Uint32Array(2 * rows),
-    },
-    { rowCount: rows, vocabulary: V, rowStride: stride, firstOption: 0 },
-    "chosen",
-  );
-  const chosen = new Uint32Array(result.buffer);
+  const run = async (own: ChooseTokenFamily): Promise<readonly Uint32Array[]> => {
+    const outputs = await runKernelOutputs(
+      queue(),
+      own.variant("f32"),
+      {
+        options: words,
+        bias,
+        logits: all,
+        weights: new Float32Array(all.length),
+        // Rows of one dispatch that share counts would see each other's choice: each case with penalties has one row.
+        counts,
+        sampled: new Uint32Array(rows),
+        chosen: new Uint32Array(2 * rows),
+      },
+      { rowCount: rows, vocabulary, rowStride: stride, firstOption: 0 },
+      ["chosen", "sampled", "counts"],
+    );
+    return [outputs.chosen, outputs.sampled, outputs.counts].map(
+      (bits) => new Uint32Array(bits.buffer, bits.byteOffset, bits.length),
+    );
+  };
+  const outputs = await run(family);
+  if (family !== chooseTokenFamilies[0])
+    expect(outputs, "what the first family chooses").toEqual(await run(chooseTokenFamilies[0]));
+  const [chosen, sampled, countsAfter] = outputs as [Uint32Array, Uint32Array, Uint32Array];
+  expect(sampled).toEqual(chosen.filter((_, index) => index % 2 === 0));
   return {
     tokens: Array.from({ length: rows }, (_, row) => chosen[2 * row]!),
-    logProbabilities: Float32Array.from({ length: rows }, (_, row) => result[2 * row + 1]!),
-    counts,
+    logProbabilities: new Float32Array(chosen.slice().buffer).filter((_, index) => index % 2 === 1),
+    counts: countsAfter,
   };
 }
 
@@ -136,11 +148,11 @@ const cases: readonly (SamplingOptions & { readonly temperature: number })[] = [
   { temperature: 0.8, topK: 20, topP: 0.8, minP: 0.02, logitBias: { 2: 3 } },
 ];
 
-describe("choosing tokens", () => {
+describe.each(chooseTokenFamilies)("choosing tokens, $name", (family) => {
   const logits = randomFloats(3, V, 1.5);
 
   it.each(cases)("draws from the float64 distribution: %o", async (options) => {
-    const { tokens, logProbabilities } = await choose(logits, options, ROWS);
+    const { tokens, logProbabilities } = await choose(family, logits, options, ROWS);
     const bias = new Map(Object.entries(options.logitBias ?? {}).map(([key, value]) => [Number(key), value]));
     const distribution = tokenDistribution({ ...options, bias, logits });
     expectDistribution(tokens, distribution);
@@ -156,16 +168,18 @@ describe("choosing tokens", () => {
 
   it("takes the likeliest token at temperature 0, the lower id among equals", async () => {
     const tied = Float32Array.from({ length: V }, (_, token) => (token === 9 || token === 40 ? 3 : 0));
-    expect((await choose(tied, { temperature: 0 }, 3)).tokens).toEqual([9, 9, 9]);
-    expect((await choose(logits, { temperature: 0 }, 1)).tokens[0]).toBe(
+    expect((await choose(family, tied, { temperature: 0 }, 3)).tokens).toEqual([9, 9, 9]);
+    expect((await choose(family, logits, { temperature: 0 }, 1)).tokens[0]).toBe(
       logits.reduce((best, value, token) => (value > logits[best]! ? token : best), 0),
     );
   });
 
   it("keeps the lower ids where equal ones exceed top-k or top-p", async () => {
     const flat = new Float32Array(V);
-    expect(new Set((await choose(flat, { topK: 3 }, ROWS)).tokens)).toEqual(new Set([0, 1, 2]));
-    expect(new Set((await choose(flat, { topP: 4.5 / V }, ROWS)).tokens)).toEqual(new Set([0, 1, 2, 3, 4]));
+    expect(new Set((await choose(family, flat, { topK: 3 }, ROWS)).tokens)).toEqual(new Set([0, 1, 2]));
+    expect(new Set((await choose(family, flat, { topP: 4.5 / V }, ROWS)).tokens)).toEqual(
+      new Set([0, 1, 2, 3, 4]),
+    );
   });
 
   it("applies each penalty exactly, and all together", async () => {
@@ -195,14 +209,37 @@ describe("choosing tokens", () => {
         };
         const penalised = penalisedLogits(reference);
         const best = penalised.reduce((top, value, token) => (value > penalised[top]! ? token : top), 0);
-        expect((await choose(own, { ...options, temperature: 0 }, 1)).tokens).toEqual([best]);
+        const { tokens, counts } = await choose(family, own, { ...options, temperature: 0 }, 1);
+        expect(tokens).toEqual([best]);
+        const times = generated.filter((token) => token === best).length;
+        const isCounted = Object.keys(options).some((name) => name !== "logitBias");
+        expect(counts[best]! & ~IN_PROMPT).toBe(times + (isCounted ? 1 : 0));
       }
   });
 
+  it.each([63, 64, 65, 1000, 4099])("draws from %i tokens as float64 does", async (vocabulary) => {
+    const own = randomFloats(vocabulary, vocabulary, 3);
+    for (const options of [
+      { temperature: 1 },
+      { temperature: 2, topK: 40 },
+      { temperature: 1.5, topP: 0.9, minP: 0.001 },
+    ]) {
+      const { tokens, logProbabilities } = await choose(family, own, options, 48);
+      const distribution = tokenDistribution({ ...options, logits: own });
+      const expected = tokens.map((_, row) => drawToken(distribution, uniformOf(seedOf(row), row % 7)));
+      expect(tokens.filter((token, row) => token !== expected[row]).length).toBeLessThanOrEqual(1);
+      expectClose(
+        logProbabilities,
+        logProbabilityForward({ logits: repeat(own, 48), targets: tokens, V: vocabulary }),
+        float32Reduction(vocabulary),
+      );
+    }
+  });
+
   it("gives the same token for a seed and position, whatever row it is in", async () => {
-    const many = await choose(logits, { temperature: 1 }, 28);
+    const many = await choose(family, logits, { temperature: 1 }, 28);
     for (const row of [7, 14, 21]) {
-      const alone = await choose(logits, { temperature: 1 }, 1, row);
+      const alone = await choose(family, logits, { temperature: 1 }, 1, row);
       expect(alone.tokens[0]).toBe(many.tokens[row]);
     }
   });

@@ -1,0 +1,45 @@
+// common/token-choice.wgsl — what the families that choose tokens share. They give the same tokens because they add in the
+// same order: the vocabulary is cut into PARTS runs of consecutive tokens; each is added up in order, then their sums are.
+
+const PARTS = 64u;
+
+const OPTION_WORDS = 16u;
+const NONE = 0xffffffffu;
+const IN_PROMPT = 0x80000000u;
+
+// No logit is below it; NaN is not above it, and so never the likeliest.
+const LOWEST = -3.4028234e38;
+
+// Non-negative floats are ordered as their bits are. The bits of the smallest weight that counts: smaller ones may be
+// flushed to 0.
+const SMALLEST = 0x00800000u;
+// One more than the bits of 1, the largest weight.
+const BEYOND = 0x3f800001u;
+
+// Tokens of a part but the last ones, which may have fewer.
+fn partLength(vocabulary: u32) -> u32 {
+  return (vocabulary + PARTS - 1u) / PARTS;
+}
+
+// A counter-based generator, pcg3d (Jarzynski and Olano 2020, jcgt.org/published/0009/03/02): 24 random bits as a
+// fraction in [0, 1) from seed and position alone, so that batch mates and the moment do not matter.
+fn uniformOf(seedLow: u32, seedHigh: u32, position: u32) -> f32 {
+  var v = vec3<u32>(seedLow, seedHigh, position) * 1664525u + 1013904223u;
+  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
+  v ^= v >> vec3<u32>(16u);
+  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
+  return f32(v.x >> 8u) * (1.0 / 16777216.0);
+}
+
+// A logit after the penalties for a token that is in the text `count` says: times generated | in prompt << 31.
+fn penalise(logit: f32, count: u32, repetition: f32, frequency: f32, presence: f32) -> f32 {
+  if (count == 0u) { return logit; }
+  let value = select(logit * repetition, logit / repetition, logit > 0.0);
+  let generated = count & ~IN_PROMPT;
+  return fma(-frequency, f32(generated), value) - select(0.0, presence, generated > 0u);
+}
+
+// How many weights of exactly `bits` bits are needed to make up `missing`.
+fn countFor(missing: f32, bits: u32) -> u32 {
+  return u32(clamp(ceil(missing / bitcast<f32>(bits)), 1.0, 1e9));
+}

@@ -1,0 +1,220 @@
+// sampling/choose-token-workgroup.wgsl — one token per row of logits, as sampling/choose-token.wgsl; a workgroup per row.
+// For GPUs: an invocation has one of the PARTS runs of consecutive tokens, and touches no weight of another's.
+// logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
+// Grid: rowCount, 1, 1 (folded into y beyond 65,535).  Needs: 64 invocations, 0.5 KiB of workgroup memory.
+// Reference: test/reference/choose-token.ts chooseToken.  Sums part by part, in the order of V.
+// Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
+
+struct Params {
+  rowCount: u32,    // rows of this dispatch
+  vocabulary: u32,  // V
+  rowStride: u32,   // row stride of logits in elements
+  firstOption: u32, // first word of row 0 in options
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> options: array<u32>;          // (rows, OPTION_WORDS), as in OptionWord
+@group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
+@group(0) @binding(3) var<storage, read> logits: array<f32>;           // (rows, rowStride)
+@group(0) @binding(4) var<storage, read_write> weights: array<f32>;    // (rows, rowStride), scratch: exp, at most 1
+@group(0) @binding(5) var<storage, read_write> counts: array<u32>;     // (slots, V): times generated | in prompt << 31
+@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
+@group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
+
+// Of each part.
+var<workgroup> partValues: array<f32, PARTS>;
+var<workgroup> partTokens: array<u32, PARTS>;
+var<workgroup> total: f32;
+
+// The tokens of one invocation: the weights of its row begin at `start`, its own are those of tokens first…end−1.
+struct Part {
+  index: u32,
+  start: u32,
+  first: u32,
+  end: u32,
+}
+
+fn optionAt(row: u32, word: u32) -> u32 {
+  return options[params.firstOption + row * OPTION_WORDS + word];
+}
+
+fn realAt(row: u32, word: u32) -> f32 {
+  return bitcast<f32>(optionAt(row, word));
+}
+
+fn penalised(row: u32, token: u32) -> f32 {
+  var value = logits[row * params.rowStride + token];
+  let biasSlot = optionAt(row, 2u);
+  if (biasSlot != NONE) { value += bias[biasSlot * params.vocabulary + token]; }
+  let countSlot = optionAt(row, 1u);
+  if (countSlot == NONE) { return value; }
+  let count = counts[countSlot * params.vocabulary + token];
+  return penalise(value, count, realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
+}
+
+// The sum of all parts' values, which stay in partValues.
+fn totalOf(index: u32, value: f32) -> f32 {
+  partValues[index] = value;
+  workgroupBarrier();
+  if (index == 0u) {
+    var sum = 0.0;
+    for (var i = 0u; i < PARTS; i++) { sum += partValues[i]; }
+    total = sum;
+  }
+  return workgroupUniformLoad(&total);
+}
+
+// The largest of all parts' values.
+fn maximumOf(index: u32, value: f32) -> f32 {
+  partValues[index] = value;
+  workgroupBarrier();
+  var highest = partValues[0];
+  for (var i = 1u; i < PARTS; i++) { highest = max(highest, partValues[i]); }
+  workgroupBarrier();
+  return highest;
+}
+
+// How many weights there are: f32 counts exactly up to 2^24.
+fn countFrom(part: Part, bits: u32) -> f32 {
+  var count = 0.0;
+  for (var v = part.first; v < part.end; v++) {
+    count += select(0.0, 1.0, bitcast<u32>(weights[part.start + v]) >= bits);
+  }
+  return totalOf(part.index, count);
+}
+
+fn massFrom(part: Part, bits: u32) -> f32 {
+  var mass = 0.0;
+  for (var v = part.first; v < part.end; v++) {
+    let weight = weights[part.start + v];
+    mass += select(0.0, weight, bitcast<u32>(weight) >= bits);
+  }
+  return totalOf(part.index, mass);
+}
+
+// Sets weights beyond the first `kept` that have exactly these bits to 0, and all smaller ones.
+fn cutBelow(part: Part, bits: u32, kept: u32) {
+  var equal = 0u;
+  for (var v = part.first; v < part.end; v++) {
+    equal += select(0u, 1u, bitcast<u32>(weights[part.start + v]) == bits);
+  }
+  partTokens[part.index] = equal;
+  workgroupBarrier();
+  var left = kept;
+  for (var i = 0u; i < part.index; i++) { left -= min(left, partTokens[i]); }
+  workgroupBarrier();
+  for (var v = part.first; v < part.end; v++) {
+    let own = bitcast<u32>(weights[part.start + v]);
+    if (own == bits && left > 0u) { left -= 1u; } else if (own <= bits) { weights[part.start + v] = 0.0; }
+  }
+}
+
+// The k largest weights stay; of equal ones those of lower ids.
+fn keepTop(part: Part, k: u32) {
+  var low = 0u;      // countFrom(low) ≥ k
+  var high = BEYOND; // countFrom(high) = 0 < k, as no weight exceeds 1
+  while (high - low > 1u) {
+    let middle = (low + high) / 2u;
+    if (countFrom(part, middle) >= f32(k)) { low = middle; } else { high = middle; }
+  }
+  cutBelow(part, low, k - u32(countFrom(part, low + 1u)));
+}
+
+// The fewest, largest weights that make up `share` of the mass stay.
+fn keepMass(part: Part, share: f32) {
+  let goal = share * massFrom(part, SMALLEST);
+  var low = SMALLEST;
+  var high = BEYOND;
+  while (high - low > 1u) {
+    let middle = (low + high) / 2u;
+    if (massFrom(part, middle) >= goal) { low = middle; } else { high = middle; }
+  }
+  let missing = goal - massFrom(part, low + 1u);
+  cutBelow(part, low, countFor(missing, low));
+}
+
+// For the first invocation.
+fn draw(part: Part, uniformValue: f32, leastWeight: f32) -> u32 {
+  let least = max(bitcast<u32>(leastWeight), SMALLEST);
+  let goal = uniformValue * massFrom(part, least);
+  var mass = 0.0;
+  for (var i = 0u; i < part.index; i++) { mass += partValues[i]; }
+  // The token at which this part passes the goal, or its last one that may be drawn, or none.
+  var own = NONE;
+  var passes = false;
+  var sum = 0.0;
+  for (var v = part.first; v < part.end && !passes; v++) {
+    let weight = weights[part.start + v];
+    if (bitcast<u32>(weight) < least) { continue; }
+    sum += weight;
+    own = v;
+    passes = mass + sum > goal;
+  }
+  workgroupBarrier();
+  partTokens[part.index] = own;
+  partValues[part.index] = select(0.0, 1.0, passes);
+  workgroupBarrier();
+  var token = 0u;
+  for (var i = 0u; i < PARTS; i++) {
+    if (partTokens[i] != NONE) { token = partTokens[i]; }
+    if (partValues[i] > 0.0) { break; }
+  }
+  return token;
+}
+
+@compute @workgroup_size(PARTS)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let row = group.y * groups.x + group.x;
+  if (row >= params.rowCount) { return; }
+  let length = partLength(params.vocabulary);
+  let part = Part(index, row * params.rowStride, index * length, min((index + 1u) * length, params.vocabulary));
+
+  var highestRaw = 0.0;
+  var sumRaw = 1.0;
+  if (optionAt(row, 13u) != 0u) {
+    var own = LOWEST;
+    for (var v = part.first; v < part.end; v++) { own = max(own, logits[part.start + v]); }
+    highestRaw = maximumOf(index, own);
+    var sum = 0.0;
+    for (var v = part.first; v < part.end; v++) { sum += exp(logits[part.start + v] - highestRaw); }
+    sumRaw = totalOf(index, sum);
+  }
+
+  var token = 0u;
+  var highest = LOWEST;
+  for (var v = part.first; v < part.end; v++) {
+    let value = penalised(row, v);
+    if (value > highest) { highest = value; token = v; }
+  }
+  partTokens[index] = token;
+  partValues[index] = highest;
+  workgroupBarrier();
+  token = 0u;
+  highest = LOWEST;
+  for (var i = 0u; i < PARTS; i++) {
+    if (partValues[i] > highest) { highest = partValues[i]; token = partTokens[i]; }
+  }
+  workgroupBarrier();
+
+  let temperature = realAt(row, 3u);
+  if (temperature > 0.0) {
+    for (var v = part.first; v < part.end; v++) {
+      weights[part.start + v] = exp((penalised(row, v) - highest) / temperature);
+    }
+    let k = optionAt(row, 4u);
+    if (k > 0u && k < params.vocabulary) { keepTop(part, k); }
+    let share = realAt(row, 5u);
+    if (share < 1.0) { keepMass(part, share); }
+    token = draw(part, uniformOf(optionAt(row, 10u), optionAt(row, 11u), optionAt(row, 12u)), realAt(row, 6u));
+  }
+
+  if (index > 0u) { return; }
+  sampled[optionAt(row, 0u)] = token;
+  let countSlot = optionAt(row, 1u);
+  if (countSlot != NONE) { counts[countSlot * params.vocabulary + token] += 1u; }
+  chosen[row] = vec2<u32>(token, bitcast<u32>(logits[part.start + token] - highestRaw - log(sumRaw)));
+}

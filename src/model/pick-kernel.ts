@@ -31,7 +31,7 @@ export interface KernelPlace<F extends Named, B extends string, P extends string
 }
 
 export interface PickOptions {
-  /** Measure, beginning nothing after this long. 0: do not. */
+  /** Measure, beginning nothing but the first after this long. 0: do not. */
   readonly tuneMs: number;
   /** Figures of another time, which need no measuring. */
   readonly known: KernelPick["microseconds"] | undefined;
@@ -81,7 +81,9 @@ async function measure<F extends Named, B extends string, P extends string>(
   let isMemorySlow = false;
   try {
     for (const family of place.candidates) {
-      const leftMs = endMs - performance.now();
+      // The first is presumed to be used: it has all the time it takes.
+      const isFirst = bestMs === Number.POSITIVE_INFINITY;
+      const leftMs = isFirst ? Number.POSITIVE_INFINITY : endMs - performance.now();
       if (leftMs <= 0) break;
       const usesMemory = place.usesWorkgroupMemory(family);
       if (usesMemory && isMemorySlow) continue;

@@ -65,7 +65,7 @@ export async function chooseKernels(
         dimensions.hiddenVectors,
         element,
       ),
-      trial: linearTrial(rows === "few" ? 5 : 70, activation, element),
+      trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element),
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
       variantOf: (family) => family.variant(activation, element),
     };
@@ -86,7 +86,7 @@ export async function chooseKernels(
       name: `attention, ${rows} rows, heads of ${dimensions.headWidth}`,
       candidates: candidatesOf(fitting, presumed.attention[rows], rows),
       sample: attentionSample(sampled, dimensions),
-      trial: attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, dimensions),
+      trial: () => attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, dimensions),
       usesWorkgroupMemory: (family) => family.needs(shape).bytes > 0,
       variantOf: (family) => family.variant(shape, "f32"),
     };

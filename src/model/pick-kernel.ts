@@ -25,7 +25,7 @@ export interface KernelPlace<F extends Named, B extends string, P extends string
   /** Families that fit the adapter. The first is what is presumed to be fast. */
   readonly candidates: readonly F[];
   readonly sample: KernelSample<B, P>;
-  readonly trial: KernelTrial<B, P>;
+  trial(): KernelTrial<B, P>;
   usesWorkgroupMemory(family: F): boolean;
   variantOf(family: F): KernelVariant<B, P>;
 }
@@ -116,7 +116,7 @@ async function verify<F extends Named, B extends string, P extends string>(
   let figure = "";
   if (pipeline instanceof ShaderError) problem = firstLine(pipeline);
   else {
-    const { passed, largestError } = await tryKernel(queue, pipeline as Pipeline<B, P>, place.trial);
+    const { passed, largestError } = await tryKernel(queue, pipeline as Pipeline<B, P>, place.trial());
     figure = `wrong by at most ${largestError.toExponential(1)}`;
     if (!passed) problem = figure;
   }

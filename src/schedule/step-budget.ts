@@ -49,6 +49,14 @@ export class StepBudget {
     return rowMs > 0 && fixedMs >= 0 ? { fixedMs, rowMs } : undefined;
   }
 
+  /** Where the fit is of no use, by what rows took on the whole; before any was seen, none. */
+  #rowsWithin(ms: number): number {
+    if (ms === Infinity) return Infinity;
+    const { model } = this;
+    if (model) return Math.floor((ms - model.fixedMs) / model.rowMs);
+    return this.#sumMs > 0 ? Math.floor((ms * this.#sumRows) / this.#sumMs) : 0;
+  }
+
   /**
    * Rows for a step in which `decodes` sequences decode, while `waiting` ones have prompts to compute, `prompts` of them
    * different. Where none decodes, several prompts share steps short enough that none waits long for another. A single one,
@@ -57,8 +65,7 @@ export class StepBudget {
   rows(decodes: number, prompts: number = 1, waiting: number = Math.max(1, prompts)): number {
     const { least, stallFactor, mostMs = Infinity } = this.#options;
     const { model } = this;
-    const withinMs = model ? Math.floor((mostMs - model.fixedMs) / model.rowMs) : Infinity;
-    const most = Math.max(least, Math.min(this.#options.most, withinMs));
+    const most = Math.max(least, Math.min(this.#options.most, this.#rowsWithin(mostMs)));
     if (prompts <= 1 && waiting > CROWD * decodes) return most;
     const fixedRows = model ? model.fixedMs / model.rowMs : least;
     const stall = (stallFactor - 1) * Math.max(1, waiting / decodes);

@@ -70,6 +70,22 @@ describe("StepBudget", () => {
     expect(new StepBudget(bounds).rows(0, 2)).toBe(32);
   });
 
+  it("keeps steps within a time, also where no line fits what it saw", () => {
+    const within = (mostMs: number): StepBudget => new StepBudget({ ...bounds, mostMs });
+    expect(within(10).rows(0)).toBe(bounds.least);
+    const fitted = within(30.3);
+    for (const rows of [8, 40, 100]) fitted.observe(rows, 10.2 + 0.5 * rows);
+    expect(fitted.rows(0)).toBe(40);
+    // The more rows, the less time: no line, but half a millisecond per row on the whole.
+    const odd = within(12);
+    odd.observe(8, 30);
+    odd.observe(120, 34);
+    odd.observe(100, 20);
+    expect(odd.model).toBeUndefined();
+    expect(odd.rows(0)).toBeGreaterThan(20);
+    expect(odd.rows(0)).toBeLessThan(60);
+  });
+
   it("keeps its bounds whatever it saw", () => {
     const step = fc.tuple(fc.integer({ min: 1, max: 256 }), fc.double({ min: 0, max: 1e5, noNaN: true }));
     fc.assert(

@@ -93,7 +93,7 @@ export function checkReal(
 export function checkChoice<Choice extends string>(
   option: string,
   text: string | undefined,
-  choices: readonly [Choice, ...Choice[]],
+  choices: readonly Choice[],
 ): Choice {
   const choice = text === undefined ? choices[0] : choices.find((candidate) => candidate === text);
   if (choice) return choice;

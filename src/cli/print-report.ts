@@ -4,10 +4,13 @@ import { count, describeAdapter, endOfText, percent, thousands } from "../demo/w
 import type { WriteReport } from "../demo/write.js";
 import type { ModelInfo, TraceMetrics } from "../index.js";
 import type { ScoringReport, StartRequest } from "./page-job.js";
+import { alignColumns } from "./table.js";
 
 /** A table of more sentences than this shows some of them. */
 const shownSentences = 8;
 const sentenceWidth = 42;
+/** Index, tokens and perplexity. */
+const numberColumns = 3;
 
 export interface RunNames {
   /** Name and version. */
@@ -50,7 +53,7 @@ export function renderTable(sentences: readonly SentenceReport[], isWhole: boole
   const head = ["#", "tokens", "perplexity", "sentence", "likeliest next words"];
   const rest =
     shown.length < sentences.length ? [`${shown.length} of ${count(sentences.length, "sentence")}`] : [];
-  return [...alignColumns([head, ...rows]), ...rest];
+  return [...alignColumns([head, ...rows], numberColumns), ...rest];
 }
 
 export function describeFigures({ stats, trace }: ScoringReport, metrics: TraceMetrics): string[] {
@@ -105,12 +108,4 @@ function pick(sentences: readonly SentenceReport[], amount: number): readonly Se
   const byLength = sentences.toSorted((a, b) => a.tokens - b.tokens);
   const step = (sentences.length - 1) / (amount - 1);
   return Array.from({ length: amount }, (_, index) => byLength[Math.round(index * step)]!);
-}
-
-/** The first three columns are numbers: to the right. */
-export function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const align = (cell: string, column: number): string =>
-    column < 3 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
-  return rows.map((row) => row.map(align).join("  ").trimEnd());
 }

@@ -15,9 +15,10 @@ import {
   word,
 } from "./option-values.js";
 import type { ScoreReport, ScoreRequest } from "./page-score.js";
-import { alignColumns, describeModel, line } from "./print-report.js";
+import { describeModel, line } from "./print-report.js";
 import { Progress } from "./progress.js";
 import { runModule } from "./run-module.js";
+import { alignColumns } from "./table.js";
 
 const helpText = `Says how likely texts are to a GPT-2 model, on WebGPU: all of them in one ragged batch.
 
@@ -69,15 +70,18 @@ async function score(): Promise<void> {
   print([
     ...describeModel(result.info, { browser, model: name }),
     "",
-    ...alignColumns([
-      ["tokens", "perplexity", "nats per token", "text"],
-      ...result.texts.map((own) => [
-        String(own.tokens.length),
-        own.perplexity.toFixed(1),
-        (-own.sum / own.tokens.length).toFixed(3),
-        endOfText(own.text, 60),
-      ]),
-    ]),
+    ...alignColumns(
+      [
+        ["tokens", "perplexity", "nats per token", "text"],
+        ...result.texts.map((own) => [
+          String(own.tokens.length),
+          own.perplexity.toFixed(1),
+          (-own.sum / own.tokens.length).toFixed(3),
+          endOfText(own.text, 60),
+        ]),
+      ],
+      3,
+    ),
     "",
     line("together", `${thousands(tokens)} tokens, ${(-total / tokens).toFixed(3)} nats per token`),
   ]);

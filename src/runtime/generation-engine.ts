@@ -12,7 +12,7 @@ import { StepBudget } from "../schedule/step-budget.js";
 import { StepScheduler, type Step, type StepEntry } from "../schedule/step-scheduler.js";
 import { settleAll } from "../util/settle-all.js";
 import type { GenerationStep } from "./generation-step.js";
-import type { Replica } from "./load-model.js";
+import { SUBMISSIONS_IN_FLIGHT, type Replica } from "./load-model.js";
 import type { Sampling } from "./sampling-options.js";
 import { SequenceSlots } from "./sequence-slots.js";
 import { countRows, StepEncoder } from "./step-encoder.js";
@@ -58,7 +58,6 @@ export interface EngineStats {
   readonly dispatches: number;
 }
 
-const STEPS_IN_FLIGHT = 2;
 /** Rows of a step in which nothing decodes: enough to fill an adapter, few enough to let others in soon. */
 const MAX_STEP_ROWS = 256;
 const MIN_STEP_ROWS = 8;
@@ -235,7 +234,7 @@ export class GenerationEngine {
     try {
       while (
         this.#isReady &&
-        this.#inFlight < STEPS_IN_FLIGHT &&
+        this.#inFlight < SUBMISSIONS_IN_FLIGHT &&
         this.#requests.size > 0 &&
         this.#turn.take()
       ) {

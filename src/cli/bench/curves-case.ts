@@ -3,7 +3,7 @@ import type { BenchCase, CaseOptions, CaseResult } from "./case.js";
 import { curveNames, type CurvesRequest } from "./curves.js";
 import { stsLengths } from "./sts-lengths.js";
 import type { Plot } from "./plots.js";
-import { alignColumns } from "./table.js";
+import { alignColumns } from "../table.js";
 
 export const curvesCase: BenchCase<CurvesRequest> = {
   name: "curves",

@@ -4,7 +4,7 @@ import type { BenchCase, CaseOptions, CaseResult, Measurement } from "./case.js"
 import type { ForwardRequest } from "./forward.js";
 import { makeSentences, makeSyntheticModel, type SyntheticShape } from "./synthetic-model.js";
 import type { Plot } from "./plots.js";
-import { alignColumns } from "./table.js";
+import { alignColumns } from "../table.js";
 import type { Workload } from "./workloads.js";
 
 const seed = 20_250;

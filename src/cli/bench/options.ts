@@ -1,7 +1,15 @@
 // The options of `npm run bench`: what may be written after "--", and what each becomes.
-import { resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { checkRuntime, OptionError, runtimeHelp, usage } from "../option-values.js";
+import {
+  checkChoice,
+  checkRuntime,
+  flag,
+  fromCaller,
+  OptionError,
+  readOptions,
+  runtimeHelp,
+  usage,
+  word,
+} from "../option-values.js";
 import type { Runtime } from "../run-module.js";
 
 export interface BenchOptions {
@@ -40,7 +48,7 @@ Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
 
 /** @throws OptionError. */
 export function parseBenchOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
-  const values = readOptions(args);
+  const { values } = readOptions(args, known);
   const quick = values.quick ?? false;
   const runtime = checkRuntime(values.runtime);
   if (values.peers && (runtime === "node" || ["curves", "generate", "train"].includes(values.case ?? "")))
@@ -52,18 +60,11 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
     quick,
     repeats: checkRepeats(values.repeats, quick),
     peers: values.peers ?? false,
-    json: pathOf(values.json),
-    report: pathOf(values.report),
+    json: values.json === undefined ? undefined : fromCaller(values.json),
+    report: values.report === undefined ? undefined : fromCaller(values.report),
   };
 }
 
-/** npm changes to the project's folder; a path is meant from where the user was. */
-function pathOf(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : resolve(process.env["INIT_CWD"] ?? ".", text);
-}
-
-const word = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
 const known = {
   help: flag,
   case: word,
@@ -74,27 +75,6 @@ const known = {
   json: word,
   report: word,
 } as const;
-
-function readOptions(
-  args: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof known }>>["values"] {
-  try {
-    return parseArgs({ args: [...args], options: known }).values;
-  } catch (error) {
-    // Node adds advice for programs with positional arguments, after the first sentence.
-    throw new OptionError((error as Error).message.split(/\.\s|\.?$/m)[0]);
-  }
-}
-
-function checkChoice<Choice extends string>(
-  option: string,
-  text: string | undefined,
-  choices: readonly Choice[],
-): Choice {
-  const choice = text === undefined ? choices[0] : choices.find((candidate) => candidate === text);
-  if (choice) return choice;
-  throw new OptionError(`${option}: expected ${choices.join(" or ")}, received "${text}"`);
-}
 
 function checkRepeats(text: string | undefined, quick: boolean): number {
   if (text === undefined) return quick ? 2 : 7;

@@ -3,7 +3,7 @@ import { gpt2Forward } from "../../../test/reference/gpt2.js";
 import { percent } from "../../demo/words.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "./case.js";
 import { makeSentences, makeSyntheticModel, type SyntheticShape } from "./synthetic-model.js";
-import { alignColumns } from "./table.js";
+import { alignColumns } from "../table.js";
 import { taskKinds, type TrainBenchRequest } from "./train.js";
 
 const seed = 20_251;

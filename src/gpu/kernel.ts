@@ -15,6 +15,9 @@ export type ElementType = "f32" | "f16" | "packed-f16";
 /** WGSL's `alias T`. */
 const elementTypes: Readonly<Record<ElementType, string>> = { f32: "f32", f16: "f16", "packed-f16": "u32" };
 
+/** What a shader has to enable, and a device to have: "f16" needs the feature shader-f16. */
+export type Extension = "f16" | "subgroups";
+
 export type Constants = Readonly<Record<string, number | boolean>>;
 
 export type Grid = readonly [x: number, y: number, z: number];
@@ -26,6 +29,8 @@ export interface KernelDefinition<B extends string = string, P extends string = 
   readonly source: string;
   /** Whole fragments of shaders/common that are put in front. */
   readonly common: readonly string[];
+  /** Beside what the element type needs. */
+  readonly extensions?: readonly Extension[];
   readonly bindings: Readonly<Record<B, Access>>;
   readonly params: Readonly<Record<P, ParameterType>>;
   /** Workgroups for given parameters. */
@@ -53,8 +58,10 @@ export function specialise<B extends string, P extends string>(
 
 /** The WGSL lines in front of the kernel's file: `enable`, `alias`, `const`, then the common fragments. */
 export function preludeOf(variant: KernelVariant): string {
+  const extensions = new Set(variant.definition.extensions);
+  if (variant.element === "f16") extensions.add("f16");
   const lines = [
-    ...(variant.element === "f16" ? ["enable f16;"] : []),
+    ...Array.from(extensions, (name) => `enable ${name};`),
     `alias T = ${elementTypes[variant.element]};`,
     ...Object.entries(variant.constants).map(([name, value]) =>
       typeof value === "boolean" ? `const ${name} = ${value};` : `const ${name} = ${value}u;`,

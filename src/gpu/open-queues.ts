@@ -53,7 +53,9 @@ async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | unde
   const { features, limits } = adapter;
   const request = adapter.requestDevice({
     label: `weft.queue-${index}`,
-    requiredFeatures: (["timestamp-query", "shader-f16"] as const).filter((name) => features.has(name)),
+    requiredFeatures: (["timestamp-query", "shader-f16", "subgroups"] as const).filter((name) =>
+      features.has(name),
+    ),
     requiredLimits: {
       maxBufferSize: limits.maxBufferSize,
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
@@ -83,5 +85,6 @@ function describe(adapter: GPUAdapter): AdapterDescription {
     isSoftware: adapter.info.isFallbackAdapter || software.test(`${architecture} ${device} ${description}`),
     hasTimestamps: adapter.features.has("timestamp-query"),
     hasShaderF16: adapter.features.has("shader-f16"),
+    hasSubgroups: adapter.features.has("subgroups"),
   };
 }

@@ -17,6 +17,8 @@ export interface AdapterDescription {
   readonly hasTimestamps: boolean;
   /** Whether shaders may compute with f16 as such. Weights stored as f16 are read without it, too. */
   readonly hasShaderF16: boolean;
+  /** Whether invocations of a shader may pass values to those that run beside them. */
+  readonly hasSubgroups: boolean;
 }
 
 /** How much later than its first broken promise a device may say that it is lost. */

@@ -16,6 +16,7 @@ import { layerNormVariant } from "./layer-norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear-backward.js";
 import { Activation, registerTiledLinear, type LinearFamily } from "./linear.js";
 import { fewRowLinear } from "./linear-few-row.js";
+import { subgroupTiledLinears } from "./linear-subgroup.js";
 import { workgroupTiledLinears } from "./linear-workgroup.js";
 import { logProbabilityVariant } from "./log-probability.js";
 import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
@@ -25,6 +26,7 @@ import { weightSumVariant } from "./weight-slabs.js";
 export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
   registerTiledLinear,
   fewRowLinear,
+  ...subgroupTiledLinears,
   ...workgroupTiledLinears,
 ];
 export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]] = [

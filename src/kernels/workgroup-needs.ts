@@ -1,21 +1,30 @@
 // What a family of kernels asks of an adapter, beyond what every one has.
 
-/** Of one workgroup. */
 export interface WorkgroupNeeds {
+  /** Of one workgroup. */
   readonly invocations: number;
   /** Of workgroup memory. */
   readonly bytes: number;
+  readonly feature?: "subgroups" | "shader-f16";
 }
 
-type WorkgroupLimits = Pick<
-  GPUSupportedLimits,
-  "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize"
->;
+/** What a device has of it. */
+interface WorkgroupOffer {
+  readonly limits: Pick<
+    GPUSupportedLimits,
+    "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize"
+  >;
+  readonly features: ReadonlySet<string>;
+}
 
 /** The dispatches in which a family can be the fastest: those of few rows, as in decoding, or of many. */
 export type SuitableRows = "few" | "many" | "any";
 
-/** Whether a device with these limits can run a family with these needs. */
-export const fitsLimits = (needs: WorkgroupNeeds, limits: WorkgroupLimits): boolean =>
-  needs.invocations <= limits.maxComputeInvocationsPerWorkgroup &&
-  needs.bytes <= limits.maxComputeWorkgroupStorageSize;
+/** Whether a device can run a family with these needs. */
+export const fitsDevice = (
+  { invocations, bytes, feature }: WorkgroupNeeds,
+  { limits, features }: WorkgroupOffer,
+): boolean =>
+  invocations <= limits.maxComputeInvocationsPerWorkgroup &&
+  bytes <= limits.maxComputeWorkgroupStorageSize &&
+  (feature === undefined || features.has(feature));

@@ -3,7 +3,7 @@ import type { ElementType } from "../gpu/kernel.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionFamily, AttentionParam } from "../kernels/attention.js";
 import type { Activation, LinearBinding, LinearFamily, LinearParam } from "../kernels/linear.js";
-import { fitsLimits, type SuitableRows } from "../kernels/workgroup-needs.js";
+import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import { presumedChoice, type ByRows, type KernelChoice } from "./kernel-choice.js";
@@ -55,7 +55,7 @@ export async function chooseKernels(
 
   const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearFamily, LinearBinding, LinearParam> => {
     const { families, activation, element } = options;
-    const fitting = families.linear.filter(({ needs }) => fitsLimits(needs, queue.device.limits));
+    const fitting = families.linear.filter(({ needs }) => fitsDevice(needs, queue.device));
     return {
       name: `linear layers, ${rows} rows, ${element}`,
       candidates: candidatesOf(fitting, presumed.linear[rows], rows),
@@ -75,7 +75,7 @@ export async function chooseKernels(
   ): KernelPlace<AttentionFamily, AttentionBinding, AttentionParam> => {
     const shape = { ...dimensions, isCausal: true };
     const fitting = options.families.attention.filter((family) =>
-      fitsLimits(family.needs(shape), queue.device.limits),
+      fitsDevice(family.needs(shape), queue.device),
     );
     const long = Math.min(256, dimensions.contextLength);
     const sampled: AttentionSampleShape =

@@ -7,6 +7,7 @@ import { registerTiledAttention, type AttentionFamily } from "../kernels/attenti
 import { workgroupChooseToken } from "../kernels/choose-token-workgroup.js";
 import { invocationChooseToken, type ChooseTokenFamily } from "../kernels/choose-token.js";
 import { fewRowLinear } from "../kernels/linear-few-row.js";
+import { subgroupTiledLinears } from "../kernels/linear-subgroup.js";
 import { workgroupTiledLinears } from "../kernels/linear-workgroup.js";
 import { registerTiledLinear, type LinearFamily } from "../kernels/linear.js";
 
@@ -29,12 +30,13 @@ export const forRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <
 
 /**
  * What is fast where nothing was measured: a CPU shares tiles through its caches, and barriers cost it dearly; a GPU needs
- * workgroup memory to feed its units.
+ * workgroup memory to feed its units. Passing inputs on in subgroups is 1.1 to 1.4 times as fast as loading them on
+ * SwiftShader, and 1.6 to 1.9 times on lavapipe, but not for the single rows of one request.
  */
-export const presumedChoice = ({ isSoftware }: AdapterDescription): KernelChoice =>
+export const presumedChoice = ({ isSoftware, hasSubgroups }: AdapterDescription): KernelChoice =>
   isSoftware
     ? {
-        linear: { few: fewRowLinear, many: registerTiledLinear },
+        linear: { few: fewRowLinear, many: hasSubgroups ? subgroupTiledLinears[0] : registerTiledLinear },
         attention: { few: registerTiledAttention, many: registerTiledAttention },
       }
     : {

@@ -27,7 +27,7 @@ const files = import.meta.glob<string>("../../shaders/*/*.wgsl", {
 describe("every kernel variant", () => {
   it("compiles, with f32, f16 and packed f16 weights", async () => {
     const adapter = await nullGpu.requestAdapter();
-    const device = await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] });
+    const device = await adapter!.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] });
     const cache = new PipelineCache(device);
     for (const variant of variants) await cache.get(variant);
     expect(variants.length).toBeGreaterThan(50);

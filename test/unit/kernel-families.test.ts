@@ -1,14 +1,15 @@
 // What kernel families ask of an adapter, and what is remembered of measuring them.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { attentionFamilies, linearFamilies } from "../../src/kernels/registry.js";
-import { fitsLimits } from "../../src/kernels/workgroup-needs.js";
+import { fitsDevice } from "../../src/kernels/workgroup-needs.js";
 import type { KernelPicks } from "../../src/model/choose-kernels.js";
+import { presumedChoice } from "../../src/model/kernel-choice.js";
 import { recallKernels, rememberKernels } from "../../src/runtime/known-kernels.js";
 
 /** The least that WebGPU allows an adapter to have. */
-const coreLimits = {
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupStorageSize: 16384,
+const core = {
+  limits: { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 },
+  features: new Set<string>(),
 };
 
 const useStorage = (stored: Map<string, string>): void => {
@@ -25,24 +26,49 @@ const forbid = (): never => {
 
 describe("a family's needs", () => {
   it("are met by every adapter, for heads of usual widths", () => {
-    for (const { needs } of linearFamilies) expect(fitsLimits(needs, coreLimits)).toBe(true);
+    for (const { needs } of linearFamilies) if (!needs.feature) expect(fitsDevice(needs, core)).toBe(true);
     for (const family of attentionFamilies)
       for (const headVectors of [1, 16, 20, 32, 64])
-        expect(fitsLimits(family.needs({ headVectors, isCausal: true }), coreLimits), family.name).toBe(true);
+        expect(fitsDevice(family.needs({ headVectors, isCausal: true }), core), family.name).toBe(true);
   });
 
   it("grow with the width of heads where keys are kept in workgroup memory", () => {
     const wide = { headVectors: 256, isCausal: true };
-    const fitting = attentionFamilies.filter((family) => fitsLimits(family.needs(wide), coreLimits));
+    const fitting = attentionFamilies.filter((family) => fitsDevice(family.needs(wide), core));
     expect(fitting.map(({ name }) => name)).toEqual(["register-tiled", "few-row"]);
   });
 
   it("are not met by adapters with less", () => {
-    const limits = { ...coreLimits, maxComputeInvocationsPerWorkgroup: 128 };
-    const fitting = linearFamilies.filter(({ needs }) => fitsLimits(needs, limits));
+    const small = { ...core, limits: { ...core.limits, maxComputeInvocationsPerWorkgroup: 128 } };
+    const fitting = linearFamilies.filter(({ needs }) => fitsDevice(needs, small));
     expect(fitting.map(({ name }) => name)).toEqual(["register-tiled", "few-row", "workgroup-32x64"]);
     const needs = { invocations: 1, bytes: 16385 };
-    expect(fitsLimits(needs, coreLimits)).toBe(false);
+    expect(fitsDevice(needs, core)).toBe(false);
+  });
+
+  it("may be a feature, which only some adapters have", () => {
+    const needing = linearFamilies.filter(({ needs }) => needs.feature);
+    expect(needing.map(({ name }) => name)).toEqual(["subgroup-128", "subgroup-256"]);
+    const features = new Set(["subgroups"]);
+    for (const { needs } of needing) {
+      expect(fitsDevice(needs, core)).toBe(false);
+      expect(fitsDevice(needs, { ...core, features })).toBe(true);
+    }
+  });
+
+  it("are met by what is presumed to be fast, on every kind of adapter", () => {
+    const adapter = { vendor: "", architecture: "", device: "", description: "", hasTimestamps: false };
+    for (const isSoftware of [false, true])
+      for (const hasSubgroups of [false, true]) {
+        const { few, many } = presumedChoice({
+          ...adapter,
+          isSoftware,
+          hasSubgroups,
+          hasShaderF16: false,
+        }).linear;
+        const features = new Set(hasSubgroups ? ["subgroups"] : []);
+        for (const { needs } of [few, many]) expect(fitsDevice(needs, { ...core, features })).toBe(true);
+      }
   });
 });
 

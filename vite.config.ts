@@ -14,17 +14,34 @@ const target = "es2023";
 const license = { fileName: "third-party-licenses.md" };
 
 const moduleBuild: UserConfig = {
-  plugins: [embedModel()],
+  plugins: [embedModel(), leaveWorkerToUsers()],
   build: {
     target,
     outDir: "dist",
     license,
     sourcemap: true,
-    lib: { entry: path("src/index.ts"), formats: ["es"], fileName: "index" },
+    lib: {
+      entry: {
+        index: path("src/index.ts"),
+        worker: path("src/worker/index.ts"),
+        "model-worker": path("src/worker/model-worker.ts"),
+      },
+      formats: ["es"],
+    },
     // Libraries are chunks of their own, loaded when they are needed: a page can import the module without a bundler.
     rolldownOptions: {
       external: [/^node:/],
       output: {
+        // What a page needs of a model in a worker is a file of its own; the rest is loaded by the worker alone.
+        codeSplitting: {
+          groups: [
+            {
+              name: "shared",
+              test: /src\/(errors|util\/.*|runtime\/generation-handle|worker\/error-record)\.ts$/,
+            },
+            { name: "core", test: /\/(src|shaders)\/(?!worker\/)/ },
+          ],
+        },
         chunkFileNames: ({ facadeModuleId, name }) =>
           `${/node_modules\/@huggingface\/(\w+)/.exec(facadeModuleId ?? "")?.[1] ?? name}.js`,
       },
@@ -63,6 +80,12 @@ const cliBuild: UserConfig = {
       external: [/^(\.\.\/)+index\.js$/],
       output: {
         entryFileNames: "[name].js",
+        codeSplitting: {
+          groups: [
+            // What a page needs of a model in a worker, without the rest.
+            { name: "shared", test: /src\/(errors|util\/.*|runtime\/generation-handle)\.ts$/ },
+          ],
+        },
         chunkFileNames: "[name].js",
         paths: (id: string) => (id.endsWith("/index.js") ? "../index.js" : id),
       },
@@ -93,6 +116,22 @@ function embedModel(): Plugin {
           fileName: `${name}/${file}`,
           source: readFileSync(`${folder}/${file}`),
         });
+    },
+  };
+}
+
+/**
+ * The users' bundlers, or none, find the worker's file beside the module. Here Vite would bundle all of it once more: a
+ * comment in the source keeps it from that, and must not keep theirs.
+ */
+function leaveWorkerToUsers(): Plugin {
+  const marked = /new URL\(\s*\/\* @vite-ignore \*\/\s*"\.\/model-worker\.js"/;
+  return {
+    name: "weft.leave-worker-to-users",
+    transform: {
+      order: "post",
+      handler: (code) =>
+        marked.test(code) ? { code: code.replace(marked, 'new URL("./model-worker.js"'), map: null } : null,
     },
   };
 }

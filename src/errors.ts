@@ -129,6 +129,24 @@ export class GenerationInterruptedError<P = unknown> extends WeftError {
 }
 
 /**
+ * The worker behind a WorkerModel: "unsupported" where there is none to start, "failed" when it could not be started or
+ * ended on its own. Every call that was running, and every later one, fails with it.
+ */
+export class WorkerError extends WeftError {
+  override name = "WorkerError";
+  readonly reason: "unsupported" | "failed";
+  constructor(details: {
+    reason: "unsupported" | "failed";
+    problem: string;
+    remedy: string;
+    cause?: unknown;
+  }) {
+    super(`${details.problem}. ${details.remedy}`, { cause: details.cause });
+    this.reason = details.reason;
+  }
+}
+
+/**
  * A training step that was not taken: its loss or gradient is no finite number, or losses stay far above where they began
  * (more than four times that, and than a uniform guess's, in three steps in a row). The weights are as they were before it.
  */

@@ -12,6 +12,7 @@ export {
   ShapeError,
   TrainingError,
   WeftError,
+  WorkerError,
 } from "./errors.js";
 export { GenerationBatch, GenerationHandle } from "./runtime/generation-handle.js";
 export { TrainingRun } from "./runtime/training-run.js";

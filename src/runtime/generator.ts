@@ -2,6 +2,7 @@
 import { ArgumentError, DisposedError, type WeftError } from "../errors.js";
 import type { ChatMessage } from "../text/chat-template.js";
 import type { TextTokenizer } from "../text/tokenizer.js";
+import { isMessages } from "../util/prompt-list.js";
 import { GenerationBatch, GenerationHandle, type Generation } from "./generation-handle.js";
 import { GenerationEngine, type EngineOptions, type EngineStats } from "./generation-engine.js";
 import type { GenerationDefaults } from "./generation-defaults.js";
@@ -195,7 +196,7 @@ export class Generator {
     if (typeof prompt === "string") {
       if (!tokenizer) throw needsTokenizer("prompt");
       ids = tokenizer.encode(prompt);
-    } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt);
+    } else if (isMessages<ChatMessage>(prompt)) ids = await this.#encoder.encodeMessages(prompt);
     else ids = checkIds(prompt, "prompt");
     if (ids.length === 0 || ids.length >= config.contextLength) {
       throw new ArgumentError({
@@ -232,18 +233,6 @@ export class Generator {
       });
     return new Set(given);
   }
-}
-
-/** Whether `prompts` is a list of prompts, rather than one that is a list itself. */
-export function isPromptList(prompts: Prompt | readonly Prompt[]): prompts is readonly Prompt[] {
-  if (!Array.isArray(prompts)) return false;
-  const [first] = prompts as readonly unknown[];
-  return first !== undefined && typeof first !== "number" && !isMessages(prompts);
-}
-
-function isMessages(prompt: unknown): prompt is readonly ChatMessage[] {
-  const first: unknown = Array.isArray(prompt) ? prompt[0] : undefined;
-  return typeof first === "object" && first !== null && "role" in first;
 }
 
 function checkStops(stop: string | readonly string[] | undefined): readonly string[] {

@@ -2,11 +2,12 @@
 import { ArgumentError, DisposedError } from "../errors.js";
 import { renderChat, type ChatMessage } from "../text/chat-template.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
+import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../weights/source.js";
 import type { EngineOptions } from "./generation-engine.js";
 import type { GenerationBatch, GenerationHandle } from "./generation-handle.js";
 import type { GenerationStep } from "./generation-step.js";
-import { Generator, isPromptList, type GenerateOptions, type Prompt } from "./generator.js";
+import { Generator, type GenerateOptions, type Prompt } from "./generator.js";
 import { execute, type Outcome } from "./execute.js";
 import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
 import {
@@ -181,7 +182,7 @@ export class Model {
     options: GenerateOptions = {},
   ): GenerationHandle | GenerationBatch {
     this.#expectUsable("generate");
-    return isPromptList(prompt)
+    return isPromptList<Prompt>(prompt)
       ? this.#generator.generateAll(prompt, options)
       : this.#generator.generate(prompt, options);
   }

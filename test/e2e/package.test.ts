@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Page } from "puppeteer";
-import { build } from "vite";
+import { build, createServer, type InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import webpack from "webpack";
 import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
 import { serve } from "../../src/cli/serve.js";
 import { expectBuilt, root } from "./run-start.js";
@@ -22,6 +23,14 @@ const expected = async (folder: string): Promise<string> => {
   return stdout.trim();
 };
 const likeliest = `(logits) => JSON.stringify(logits.map((row) => row.indexOf(Math.max(...row))))`;
+
+/** As `likeliest`, of a model in a worker; `source` is where it is loaded from. */
+const inWorker = (module: string, source: string): string => `import { WorkerModel } from "${module}";
+  const model = await WorkerModel.load(${source});
+  const { logits } = await model.forward(${JSON.stringify(sentences)});
+  await model.encode("A cat");
+  document.body.textContent = (${likeliest})(logits);
+  model.dispose();`;
 
 let folder: string;
 let tarball: string;
@@ -61,6 +70,14 @@ afterAll(async () => {
 /** Opens a folder's index.html; answers what the page puts into its body, and fails on anything it complains about. */
 async function bodyOf(site: string): Promise<string> {
   const server = await serve({ "/": site });
+  try {
+    return await bodyAt(`${server.origin}/index.html`);
+  } finally {
+    await server.close();
+  }
+}
+
+async function bodyAt(address: string): Promise<string> {
   const page: Page = await launched.browser.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -68,13 +85,12 @@ async function bodyOf(site: string): Promise<string> {
     if (message.type() === "error") complaints.push(message.text());
   });
   try {
-    await page.goto(`${server.origin}/index.html`);
+    await page.goto(address);
     await page.waitForFunction('document.body.textContent.trim() !== ""', { timeout: 60_000 });
     expect(complaints).toEqual([]);
     return (await page.evaluate("document.body.textContent.trim()")) as string;
   } finally {
     await page.close();
-    await server.close();
   }
 }
 
@@ -99,11 +115,14 @@ describe("the packed package", () => {
       [
         "--input-type=module",
         "-e",
-        'delete globalThis.navigator; await import("weft"); console.log("imported");',
+        `delete globalThis.navigator;
+        await import("weft");
+        const { WorkerModel, WorkerError } = await import("weft/worker");
+        await WorkerModel.load("nowhere").catch((error) => console.log(error instanceof WorkerError, error.reason));`,
       ],
       { cwd: folder },
     );
-    expect(stdout.trim()).toBe("imported");
+    expect(stdout.trim()).toBe("true unsupported");
   });
 
   it("runs in a page without a bundler, and in a worker of it", async () => {
@@ -130,6 +149,8 @@ describe("the packed package", () => {
       worker.onerror = ({ message }) => (document.body.textContent = message);`,
     );
     expect(await bodyOf(site)).toBe(inNode);
+    await writeFile(join(site, "page.js"), inWorker("./weft/worker.js", '"./weft/tinystories-gpt2/"'));
+    expect(await bodyOf(site)).toBe(inNode);
   });
 
   it("runs in an app that Vite built", async () => {
@@ -155,6 +176,45 @@ describe("the packed package", () => {
     const scripts = await readdir(join(app, "dist", "assets"));
     expect(scripts.filter((name) => name.startsWith("tokenizers"))).toHaveLength(1);
     expect(await bodyOf(join(app, "dist"))).toBe(await expected(folder));
+  });
+
+  it("runs in a worker of apps that Vite and webpack built, or that Vite serves", async () => {
+    const app = join(folder, "app-with-worker");
+    await mkdir(join(app, "public"), { recursive: true });
+    await cp(join(folder, "node_modules", "weft", "dist", "tinystories-gpt2"), join(app, "public", "model"), {
+      recursive: true,
+    });
+    const page = (script: string): string =>
+      `<!doctype html>${icon}<body></body><script type="module" src="${script}"></script>`;
+    await writeFile(join(app, "index.html"), page("./main.js"));
+    await writeFile(join(app, "main.js"), inWorker("weft/worker", '"./model/"'));
+    const options: InlineConfig = { root: app, configFile: false, logLevel: "error", base: "./" };
+    await build({ ...options, build: { target: "es2023" } });
+    const inNode = await expected(folder);
+    expect(await bodyOf(join(app, "dist"))).toBe(inNode);
+
+    const development = await createServer({ ...options, server: { port: 0 } });
+    try {
+      await development.listen();
+      expect(await bodyAt(development.resolvedUrls!.local[0]!)).toBe(inNode);
+    } finally {
+      await development.close();
+    }
+
+    const packed = join(app, "packed");
+    await cp(join(app, "public"), packed, { recursive: true });
+    await writeFile(join(packed, "index.html"), page("./main.js"));
+    await new Promise<void>((resolve, reject) => {
+      webpack(
+        { mode: "production", context: app, entry: "./main.js", output: { path: packed } },
+        (error, stats) => {
+          const problems = stats?.toString("errors-warnings") ?? "";
+          if (error ?? stats?.hasErrors()) reject(error ?? new Error(problems));
+          else resolve();
+        },
+      );
+    });
+    expect(await bodyOf(packed)).toBe(inNode);
   });
 
   it("has a program with commands", async () => {

@@ -1,0 +1,14 @@
+// Tells a list of prompts from one prompt that is a list itself: of token ids, or of messages.
+
+/** Whether `prompt` holds several prompts. */
+export function isPromptList<P>(prompt: P | readonly P[]): prompt is readonly P[] {
+  if (!Array.isArray(prompt)) return false;
+  const [first] = prompt as readonly unknown[];
+  return first !== undefined && typeof first !== "number" && !isMessages(prompt);
+}
+
+/** Whether `prompt` is the messages of a conversation. */
+export function isMessages<M extends { readonly role: string }>(prompt: unknown): prompt is readonly M[] {
+  const first: unknown = Array.isArray(prompt) ? prompt[0] : undefined;
+  return typeof first === "object" && first !== null && "role" in first;
+}

@@ -1,0 +1,149 @@
+// The page's half of the wire to a worker: numbered calls, what they give, and what ends them all. What the calls do is not
+// known here.
+import { ArgumentError, CancelledError, WorkerError } from "../errors.js";
+import { errorOf } from "./error-record.js";
+import type { Reply, Request } from "./messages.js";
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Hears what happens during the call. What it throws ends the call. */
+  readonly onEvent?: ((event: never) => void) | undefined;
+}
+
+export interface OpenCall<Result> {
+  readonly number: number;
+  readonly result: Promise<Result>;
+  /** As the signal does. No effect after the end. */
+  abort(): void;
+}
+
+interface Pending extends CallOptions {
+  resolve(value: never): void;
+  reject(error: unknown): void;
+}
+
+export class Connection {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #lastCall = 0;
+  #failure: Error | undefined;
+
+  /** Starts the worker. @throws WorkerError where there is none to start. */
+  constructor() {
+    this.#worker = startWorker();
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<readonly Reply[]>) => {
+      for (const reply of data) this.#take(reply);
+    });
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.end(failed(event.message || "its script could not be loaded"));
+    });
+    this.#worker.addEventListener("messageerror", () => this.end(failed("an answer could not be read")));
+  }
+
+  /** Why there can be no more calls. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  async call<Result>(method: string, args: readonly unknown[], options?: CallOptions): Promise<Result> {
+    return this.open<Result>(method, args, options).result;
+  }
+
+  /** As `call`, for calls that are ended from here. */
+  open<Result>(method: string, args: readonly unknown[], options: CallOptions = {}): OpenCall<Result> {
+    const { signal } = options;
+    const number = ++this.#lastCall;
+    const abort = (): void => {
+      if (this.#pending.has(number)) this.#post({ abort: number });
+    };
+    const result = new Promise<Result>((resolve, reject) => {
+      if (this.#failure) throw this.#failure;
+      this.#post({ call: number, method, args, isAborted: signal?.aborted ?? false });
+      this.#pending.set(number, { ...options, resolve, reject });
+      signal?.addEventListener("abort", abort);
+    }).finally(() => signal?.removeEventListener("abort", abort));
+    return { number, result, abort };
+  }
+
+  /** Ends the worker, and with it all that it holds. Calls that are running reject with `error`, and so do later ones. */
+  end(error: Error): void {
+    this.#failure ??= error;
+    this.#worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+
+  #post(request: Request): void {
+    try {
+      this.#worker.postMessage(request);
+    } catch (cause) {
+      throw new ArgumentError({
+        argument: "method" in request ? `an argument of ${request.method}` : "the call",
+        expected: "values that can be copied to a worker",
+        received: (cause as Error).message,
+        remedy:
+          "Functions and objects of the page stay behind, but for onProgress and signal: pass plain data, or use Model of " +
+          '"weft", which runs on the page\'s own thread.',
+      });
+    }
+  }
+
+  #take(reply: Reply): void {
+    const pending = this.#pending.get(reply.call);
+    if (!pending) return;
+    if ("event" in reply) {
+      try {
+        pending.onEvent?.(reply.event as never);
+      } catch (error) {
+        this.#post({ abort: reply.call });
+        this.#pending.delete(reply.call);
+        pending.reject(error);
+      }
+      return;
+    }
+    this.#pending.delete(reply.call);
+    if ("value" in reply) pending.resolve(reply.value as never);
+    else pending.reject(withReason(errorOf(reply.error), pending.signal));
+  }
+}
+
+function startWorker(): Worker {
+  if (typeof Worker !== "function") {
+    throw new WorkerError({
+      reason: "unsupported",
+      problem: "This environment has no Worker",
+      remedy:
+        'Use Model of "weft": the API is the same, and where there is no page, there is none to hold up.',
+    });
+  }
+  try {
+    // Bundlers look for exactly this expression, and for the file beside the built module. The comment, which is not
+    // in there, keeps the build of the module from doing so.
+    return new Worker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), { type: "module" });
+  } catch (cause) {
+    throw failed((cause as Error).message, cause);
+  }
+}
+
+function failed(problem: string, cause?: unknown): WorkerError {
+  return new WorkerError({
+    reason: "failed",
+    problem: `The model's worker failed: ${problem}`,
+    remedy:
+      "Serve weft from the page's own origin, with all files of the package that lie beside weft/worker; if it had begun " +
+      "to work, load the model again.",
+    cause,
+  });
+}
+
+/** The signal's reason may be anything and stays on the page: the error gets it here. */
+function withReason(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (error instanceof CancelledError && signal?.aborted)
+    Object.defineProperty(error, "cause", {
+      value: signal.reason,
+      configurable: true,
+      writable: true,
+    });
+  return error;
+}

@@ -1,0 +1,137 @@
+// The worker's script: holds the Model, and does what the page's calls say.
+import { Model, type GenerateOptions, type LoadOptions, type Prompt, type TrainingRun } from "../index.js";
+import { invariant } from "../util/invariant.js";
+import { recordError } from "./error-record.js";
+import { buffersOf } from "./buffers.js";
+import type { Reply, Request } from "./messages.js";
+
+/** A dedicated worker's own scope; TypeScript's types are those of a page. */
+const scope = globalThis as unknown as {
+  addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
+  postMessage(replies: readonly Reply[], transfer: readonly Transferable[]): void;
+};
+
+interface Call {
+  readonly number: number;
+  readonly signal: AbortSignal;
+  emit(event: unknown): void;
+}
+
+interface OpenCall {
+  readonly method: string;
+  readonly stopping: AbortController;
+  readonly answered: Promise<void>;
+}
+
+interface Run {
+  readonly run: TrainingRun;
+  readonly stopping: AbortController;
+}
+
+type Method = (call: Call, ...args: never[]) => unknown;
+
+let model: Model;
+/** What to add to a time of this thread for one of the page's. */
+let clockOffsetMs = 0;
+const open = new Map<number, OpenCall>();
+/** By the calls that made them. Kept for as long as the model: a page may ask one that has ended for a checkpoint. */
+const runs = new Map<number, Run>();
+const iterations = new Map<number, Run & { readonly steps: AsyncGenerator<unknown, void, undefined> }>();
+
+const methods: Readonly<Record<string, Method>> = {
+  async load({ signal, emit }, source: string, options: LoadOptions, pageOrigin: number) {
+    clockOffsetMs = performance.timeOrigin - pageOrigin;
+    model = await Model.load(source, { ...options, signal, onProgress: emit });
+    return model.info;
+  },
+  memory: () => model.memory(),
+  stats: () => model.stats(),
+  save: () => model.save(),
+  encode: (_, text: string) => model.encode(text),
+  decode: (_, ids: number[]) => model.decode(ids),
+  forward: ({ signal }, sentences: number[][], options: object) =>
+    model.forward(sentences, { ...options, signal }),
+  score: ({ signal }, sentences: (string | number[])[], options: object) =>
+    model.score(sentences, { ...options, signal }),
+
+  async generate({ signal, emit }, id: number, prompt: Prompt, options: GenerateOptions) {
+    const handle = model.generate(prompt, { ...options, signal });
+    invariant(handle.id === id, "page and worker count handles differently");
+    for await (const piece of handle) emit(piece);
+    return await handle;
+  },
+
+  async watchSteps({ signal, emit }) {
+    const stop = model.watchSteps(({ encodedMs, submittedMs, doneMs, ...step }) =>
+      emit({
+        ...step,
+        encodedMs: encodedMs + clockOffsetMs,
+        submittedMs: submittedMs + clockOffsetMs,
+        doneMs: doneMs + clockOffsetMs,
+      }),
+    );
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    stop();
+  },
+
+  train({ number }, sentences: (string | number[])[], options: { readonly steps: number }) {
+    const stopping = new AbortController();
+    runs.set(number, { run: model.train(sentences, { ...options, signal: stopping.signal }), stopping });
+  },
+  iterate({ number }, run: number) {
+    const own = runs.get(run)!;
+    iterations.set(number, { ...own, steps: own.run[Symbol.asyncIterator]() });
+  },
+  async nextStep({ signal }, iteration: number) {
+    const { steps, stopping } = iterations.get(iteration)!;
+    const stop = (): void => stopping.abort();
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+    return (await steps.next()).value;
+  },
+  leaveLoop: (_, iteration: number) => iterations.get(iteration)!.steps.return(),
+  checkpoint: (_, run: number) => runs.get(run)!.run.checkpoint(),
+
+  async dispose() {
+    model.dispose();
+    // Their answers are on the way before this one, after which the page ends the worker.
+    const others = [...open.values()].filter(({ method }) => method !== "dispose");
+    for (const { method, stopping } of others) if (method === "watchSteps") stopping.abort();
+    await Promise.all(others.map(({ answered }) => answered));
+    return { memory: model.memory(), stats: model.stats() };
+  },
+};
+
+scope.addEventListener("message", ({ data }) => {
+  if ("abort" in data) return open.get(data.abort)?.stopping.abort();
+  const { call: number, method, args, isAborted } = data;
+  const stopping = new AbortController();
+  if (isAborted) stopping.abort();
+  const call = { number, signal: stopping.signal, emit: (event: unknown) => post({ call: number, event }) };
+  const answered = answer(method, call, args as never[]).finally(() => open.delete(number));
+  open.set(number, { method, stopping, answered });
+});
+
+/** Calls the method at once, in the order of the page's calls. */
+async function answer(method: string, call: Call, args: never[]): Promise<void> {
+  try {
+    post({ call: call.number, value: await methods[method]!(call, ...args) });
+  } catch (error) {
+    post({ call: call.number, error: recordError(error) });
+  }
+}
+
+let replies: Reply[] = [];
+const flush = new MessageChannel();
+flush.port1.addEventListener("message", () => {
+  const sent = replies;
+  replies = [];
+  scope.postMessage(sent, buffersOf(sent));
+});
+flush.port1.start();
+
+/** Posts what comes up in this turn of the event loop, such as the pieces of all texts of a step, as one message. */
+function post(reply: Reply): void {
+  if (replies.length === 0) flush.port2.postMessage(undefined);
+  replies.push(reply);
+}

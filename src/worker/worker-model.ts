@@ -1,0 +1,235 @@
+// The Model behind a worker, as the page sees it: the same API, and no encoding on the page's thread.
+import { ArgumentError, DisposedError } from "../errors.js";
+import {
+  GenerationBatch,
+  GenerationHandle,
+  type ChatMessage,
+  type ForwardOptions,
+  type GenerateOptions,
+  type Generation,
+  type GenerationStep,
+  type HiddenResult,
+  type LoadOptions,
+  type LogitsResult,
+  type Model,
+  type ModelInfo,
+  type ModelSource,
+  type ModelStats,
+  type Prompt,
+  type QueueMemory,
+  type RunOptions,
+  type SavedModel,
+  type Scores,
+  type Sentence,
+  type TrainOptions,
+} from "../index.js";
+import { isPromptList } from "../util/prompt-list.js";
+import { Connection } from "./connection.js";
+import type { LastFigures } from "./messages.js";
+import type { Promisified } from "./promisified.js";
+import { WorkerTrainingRun } from "./worker-training-run.js";
+
+/** As LoadOptions, but for `gpu`: the worker uses its own. With `tune`, what was measured lasts as long as the worker. */
+export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
+
+/**
+ * A language model in a worker of its own: the same calls as Model, with the same results and errors, but the page's thread
+ * is free meanwhile. `memory` and `stats`, which Model answers at once, give promises; a device that fails, and what
+ * Model.train refuses, is told by the handle or the run. When the worker ends on its own, every call rejects with WorkerError.
+ *
+ * @example
+ * ```ts
+ * import { WorkerModel } from "weft/worker";
+ *
+ * await using model = await WorkerModel.load("./tinystories-gpt2/");
+ * for await (const piece of model.generate("Once upon a time", { maxTokens: 40 })) console.log(piece);
+ * ```
+ */
+export class WorkerModel implements Promisified<Model> {
+  readonly info: ModelInfo;
+  readonly #connection: Connection;
+  #lastId = 0;
+  #ending: Promise<LastFigures<QueueMemory[], ModelStats>> | undefined;
+
+  private constructor(connection: Connection, info: ModelInfo) {
+    this.#connection = connection;
+    this.info = info;
+  }
+
+  /**
+   * Starts a worker and loads the model in it, as `Model.load`. A URL is resolved against the page; of files as values,
+   * weights in a Blob are not copied.
+   *
+   * Throws as `Model.load`, and WorkerError where no worker can be started. Nothing is left running then.
+   */
+  static async load(source: ModelSource, options: WorkerLoadOptions = {}): Promise<WorkerModel> {
+    const { signal, onProgress, ...others } = options;
+    if ((others as LoadOptions).gpu) {
+      throw new ArgumentError({
+        argument: "gpu",
+        expected: "nothing, as a GPU object cannot leave its thread",
+        received: (others as LoadOptions).gpu,
+        remedy: 'Leave it out: the worker has its own. Model of "weft" takes one.',
+      });
+    }
+    const connection = new Connection();
+    try {
+      const args = [addressOf(source), others, performance.timeOrigin];
+      return new WorkerModel(
+        connection,
+        await connection.call("load", args, { signal, onEvent: onProgress }),
+      );
+    } catch (error) {
+      connection.end(error as Error);
+      throw error;
+    }
+  }
+
+  /** Live GPU buffers of each queue. All counts are 0 after `dispose`. */
+  async memory(): Promise<QueueMemory[]> {
+    return this.#ending ? (await this.#ending).memory : this.#connection.call("memory", []);
+  }
+
+  /** As `Model.forward`. Results are handed over, not copied. */
+  forward(
+    sentences: readonly Sentence[],
+    options: ForwardOptions & { readonly output: "hidden" },
+  ): Promise<HiddenResult>;
+  forward(
+    sentences: readonly Sentence[],
+    options?: ForwardOptions & { readonly output?: "last" | "all" },
+  ): Promise<LogitsResult>;
+  async forward(
+    sentences: readonly Sentence[],
+    { signal, ...options }: ForwardOptions = {},
+  ): Promise<LogitsResult | HiddenResult> {
+    this.#expectUsable("forward");
+    return this.#connection.call("forward", [sentences, options], { signal });
+  }
+
+  /** As `Model.score`. */
+  async score(
+    sentences: readonly (string | Sentence)[],
+    { signal, ...options }: RunOptions = {},
+  ): Promise<Scores> {
+    this.#expectUsable("score");
+    return this.#connection.call("score", [sentences, options], { signal });
+  }
+
+  /** As `Model.generate`. Pieces of all texts that a step gave come in one message. */
+  generate(
+    prompts: readonly (string | readonly ChatMessage[] | Sentence)[],
+    options?: GenerateOptions,
+  ): GenerationBatch;
+  generate(prompt: Prompt, options?: GenerateOptions): GenerationHandle;
+  generate(
+    prompt: Prompt | readonly Prompt[],
+    options: GenerateOptions = {},
+  ): GenerationHandle | GenerationBatch {
+    this.#expectUsable("generate");
+    return isPromptList<Prompt>(prompt)
+      ? new GenerationBatch(prompt.map((own) => this.#generate(own, options)))
+      : this.#generate(prompt, options);
+  }
+
+  /** As `Model.chat`. */
+  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): GenerationHandle {
+    this.#expectUsable("chat");
+    return this.#generate(messages, options);
+  }
+
+  /** As `Model.train`. */
+  train(sentences: readonly (string | Sentence)[], options: TrainOptions): WorkerTrainingRun {
+    this.#expectUsable("train");
+    return new WorkerTrainingRun(this.#connection, sentences, options);
+  }
+
+  /** As `Model.save`. */
+  async save(): Promise<SavedModel> {
+    this.#expectUsable("save");
+    return this.#connection.call("save", []);
+  }
+
+  /** Counters of what is and was generated. */
+  async stats(): Promise<ModelStats> {
+    return this.#ending ? (await this.#ending).stats : this.#connection.call("stats", []);
+  }
+
+  /** As `Model.watchSteps`; times are on the page's performance.now(). */
+  watchSteps(watcher: (step: GenerationStep) => void): () => void {
+    this.#expectUsable("watchSteps");
+    const watch = this.#connection.open<void>("watchSteps", [], { onEvent: watcher });
+    watch.result.catch(() => undefined); // the worker has ended, and told those who wait for something
+    return watch.abort;
+  }
+
+  /** As `Model.encode`. */
+  async encode(text: string): Promise<number[]> {
+    this.#expectUsable("encode");
+    return this.#connection.call("encode", [text]);
+  }
+
+  /** As `Model.decode`. */
+  async decode(ids: Sentence): Promise<string> {
+    this.#expectUsable("decode");
+    return this.#connection.call("decode", [ids]);
+  }
+
+  /**
+   * Frees everything on the GPU and ends the worker. Calls that are running reject with DisposedError. Disposing twice is
+   * allowed.
+   */
+  dispose(): void {
+    this.#ending ??= this.#end();
+    this.#ending.catch(() => undefined); // the worker had failed before
+  }
+
+  /** As `dispose`, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** As `dispose`, for `await using`: also waits until the calls that were running, and the worker, have ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dispose();
+    await this.#ending?.catch(() => undefined);
+  }
+
+  async #end(): Promise<LastFigures<QueueMemory[], ModelStats>> {
+    try {
+      return await this.#connection.call("dispose", []);
+    } finally {
+      this.#connection.end(new DisposedError("The model", "the call"));
+    }
+  }
+
+  /** Both sides count handles: calls arrive in their order, so that the numbers agree. */
+  #generate(prompt: Prompt, { signal, ...options }: GenerateOptions): GenerationHandle {
+    const id = ++this.#lastId;
+    let abort = (): void => undefined;
+    return new GenerationHandle(
+      id,
+      (emit) => {
+        const call = this.#connection.open<Generation>("generate", [id, prompt, options], {
+          signal,
+          onEvent: emit,
+        });
+        abort = call.abort;
+        return call.result;
+      },
+      () => abort(),
+    );
+  }
+
+  #expectUsable(operation: string): void {
+    if (this.#ending) throw new DisposedError("The model", operation);
+    if (this.#connection.failure) throw this.#connection.failure;
+  }
+}
+
+/** A source that means the same in the worker, whose own address is another than the page's. */
+function addressOf(source: ModelSource): ModelSource {
+  if (source instanceof URL) return source.href;
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  return typeof source === "string" && URL.canParse(source, base) ? new URL(source, base).href : source;
+}

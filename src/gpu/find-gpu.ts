@@ -23,7 +23,9 @@ function importDawn(): Promise<GPU | undefined> {
     // Kept from bundlers: pages must not carry, nor fail to resolve, a package for Node.
     const name = "webgpu";
     try {
-      const dawnModule = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
+      const dawnModule = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
+        create(flags: string[]): GPU;
+      };
       return dawnModule.create([]);
     } catch {
       return undefined;

@@ -77,7 +77,7 @@ const cliBuild: UserConfig = {
           .map((name) => [name, path(`src/cli/${name}.ts`)] as const)
           .filter(([, file]) => existsSync(file)),
       ),
-      external: [/^(\.\.\/)+index\.js$/],
+      external: [/^(\.\.\/)+(worker\/)?index\.js$/],
       output: {
         entryFileNames: "[name].js",
         codeSplitting: {
@@ -87,7 +87,8 @@ const cliBuild: UserConfig = {
           ],
         },
         chunkFileNames: "[name].js",
-        paths: (id: string) => (id.endsWith("/index.js") ? "../index.js" : id),
+        paths: (id: string) =>
+          id.endsWith("/worker/index.js") ? "../worker.js" : id.endsWith("/index.js") ? "../index.js" : id,
       },
     },
   },

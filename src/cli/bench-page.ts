@@ -3,14 +3,17 @@ import type { CaseResult, Report, RunCase } from "./bench/case.js";
 import { runCurves } from "./bench/curves.js";
 import { runForward } from "./bench/forward.js";
 import { runGenerate } from "./bench/generate.js";
+import { runPageThread } from "./bench/page-thread.js";
 import { runTrain } from "./bench/train.js";
 import { workloads } from "./bench/workloads.js";
+import type { PageHooks } from "./page-call.js";
 
 /** A case's measuring half by the case's name. Each gets what its other half has prepared. */
 const cases: Readonly<Record<string, RunCase<never>>> = {
   ...Object.fromEntries(workloads.map(({ name }) => [name, runForward])),
   curves: runCurves,
   generate: runGenerate,
+  "page-thread": runPageThread,
   train: runTrain,
 };
 
@@ -20,6 +23,10 @@ export interface BenchRequest {
 }
 
 /** The contract of every page module: see run-in-page.ts. */
-export function run({ case: name, request }: BenchRequest, report: Report): Promise<CaseResult> {
-  return cases[name]!(request as never, report);
+export function run(
+  { case: name, request }: BenchRequest,
+  report: Report,
+  hooks: PageHooks,
+): Promise<CaseResult> {
+  return cases[name]!(request as never, report, hooks);
 }

@@ -11,6 +11,7 @@ import { forwardCaseOf } from "./bench/forward-case.js";
 import { generateCase } from "./bench/generate-case.js";
 import { installPeers, PEERS_ADDRESS } from "./bench/peers/install.js";
 import { helpText, parseBenchOptions, type BenchOptions } from "./bench/options.js";
+import { pageThreadCase } from "./bench/page-thread-case.js";
 import { renderReport } from "./bench/report-page.js";
 import { trainCase } from "./bench/train-case.js";
 import { workloads } from "./bench/workloads.js";
@@ -24,6 +25,7 @@ const cases: readonly BenchCase<unknown>[] = [
   ...workloads.map(forwardCaseOf),
   curvesCase,
   generateCase,
+  pageThreadCase,
   trainCase,
 ];
 

@@ -12,6 +12,8 @@ export interface PageHooks<Event = unknown> {
   readonly emit: (event: Event) => void;
   /** Hands over a file, after all that was emitted before. Resolves when it is written. One at a time. */
   readonly send: (name: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
+  /** Milliseconds of the page's thread that went into tasks, as the browser counts them. Absent where there is no page. */
+  readonly taskMs?: () => Promise<number>;
   /** Aborts when the user interrupts a call that can be stopped. */
   readonly signal: AbortSignal;
 }

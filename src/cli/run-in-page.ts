@@ -59,6 +59,7 @@ async function callModule<Request, Result, Event>(
   await page.exposeFunction("weftSend", (name: string, base64: string, isLast: boolean) =>
     call.onPiece?.(name, Buffer.from(base64, "base64"), isLast),
   );
+  await page.exposeFunction("weftTaskMs", async () => 1000 * (await page.metrics()).TaskDuration!);
   await page.goto(server.origin);
   const running = page.evaluate(runModule, `/cli/${call.module}.js`, call.request, PIECE_BYTES);
   const stop = (): void => void page.evaluate(stopModule).catch(() => undefined); // the answer comes anyway
@@ -74,10 +75,11 @@ async function callModule<Request, Result, Event>(
 
 // The next three run in the page: they may use nothing from around them.
 async function runModule(address: string, request: unknown, pieceBytes: number): Promise<Outcome<unknown>> {
-  const { weftReport, weftEmit, weftSend } = globalThis as unknown as {
+  const { weftReport, weftEmit, weftSend, weftTaskMs } = globalThis as unknown as {
     weftReport: (words: string, part?: number) => void;
     weftEmit: (events: readonly unknown[]) => Promise<void>;
     weftSend: (name: string, base64: string, isLast: boolean) => Promise<void>;
+    weftTaskMs: () => Promise<number>;
   };
   const stopping = new AbortController();
   Object.assign(globalThis, { weftStop: () => stopping.abort() });
@@ -116,7 +118,12 @@ async function runModule(address: string, request: unknown, pieceBytes: number):
   };
   try {
     const module = (await import(address)) as { run: PageRun<unknown, unknown> };
-    const result = await module.run(request, report, { emit, send, signal: stopping.signal });
+    const result = await module.run(request, report, {
+      emit,
+      send,
+      taskMs: weftTaskMs,
+      signal: stopping.signal,
+    });
     await tell();
     return { result };
   } catch (error) {

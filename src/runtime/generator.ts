@@ -196,7 +196,7 @@ export class Generator {
     if (typeof prompt === "string") {
       if (!tokenizer) throw needsTokenizer("prompt");
       ids = tokenizer.encode(prompt);
-    } else if (isMessages<ChatMessage>(prompt)) ids = await this.#encoder.encodeMessages(prompt);
+    } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt);
     else ids = checkIds(prompt, "prompt");
     if (ids.length === 0 || ids.length >= config.contextLength) {
       throw new ArgumentError({

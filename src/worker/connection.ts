@@ -14,12 +14,12 @@ export interface OpenCall<Result> {
   readonly number: number;
   readonly result: Promise<Result>;
   /** As the signal does. No effect after the end. */
-  abort(): void;
+  readonly abort: () => void;
 }
 
 interface Pending extends CallOptions {
-  resolve(value: never): void;
-  reject(error: unknown): void;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export class Connection {
@@ -76,6 +76,7 @@ export class Connection {
 
   #post(request: Request): void {
     try {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, no window
       this.#worker.postMessage(request);
     } catch (cause) {
       throw new ArgumentError({

@@ -26,7 +26,7 @@ export function recordError(error: unknown): ErrorRecord {
     message,
     stack,
     cause: cause === undefined ? undefined : recordError(cause),
-    fields: error instanceof classes.WeftError ? { ...error } : {},
+    fields: error instanceof classes.WeftError ? Object.fromEntries(Object.entries(error)) : {},
   };
 }
 

@@ -14,7 +14,7 @@ const scope = globalThis as unknown as {
 interface Call {
   readonly number: number;
   readonly signal: AbortSignal;
-  emit(event: unknown): void;
+  readonly emit: (event: unknown) => void;
 }
 
 interface OpenCall {

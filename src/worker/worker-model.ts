@@ -206,7 +206,7 @@ export class WorkerModel implements Promisified<Model> {
   /** Both sides count handles: calls arrive in their order, so that the numbers agree. */
   #generate(prompt: Prompt, { signal, ...options }: GenerateOptions): GenerationHandle {
     const id = ++this.#lastId;
-    let abort = (): void => undefined;
+    let abort: (() => void) | undefined;
     return new GenerationHandle(
       id,
       (emit) => {
@@ -217,7 +217,7 @@ export class WorkerModel implements Promisified<Model> {
         abort = call.abort;
         return call.result;
       },
-      () => abort(),
+      () => abort?.(),
     );
   }
 

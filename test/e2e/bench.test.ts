@@ -148,6 +148,26 @@ it("measures generation, after checking its tokens and dispatches", async () => 
   expect(records.filter(({ metric }) => metric === "poissonFirstToken")).toHaveLength(3);
 });
 
+it("measures what the page's thread has to do, after checking that both threads give the same", async () => {
+  const json = join(folder, "page-thread.json");
+  const args = ["--case", "page-thread", "--quick", "--json", json];
+  const { code, output, errors } = await runCommand("bench", args);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +logits of 4 sentences are the same bits on the page and in a worker$/m);
+  expect(output).toMatch(/^ +2 greedy texts of 8 tokens of both are the likeliest by forward passes$/m);
+  expect(output).toMatch(/^ *streams, WorkerModel +\d+ \(\d+–\d+\)/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
+  expect(records).toHaveLength(18);
+  for (const { metric, value } of records)
+    if (metric !== "longestWait") expect(value, metric).toBeGreaterThan(0);
+  const inNode = await runCommand("bench", ["--case", "page-thread", "--runtime", "node"]);
+  expect(inNode).toMatchObject({
+    code: 2,
+    errors: expect.stringMatching(/in --runtime chromium only/) as string,
+  });
+});
+
 it("measures the built module, not a copy of it", async () => {
   const files = (await readdir(join(root, "dist/cli"))).filter((file) => file.endsWith(".js"));
   const contents = await Promise.all(files.map((file) => readFile(join(root, "dist/cli", file), "utf8")));
@@ -163,6 +183,6 @@ it("lists its options, and its cases where the case is unknown", async () => {
   const { code, output, errors } = await runCommand("bench", ["--case", "nope"]);
   expect({ code, output }).toEqual({ code: 2, output: "" });
   expect(errors).toBe(
-    'weft: --case: expected forward or small or short or documents or mixed or long or tiny or gpt2 or curves or generate or train, received "nope" (npm run bench -- --help lists the options)\n',
+    'weft: --case: expected forward or small or short or documents or mixed or long or tiny or gpt2 or curves or generate or page-thread or train, received "nope" (npm run bench -- --help lists the options)\n',
   );
 });

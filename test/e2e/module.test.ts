@@ -23,8 +23,16 @@ afterAll(async () => {
 describe("the built module", () => {
   it("has each library in a file of its own, which is loaded when it is needed", async () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
-    expect(files.toSorted()).toEqual(["index.js", "jinja.js", "tokenizers.js"]);
-    const core = await readFile(join(root, "dist/index.js"), "utf8");
+    expect(files.toSorted()).toEqual([
+      "core.js",
+      "index.js",
+      "jinja.js",
+      "model-worker.js",
+      "shared.js",
+      "tokenizers.js",
+      "worker.js",
+    ]);
+    const core = await readFile(join(root, "dist/core.js"), "utf8");
     for (const library of ["jinja", "tokenizers"]) {
       expect(core).toContain(`import("./${library}.js")`);
       expect(core).not.toMatch(new RegExp(`from ?"./${library}`));
@@ -32,6 +40,13 @@ describe("the built module", () => {
     // A word of the interpreter of templates.
     expect(core).not.toContain("raise_exception");
     expect(await readFile(join(root, "dist/jinja.js"), "utf8")).toContain("raise_exception");
+  });
+
+  it("gives a page with a worker its half alone, and has the runtime once for both", async () => {
+    expect(await importsOf("worker.js")).toEqual(["shared.js"]);
+    expect(await importsOf("shared.js")).toEqual([]);
+    for (const name of ["index.js", "model-worker.js"])
+      expect(await importsOf(name)).toEqual(["core.js", "shared.js"]);
   });
 
   it("names the licence of every library in it", async () => {
@@ -99,3 +114,9 @@ describe("the program in the README", () => {
     expect(stdout).toMatch(/generatedTokens: \d+/);
   });
 });
+
+/** The files beside it that a built file begins with. */
+async function importsOf(name: string): Promise<string[]> {
+  const code = await readFile(join(root, "dist", name), "utf8");
+  return [...code.matchAll(/from "\.\/([\w-]+\.js)"/g)].map(([, file]) => file!).toSorted();
+}

@@ -1,7 +1,7 @@
 // The packed package as its users have it: installed into a program for Node, a page without a bundler, a worker, and an
 // app built with Vite. Each runs a forward pass for real, and all agree.
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -95,6 +95,8 @@ async function bodyAt(address: string): Promise<string> {
 }
 
 const icon = '<link rel="icon" href="data:,">';
+const pageOf = (script: string): string =>
+  `<!doctype html>${icon}<body></body><script type="module" src="${script}"></script>`;
 
 describe("the packed package", () => {
   it("has nothing that publint or arethetypeswrong would complain about", async () => {
@@ -137,10 +139,7 @@ describe("the packed package", () => {
     await writeFile(join(site, "page.js"), `${program}\ndocument.body.textContent = found;`);
     await writeFile(join(site, "worker.js"), `${program}\npostMessage(found);`);
     const inNode = await expected(folder);
-    await writeFile(
-      join(site, "index.html"),
-      `<!doctype html>${icon}<body></body><script type="module" src="./page.js"></script>`,
-    );
+    await writeFile(join(site, "index.html"), pageOf("./page.js"));
     expect(await bodyOf(site)).toBe(inNode);
     await writeFile(
       join(site, "page.js"),
@@ -151,15 +150,20 @@ describe("the packed package", () => {
     expect(await bodyOf(site)).toBe(inNode);
     await writeFile(join(site, "page.js"), inWorker("./weft/worker.js", '"./weft/tinystories-gpt2/"'));
     expect(await bodyOf(site)).toBe(inNode);
+
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const [, code] = /```ts\n(import \{ WorkerModel \} from "weft\/worker";\n.*?)```/s.exec(readme)!;
+    const shown = code!
+      .replace("weft/worker", "./weft/worker.js")
+      .replace("/tinystories", "/weft/tinystories");
+    await writeFile(join(site, "page.js"), `console.log = (text) => document.body.append(text);\n${shown}`);
+    expect(await bodyOf(site)).toMatch(/^, there was a/);
   });
 
   it("runs in an app that Vite built", async () => {
     const app = join(folder, "app");
     await mkdir(app);
-    await writeFile(
-      join(app, "index.html"),
-      `<!doctype html>${icon}<body></body><script type="module" src="./main.js"></script>`,
-    );
+    await writeFile(join(app, "index.html"), pageOf("./main.js"));
     await writeFile(
       join(app, "main.js"),
       `import { Model } from "weft";
@@ -184,9 +188,7 @@ describe("the packed package", () => {
     await cp(join(folder, "node_modules", "weft", "dist", "tinystories-gpt2"), join(app, "public", "model"), {
       recursive: true,
     });
-    const page = (script: string): string =>
-      `<!doctype html>${icon}<body></body><script type="module" src="${script}"></script>`;
-    await writeFile(join(app, "index.html"), page("./main.js"));
+    await writeFile(join(app, "index.html"), pageOf("./main.js"));
     await writeFile(join(app, "main.js"), inWorker("weft/worker", '"./model/"'));
     const options: InlineConfig = { root: app, configFile: false, logLevel: "error", base: "./" };
     await build({ ...options, build: { target: "es2023" } });
@@ -203,7 +205,7 @@ describe("the packed package", () => {
 
     const packed = join(app, "packed");
     await cp(join(app, "public"), packed, { recursive: true });
-    await writeFile(join(packed, "index.html"), page("./main.js"));
+    await writeFile(join(packed, "index.html"), pageOf("./main.js"));
     await new Promise<void>((resolve, reject) => {
       webpack(
         { mode: "production", context: app, entry: "./main.js", output: { path: packed } },

@@ -21,9 +21,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   train: ["model", "kernels", "gpu", "tensor", "plan", "weights"],
   runtime: ["tensor", "gpu", "kernels", "plan", "schedule", "weights", "text", "model", "train"],
   index: ["runtime", "train", "text", "weights", "schedule", "plan", "gpu"],
+  worker: ["index"],
   demo: ["index", "weights"],
   // The command line runs the job of the page; benchmarks check their results against the float64 reference.
-  cli: ["index", "weights", "demo", "test"],
+  cli: ["index", "worker", "weights", "demo", "test"],
 };
 
 interface Import {

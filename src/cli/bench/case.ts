@@ -1,6 +1,7 @@
 // What a benchmark case is. Its two halves meet as JSON: the command prepares a request and prints what comes back; the
 // page, or this process with Dawn, does the work in between.
 import type { AdapterDescription } from "../../index.js";
+import type { PageHooks } from "../page-call.js";
 import type { Plot } from "./plots.js";
 
 /** One number that was measured. */
@@ -48,7 +49,11 @@ export interface BenchCase<Request> {
 export type Report = (words: string, part?: number) => void;
 
 /** The half that measures. Throws when what it would measure is wrong. */
-export type RunCase<Request> = (request: Request, report: Report) => Promise<CaseResult>;
+export type RunCase<Request> = (
+  request: Request,
+  report: Report,
+  hooks: Pick<PageHooks, "taskMs">,
+) => Promise<CaseResult>;
 
 /** One measurement as `--json` writes it. */
 export interface BenchRecord extends Measurement {

@@ -51,8 +51,13 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
   const { values } = readOptions(args, known);
   const quick = values.quick ?? false;
   const runtime = checkRuntime(values.runtime);
-  if (values.peers && (runtime === "node" || ["curves", "generate", "train"].includes(values.case ?? "")))
+  if (
+    values.peers &&
+    (runtime === "node" || ["curves", "generate", "page-thread", "train"].includes(values.case ?? ""))
+  )
     throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes only");
+  if (runtime === "node" && values.case === "page-thread")
+    throw new OptionError("--case page-thread: there is a page's thread in --runtime chromium only");
   return {
     help: values.help ?? false,
     case: checkChoice("--case", values.case, cases),

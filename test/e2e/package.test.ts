@@ -156,7 +156,13 @@ describe("the packed package", () => {
     const shown = code!
       .replace("weft/worker", "./weft/worker.js")
       .replace("/tinystories", "/weft/tinystories");
-    await writeFile(join(site, "page.js"), `console.log = (text) => document.body.append(text);\n${shown}`);
+    await writeFile(
+      join(site, "page.js"),
+      `const pieces = [];
+      console.log = (piece) => pieces.push(piece);
+      ${shown}
+      document.body.textContent = pieces.join("");`,
+    );
     expect(await bodyOf(site)).toMatch(/^, there was a/);
   });
 

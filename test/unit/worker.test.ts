@@ -21,9 +21,9 @@ describe("the API of a model in a worker", () => {
     expectTypeOf<WorkerModel["memory"]>().returns.toEqualTypeOf<Promise<QueueMemory[]>>();
     expectTypeOf<Parameters<WorkerModel["train"]>>().toEqualTypeOf<Parameters<Model["train"]>>();
     expectTypeOf<keyof ReturnType<WorkerModel["train"]>>().toEqualTypeOf<keyof TrainingRun>();
-    expectTypeOf<Parameters<typeof WorkerModel.load>>().toEqualTypeOf<
-      [source: ModelSource, options?: Omit<LoadOptions, "gpu">]
-    >();
+    type LoadArguments = Required<Parameters<typeof WorkerModel.load>>;
+    expectTypeOf<LoadArguments[0]>().toEqualTypeOf<ModelSource>();
+    expectTypeOf<LoadArguments[1]>().toEqualTypeOf<Omit<LoadOptions, "gpu">>();
   });
 
   it("comes with every error class", () => {

@@ -48,6 +48,7 @@ export type { Sentence } from "./runtime/model.js";
 export type { SavedModel } from "./runtime/save-model.js";
 export type { TrainOptions, TrainStep } from "./runtime/training-run.js";
 export type {
+  Arithmetic,
   ForwardOptions,
   HiddenResult,
   KernelPick,

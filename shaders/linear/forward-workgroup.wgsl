@@ -4,9 +4,10 @@
 // X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
 // Rows and flags as in linear/forward.wgsl.
 // Grid: ceil(N/TILE_COLUMNS), ceil(rowCount/TILE_ROWS), 1.
-// Needs: (TILE_COLUMNS/4/THREAD_VECTORS)·(TILE_ROWS/THREAD_ROWS) invocations, 64·(TILE_ROWS + TILE_COLUMNS) bytes.
-// Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
-// Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and family.
+// Products are those of common/products-float.wgsl or products-half.wgsl: Factor is f32 or f16.
+// Needs: (TILE_COLUMNS/4/THREAD_VECTORS)·(TILE_ROWS/THREAD_ROWS) invocations, 64·(TILE_ROWS + TILE_COLUMNS) bytes for f32.
+// Reference: test/reference/linear.ts linearForward.
+// Reduction order: that of the products over k = 0…K−1, then the bias: the same for every row and family.
 
 struct Params {
   firstEntry: u32,    // first entry of this dispatch in rowTable
@@ -30,7 +31,7 @@ const ACTIVATE = 1u;
 const ADD_TO_OUTPUT = 2u;
 const COMPACT_OUTPUT = 4u;
 
-const DEPTH = 4u; // vec4s of K in a tile
+const DEPTH = 4u; // vec4s of K in a tile, and in a part of the products
 const TILE_VECTORS = TILE_COLUMNS / 4u;
 const THREADS_X = TILE_VECTORS / THREAD_VECTORS;
 const THREADS_Y = TILE_ROWS / THREAD_ROWS;
@@ -39,14 +40,8 @@ const THREADS = THREADS_X * THREADS_Y;
 const X_LOADS = TILE_ROWS * DEPTH / THREADS;
 const W_LOADS = 4u * DEPTH * TILE_VECTORS / THREADS;
 
-var<workgroup> xTile: array<vec4<f32>, TILE_ROWS * DEPTH>;         // (TILE_ROWS, DEPTH)
-var<workgroup> wTile: array<vec4<f32>, 4u * DEPTH * TILE_VECTORS>; // (4·DEPTH, TILE_VECTORS)
-
-// w: four consecutive rows of W, as the columns of a matrix value.
-fn multiplyAdd(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
-  return fma(vec4<f32>(x.w), w[3],
-    fma(vec4<f32>(x.z), w[2], fma(vec4<f32>(x.y), w[1], fma(vec4<f32>(x.x), w[0], sum))));
-}
+var<workgroup> xTile: array<vec4<Factor>, TILE_ROWS * DEPTH>;         // (TILE_ROWS, DEPTH)
+var<workgroup> wTile: array<vec4<Factor>, 4u * DEPTH * TILE_VECTORS>; // (4·DEPTH, TILE_VECTORS)
 
 fn store(entry: u32, column: u32, sum: vec4<f32>) {
   if (entry >= params.rowCount || column >= params.outputVectors) { return; }
@@ -81,29 +76,32 @@ fn main(
     for (var i = 0u; i < X_LOADS; i++) {
       let at = index + i * THREADS;
       let k = first + at % DEPTH;
-      if (k < width) { xTile[at] = X[starts[i] + k]; }
+      if (k < width) { xTile[at] = vec4<Factor>(X[starts[i] + k]); }
     }
     for (var i = 0u; i < W_LOADS; i++) {
       let at = index + i * THREADS;
       let k = 4u * first + at / TILE_VECTORS;
       let column = min(firstColumn + at % TILE_VECTORS, params.outputVectors - 1u);
-      if (k < 4u * width) { wTile[at] = weightsOf(W[k * params.outputVectors + column]); }
+      if (k < 4u * width) { wTile[at] = factorsOf(W[k * params.outputVectors + column]); }
     }
     workgroupBarrier();
 
     // The last tile may be short: what lies behind its end in workgroup memory is not read.
     let depth = min(DEPTH, width - first);
+    var parts = array<vec4<Factor>, THREAD_ROWS * THREAD_VECTORS>();
+    for (var i = 0u; i < THREAD_ROWS * THREAD_VECTORS; i++) { parts[i] = beginPart(sums[i]); }
     for (var k = 0u; k < depth; k++) {
       for (var v = 0u; v < THREAD_VECTORS; v++) {
         let at = 4u * k * TILE_VECTORS + local.x + v * THREADS_X;
-        let w = mat4x4<f32>(
+        let w = mat4x4<Factor>(
           wTile[at], wTile[at + TILE_VECTORS], wTile[at + 2u * TILE_VECTORS], wTile[at + 3u * TILE_VECTORS]);
         for (var r = 0u; r < THREAD_ROWS; r++) {
           let x = xTile[(local.y + r * THREADS_Y) * DEPTH + k];
-          sums[r * THREAD_VECTORS + v] = multiplyAdd(sums[r * THREAD_VECTORS + v], x, w);
+          parts[r * THREAD_VECTORS + v] = multiplyAdd(parts[r * THREAD_VECTORS + v], x, w);
         }
       }
     }
+    for (var i = 0u; i < THREAD_ROWS * THREAD_VECTORS; i++) { sums[i] = endPart(sums[i], parts[i]); }
     workgroupBarrier();
   }
 

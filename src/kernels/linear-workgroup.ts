@@ -1,14 +1,21 @@
 // Linear families that share tiles of their operands through workgroup memory.
 import activationSource from "../../shaders/common/activation.wgsl?raw";
+import productsFloat from "../../shaders/common/products-float.wgsl?raw";
+import productsHalf from "../../shaders/common/products-half.wgsl?raw";
 import source from "../../shaders/linear/forward-workgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../gpu/kernel.js";
 import { linearInterface, type LinearBinding, type LinearFamily, type LinearParam } from "./linear.js";
 import { weightReader } from "./weight-reader.js";
+import type { Arithmetic } from "../tensor/arithmetic.js";
 
-const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
-  name: "linear.forward-workgroup",
+const forward = (
+  element: ElementType,
+  arithmetic: Arithmetic,
+): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: arithmetic === "f32" ? "linear.forward-workgroup" : "linear.forward-workgroup-half",
   source,
-  common: [activationSource, weightReader(element)],
+  common: [activationSource, weightReader(element), arithmetic === "f32" ? productsFloat : productsHalf],
+  ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
   ...linearInterface,
   grid: ({ outputVectors, rowCount }, constants) => [
     Math.ceil((4 * outputVectors) / Number(constants["TILE_COLUMNS"])),
@@ -23,17 +30,20 @@ function workgroupTiled(
   columns: number,
   threadRows: number,
   threadVectors: number,
+  arithmetic: Arithmetic = "f32",
 ): LinearFamily {
+  const isHalf = arithmetic === "f16";
   return {
-    name: `workgroup-${rows}x${columns}`,
+    name: `workgroup-${rows}x${columns}${isHalf ? "-f16" : ""}`,
     suits: "many",
     needs: {
       invocations: (columns / 4 / threadVectors) * (rows / threadRows),
-      bytes: 64 * (rows + columns),
+      bytes: (isHalf ? 32 : 64) * (rows + columns),
+      ...(isHalf ? { feature: "shader-f16" } : {}),
     },
     variant: (activation, element) =>
       specialise(
-        forward(element),
+        forward(element, arithmetic),
         {
           ACTIVATION: activation,
           TILE_ROWS: rows,
@@ -51,4 +61,10 @@ export const workgroupTiledLinears: readonly [LinearFamily, LinearFamily, Linear
   workgroupTiled(32, 64, 4, 1),
   workgroupTiled(64, 64, 4, 1),
   workgroupTiled(128, 128, 8, 2),
+];
+
+/** With products in f16. */
+export const workgroupTiledHalfLinears: readonly [LinearFamily, LinearFamily] = [
+  workgroupTiled(64, 64, 4, 1, "f16"),
+  workgroupTiled(128, 128, 8, 2, "f16"),
 ];

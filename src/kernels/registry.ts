@@ -15,9 +15,10 @@ import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from ".
 import { layerNormVariant } from "./layer-norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear-backward.js";
 import { Activation, registerTiledLinear, type LinearFamily } from "./linear.js";
+import { fewRowHalfLinear, registerTiledHalfLinear } from "./linear-half.js";
 import { fewRowLinear } from "./linear-few-row.js";
 import { subgroupTiledLinears } from "./linear-subgroup.js";
-import { workgroupTiledLinears } from "./linear-workgroup.js";
+import { workgroupTiledHalfLinears, workgroupTiledLinears } from "./linear-workgroup.js";
 import { logProbabilityVariant } from "./log-probability.js";
 import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
 import { weightSumVariant } from "./weight-slabs.js";
@@ -28,6 +29,12 @@ export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
   fewRowLinear,
   ...subgroupTiledLinears,
   ...workgroupTiledLinears,
+];
+/** With products in f16, which all need shader-f16. They give the same bits among themselves. */
+export const halfLinearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [
+  registerTiledHalfLinear,
+  fewRowHalfLinear,
+  ...workgroupTiledHalfLinears,
 ];
 export const attentionFamilies: readonly [AttentionFamily, ...AttentionFamily[]] = [
   registerTiledAttention,
@@ -44,7 +51,7 @@ export const chooseTokenFamilies: readonly [ChooseTokenFamily, ...ChooseTokenFam
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
   const weightReaders = [
     embeddingVariant(element),
-    ...linearFamilies.flatMap((family) =>
+    ...[...linearFamilies, ...(element === "f16" ? halfLinearFamilies : [])].flatMap((family) =>
       Object.values(Activation).map((activation) => family.variant(activation, element)),
     ),
   ];

@@ -3,7 +3,7 @@ import { QUERY_BLOCK_ROWS, type AttentionBinding, type AttentionParam } from "..
 import { SeededRandom } from "../util/seeded-random.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { KernelSample } from "./kernel-sample.js";
-import type { KernelTrial } from "./kernel-trial.js";
+import { FLOAT32_TOLERANCE, type KernelTrial } from "./kernel-trial.js";
 
 /** Sentences of a sample, by length: all rows of each, or its last one, as in decoding. */
 export interface AttentionSampleShape {
@@ -96,5 +96,6 @@ export function attentionTrial(
     params: { firstEntry: 0, blockCount: blockTable.length / 2, heads, scale },
     output: "A",
     expected,
+    tolerance: FLOAT32_TOLERANCE,
   };
 }

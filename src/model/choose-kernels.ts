@@ -4,6 +4,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionFamily, AttentionParam } from "../kernels/attention.js";
 import type { Activation, LinearBinding, LinearFamily, LinearParam } from "../kernels/linear.js";
 import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
+import type { Arithmetic } from "../tensor/arithmetic.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import { presumedChoice, type ByRows, type KernelChoice } from "./kernel-choice.js";
@@ -22,6 +23,8 @@ export interface ChooseOptions extends Pick<PickOptions, "tuneMs" | "verify" | "
   readonly families: KernelFamilies;
   readonly activation: Activation;
   readonly element: ElementType;
+  /** Of `families.linear`. */
+  readonly arithmetic: Arithmetic;
   /** Of another time on the same adapter with the same shapes. */
   readonly known: KernelPicks | undefined;
 }
@@ -39,7 +42,7 @@ export async function chooseKernels(
   dimensions: Gpt2Dimensions,
   options: ChooseOptions,
 ): Promise<ChosenKernels> {
-  const presumed = presumedChoice(queue.adapter);
+  const presumed = presumedChoice(queue.adapter, options.arithmetic);
   const { known } = options;
   const verification: string[] = [];
   // The places share the time; those of few rows are done quickly, and leave theirs to the others.
@@ -54,7 +57,7 @@ export async function chooseKernels(
   };
 
   const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearFamily, LinearBinding, LinearParam> => {
-    const { families, activation, element } = options;
+    const { families, activation, element, arithmetic } = options;
     const fitting = families.linear.filter(({ needs }) => fitsDevice(needs, queue.device));
     return {
       name: `linear layers, ${rows} rows, ${element}`,
@@ -65,7 +68,7 @@ export async function chooseKernels(
         dimensions.hiddenVectors,
         element,
       ),
-      trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element),
+      trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
       variantOf: (family) => family.variant(activation, element),
     };

@@ -2,13 +2,14 @@
 import { ArgumentError, DeviceError } from "../errors.js";
 import { openQueues } from "../gpu/open-queues.js";
 import type { Queue } from "../gpu/queue.js";
-import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../kernels/registry.js";
 import type { KernelFamilies } from "../model/choose-kernels.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
 import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
 import { FairTurns } from "../schedule/fair-turns.js";
 import { Pace } from "../schedule/pace.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
 import { throwIfAborted } from "../util/signal.js";
 import { parseGpt2Config, type Gpt2Config } from "../weights/gpt2-config.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-folder.js";
@@ -56,11 +57,14 @@ export const SUBMISSIONS_IN_FLIGHT = 2;
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-/** `families`: the kernels to choose from. */
+/** `families`: the kernels to choose from, linear layers of the arithmetic asked for. */
 export async function loadModel(
   source: ModelSource,
   options: LoadOptions,
-  families: KernelFamilies = { linear: linearFamilies, attention: attentionFamilies },
+  families: KernelFamilies = {
+    linear: options.arithmetic === "f16" ? halfLinearFamilies : linearFamilies,
+    attention: attentionFamilies,
+  },
 ): Promise<LoadedModel> {
   const startMs = performance.now();
   const { signal } = options;
@@ -81,7 +85,9 @@ export async function loadModel(
     remedy: "Keys are read four at a time; 16 is usual.",
   });
   const dimensions = dimensionsOf(config, pageTokens);
-  const format = checkChoice("weights", options.weights, "f32", ["f32", "f16"]);
+  const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
+  const format = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
+  if (arithmetic === "f16") checkHalfWeights(format);
   const replicaBytes = weightBytes(dimensions, !config.tiedHead, format);
   checkBudget(options.memoryBudgetBytes, replicaBytes, queueCount);
 
@@ -90,7 +96,8 @@ export async function loadModel(
   const queues = await openQueues({ gpu, count: queueCount, maxBindingBytes, signal });
   const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, format));
   try {
-    const chosen = await tuneKernels(queues[0]!, config, dimensions, format, families, options);
+    if (arithmetic === "f16") checkHalfArithmetic(queues);
+    const chosen = await tuneKernels(queues[0]!, config, dimensions, format, arithmetic, families, options);
     const compiling = Promise.all(
       queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, chosen.choice))),
     );
@@ -121,6 +128,7 @@ export async function loadModel(
       queues: queueCount,
       sliceTokens,
       weights: format,
+      arithmetic,
       weightBytes: queues[0]!.memory.bytes,
       loadMs,
       kernels: chosen.picks,
@@ -166,6 +174,27 @@ function checkBindingBytes(
     expected: `a number of bytes of at least ${least}, four tokens of this model`,
     received: value,
     remedy: "Leave it out for the adapter's own limit.",
+  });
+}
+
+/** Weights of 24 bits would be rounded in every product, and take twice the memory for it. */
+function checkHalfWeights(format: WeightFormat): void {
+  if (format === "f16") return;
+  throw new ArgumentError({
+    argument: "weights",
+    expected: '"f16", as the option arithmetic is',
+    received: format,
+    remedy: 'Leave it out, or load with arithmetic "f32".',
+  });
+}
+
+function checkHalfArithmetic(queues: readonly Queue[]): void {
+  const lacking = queues.find(({ adapter }) => !adapter.hasShaderF16);
+  if (!lacking) return;
+  throw new DeviceError({
+    reason: "limit",
+    problem: `The adapter ${lacking.adapter.description} does not compute in f16 (it has no shader-f16)`,
+    remedy: 'Load with arithmetic "f32"; weights "f16" need no shader-f16, and halve the memory too.',
   });
 }
 

@@ -215,7 +215,7 @@ export class Model {
         argument: "model",
         expected: "one whose weights are float32, as training changes them by less than f16 resolves",
         received: this.info.weights,
-        remedy: 'Load the model with weights "f32" to train it.',
+        remedy: 'Load the model with weights "f32", and arithmetic "f32", to train it.',
       });
     }
     return new TrainingRun(

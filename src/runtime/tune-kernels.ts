@@ -3,6 +3,7 @@ import type { Queue } from "../gpu/queue.js";
 import { chooseKernels, type ChosenKernels, type KernelFamilies } from "../model/choose-kernels.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { activationOf, elementOf } from "../model/gpt2-forward.js";
+import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 import { recallKernels, rememberKernels } from "./known-kernels.js";
@@ -16,6 +17,7 @@ export async function tuneKernels(
   config: Gpt2Config,
   dimensions: Gpt2Dimensions,
   format: WeightFormat,
+  arithmetic: Arithmetic,
   families: KernelFamilies,
   { tune = !queue.adapter.isSoftware, verify = false, signal, onProgress }: LoadOptions,
 ): Promise<ChosenKernels> {
@@ -25,7 +27,7 @@ export async function tuneKernels(
   const tuneMs = tune && !known ? TUNE_MS : 0;
   if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
   const activation = activationOf[config.activation];
-  const options = { families, activation, element, tuneMs, known, verify, signal };
+  const options = { families, activation, element, arithmetic, tuneMs, known, verify, signal };
   const chosen = await chooseKernels(queue, dimensions, options);
   if (tuneMs > 0) rememberKernels(key, chosen.picks);
   return chosen;

@@ -5,10 +5,11 @@ import type { KernelPicks } from "../model/choose-kernels.js";
 import type { KernelPick } from "../model/pick-kernel.js";
 import type { Fence, Placement } from "../plan/vocabulary.js";
 import type { Trace } from "../schedule/trace.js";
+import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
-export type { KernelPick, KernelPicks, WeightFormat };
+export type { Arithmetic, KernelPick, KernelPicks, WeightFormat };
 
 /** How far loading has come. */
 export type LoadProgress =
@@ -34,9 +35,17 @@ export interface LoadOptions {
   readonly memoryBudgetBytes?: number;
   /**
    * How matrices are stored on the GPU: "f16" halves their memory, rounding to 11 bits what has more. Computed in float32
-   * either way. Only "f32" can be trained. Default: "f32".
+   * either way, but see `arithmetic`. Only "f32" can be trained. Default: "f32".
    */
   readonly weights?: WeightFormat;
+  /**
+   * What products of linear layers are computed in. "f16" is for GPUs that do twice as much of it: inputs are rounded to 11
+   * bits and 16 products added in f16, their sums in float32. A sum is then wrong by about a thousandth, at worst by 1.7 %
+   * of what it would be without signs, and not finite where 16 products come to 65,504. Attention, norms and the rest stay
+   * float32. Results still have the same bits for every k, batch and number of queues. Needs the adapter's shader-f16, and
+   * weights "f16", which it loads. Default: "f32".
+   */
+  readonly arithmetic?: Arithmetic;
   /**
    * Measure kernels on the model's shapes, for about two seconds, and use the fastest; done once per adapter and shape, and
    * remembered, in a page beyond its life. Results have the same bits either way. Default: true, but on software adapters
@@ -148,6 +157,8 @@ export interface ModelInfo {
   readonly sliceTokens: number;
   /** How matrices are stored on the GPU. */
   readonly weights: WeightFormat;
+  /** What products of linear layers are computed in. */
+  readonly arithmetic: Arithmetic;
   /** Bytes of one replica of the weights on the GPU. */
   readonly weightBytes: number;
   /** Milliseconds from `load` to ready. */

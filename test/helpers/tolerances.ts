@@ -132,6 +132,12 @@ export const embeddedModel: Tolerance = { rtol: 0, atol: 1e-2 };
 /** Anything stored as float16: a rounding of 5e-4 per value, through a few reductions. */
 export const float16: Tolerance = { rtol: 1e-2, atol: 1e-2 };
 
+/**
+ * A sum of products in f16, 16 at a time, in units of Σ|x·w|: 16 products, 16 sums and the inputs are each rounded by up to
+ * 2^-11 of what they are, which is no more than that; the activation stretches an error by up to 1.13.
+ */
+export const float16Products: Tolerance = { rtol: 0, atol: 1.13 * 33 * 2 ** -11 };
+
 /** Numbers that were published rounded to `decimals` places after the point. */
 export function roundedTo(decimals: number): Tolerance {
   return { rtol: 0, atol: 0.51 * 10 ** -decimals };

@@ -1,6 +1,6 @@
 // What kernel families ask of an adapter, and what is remembered of measuring them.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { attentionFamilies, linearFamilies } from "../../src/kernels/registry.js";
+import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../src/kernels/registry.js";
 import { fitsDevice } from "../../src/kernels/workgroup-needs.js";
 import type { KernelPicks } from "../../src/model/choose-kernels.js";
 import { presumedChoice } from "../../src/model/kernel-choice.js";
@@ -49,26 +49,27 @@ describe("a family's needs", () => {
   it("may be a feature, which only some adapters have", () => {
     const needing = linearFamilies.filter(({ needs }) => needs.feature);
     expect(needing.map(({ name }) => name)).toEqual(["subgroup-128", "subgroup-256"]);
-    const features = new Set(["subgroups"]);
-    for (const { needs } of needing) {
+    for (const { needs } of [...needing, ...halfLinearFamilies]) {
       expect(fitsDevice(needs, core)).toBe(false);
-      expect(fitsDevice(needs, { ...core, features })).toBe(true);
+      expect(fitsDevice(needs, { ...core, features: new Set([needs.feature!]) })).toBe(true);
     }
   });
 
   it("are met by what is presumed to be fast, on every kind of adapter", () => {
     const adapter = { vendor: "", architecture: "", device: "", description: "", hasTimestamps: false };
     for (const isSoftware of [false, true])
-      for (const hasSubgroups of [false, true]) {
-        const { few, many } = presumedChoice({
-          ...adapter,
-          isSoftware,
-          hasSubgroups,
-          hasShaderF16: false,
-        }).linear;
-        const features = new Set(hasSubgroups ? ["subgroups"] : []);
-        for (const { needs } of [few, many]) expect(fitsDevice(needs, { ...core, features })).toBe(true);
-      }
+      for (const hasSubgroups of [false, true])
+        for (const hasShaderF16 of [false, true]) {
+          const features = new Set([
+            ...(hasSubgroups ? ["subgroups"] : []),
+            ...(hasShaderF16 ? ["shader-f16"] : []),
+          ]);
+          for (const arithmetic of hasShaderF16 ? (["f32", "f16"] as const) : (["f32"] as const)) {
+            const kind = { ...adapter, isSoftware, hasSubgroups, hasShaderF16 };
+            const { few, many } = presumedChoice(kind, arithmetic).linear;
+            for (const { needs } of [few, many]) expect(fitsDevice(needs, { ...core, features })).toBe(true);
+          }
+        }
   });
 });
 

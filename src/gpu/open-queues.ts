@@ -7,6 +7,8 @@ import { Queue, type AdapterDescription } from "./queue.js";
 export interface OpenQueuesOptions {
   readonly gpu: GPU | undefined;
   readonly count: number;
+  /** The index of the first of them. Default: 0. */
+  readonly first?: number;
   readonly maxBindingBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -18,7 +20,7 @@ export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
   try {
     for (let index = 0; index < options.count; index++) {
       throwIfAborted(options.signal, "Opening the GPU");
-      queues.push(await openQueue(gpu, index, options.maxBindingBytes));
+      queues.push(await openQueue(gpu, (options.first ?? 0) + index, options.maxBindingBytes));
     }
     return queues;
   } catch (error) {

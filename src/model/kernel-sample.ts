@@ -95,6 +95,12 @@ export class SampleBuffers<B extends string, P extends string> {
     }
   }
 
+  /** Resolves when `dispatches` dispatches, submitted at once, are done. */
+  async repeat(pipeline: Pipeline<B, P>, dispatches: number): Promise<void> {
+    this.#encode(pipeline, dispatches).submit("sample");
+    await this.#queue.fence();
+  }
+
   dispose(): void {
     for (const buffer of Object.values<GpuBuffer>(this.#buffers)) buffer.dispose();
     this.#queue.pipelines.forgetBindGroups();
@@ -107,9 +113,7 @@ export class SampleBuffers<B extends string, P extends string> {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     throwIfAborted(signal, "Loading the model");
-    const list = new CommandList(this.#queue);
-    list.beginPass("sample");
-    for (let index = 0; index < dispatches; index++) list.dispatch(pipeline, this.#buffers, this.#params);
+    const list = this.#encode(pipeline, dispatches);
     const beginMs = performance.now();
     list.submit("sample", slot);
     if (!slot) {
@@ -118,5 +122,12 @@ export class SampleBuffers<B extends string, P extends string> {
     }
     const [pass] = await slot.read();
     return pass!.endMs - pass!.beginMs;
+  }
+
+  #encode(pipeline: Pipeline<B, P>, dispatches: number): CommandList {
+    const list = new CommandList(this.#queue);
+    list.beginPass("sample");
+    for (let index = 0; index < dispatches; index++) list.dispatch(pipeline, this.#buffers, this.#params);
+    return list;
   }
 }

@@ -12,6 +12,15 @@ export type SchedulerPlacement = Placement | "free";
 /** What one attention task covers: all rows of a sentence, or the rows of one slice. */
 export type AttentionGrain = "sentence" | "slice";
 
+/**
+ * How many times as much two queues do at once as one does alone: of work that does not fill the adapter, and of work that
+ * does. 1: they only take turns.
+ */
+export interface QueueGain {
+  readonly small: number;
+  readonly large: number;
+}
+
 /** `tokenCount` consecutive tokens of one sentence through segment `segment` (0…layers). */
 export interface SliceTask {
   readonly kind: "slice";

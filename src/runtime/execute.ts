@@ -1,15 +1,17 @@
 // One call from token ids to values: plan, placement, arenas, run, statistics.
 import { Scheduler } from "../schedule/scheduler.js";
-import { flopCost } from "../schedule/cost.js";
+import { chooseSchedule, type QueueSpeed, type ScheduleChoice } from "../schedule/choose-schedule.js";
+import { flopCost, type CostModel } from "../schedule/cost.js";
 import type { Trace } from "../schedule/trace.js";
 import { buildPlan } from "../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
+import type { Gpt2Config } from "../weights/gpt2-config.js";
 import { ArenaLayout } from "./arena-layout.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./load-model.js";
 import { OutputCollector, type OutputKind } from "./output.js";
-import { PlanRun } from "./plan-run.js";
+import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
 import type { QueueStats, RunStats } from "./types.js";
 
@@ -17,10 +19,10 @@ import type { QueueStats, RunStats } from "./types.js";
 export interface Request {
   readonly tokens: readonly Uint32Array[];
   readonly output: OutputKind;
-  readonly sliceTokens: number;
+  readonly sliceTokens: number | "auto";
   readonly fence: Fence;
-  readonly placement: Placement;
-  readonly queues: number;
+  readonly placement: Placement | "auto";
+  readonly queues: number | "auto";
   readonly trace: boolean;
   readonly gpuBudgetMs: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -32,17 +34,23 @@ export interface Outcome {
   readonly trace: Trace | undefined;
 }
 
-/** Two layers: some twenty dispatches, enough work that learning of a completion late leaves no gap. */
-const MAX_GROUPS_PER_SUBMISSION = 4;
+/** A submission is long enough before, unless groups are tiny. */
+const MAX_GROUPS_PER_SUBMISSION = 64;
+
+/** Where nothing was measured: queues of one adapter only take turns. */
+const NO_GAIN = { small: 1, large: 1 };
 
 export async function execute(model: LoadedModel, request: Request): Promise<Outcome> {
   const startMs = performance.now();
   const { config, dimensions } = model;
-  const { tokens, sliceTokens, fence, queues, signal } = request;
+  const { tokens, fence, signal } = request;
   throwIfAborted(signal, "The forward pass");
-  // With one queue there is nothing to spread over.
-  const placement = queues === 1 ? "affine" : request.placement;
   const lengths = tokens.map(({ length }) => length);
+  const cost = costOf(config, request.output);
+  const { queues, placement, sliceTokens } = chooseSchedule(
+    { ...request, lengths, layers: config.layers },
+    speedOf(model, cost, request.gpuBudgetMs),
+  );
   const plan = buildPlan({
     lengths,
     layers: config.layers,
@@ -55,14 +63,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     placement,
     maxInFlight: SUBMISSIONS_IN_FLIGHT,
     maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
-    cost: flopCost({
-      channels: config.channels,
-      hidden: config.hidden,
-      layers: config.layers,
-      causal: true,
-      headOutputs:
-        request.output === "all" || request.output === "logProbabilities" ? config.vocabularySize : 0,
-    }),
+    cost,
   });
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
   const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
@@ -94,11 +95,29 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     const trace = request.trace ? traceOf(head, run.records) : undefined;
     const owned = tokensPerQueue(scheduler, tokens.length, queues);
     const movedBytes = sum(encoders.map((encoder) => encoder.movedBytes));
-    const stats = statsOf(run, replicas, owned, movedBytes, trace, performance.now() - startMs);
+    const elapsedMs = performance.now() - startMs;
+    const stats = {
+      ...statsOf(run, replicas, owned, movedBytes, trace, elapsedMs),
+      sliceTokens,
+      placement,
+    };
     return { values: collector.values, stats, trace };
   } finally {
     for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
   }
+}
+
+function costOf({ channels, hidden, layers, vocabularySize }: Gpt2Config, output: OutputKind): CostModel {
+  const headOutputs = output === "all" || output === "logProbabilities" ? vocabularySize : 0;
+  return flopCost({ channels, hidden, layers, causal: true, headOutputs });
+}
+
+/** By what the first queue has shown: all are of one adapter. */
+function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs = Infinity): QueueSpeed {
+  const { msPerCost, msPerGroup } = replicas[0]!.share.pace;
+  const { gain = NO_GAIN } = info.schedule;
+  const mostMs = Math.min(gpuBudgetMs, SHARED_BUDGET_MS);
+  return { queues: replicas.length, cost, msPerCost, msPerGroup, gain, mostMs };
 }
 
 /** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
@@ -129,7 +148,7 @@ function statsOf(
   movedBytes: number,
   trace: Trace | undefined,
   elapsedMs: number,
-): RunStats {
+): Omit<RunStats, keyof ScheduleChoice> & Pick<RunStats, "queues"> {
   const queues = replicas.map(({ queue }, index): QueueStats => ({
     tokens: tokens[index]!,
     ...run.counts[index]!,

@@ -1,6 +1,5 @@
 // Loads a model: opens the queues, streams the weights to each of them, compiles the kernels meanwhile.
 import { ArgumentError, DeviceError } from "../errors.js";
-import { openQueues } from "../gpu/open-queues.js";
 import type { Queue } from "../gpu/queue.js";
 import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../kernels/registry.js";
 import type { KernelFamilies } from "../model/choose-kernels.js";
@@ -17,9 +16,10 @@ import { readGpt2Weights } from "../weights/read-gpt2-weights.js";
 import { openModelFolder, type ModelSource } from "../weights/source.js";
 import { ArenaPool } from "./arena-pool.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generation-defaults.js";
-import { checkChoice, checkWhole } from "./options.js";
+import { openModelQueues } from "./open-model-queues.js";
+import { checkChoice, checkWhole, checkWholeOrAuto } from "./options.js";
 import type { QueueShare } from "./plan-run.js";
-import { describeVerification, tuneKernels } from "./tune-kernels.js";
+import { describeVerification } from "./tune-kernels.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
 
 /** One queue with a replica of the model. */
@@ -69,7 +69,7 @@ export async function loadModel(
   const startMs = performance.now();
   const { signal } = options;
   throwIfAborted(signal, "Loading the model");
-  const queueCount = checkWhole("queues", options.queues, 1, {
+  const queueCount = checkWholeOrAuto("queues", options.queues, "auto", {
     least: 1,
     most: 8,
     remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
@@ -77,7 +77,7 @@ export async function loadModel(
   const folder = openModelFolder(source);
   const configFile = await readRequiredJson(folder, "config.json", signal);
   const config = parseGpt2Config(configFile);
-  const sliceTokens = checkSliceTokens(options.sliceTokens, Math.min(16, config.contextLength), config);
+  const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
     least: 4,
     most: 1024,
@@ -89,17 +89,23 @@ export async function loadModel(
   const format = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
   if (arithmetic === "f16") checkHalfWeights(format);
   const replicaBytes = weightBytes(dimensions, !config.tiedHead, format);
-  checkBudget(options.memoryBudgetBytes, replicaBytes, queueCount);
-
-  const { gpu } = options;
-  const maxBindingBytes = checkBindingBytes(options.maxBindingBytes, dimensions);
-  const queues = await openQueues({ gpu, count: queueCount, maxBindingBytes, signal });
+  const budgetBytes = options.memoryBudgetBytes ?? Infinity;
+  checkBudget(budgetBytes, replicaBytes, queueCount === "auto" ? 1 : queueCount);
+  checkBindingBytes(options.maxBindingBytes, dimensions);
+  const { queues, kernels, gain } = await openModelQueues({
+    count: queueCount,
+    mayBeTwo: 2 * replicaBytes <= budgetBytes,
+    config,
+    dimensions,
+    format,
+    arithmetic,
+    families,
+    load: options,
+  });
   const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, format));
   try {
-    if (arithmetic === "f16") checkHalfArithmetic(queues);
-    const chosen = await tuneKernels(queues[0]!, config, dimensions, format, arithmetic, families, options);
     const compiling = Promise.all(
-      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, chosen.choice))),
+      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, kernels.choice))),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await readTextFiles(folder, signal);
@@ -125,14 +131,14 @@ export async function loadModel(
     const info: ModelInfo = {
       config,
       adapter: queues[0]!.adapter,
-      queues: queueCount,
-      sliceTokens,
+      queues: queues.length,
+      schedule: { queues: queueCount, sliceTokens, ...(gain ? { gain } : {}) },
       weights: format,
       arithmetic,
       weightBytes: queues[0]!.memory.bytes,
       loadMs,
-      kernels: chosen.picks,
-      ...(options.verify ? { verification: describeVerification(queues[0]!, chosen) } : {}),
+      kernels: kernels.picks,
+      ...(options.verify ? { verification: describeVerification(queues[0]!, kernels) } : {}),
       unexpectedTensors,
     };
     return {
@@ -153,9 +159,13 @@ export async function loadModel(
   }
 }
 
-/** k, from 1 to the context length. */
-export function checkSliceTokens(value: number | undefined, missing: number, config: Gpt2Config): number {
-  return checkWhole("sliceTokens", value, missing, {
+/** k, from 1 to the context length, or "auto". */
+export function checkSliceTokens(
+  value: number | "auto" | undefined,
+  missing: number | "auto",
+  config: Gpt2Config,
+): number | "auto" {
+  return checkWholeOrAuto("sliceTokens", value, missing, {
     least: 1,
     most: config.contextLength,
     remedy: "It is the number of tokens per slice, at most the model's context.",
@@ -163,12 +173,9 @@ export function checkSliceTokens(value: number | undefined, missing: number, con
 }
 
 /** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */
-function checkBindingBytes(
-  value: number | undefined,
-  { channelVectors }: Gpt2Dimensions,
-): number | undefined {
+function checkBindingBytes(value: number | undefined, { channelVectors }: Gpt2Dimensions): void {
   const least = 64 * channelVectors;
-  if (value === undefined || value >= least) return value;
+  if (value === undefined || value >= least) return;
   throw new ArgumentError({
     argument: "maxBindingBytes",
     expected: `a number of bytes of at least ${least}, four tokens of this model`,
@@ -188,18 +195,7 @@ function checkHalfWeights(format: WeightFormat): void {
   });
 }
 
-function checkHalfArithmetic(queues: readonly Queue[]): void {
-  const lacking = queues.find(({ adapter }) => !adapter.hasShaderF16);
-  if (!lacking) return;
-  throw new DeviceError({
-    reason: "limit",
-    problem: `The adapter ${lacking.adapter.description} does not compute in f16 (it has no shader-f16)`,
-    remedy: 'Load with arithmetic "f32"; weights "f16" need no shader-f16, and halve the memory too.',
-  });
-}
-
-function checkBudget(budgetBytes: number | undefined, replicaBytes: number, queues: number): void {
-  if (budgetBytes === undefined) return;
+function checkBudget(budgetBytes: number, replicaBytes: number, queues: number): void {
   if (!(budgetBytes > 0)) {
     throw new ArgumentError({
       argument: "memoryBudgetBytes",

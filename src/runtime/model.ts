@@ -17,6 +17,7 @@ import {
   checkList,
   checkSentences,
   checkWhole,
+  checkWholeOrAuto,
   fences,
   placements,
 } from "./options.js";
@@ -300,10 +301,10 @@ export class Model {
     const running = execute(this.#loaded, {
       tokens,
       output,
-      sliceTokens: checkSliceTokens(options.sliceTokens, info.sliceTokens, config),
+      sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config),
       fence: checkChoice("fence", options.fence, "sentence", fences),
-      placement: checkChoice("placement", options.placement, "affine", placements),
-      queues: checkWhole("queues", options.queues, info.queues, {
+      placement: checkChoice("placement", options.placement, "auto", placements),
+      queues: checkWholeOrAuto("queues", options.queues, info.schedule.queues, {
         least: 1,
         most: info.queues,
         remedy: "A call may use as many queues as were loaded: load with more.",

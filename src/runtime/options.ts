@@ -25,6 +25,20 @@ export function checkWhole(
   });
 }
 
+/** As `checkWhole`, or "auto". */
+export function checkWholeOrAuto(
+  argument: string,
+  value: number | "auto" | undefined,
+  missing: number | "auto",
+  range: Parameters<typeof checkWhole>[3],
+): number | "auto" {
+  if (value === "auto" || (value === undefined && missing === "auto")) return "auto";
+  return checkWhole(argument, value, missing as number, {
+    ...range,
+    remedy: `${range.remedy} "auto" leaves it to what was measured.`,
+  });
+}
+
 /** One of `choices`, or `missing` when undefined. */
 export function checkChoice<C extends string>(
   argument: string,
@@ -54,7 +68,7 @@ export function checkGpuBudget(value: number | undefined): number | undefined {
 }
 
 export const fences: readonly Fence[] = ["sentence", "prefix"];
-export const placements: readonly Placement[] = ["affine", "spread"];
+export const placements: readonly (Placement | "auto")[] = ["auto", "affine", "spread"];
 
 /** The sentences of a batch: a list with at least one. */
 export function checkList<S>(sentences: readonly S[]): readonly S[] {

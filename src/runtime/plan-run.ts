@@ -29,7 +29,7 @@ export interface QueueShare {
 }
 
 /** With others on the queue, a submission is no longer than this, so that turns are short. */
-const SHARED_BUDGET_MS = 10;
+export const SHARED_BUDGET_MS = 10;
 
 export interface RunCounts {
   dispatches: number;
@@ -120,7 +120,7 @@ export class PlanRun {
             continue;
           }
           const budgetMs = Math.min(this.#gpuBudgetMs, turn.isShared() ? SHARED_BUDGET_MS : Infinity);
-          const submission = this.#scheduler.next(queue, this.#shares[queue]!.pace.costWithin(budgetMs));
+          const submission = this.#scheduler.next(queue, this.#shares[queue]!.pace.limits(budgetMs));
           if (!submission) {
             turn.cancel();
             continue;
@@ -156,7 +156,7 @@ export class PlanRun {
         this.#inFlight.delete(done);
         this.#scheduler.complete(submission.id);
         const elapsedMs = turn.giveBack(submittedMs, performance.now());
-        this.#shares[submission.queue]!.pace.observe(submission.cost, elapsedMs);
+        this.#shares[submission.queue]!.pace.observe(submission.cost, submission.groups.length, elapsedMs);
         this.#pump();
       })
       .catch((error: unknown) => this.#stopWith(error));

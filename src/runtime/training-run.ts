@@ -8,7 +8,6 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { readAll, writeAll } from "../gpu/buffer-contents.js";
 import type { Trace } from "../schedule/trace.js";
 import type { LoadedModel } from "./load-model.js";
-import { checkSliceTokens } from "./load-model.js";
 import { checkChoice, checkWhole, fences } from "./options.js";
 import type { Fence } from "../plan/vocabulary.js";
 import { TrainingSession } from "./training-session.js";
@@ -33,6 +32,10 @@ export interface TrainOptions {
   readonly seed?: number;
   /** Gradients are formed per group and then added in order: the unit that a queue works on. Default: 2. */
   readonly groups?: number;
+  /**
+   * k, from 1 to the context length: also bounds how many logits are held at once. Changes no bit. Default: as loaded, and
+   * 16 where that is "auto".
+   */
   readonly sliceTokens?: number;
   /** What opens a sentence's attention in the forward part. Default: "sentence". */
   readonly fence?: Fence;
@@ -83,6 +86,9 @@ export interface TrainedModel {
   /** Runs `update` while nothing else reads the weights. */
   exclusive<R>(update: () => Promise<R>): Promise<R>;
 }
+
+/** Short enough for little memory for logits, long enough for few tasks. */
+const USUAL_SLICE_TOKENS = 16;
 
 interface Settings {
   readonly steps: number;
@@ -249,6 +255,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
 
   #check(): Settings {
     const { config, info } = this.#model.loaded;
+    const { sliceTokens } = info.schedule;
     const options = this.#options;
     const steps = whole("steps", options.steps ?? Number.NaN, 1, 1e9);
     const groups = whole("groups", options.groups, 2, 64);
@@ -270,7 +277,12 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       seed: whole("seed", options.seed, 0, Number.MAX_SAFE_INTEGER, 0),
       batchTokens: whole("batchTokens", options.batchTokens, 1024, 1e7),
       accumulate: whole("accumulate", options.accumulate, 1, 1000),
-      sliceTokens: checkSliceTokens(options.sliceTokens, info.sliceTokens, config),
+      sliceTokens: whole(
+        "sliceTokens",
+        options.sliceTokens,
+        sliceTokens === "auto" ? Math.min(USUAL_SLICE_TOKENS, config.contextLength) : sliceTokens,
+        config.contextLength,
+      ),
       fence: checkChoice("fence", options.fence, "sentence", fences),
       queues: whole("queues", options.queues, Math.min(info.queues, groups), Math.min(info.queues, groups)),
     };

@@ -6,7 +6,8 @@ import { activationOf, elementOf } from "../model/gpt2-forward.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
-import { recallKernels, rememberKernels } from "./known-kernels.js";
+import { isKernelPicks } from "./known-kernels.js";
+import { recall, remember } from "./remembered.js";
 import type { LoadOptions } from "./types.js";
 
 /** A load may take this much longer, once per adapter and shape. */
@@ -19,31 +20,35 @@ export async function tuneKernels(
   format: WeightFormat,
   arithmetic: Arithmetic,
   families: KernelFamilies,
-  { tune = !queue.adapter.isSoftware, verify = false, signal, onProgress }: LoadOptions,
+  load: LoadOptions,
 ): Promise<ChosenKernels> {
+  const { verify = false, signal, onProgress } = load;
+  const tune = isTuned(queue, load);
   const element = elementOf(queue, format);
-  const key = keyOf(queue, dimensions, element, families);
-  const known = tune ? recallKernels(key) : undefined;
+  const names = [...families.linear, ...families.attention].map(({ name }) => name);
+  const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
+  const known = tune ? recall(key, isKernelPicks) : undefined;
   const tuneMs = tune && !known ? TUNE_MS : 0;
   if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
   const activation = activationOf[config.activation];
   const options = { families, activation, element, arithmetic, tuneMs, known, verify, signal };
   const chosen = await chooseKernels(queue, dimensions, options);
-  if (tuneMs > 0) rememberKernels(key, chosen.picks);
+  if (tuneMs > 0) remember(key, chosen.picks);
   return chosen;
 }
 
-/** All that figures depend on. */
-function keyOf(
+/** Whether this load measures, or takes what another has measured. */
+export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: LoadOptions): boolean => tune;
+
+/** All that the figures of a kernel depend on: the adapter, and the model's shapes. */
+export function shapeKey(
   { adapter }: Queue,
   { channels, hidden, heads, headWidth, contextLength, pageTokens }: Gpt2Dimensions,
   element: string,
-  { linear, attention }: KernelFamilies,
 ): string {
   const { vendor, architecture, device, description } = adapter;
   const shape = [channels, hidden, heads, headWidth, contextLength, pageTokens];
-  const names = [...linear, ...attention].map(({ name }) => name);
-  return `weft.kernels ${JSON.stringify([vendor, architecture, device, description, element, shape, names])}`;
+  return JSON.stringify([vendor, architecture, device, description, element, shape]);
 }
 
 /** A text fit for a report: the adapter, and a line per kernel that was checked. */

@@ -3,13 +3,13 @@ import type { AdapterDescription } from "../gpu/queue.js";
 import type { MemoryCount } from "../gpu/buffer.js";
 import type { KernelPicks } from "../model/choose-kernels.js";
 import type { KernelPick } from "../model/pick-kernel.js";
-import type { Fence, Placement } from "../plan/vocabulary.js";
+import type { Fence, Placement, QueueGain } from "../plan/vocabulary.js";
 import type { Trace } from "../schedule/trace.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
-export type { Arithmetic, KernelPick, KernelPicks, WeightFormat };
+export type { Arithmetic, KernelPick, KernelPicks, QueueGain, WeightFormat };
 
 /** How far loading has come. */
 export type LoadProgress =
@@ -27,10 +27,13 @@ export type LoadProgress =
 export interface LoadOptions {
   /** The entry point to WebGPU. Default: navigator.gpu; in Node, that of the npm package "webgpu" where installed. */
   readonly gpu?: GPU;
-  /** How many queues: devices, each with a replica of the weights. 1 to 8. Default: 1. */
-  readonly queues?: number;
-  /** k: tokens per slice, from 1 to the context length. Default: 16, or the context length where that is less. */
-  readonly sliceTokens?: number;
+  /**
+   * How many queues: devices, each with a replica of the weights. 1 to 8, or "auto": 2 where `tune` has measured that two do
+   * more at once than one does alone, and memoryBudgetBytes allows; else 1. Default: "auto".
+   */
+  readonly queues?: number | "auto";
+  /** k: tokens per slice, from 1 to the context length, or "auto": see RunOptions. Default: "auto". */
+  readonly sliceTokens?: number | "auto";
   /** The most bytes of weights over all queues; loading more is refused before anything is allocated. */
   readonly memoryBudgetBytes?: number;
   /**
@@ -76,14 +79,17 @@ export interface LoadOptions {
 
 /** What may be chosen for one call; the rest is as it was loaded. */
 export interface RunOptions {
-  /** k: tokens per slice, from 1 to the context length. */
-  readonly sliceTokens?: number;
+  /**
+   * k: tokens per slice, from 1 to the context length, or "auto": as many as keep a task short enough for others to take
+   * turns. Changes no bit. Default: as loaded.
+   */
+  readonly sliceTokens?: number | "auto";
   /** What opens a sentence's attention: all its slices, or only those up to the query's own. Default: "sentence". */
   readonly fence?: Fence;
-  /** Each sentence on one queue, or the slices of each over all queues. Default: "affine". */
-  readonly placement?: Placement;
-  /** How many of the loaded queues to use. Default: all. */
-  readonly queues?: number;
+  /** Each sentence on one queue, or the slices of each over all queues, or what is expected to be faster. Default: "auto". */
+  readonly placement?: Placement | "auto";
+  /** How many of the loaded queues to use, or as many as are expected to be fastest. Default: all, or "auto" where loaded so. */
+  readonly queues?: number | "auto";
   /** As in `Model.load`, for this call. */
   readonly gpuBudgetMs?: number;
   /** Also record what ran when. Each group of tasks is then a pass of its own. */
@@ -109,6 +115,9 @@ export interface QueueStats {
 
 export interface RunStats {
   readonly tokens: number;
+  /** k and placement as given, or as chosen. */
+  readonly sliceTokens: number;
+  readonly placement: Placement;
   readonly elapsedMs: number;
   readonly dispatches: number;
   readonly submissions: number;
@@ -153,8 +162,10 @@ export type Scores = readonly Score[] & RunResult;
 export interface ModelInfo {
   readonly config: Gpt2Config;
   readonly adapter: AdapterDescription;
+  /** Queues that were loaded. */
   readonly queues: number;
-  readonly sliceTokens: number;
+  /** What calls take that name none. */
+  readonly schedule: ScheduleDefaults;
   /** How matrices are stored on the GPU. */
   readonly weights: WeightFormat;
   /** What products of linear layers are computed in. */
@@ -169,6 +180,14 @@ export interface ModelInfo {
   readonly verification?: string;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
+}
+
+/** What a call takes where it names nothing else. JSON-serialisable. */
+export interface ScheduleDefaults {
+  readonly queues: number | "auto";
+  readonly sliceTokens: number | "auto";
+  /** How many times as much two queues did at once as one alone, where `tune` measured it. */
+  readonly gain?: QueueGain;
 }
 
 /** Counters of a model's generation, over all queues, since it was loaded. */

@@ -1,22 +1,54 @@
-// How fast a queue works off what the cost model counts: learned from submissions, to bound how long the next one takes.
+// How fast a queue works: learned from every submission, to say how long the next one will take before it is encoded.
+import type { SubmissionLimits } from "./submission.js";
 
-/** Before anything was seen: a millisecond per million multiply-adds, as on a slow adapter. */
+/** Before anything was seen: a millisecond per million multiply-adds, as on a slow adapter, and a tenth per group. */
 const FIRST_MS_PER_COST = 1;
+const FIRST_MS_PER_GROUP = 0.1;
 
-/** The weight of what was learned before. */
-const MEMORY = 0.8;
+/** The part of an error that one submission corrects, and how far it may go: a stall is no measure of speed. */
+const LEARNED = 0.5;
+const MOST_CHANGE = 4;
 
+/**
+ * A submission this long hides behind it that its successor is asked for late: a browser says up to 3 ms late that work
+ * is done. Longer ones would only make others wait.
+ */
+export const ENOUGH_MS = 8;
+
+/** A submission takes `msPerGroup` for each of its groups, and `msPerCost` for what the cost model counts. */
 export class Pace {
   #msPerCost = FIRST_MS_PER_COST;
+  #msPerGroup = FIRST_MS_PER_GROUP;
 
-  /** Learns that work of `cost` took `elapsedMs`. */
-  observe(cost: number, elapsedMs: number): void {
-    if (cost > 0 && elapsedMs > 0)
-      this.#msPerCost = MEMORY * this.#msPerCost + (1 - MEMORY) * (elapsedMs / cost);
+  get msPerCost(): number {
+    return this.#msPerCost;
   }
 
-  /** What is expected to take `budgetMs`. */
-  costWithin(budgetMs: number): number {
-    return budgetMs / this.#msPerCost;
+  get msPerGroup(): number {
+    return this.#msPerGroup;
+  }
+
+  /**
+   * Learns that `groups` groups of cost `cost` together took `elapsedMs`. Each rate answers for the error by its part in
+   * what was expected (a normalised least-mean-squares step), so that submissions of one kind do not spoil the other rate.
+   */
+  observe(cost: number, groups: number, elapsedMs: number): void {
+    const ofCost = this.#msPerCost * cost;
+    const ofGroups = this.#msPerGroup * groups;
+    if (!(elapsedMs > 0 && ofCost + ofGroups > 0)) return;
+    const step = (LEARNED * (elapsedMs - ofCost - ofGroups)) / (ofCost ** 2 + ofGroups ** 2);
+    this.#msPerCost *= bounded(1 + step * ofCost);
+    this.#msPerGroup *= bounded(1 + step * ofGroups);
+  }
+
+  /** For a submission that is expected to take enough, but no more than `mostMs`. */
+  limits(mostMs: number): SubmissionLimits {
+    return {
+      mostCost: mostMs / this.#msPerCost,
+      enoughCost: ENOUGH_MS / this.#msPerCost,
+      groupCost: this.#msPerGroup / this.#msPerCost,
+    };
   }
 }
+
+const bounded = (factor: number): number => Math.min(MOST_CHANGE, Math.max(1 / MOST_CHANGE, factor));

@@ -11,7 +11,7 @@ import { placeTasks } from "./placement.js";
 import { Readiness } from "./readiness.js";
 import { ReadyTasks } from "./ready-tasks.js";
 import { remainingPaths } from "./remaining-path.js";
-import type { Group, OwnedTokens, Submission } from "./submission.js";
+import type { Group, OwnedTokens, Submission, SubmissionLimits } from "./submission.js";
 
 export interface SchedulerOptions {
   readonly queues: number;
@@ -33,6 +33,8 @@ export interface SchedulerOptions {
   readonly maxWaitingWeights?: number | readonly number[];
   readonly cost?: CostModel;
 }
+
+const unlimited: SubmissionLimits = { mostCost: Infinity, enoughCost: Infinity, groupCost: 0 };
 
 export class Scheduler {
   readonly plan: Plan;
@@ -127,19 +129,19 @@ export class Scheduler {
     return owned;
   }
 
-  /**
-   * The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. It costs at
-   * most `maxCost` by the cost model, or is a single task.
-   */
-  next(queue: number, maxCost: number = Infinity): Submission | undefined {
+  /** The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. */
+  next(queue: number, limits: SubmissionLimits = unlimited): Submission | undefined {
     const slots = this.#slots[queue]!;
     let encoder = 0;
     while (slots[encoder]) encoder++;
     if (encoder >= this.#maxInFlight) return undefined;
     const groups: Group[] = [];
     let cost = 0;
-    while (groups.length < this.#maxGroups) {
-      const group = this.#formGroup(queue, maxCost - cost, groups.length === 0);
+    for (;;) {
+      const withGroups = cost + groups.length * limits.groupCost;
+      if (groups.length === this.#maxGroups || withGroups >= limits.enoughCost) break;
+      const room = limits.mostCost - withGroups - limits.groupCost;
+      const group = this.#formGroup(queue, room, groups.length === 0);
       if (!group) break;
       groups.push(group);
       for (const node of group.nodes) cost += this.#costs[node]!;

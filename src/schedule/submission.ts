@@ -28,6 +28,16 @@ export interface Submission {
   readonly cost: number;
 }
 
+/** How much one submission takes on, in what the cost model counts. */
+export interface SubmissionLimits {
+  /** It costs no more than this, or is a single task. */
+  readonly mostCost: number;
+  /** With this it takes no further group. */
+  readonly enoughCost: number;
+  /** What a group costs beside its tasks. */
+  readonly groupCost: number;
+}
+
 /** Tokens of one sentence that live on one queue. */
 export interface OwnedTokens {
   readonly queue: number;

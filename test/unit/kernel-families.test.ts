@@ -4,7 +4,8 @@ import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../src
 import { fitsDevice } from "../../src/kernels/workgroup-needs.js";
 import type { KernelPicks } from "../../src/model/choose-kernels.js";
 import { presumedChoice } from "../../src/model/kernel-choice.js";
-import { recallKernels, rememberKernels } from "../../src/runtime/known-kernels.js";
+import { isKernelPicks } from "../../src/runtime/known-kernels.js";
+import { recall, remember } from "../../src/runtime/remembered.js";
 
 /** The least that WebGPU allows an adapter to have. */
 const core = {
@@ -82,35 +83,35 @@ describe("what was measured", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   it("is remembered without a page", () => {
-    expect(recallKernels("alone")).toBeUndefined();
-    rememberKernels("alone", picks);
-    expect(recallKernels("alone")).toEqual(picks);
+    expect(recall("alone", isKernelPicks)).toBeUndefined();
+    remember("alone", picks);
+    expect(recall("alone", isKernelPicks)).toEqual(picks);
   });
 
   it("is remembered by pages for pages to come", () => {
     const stored = new Map<string, string>();
     useStorage(stored);
-    rememberKernels("page", picks);
+    remember("page", picks);
     const [text] = stored.values();
     stored.set("next page", text!);
-    expect(recallKernels("next page")).toEqual(picks);
+    expect(recall("next page", isKernelPicks)).toEqual(picks);
   });
 
   it.each(["", "no JSON", "null", "{}", '{"linear":{"few":{"microseconds":{"a":"1"}}}}'])(
     "is measured again where the storage holds %j",
     (text) => {
       useStorage(new Map([["damaged", text]]));
-      expect(recallKernels("damaged")).toBeUndefined();
+      expect(recall("damaged", isKernelPicks)).toBeUndefined();
     },
   );
 
   it("needs no storage that may be used", () => {
     vi.stubGlobal("document", {});
     vi.stubGlobal("localStorage", undefined);
-    expect(recallKernels("none")).toBeUndefined();
+    expect(recall("none", isKernelPicks)).toBeUndefined();
     vi.stubGlobal("localStorage", { getItem: forbid, setItem: forbid });
-    expect(recallKernels("forbidden")).toBeUndefined();
-    rememberKernels("forbidden", picks);
-    expect(recallKernels("forbidden")).toEqual(picks);
+    expect(recall("forbidden", isKernelPicks)).toBeUndefined();
+    remember("forbidden", picks);
+    expect(recall("forbidden", isKernelPicks)).toEqual(picks);
   });
 });

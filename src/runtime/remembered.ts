@@ -1,0 +1,30 @@
+// What measuring has shown, kept so that the next load of the same shapes on the same adapter need not measure: in memory,
+// and in a page in its localStorage too.
+
+const inMemory = new Map<string, unknown>();
+
+/** What was kept under `key`, where it is as `isValid` says; else undefined: then it has to be measured. */
+export function recall<T>(key: string, isValid: (value: unknown) => value is T): T | undefined {
+  const known = inMemory.get(key);
+  if (isValid(known)) return known;
+  try {
+    const stored: unknown = JSON.parse(pageStorage()?.getItem(key) ?? "null");
+    return isValid(stored) ? stored : undefined;
+  } catch {
+    return undefined; // the page may not use its storage, or something else wrote there
+  }
+}
+
+/** Keeps `value`, which must be JSON-serialisable. */
+export function remember(key: string, value: unknown): void {
+  inMemory.set(key, value);
+  try {
+    pageStorage()?.setItem(key, JSON.stringify(value));
+  } catch {
+    // The storage is forbidden or full: then the next page measures again.
+  }
+}
+
+/** Node has a localStorage of its own, of no use here. */
+const pageStorage = (): Storage | undefined =>
+  typeof document === "object" ? globalThis.localStorage : undefined;

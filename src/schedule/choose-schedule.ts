@@ -1,0 +1,126 @@
+// Chooses what a caller left open: how many queues a call uses, where its sentences live, and k. Every candidate is run by
+// the real scheduler on a simulated clock, with the speed that the queues have shown.
+import { buildPlan, type Plan } from "../plan/plan.js";
+import { nodeOf } from "../plan/task.js";
+import { attentionGrainOf, type Fence, type Placement, type QueueGain } from "../plan/vocabulary.js";
+import { nodeCosts, type CostModel } from "./cost.js";
+import { simulate } from "./simulate.js";
+
+/** What a call may choose; "auto" is for `chooseSchedule`. */
+export interface ScheduleQuestion {
+  readonly lengths: readonly number[];
+  readonly layers: number;
+  readonly fence: Fence;
+  readonly queues: number | "auto";
+  readonly placement: Placement | "auto";
+  readonly sliceTokens: number | "auto";
+}
+
+/** How fast the queues are. */
+export interface QueueSpeed {
+  /** Queues that are loaded. */
+  readonly queues: number;
+  readonly cost: CostModel;
+  readonly msPerCost: number;
+  readonly msPerGroup: number;
+  /** Of two; more are taken to do no more. */
+  readonly gain: QueueGain;
+  /** No task should take longer than this. */
+  readonly mostMs: number;
+}
+
+export interface ScheduleChoice {
+  readonly queues: number;
+  readonly placement: Placement;
+  readonly sliceTokens: number;
+}
+
+/** Another candidate has to be expected to be so much faster than one with fewer queues, or that moves fewer rows. */
+const WORTHWHILE = 1.03;
+
+/** Rows that change queues: through the host, and seldom noticed earlier in a browser. */
+const MOVE_MS = 3;
+
+/** So many slices of a sentence per queue balance its parts well enough. */
+const SPREAD_SLICES = 4;
+
+export function chooseSchedule(question: ScheduleQuestion, speed: QueueSpeed): ScheduleChoice {
+  let best: ScheduleChoice | undefined;
+  const candidates = candidatesOf(question, speed);
+  if (candidates.length === 1) return candidates[0]!;
+  let bestMs = Infinity;
+  for (const candidate of candidates) {
+    const ms = expectedMs(question, candidate, speed);
+    if (best && bestMs < ms * WORTHWHILE) continue;
+    best = candidate;
+    bestMs = ms;
+  }
+  return best!;
+}
+
+/** Those with the fewest queues first, and those that move no rows before those that do. */
+function candidatesOf(question: ScheduleQuestion, speed: QueueSpeed): ScheduleChoice[] {
+  const counts =
+    question.queues === "auto"
+      ? Array.from({ length: speed.queues }, (_, index) => index + 1)
+      : [question.queues];
+  return counts.flatMap((queues) => {
+    // With one queue there is nothing to spread over.
+    const asked = queues === 1 ? "affine" : question.placement;
+    const placements: readonly Placement[] = asked === "auto" ? ["affine", "spread"] : [asked];
+    return placements.map((placement) => ({
+      queues,
+      placement,
+      sliceTokens:
+        question.sliceTokens === "auto"
+          ? chooseSliceTokens(question, queues, placement, speed)
+          : question.sliceTokens,
+    }));
+  });
+}
+
+/**
+ * Slices of a segment run together whatever k is, so that k matters only where work is cut: to keep within `mostMs`, and to
+ * be spread. Otherwise the fewer slices the better.
+ */
+function chooseSliceTokens(
+  { lengths, layers }: ScheduleQuestion,
+  queues: number,
+  placement: Placement,
+  { cost, msPerCost, mostMs }: QueueSpeed,
+): number {
+  const longest = Math.max(...lengths);
+  const within = mostMs / (msPerCost * cost.sliceMs(Math.min(1, layers), 1));
+  const balanced = placement === "spread" ? longest / (SPREAD_SLICES * queues) : longest;
+  // Kernels work on blocks of 4 rows: fewer take no less time.
+  const wanted = Math.max(4, 4 * Math.ceil(Math.min(within, balanced) / 4 - 0.5));
+  return Math.min(wanted, longest);
+}
+
+function expectedMs(question: ScheduleQuestion, choice: ScheduleChoice, speed: QueueSpeed): number {
+  const { lengths, layers, fence } = question;
+  const { queues, placement, sliceTokens } = choice;
+  const plan = buildPlan({
+    lengths,
+    layers,
+    sliceTokens,
+    fence,
+    attentionGrain: attentionGrainOf(fence, placement),
+  });
+  const costs = nodeCosts(plan, speed.cost);
+  const share = (gain: number): number => (queues === 1 ? 1 : queues / gain);
+  const { submissions } = simulate(
+    plan,
+    { queues, placement, cost: speed.cost },
+    {
+      durationMs: (task) => costOf(plan, costs, task) * speed.msPerCost * share(speed.gain.large),
+      groupOverheadMs: speed.msPerGroup * share(speed.gain.small),
+      moveMs: MOVE_MS,
+    },
+  );
+  return submissions.reduce((latest, { doneMs }) => Math.max(latest, doneMs), 0);
+}
+
+function costOf(plan: Plan, costs: Float64Array, task: Parameters<typeof nodeOf>[1]): number {
+  return costs[nodeOf(plan, task)!]!;
+}

@@ -93,8 +93,7 @@ function chooseSliceTokens(
   const within = mostMs / (msPerCost * cost.sliceMs(Math.min(1, layers), 1));
   const balanced = placement === "spread" ? longest / (SPREAD_SLICES * queues) : longest;
   // Kernels work on blocks of 4 rows: fewer take no less time.
-  const wanted = Math.max(4, 4 * Math.ceil(Math.min(within, balanced) / 4 - 0.5));
-  return Math.min(wanted, longest);
+  return Math.min(4 * Math.max(1, Math.floor(within / 4)), 4 * Math.ceil(balanced / 4), longest);
 }
 
 function expectedMs(question: ScheduleQuestion, choice: ScheduleChoice, speed: QueueSpeed): number {
@@ -108,7 +107,8 @@ function expectedMs(question: ScheduleQuestion, choice: ScheduleChoice, speed: Q
     attentionGrain: attentionGrainOf(fence, placement),
   });
   const costs = nodeCosts(plan, speed.cost);
-  const share = (gain: number): number => (queues === 1 ? 1 : queues / gain);
+  const working = placement === "affine" ? Math.min(queues, lengths.length) : queues;
+  const share = (gain: number): number => (working === 1 ? 1 : working / gain);
   const { submissions } = simulate(
     plan,
     { queues, placement, cost: speed.cost },

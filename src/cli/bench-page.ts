@@ -1,4 +1,5 @@
 // What `npm run bench` runs inside the browser's page, and in Node in its own process: the measuring half of every case.
+import { runAuto } from "./bench/auto.js";
 import type { CaseResult, Report, RunCase } from "./bench/case.js";
 import { runCurves } from "./bench/curves.js";
 import { runForward } from "./bench/forward.js";
@@ -12,6 +13,7 @@ import type { PageHooks } from "./page-call.js";
 const cases: Readonly<Record<string, RunCase<never>>> = {
   ...Object.fromEntries(workloads.map(({ name }) => [name, runForward])),
   curves: runCurves,
+  auto: runAuto,
   generate: runGenerate,
   "page-thread": runPageThread,
   train: runTrain,

@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { describeAdapter } from "../demo/words.js";
 import type { BenchRequest } from "./bench-page.js";
+import { autoCase } from "./bench/auto-case.js";
 import type { BenchCase, BenchRecord, CaseResult, Report } from "./bench/case.js";
 import { curvesCase } from "./bench/curves-case.js";
 import { forwardCaseOf } from "./bench/forward-case.js";
@@ -24,6 +25,7 @@ import { OptionError, usage } from "./option-values.js";
 const cases: readonly BenchCase<unknown>[] = [
   ...workloads.map(forwardCaseOf),
   curvesCase,
+  autoCase,
   generateCase,
   pageThreadCase,
   trainCase,

@@ -41,6 +41,7 @@ it.each(["chromium", "node"])("measures a forward pass in %s, after checking it"
       "dispatches",
       "dispatchesPerPass",
       "elapsed",
+      "encodingShare",
       "paddingRatio",
       "speedup",
       "submissionsPerPass",

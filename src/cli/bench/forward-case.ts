@@ -70,10 +70,12 @@ function describeForward({ measurements }: CaseResult): string[] {
       show("speedup", 2) || "1",
     ];
   });
+  const encoding = measurements.find(({ metric }) => metric === "encodingShare")!;
   const head = ["queues", "ms", "tokens/s", "useful GFLOP/s", "dispatches", "submissions", "speed-up"];
   return [
     ...alignColumns([head, ...rows]),
     "medians (p10–p90); dispatches and submissions per queue and pass",
+    `encoding on the host takes ${(100 * encoding.value).toFixed(1)} % of the time of a pass`,
     "",
     ...describeBaselines(measurements),
   ];

@@ -1,5 +1,5 @@
 // The forward pass of a ragged batch, the half that measures: right results first, then dispatch counts, then times.
-import { Model, renderTimeline, type RunStats } from "../../index.js";
+import { measureTrace, Model, renderTimeline, type RunStats } from "../../index.js";
 import { measureBaselines } from "./baselines.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { spreadOf, usefulFlops, usefulFlopsFormula } from "./statistics.js";
@@ -54,10 +54,17 @@ export async function runForward(request: ForwardRequest, report: Report): Promi
   });
   checks.push(...baselines.checks);
   const { trace } = await model.forward(sentences, { trace: true });
+  const encodedMs = trace!.submissions.reduce((sum, own) => sum + own.submittedMs - own.encodedMs, 0);
+  const encoding: Measurement = {
+    metric: "encodingShare",
+    value: encodedMs / measureTrace(trace!).makespanMs,
+    unit: "of the time of a pass",
+    parameters: { ...describe(request), queues: model.info.queues, batch: sentences.length, encodedMs },
+  };
   return {
     adapter: model.info.adapter,
     checks,
-    measurements: [...times, ...counts, ...baselines.measurements],
+    measurements: [...times, ...counts, ...baselines.measurements, encoding],
     picture: renderTimeline(trace!, { title: `${sentences.length} sentences on ${name(model.info.queues)}` }),
   };
 }

@@ -46,6 +46,7 @@ export const generateCase: BenchCase<GenerateBenchRequest> = {
     return [
       ...alignColumns([["requests", "tokens/s", "ms between tokens", "dispatches per step"], ...rows]),
       "",
+      `from nothing to the first token: ${show("loadToFirstToken", 0, { isWarm: false })} ms the first time, ${show("loadToFirstToken", 0, { isWarm: true })} ms afterwards`,
       `first token of a short prompt behind a long one: ${show("firstTokenBehind", 0)} ms; alone ${show("firstTokenAlone", 0)} ms, two steps ${show("twoSteps", 0)} ms; ratio ${show("firstTokenRatio", 2)}`,
       `stall factor: ${show("stallFactor", 2)}, p99 between tokens beside arriving prompts over p50 without`,
       `one prompt shared by ${find("sharedPrompt")?.parameters["requests"] as number}: ${show("sharedPrompt", 0)} ms to the last first token, alone ${show("onePrompt", 0)} ms, ratio ${show("sharedRatio", 2)}; of the rows ${show("sharedRows", 0)} shared, ${show("computedRows", 0)} computed`,

@@ -41,12 +41,15 @@ export interface GenerateBench {
   ) => Measurement;
 }
 
+/** Loads after the first, which compiles: then the browser has files and shaders. */
+const WARM_LOADS = 5;
+
 export async function runGenerate(request: GenerateBenchRequest, report: Report): Promise<CaseResult> {
   const { seed, repeats, quick, concurrent, maxTokens } = request;
   report("Loading the embedded model");
-  // Beside the commands, by http in a page and by path in Node.
-  const here = import.meta.url;
-  using model = await Model.load(new URL("../tinystories-gpt2/", here));
+  const loads: number[] = [];
+  for (let load = 0; load <= (quick ? 1 : WARM_LOADS); load++) loads.push(await timeLoad());
+  using model = await loadEmbedded();
   const { vocabularySize } = model.info.config;
   let prompts = 0;
   const bench: GenerateBench = {
@@ -62,7 +65,10 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
   };
   report("Checking tokens against forward passes");
   const checks = [await checkTokens(bench)];
-  const measurements: Measurement[] = [];
+  const measurements = [
+    bench.measured("loadToFirstToken", "ms", loads.slice(0, 1), { isWarm: false }),
+    bench.measured("loadToFirstToken", "ms", loads.slice(1), { isWarm: true }),
+  ];
   const perStep = new Set<number>();
   for (const [index, requests] of concurrent.entries()) {
     report("Measuring requests at once", index / concurrent.length);
@@ -110,6 +116,17 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
   );
   measurements.push(...(await measureArrivals(bench, most)));
   return { adapter: model.info.adapter, checks, measurements };
+}
+
+// Beside the commands, by http in a page and by path in Node.
+const loadEmbedded = (): Promise<Model> => Model.load(new URL("../tinystories-gpt2/", import.meta.url));
+
+/** Milliseconds from nothing to the first token. */
+async function timeLoad(): Promise<number> {
+  const start = performance.now();
+  using model = await loadEmbedded();
+  await model.generate([1], { maxTokens: 1 });
+  return performance.now() - start;
 }
 
 /** @throws when a greedy token is not the likeliest of a forward pass over all before it. */

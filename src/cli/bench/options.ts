@@ -11,6 +11,7 @@ import {
   word,
 } from "../option-values.js";
 import type { Runtime } from "../run-module.js";
+import { workloads } from "./workloads.js";
 
 export interface BenchOptions {
   readonly help: boolean;
@@ -51,10 +52,7 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
   const { values } = readOptions(args, known);
   const quick = values.quick ?? false;
   const runtime = checkRuntime(values.runtime);
-  if (
-    values.peers &&
-    (runtime === "node" || ["curves", "generate", "page-thread", "train"].includes(values.case ?? ""))
-  )
+  if (values.peers && (runtime === "node" || !isForward(values.case)))
     throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes only");
   if (runtime === "node" && values.case === "page-thread")
     throw new OptionError("--case page-thread: there is a page's thread in --runtime chromium only");
@@ -69,6 +67,8 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
     report: values.report === undefined ? undefined : fromCaller(values.report),
   };
 }
+
+const isForward = (name = workloads[0].name): boolean => workloads.some((own) => own.name === name);
 
 const known = {
   help: flag,

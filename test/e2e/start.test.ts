@@ -164,7 +164,7 @@ describe("npm start", () => {
     expect(code).toBe(1);
     expect(errors).toBe(
       "weft: sliceTokens: expected a whole number from 1 to 256, received 300. " +
-        "It is the number of tokens per slice, at most the model's context.\n",
+        'It is the number of tokens per slice, at most the model\'s context. "auto" leaves it to what was measured.\n',
     );
   });
 

@@ -129,8 +129,8 @@ export class GenerationInterruptedError<P = unknown> extends WeftError {
 }
 
 /**
- * The worker behind a WorkerModel: "unsupported" where there is none to start, "failed" when it could not be started or
- * ended on its own. Every call that was running, and every later one, fails with it.
+ * A WorkerModel has no worker: `reason` is "unsupported" where there is none to start, and "failed" when it could not be
+ * started or ended on its own. Every call that was running, and every later one, fails with it.
  */
 export class WorkerError extends WeftError {
   override name = "WorkerError";

@@ -70,6 +70,7 @@ export type ForwardTask = SliceTask | AttentionTask;
 /** Tasks that work on rows of one sentence. */
 export type SentenceTask = ForwardTask | SliceGradientTask | AttentionGradientTask;
 
+/** A node of the graph: what the scheduler hands to a queue. `kind` tells which it is. */
 export type Task = SentenceTask | WeightGradientTask;
 
 /** Whole sentences where nothing could start earlier or elsewhere; else per slice, as rows open or live apart. */

@@ -62,6 +62,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
     this.#onCancel();
   }
 
+  /** As of a promise of the Generation: `await handle`. */
   // oxlint-disable-next-line unicorn/no-thenable -- a handle is awaited for its result, as its documentation says
   then<R = Generation, E = never>(
     onFulfilled?: ((value: Generation) => R | PromiseLike<R>) | null,
@@ -70,10 +71,12 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
     return this.#result.then(onFulfilled, onRejected);
   }
 
+  /** As of a promise. */
   catch<E = never>(onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null): Promise<Generation | E> {
     return this.#result.catch(onRejected);
   }
 
+  /** As of a promise. */
   finally(onFinally?: (() => void) | null): Promise<Generation> {
     return this.#result.finally(onFinally);
   }
@@ -141,10 +144,12 @@ export class GenerationBatch implements Iterable<GenerationHandle> {
     Object.assign(this, handles);
   }
 
+  /** The handles in order. */
   [Symbol.iterator](): ArrayIterator<GenerationHandle> {
     return this.#handles.values();
   }
 
+  /** As of an array: what `make` gives for each handle, for Promise.all and the like. */
   map<R>(make: (handle: GenerationHandle, index: number) => R): R[] {
     return this.#handles.map((handle, index) => make(handle, index));
   }

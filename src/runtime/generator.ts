@@ -15,6 +15,7 @@ import { checkSampling, type SamplingOptions } from "./sampling-options.js";
 /** A text, the ids of one, or the messages of a conversation. */
 export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
 
+/** How a text is generated and where it ends. What is left out comes from the model's generation_config.json. */
 export interface GenerateOptions extends SamplingOptions {
   /** The most tokens to generate. Default: the model's, or what the context allows. */
   readonly maxTokens?: number;

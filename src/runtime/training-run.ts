@@ -12,6 +12,7 @@ import { checkChoice, checkWhole, fences } from "./options.js";
 import type { Fence } from "../plan/vocabulary.js";
 import { TrainingSession } from "./training-session.js";
 
+/** How long, how much at a time, and how a model learns. */
 export interface TrainOptions {
   /** Steps of the whole run, those before a checkpoint included. */
   readonly steps: number;

@@ -24,6 +24,7 @@ export type LoadProgress =
   | { readonly phase: "measuring" }
   | { readonly phase: "ready"; readonly elapsedMs: number };
 
+/** Where and how a model is loaded. */
 export interface LoadOptions {
   /** The entry point to WebGPU. Default: navigator.gpu; in Node, that of the npm package "webgpu" where installed. */
   readonly gpu?: GPU;
@@ -97,6 +98,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a forward pass gives, and how it runs. */
 export interface ForwardOptions extends RunOptions {
   /** "last": logits after the last token of each sentence. "all": after every token. "hidden": final hidden rows. */
   readonly output?: "last" | "all" | "hidden";
@@ -113,6 +115,7 @@ export interface QueueStats {
   readonly peakBytes: number;
 }
 
+/** What a run did, on all queues together. */
 export interface RunStats {
   readonly tokens: number;
   /** k and placement as given, or as chosen. */
@@ -127,6 +130,7 @@ export interface RunStats {
   readonly queues: readonly QueueStats[];
 }
 
+/** What every run comes with. */
 export interface RunResult {
   readonly stats: RunStats;
   /** Present when the option `trace` was set. */

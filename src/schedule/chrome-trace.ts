@@ -17,7 +17,7 @@ interface TraceEvent {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** JSON text. */
+/** A run as JSON text for chrome://tracing or Perfetto. */
 export function toChromeTrace(trace: Trace): string {
   const traceEvents: TraceEvent[] = [];
   for (let queue = 0; queue < trace.queues; queue++) {

@@ -6,6 +6,7 @@ import { weightOf } from "./task-weight.js";
 import { planOfTrace } from "./trace-plan.js";
 import type { Trace, TraceGroup } from "./trace.js";
 
+/** Where the time of a run went. */
 export interface TraceMetrics {
   /** From the first submission until the host knew that the last was complete. */
   readonly makespanMs: number;
@@ -27,6 +28,7 @@ export interface TraceMetrics {
   readonly busyMs: readonly number[];
 }
 
+/** Makespan, work, bounds and overlap of a run, from its trace. */
 export function measureTrace(trace: Trace): TraceMetrics {
   const { startMs, endMs } = spanOf(trace);
   const makespanMs = endMs - startMs;

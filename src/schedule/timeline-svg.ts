@@ -5,6 +5,7 @@ import { laneHeight, renderLane } from "./timeline-lane.js";
 import { gradientStyle, timelineStyle } from "./timeline-style.js";
 import type { Trace } from "./trace.js";
 
+/** How a timeline is drawn. */
 export interface TimelineOptions {
   /** Pixels. */
   readonly width?: number;
@@ -17,6 +18,7 @@ const headHeight = 84;
 const axisHeight = 26;
 const footHeight = 34;
 
+/** A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. */
 export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: TimelineOptions = {}): string {
   const lane = laneHeight(trace);
   const lanesHeight = trace.queues * lane;

@@ -47,6 +47,7 @@ export interface SgdOptions {
   readonly clipNorm?: number;
 }
 
+/** Which optimizer, by `kind`, and its constants. */
 export type OptimizerOptions = AdamWOptions | SgdOptions;
 
 /** Options without gaps. */

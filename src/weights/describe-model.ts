@@ -4,6 +4,7 @@ import { parseGpt2Config, type Gpt2Config } from "./gpt2-config.js";
 import { readTensorEntries } from "./read-tensors.js";
 import { openModelFolder, type ModelSource } from "./source.js";
 
+/** One tensor of a weight file. */
 export interface TensorDescription {
   readonly name: string;
   /** As stored: "F32", "F16" and so on. */
@@ -11,6 +12,7 @@ export interface TensorDescription {
   readonly shape: readonly number[];
 }
 
+/** What a model's folder holds. */
 export interface ModelDescription {
   readonly config: Gpt2Config;
   readonly tensors: readonly TensorDescription[];

@@ -1,0 +1,54 @@
+// The API reference as one page of Markdown.
+import type { ApiEntry } from "./api-reference.js";
+
+/** `main` is what "weft" exports, `worker` what "weft/worker" does. */
+export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEntry[]): string {
+  const known = new Set(main.map(({ name }) => name));
+  const sections = [
+    ["Classes and functions", main.filter(({ kind }) => kind === "value")],
+    ["In a worker", worker.filter(({ name }) => !known.has(name))],
+    ["Errors", main.filter(({ kind }) => kind === "error")],
+    ["Types", main.filter(({ kind }) => kind === "type").toSorted((a, b) => (a.name < b.name ? -1 : 1))],
+  ] as const;
+  return [
+    "# API",
+    "Made from the source by a test: change the docstrings there, then run " +
+      "`npx vitest run --project unit test/unit/api-reference.test.ts -u`.",
+    sections
+      .map(([title, entries]) => `- **${title}**: ${entries.map(({ name }) => linkTo(name)).join(", ")}`)
+      .join("\n"),
+    ...sections.flatMap(([title, entries]) => [
+      `## ${title}`,
+      ...introduction(title),
+      ...entries.flatMap(render),
+    ]),
+    "",
+  ].join("\n\n");
+}
+
+function introduction(title: string): string[] {
+  if (title === "In a worker")
+    return ["From `weft/worker`, which exports the errors too: the same classes as those of `weft`."];
+  if (title !== "Errors") return [];
+  return [
+    "Each says in its message what was expected, what came, and what to do; `name` is the class's name.",
+  ];
+}
+
+function render({ name, docs, signature, members }: ApiEntry): string[] {
+  return [
+    `### ${name}`,
+    docs,
+    code(signature),
+    ...members.flatMap((member) => [
+      `#### ${name}: ${titleOf(member.name)}`,
+      ...(member.docs ? [member.docs] : []),
+      code(member.signature),
+    ]),
+  ];
+}
+
+/** "[Symbol.dispose]" is no link. */
+const titleOf = (member: string): string => (member.startsWith("[") ? `\`${member}\`` : member);
+const code = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
+const linkTo = (name: string): string => `[${name}](#${name.toLowerCase()})`;

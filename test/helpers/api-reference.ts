@@ -84,10 +84,10 @@ function isPublic(member: ts.ClassElement): boolean {
   );
 }
 
-function headOf({ name, typeParameters = [], heritageClauses = [] }: ts.ClassDeclaration): string {
-  const generic =
-    typeParameters.length > 0 ? `<${typeParameters.map((one) => one.getText()).join(", ")}>` : "";
-  return [`class ${name!.text}${generic}`, ...heritageClauses.map((clause) => clause.getText())].join(" ");
+function headOf({ name, typeParameters, heritageClauses }: ts.ClassDeclaration): string {
+  const generic = typeParameters ? `<${typeParameters.map((one) => one.getText()).join(", ")}>` : "";
+  const heritage = heritageClauses?.map((clause) => ` ${clause.getText()}`).join("") ?? "";
+  return `class ${name!.text}${generic}${heritage}`;
 }
 
 /** With its comment, where it has one. */

@@ -1,5 +1,5 @@
 // The form: which field is shown, what may be sent, and the request it stands for.
-import type { Fence, Placement } from "../index.js";
+import type { Fence } from "../index.js";
 import type { JobRequest } from "./job.js";
 import type { PageElements } from "./page.js";
 
@@ -30,7 +30,7 @@ export function readRequest(form: HTMLFormElement, prompts: readonly string[]): 
     sliceTokens: Number(data.get("sliceTokens")),
     queues: Number(data.get("queues")),
     fence: data.get("fence") as Fence,
-    placement: data.get("placement") as Placement,
+    placement: data.get("placement") as JobRequest["placement"],
   };
 }
 

@@ -7,7 +7,7 @@ export interface JobRequest {
   readonly sliceTokens: number;
   readonly queues: number;
   readonly fence: Fence;
-  readonly placement: Placement;
+  readonly placement: Placement | "auto";
 }
 
 export interface NextWord {

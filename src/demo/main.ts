@@ -3,7 +3,7 @@
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
 import { download } from "./download.js";
-import { runJob, type JobStage } from "./job.js";
+import { runJob, type JobRequest, type JobStage } from "./job.js";
 import {
   findElements,
   findModelElements,
@@ -14,18 +14,22 @@ import {
 } from "./page.js";
 import { connectModel } from "./model-panel.js";
 import { race } from "./race.js";
-import { showRace, showResults, type Results } from "./results.js";
+import { showPass, showRace, showResults, type Results } from "./results.js";
 import { Session } from "./session.js";
+import { TimelineView } from "./timeline-view.js";
 import { connectTraining } from "./train-panel.js";
 import { keepInAddress } from "./url-state.js";
+import { areSame, watchPasses } from "./watch.js";
 import { connectWriting } from "./write-panel.js";
 
 const elements = findElements();
+const timeline = new TimelineView(elements.timeline);
 const session = new Session();
 let results: Results | undefined;
 /** The sentences of these results. */
 let shownTexts: readonly string[] = [];
 let running: AbortController | undefined;
+let isWatching = false;
 
 const stages: Readonly<Record<JobStage, string>> = {
   scoring: "Scoring the sentences …",
@@ -46,6 +50,10 @@ elements.form.addEventListener("submit", (event) => {
   void run();
 });
 elements.cancel.addEventListener("click", () => running?.abort());
+elements.watch.addEventListener("click", () => {
+  if (isWatching) setWatching(false);
+  else if (elements.form.reportValidity()) void watch();
+});
 elements.race.addEventListener("click", () => void runRace());
 elements.savePicture.addEventListener("click", () => {
   if (results) download("weft-timeline.svg", "image/svg+xml", results.picture);
@@ -67,10 +75,51 @@ const run = (): Promise<void> =>
     showAdapter(elements.adapter, adapter);
     elements.progress.removeAttribute("value");
     const report = await runJob(model, request, { signal, onStage: (stage) => showStatus(stages[stage]) });
-    results = showResults(elements, report, session.name, adapter);
+    results = showResults(elements, timeline, report, session.name, adapter);
     shownTexts = request.texts;
     showStatus("Done. Change anything and run again.");
   });
+
+/** Pass after pass, of what the form says when each begins, until paused. */
+const watch = (): Promise<void> =>
+  work(async (signal) => {
+    setWatching(true);
+    showStatus("Loading the model …");
+    elements.progress.removeAttribute("value");
+    let passes = 0;
+    let watched: JobRequest | undefined;
+    try {
+      await watchPasses({
+        signal,
+        async next() {
+          if (!isWatching) return undefined;
+          // A form that may not be sent leaves what runs as it is.
+          if (elements.form.checkValidity())
+            watched = readRequest(elements.form, await session.prompts(signal));
+          const request = watched!;
+          const model = await session.model(request.queues, { signal, onProgress: showLoading });
+          showAdapter(elements.adapter, model.info.adapter);
+          return { model, request };
+        },
+        show(pass, { texts }) {
+          const { adapter } = session.current!.info;
+          results = showPass(elements, timeline, pass, session.name, adapter);
+          if (!areSame(texts, shownTexts)) elements.scored.hidden = true;
+          shownTexts = texts;
+          showStatus(`Watching: pass ${++passes}. Change anything, or pause to look closer.`);
+        },
+      });
+      showStatus("Paused. Look into the picture, or go on.");
+    } finally {
+      setWatching(false);
+    }
+  });
+
+function setWatching(isOn: boolean): void {
+  isWatching = isOn;
+  elements.watch.disabled = !isOn && running !== undefined;
+  elements.watch.textContent = isOn ? "Pause" : "Watch live";
+}
 
 const runRace = (): Promise<void> =>
   work(async (signal) => {
@@ -103,6 +152,7 @@ async function work(job: (signal: AbortSignal) => Promise<void>): Promise<void> 
 function setBusy(isBusy: boolean): void {
   elements.run.disabled = isBusy;
   elements.race.disabled = isBusy;
+  elements.watch.disabled = isBusy && !isWatching;
   elements.cancel.disabled = !isBusy;
   elements.progress.hidden = !isBusy;
   elements.results.ariaBusy = String(isBusy);

@@ -1,5 +1,6 @@
 // The elements of index.html that the page works with, and what all panels do with theirs.
 import type { AdapterDescription } from "../index.js";
+import type { TimelineElements } from "./timeline-view.js";
 import { describeAdapter } from "./words.js";
 
 export interface PageElements {
@@ -13,9 +14,12 @@ export interface PageElements {
   readonly adapter: HTMLElement;
   readonly results: HTMLElement;
   readonly figures: HTMLElement;
-  readonly timeline: HTMLElement;
+  readonly watch: HTMLButtonElement;
+  readonly timeline: TimelineElements;
   readonly race: HTMLButtonElement;
   readonly racers: HTMLElement;
+  /** What is known of the sentences, once they were scored. */
+  readonly scored: HTMLElement;
   readonly sentences: HTMLElement;
   readonly savePicture: HTMLButtonElement;
   readonly saveTrace: HTMLButtonElement;
@@ -72,9 +76,17 @@ export function findElements(): PageElements {
     adapter: find("adapter", HTMLElement),
     results: find("results", HTMLElement),
     figures: find("figures", HTMLElement),
-    timeline: find("timeline", HTMLElement),
+    watch: find("watch", HTMLButtonElement),
+    timeline: {
+      host: find("timeline", HTMLElement),
+      note: find("timeline-note", HTMLElement),
+      closer: find("zoom-closer", HTMLButtonElement),
+      farther: find("zoom-farther", HTMLButtonElement),
+      whole: find("zoom-whole", HTMLButtonElement),
+    },
     race: find("race", HTMLButtonElement),
     racers: find("racers", HTMLElement),
+    scored: find("scored", HTMLElement),
     sentences: find("sentences", HTMLElement),
     savePicture: find("save-picture", HTMLButtonElement),
     saveTrace: find("save-trace", HTMLButtonElement),

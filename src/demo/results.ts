@@ -11,7 +11,10 @@ import { renderHeatMap } from "./heat-map.js";
 import type { JobReport, SentenceReport } from "./job.js";
 import type { PageElements } from "./page.js";
 import type { Racer } from "./race.js";
+import type { TimelineView } from "./timeline-view.js";
 import { count, percent, thousands, titleTimeline } from "./words.js";
+
+type Pass = Pick<JobReport, "stats" | "trace">;
 
 /** Files to save, as text. */
 export interface Results {
@@ -21,18 +24,31 @@ export interface Results {
 
 export function showResults(
   elements: PageElements,
+  timeline: TimelineView,
   report: JobReport,
   model: string,
   adapter: AdapterDescription,
 ): Results {
-  const { trace, sentences } = report;
-  const picture = renderTimeline(trace, { title: titleTimeline(model, adapter) });
-  elements.figures.replaceChildren(...figuresOf(report).map(renderFigure));
-  showPicture(elements.timeline, picture);
-  elements.sentences.replaceChildren(...sentences.map(renderSentence));
+  elements.sentences.replaceChildren(...report.sentences.map(renderSentence));
+  elements.scored.hidden = false;
   elements.racers.hidden = true;
+  return showPass(elements, timeline, report, model, adapter);
+}
+
+/** The figures and the picture of a pass; the sentences that are shown stay. */
+export function showPass(
+  elements: PageElements,
+  timeline: TimelineView,
+  pass: Pass,
+  model: string,
+  adapter: AdapterDescription,
+): Results {
+  const { trace } = pass;
+  const title = titleTimeline(model, adapter);
+  elements.figures.replaceChildren(...figuresOf(pass).map(renderFigure));
+  timeline.show(trace, title);
   elements.results.hidden = false;
-  return { picture, chromeTrace: toChromeTrace(trace) };
+  return { picture: renderTimeline(trace, { title }), chromeTrace: toChromeTrace(trace) };
 }
 
 /** A bar per racer, the fastest the longest. */
@@ -53,7 +69,7 @@ export function showRace(host: HTMLElement, racers: readonly Racer[]): void {
   host.hidden = false;
 }
 
-function figuresOf({ stats, trace }: JobReport): Figure[] {
+function figuresOf({ stats, trace }: Pass): Figure[] {
   const metrics = measureTrace(trace);
   const problems = validateTrace(trace);
   return [
@@ -79,12 +95,6 @@ function figuresOf({ stats, trace }: JobReport): Figure[] {
       ? { name: "Trace", value: "valid", note: "every task once, no fence broken" }
       : { name: "Trace", value: "broken", note: problems[0]! },
   ];
-}
-
-/** In a shadow tree: the picture brings style rules along, which must not reach the page. */
-function showPicture(host: HTMLElement, picture: string): void {
-  const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
-  root.innerHTML = `<style>svg { display: block; width: 100%; min-width: 900px; height: auto; }</style>${picture}`;
 }
 
 function renderSentence({ pieces, tokens, perplexity, next }: SentenceReport, index: number): HTMLElement {

@@ -24,17 +24,19 @@ export class StreamCard {
   #isEnded = false;
 
   constructor(
-    title: { readonly number: number; readonly seed: number },
+    number: number,
+    /** How its words are chosen. */
+    choice: string,
     prompt: string,
     actions: CardActions,
   ) {
-    this.#name = `text ${title.number}`;
+    this.#name = `text ${number}`;
     this.element = create("li", "", "stream");
     const header = document.createElement("header");
-    header.append(create("h3", `Text ${title.number}`), this.#state);
+    header.append(create("h3", `Text ${number}`), this.#state);
     const words = document.createElement("p");
     words.append(create("span", prompt, "given"), this.#text);
-    this.#amount.textContent = `seed ${title.seed}`;
+    this.#amount.textContent = choice;
     this.#button.type = "button";
     this.#nameButton("Cancel");
     this.#button.addEventListener("click", () => (this.#isEnded ? actions.remove() : actions.cancel()));

@@ -92,7 +92,7 @@ export function connectWriting(
 
   function begin(model: Model, prompt: string, options: Omit<WriteForm, "prompt" | "count">): void {
     const handle = model.generate(prompt, options);
-    const card = new StreamCard({ number: ++number, seed: options.seed }, prompt, {
+    const card = new StreamCard(++number, describeChoice(options), prompt, {
       cancel: () => handle.cancel(),
       remove: () => remove(card),
     });
@@ -199,4 +199,13 @@ function readForm(form: HTMLFormElement): WriteForm {
     // Short enough to be typed again.
     seed: data.get("seed") === "" ? Math.floor(1e6 * Math.random()) : number("seed"),
   };
+}
+
+function describeChoice({ temperature, topK, topP, seed }: Omit<WriteForm, "prompt" | "count">): string {
+  return [
+    `temperature ${temperature}`,
+    ...(topK > 0 ? [`top-k ${topK}`] : []),
+    ...(topP < 1 ? [`top-p ${topP}`] : []),
+    `seed ${seed}`,
+  ].join(", ");
 }

@@ -32,21 +32,24 @@ export function laneHeight(trace: Trace): number {
 export function renderLane(trace: Trace, queue: number, frame: LaneFrame): string {
   const submissions = trace.submissions.filter((submission) => submission.queue === queue);
   const { left, top, width } = frame;
-  const groups = submissions.flatMap((submission) => submission.groups);
   return element("g", { transform: `translate(0 ${top})` }, [
     element("rect", { class: "lane", x: left, y: 4, width, height: laneHeight(trace) - 8, rx: 4 }),
     text(left - 12, boxTop + boxHeight / 2 + 4, `queue ${queue}`, { class: "strong", "text-anchor": "end" }),
     text(left - 12, flightTop + 8, "encoders", { class: "quiet", "text-anchor": "end" }),
-    ...groups.map((group) => renderGroup(group, trace, frame)),
+    ...submissions.flatMap(({ id, groups }) =>
+      groups.map((group, index) => renderGroup(group, `${id}.${index}`, trace, frame)),
+    ),
     ...submissions.map((submission) => renderFlight(submission, frame)),
   ]);
 }
 
 /** The time a submission spent between the host's handing it over and the host's learning that it is complete. */
-function renderFlight(submission: TraceSubmission, { xOf }: LaneFrame): string {
+function renderFlight(submission: TraceSubmission, frame: LaneFrame): string {
   const { id, encoder, submittedMs, doneMs } = submission;
-  const x = xOf(submittedMs) + 0.75;
-  const width = Math.max(1, xOf(doneMs) - x - 0.75);
+  const shown = within(frame, submittedMs, doneMs);
+  if (!shown) return "";
+  const x = shown.x + 0.75;
+  const width = Math.max(1, shown.width - 1.5);
   const y = flightTop + encoder * flightStep;
   const hint = `submission ${id}, encoder ${encoder}: ${span(submittedMs, doneMs)}`;
   return element("rect", { class: "flight", x, y, width, height: flightHeight, rx: 2 }, [
@@ -54,13 +57,14 @@ function renderFlight(submission: TraceSubmission, { xOf }: LaneFrame): string {
   ]);
 }
 
-function renderGroup(group: TraceGroup, trace: Trace, { xOf }: LaneFrame): string {
+function renderGroup(group: TraceGroup, id: string, trace: Trace, frame: LaneFrame): string {
+  const shown = within(frame, group.beginMs, group.endMs);
+  if (!shown) return "";
   const groupName = nameGroup(group);
   const { kind, level, word, letter, noun } = groupName;
-  const x = xOf(group.beginMs);
-  const exactWidth = xOf(group.endMs) - x;
+  const { x } = shown;
   // A hairline between neighbours, where a box can spare it.
-  const width = Math.max(0.75, exactWidth > 3 ? exactWidth - 1 : exactWidth);
+  const width = Math.max(0.75, shown.width > 3 ? shown.width - 1 : shown.width);
   const bands = bandsOf(group, trace);
   const who = countMembers(groupName);
   const parts = [
@@ -79,8 +83,21 @@ function renderGroup(group: TraceGroup, trace: Trace, { xOf }: LaneFrame): strin
     if (height >= smallestLetteredBand && words)
       parts.push(text(x + width / 2, y + height / 2 + 4, words, centred));
   }
-  if (kind === "attention" || kind === "attention-gradient") parts.push(renderFence(x));
-  return element("g", {}, parts);
+  if (shown.hasBegin && (kind === "attention" || kind === "attention-gradient")) parts.push(renderFence(x));
+  return element("g", { "data-group": id }, parts);
+}
+
+/** Where a time lies in a lane, cut to its edges; undefined where none of it is shown. */
+function within(
+  { left, width, xOf }: LaneFrame,
+  beginMs: number,
+  endMs: number,
+): { x: number; width: number; hasBegin: boolean } | undefined {
+  const begin = xOf(beginMs);
+  const x = Math.max(left, begin);
+  const end = Math.min(left + width, xOf(endMs));
+  if (end < x) return undefined;
+  return { x, width: end - x, hasBegin: begin >= left };
 }
 
 /** A fence opened: from here on attention may look at the rows. */

@@ -10,6 +10,9 @@ export interface TimelineOptions {
   /** Pixels. */
   readonly width?: number;
   readonly title?: string;
+  /** The part of the time that is shown, in ms since the run began. Default: all of it. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
 }
 
 const left = 88;
@@ -18,15 +21,20 @@ const headHeight = 84;
 const axisHeight = 26;
 const footHeight = 34;
 
-/** A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. */
-export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: TimelineOptions = {}): string {
+/**
+ * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each group of tasks is a `g` with the attribute data-group, "SUBMISSION.INDEX", for whoever wants to
+ * say more about it than its title does.
+ */
+export function renderTimeline(trace: Trace, options: TimelineOptions = {}): string {
+  const { width = 1200, title = "weft" } = options;
   const lane = laneHeight(trace);
   const lanesHeight = trace.queues * lane;
   const height = headHeight + lanesHeight + axisHeight + footHeight;
   const { startMs, endMs } = spanOf(trace);
+  const { fromMs = 0, toMs = endMs - startMs } = options;
   const innerWidth = width - left - right;
-  const perMs = innerWidth / Math.max(endMs - startMs, 1e-9);
-  const xOf = (timeMs: number): number => left + (timeMs - startMs) * perMs;
+  const perMs = innerWidth / Math.max(toMs - fromMs, 1e-9);
+  const xOf = (timeMs: number): number => left + (timeMs - startMs - fromMs) * perMs;
   const lanes = Array.from({ length: trace.queues }, (_, queue) =>
     renderLane(trace, queue, { top: headHeight + queue * lane, left, width: innerWidth, xOf }),
   );
@@ -56,7 +64,7 @@ export function renderTimeline(trace: Trace, { width = 1200, title = "weft" }: T
       renderLegend(forwardLegend, width - right, 46),
       ...(trace.groups ? [renderLegend(gradientLegend, width - right, 24)] : []),
       ...lanes,
-      renderAxis(endMs - startMs, perMs, headHeight + lanesHeight),
+      renderAxis(fromMs, toMs, perMs, headHeight + lanesHeight),
       text(24, height - 16, describeMetrics(trace)),
     ],
   );
@@ -95,15 +103,16 @@ function renderLegend(entries: readonly LegendEntry[], end: number, top: number)
 }
 
 /** Ticks at 1, 2 or 5 times a power of ten, some eight of them. */
-function renderAxis(spanMs: number, perMs: number, bottom: number): string {
-  const rough = Math.max(spanMs, 1e-6) / 8;
+function renderAxis(fromMs: number, toMs: number, perMs: number, bottom: number): string {
+  const rough = Math.max(toMs - fromMs, 1e-6) / 8;
   const power = 10 ** Math.floor(Math.log10(rough));
   const stepMs = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
   const digits = Math.max(0, -Math.floor(Math.log10(stepMs)));
   const parts: string[] = [];
-  for (let tick = 0; tick * stepMs <= spanMs * 1.0001; tick++) {
-    const x = left + tick * stepMs * perMs;
-    const label = `${(tick * stepMs).toFixed(digits)}${tick === 0 ? " ms" : ""}`;
+  const first = Math.ceil(fromMs / stepMs);
+  for (let tick = first; tick * stepMs <= toMs + 1e-4 * stepMs; tick++) {
+    const x = left + (tick * stepMs - fromMs) * perMs;
+    const label = `${(tick * stepMs).toFixed(digits)}${tick === first ? " ms" : ""}`;
     parts.push(element("line", { class: "grid", x1: x, x2: x, y1: bottom, y2: bottom + 5 }));
     parts.push(text(x, bottom + 18, label, { class: "quiet", "text-anchor": "middle" }));
   }

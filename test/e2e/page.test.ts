@@ -166,6 +166,73 @@ describe("the page", () => {
     expect(await page.$eval("#timeline >>> svg", (svg) => svg.textContent)).toContain(words);
   });
 
+  const axis = (): Promise<string[]> =>
+    page.$$eval("#timeline >>> svg text[text-anchor=middle].quiet", (ticks) =>
+      ticks.map((tick) => tick.textContent),
+    );
+
+  it("lets one look into the picture, by keyboard", async () => {
+    const whole = await axis();
+    await page.focus("#timeline");
+    await page.keyboard.press("ArrowRight");
+    expect(await textOf("#timeline-note")).toMatch(
+      /^Queue 0, segment 0: \d+ tokens of sentences? \d.* [\d.]+ ms, from [\d.]+ to [\d.]+ ms\.$/,
+    );
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    expect(await textOf("#timeline-note")).toMatch(/^Queue 1, /);
+    expect(await countOf("#timeline >>> svg .chosen")).toBe(1);
+    await page.keyboard.press("+");
+    await vi.waitFor(async () => expect(await axis()).not.toEqual(whole));
+    await page.keyboard.press("0");
+    await vi.waitFor(async () => expect(await axis()).toEqual(whole));
+    await page.keyboard.press("Escape");
+    expect(await textOf("#timeline-note")).toMatch(/^Point at a group/);
+  });
+
+  it("lets one look into the picture, by pointer", async () => {
+    const whole = await axis();
+    expect(await page.$eval("#zoom-whole", (button) => (button as HTMLButtonElement).disabled)).toBe(true);
+    await page.click("#zoom-closer");
+    await page.click("#zoom-closer");
+    await vi.waitFor(async () => expect(await axis()).not.toEqual(whole));
+    const zoomed = await axis();
+    const box = (await (await page.$("#timeline >>> svg [data-group]"))!.boundingBox())!;
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.move(x, y);
+    await vi.waitFor(async () =>
+      expect(await textOf("#timeline-note")).toMatch(/^Queue 0, (segment|attention)/),
+    );
+    await page.mouse.down();
+    await page.mouse.move(x - 150, y, { steps: 4 });
+    await page.mouse.up();
+    await vi.waitFor(async () => expect(await axis()).not.toEqual(zoomed));
+    await page.click("#zoom-whole");
+    await vi.waitFor(async () => expect(await axis()).toEqual(whole));
+  });
+
+  it("runs pass after pass while one watches, with what is changed meanwhile, until paused", async () => {
+    await page.click("#watch");
+    await expectStatus("pass 2");
+    expect(await textOf("#watch")).toBe("Pause");
+    await fill("sliceTokens", "5");
+    await page.waitForFunction(
+      'document.getElementById("timeline").shadowRoot.textContent.includes("slices of 5 ")',
+      { timeout: 30_000 },
+    );
+    await page.click("#watch");
+    await expectStatus("Paused");
+    expect(await textOf("#watch")).toBe("Watch live");
+    expect(await countOf("#sentences tr")).toBe(2);
+    await page.click("#watch");
+    await expectStatus("Watching");
+    await page.click("#cancel");
+    await expectStatus("Cancelled");
+    await fill("sliceTokens", "3");
+    await page.click("#run");
+    await expectStatus("Done");
+  });
+
   it("races the batch against padding and one sentence at a time", async () => {
     await page.click("#race");
     await page.waitForSelector("#racers:not([hidden])", { timeout: 30_000 });
@@ -243,6 +310,9 @@ describe("the page", () => {
       document.querySelectorAll(".stream").length === 26 && document.querySelector(".stream.writing")`);
     const [newest, older] = await page.$$eval(".stream p", (texts) => texts.map((text) => text.textContent));
     expect(newest).toMatch(/^The dog ./);
+    const choices = await page.$$eval(".stream .amount", (all) => all.map((amount) => amount.textContent));
+    expect(choices[0]).toMatch(/^temperature 0, seed \d+ · 3 tokens/);
+    expect(choices.at(-1)).toMatch(/^temperature 5, seed \d+/);
     // Without chance, the seed does not matter.
     expect(older).toBe(newest);
     // At once, as it may end between two commands of a test.

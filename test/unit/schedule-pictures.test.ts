@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toChromeTrace } from "../../src/schedule/chrome-trace.js";
+import { measureTrace } from "../../src/schedule/metrics.js";
 import { renderTimeline } from "../../src/schedule/timeline-svg.js";
 import { arbitraryRun, seed, traceOf } from "./schedule-arbitrary.js";
 import { twoQueueTrace } from "./schedule-example.js";
@@ -35,6 +36,39 @@ describe("the timeline", () => {
     expect(svg.match(/<rect class="flight"/g)?.length).toBe(2 + 1);
     expect(svg).toContain("makespan 10.00 ms");
     expect(svg).toContain("efficiency 90.0 %");
+  });
+
+  test("shows a part of the time: what is in it, cut to it, with the axis that belongs to it", () => {
+    fc.assert(
+      fc.property(
+        arbitraryRun(["affine", "spread"]),
+        fc.double({ min: 0, max: 0.9, noNaN: true }),
+        (run, at) => {
+          const trace = traceOf(run);
+          const { makespanMs } = measureTrace(trace);
+          const [fromMs, toMs] = [at * makespanMs, (at + 0.1) * makespanMs];
+          const svg = renderTimeline(trace, { width: 1000, fromMs, toMs });
+          expect(findMarkupProblem(svg)).toBeUndefined();
+          const boxes = svg.matchAll(
+            /<rect class="(?:slice|attention|flight)" x="([\d.]+)"[^>]* width="([\d.]+)"/g,
+          );
+          for (const [, x, width] of boxes) {
+            expect(Number(x)).toBeGreaterThanOrEqual(88);
+            expect(Number(x) + Number(width)).toBeLessThanOrEqual(1000 - 24 + 1);
+          }
+          const start = Math.min(...trace.submissions.map(({ submittedMs }) => submittedMs));
+          const shown = trace.submissions.flatMap(({ groups }) =>
+            groups.filter(({ beginMs, endMs }) => endMs - start > fromMs && beginMs - start < toMs),
+          );
+          expect(svg.match(/data-group/g)?.length ?? 0).toBeGreaterThanOrEqual(shown.length);
+        },
+      ),
+      { seed, numRuns: 100 },
+    );
+    const svg = renderTimeline(twoQueueTrace, { fromMs: 3, toMs: 4 });
+    expect(svg).toContain(">3.0 ms</text>");
+    expect(svg).toContain(">4.0</text>");
+    expect(svg).not.toContain(">2.0</text>");
   });
 
   test("names a group that has no room for its sentences by their number", () => {

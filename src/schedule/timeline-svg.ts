@@ -22,8 +22,8 @@ const axisHeight = 26;
 const footHeight = 34;
 
 /**
- * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each group of tasks is a `g` with the attribute data-group, "SUBMISSION.INDEX", for whoever wants to
- * say more about it than its title does.
+ * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each group of
+ * tasks is a `g` with the attribute data-group, "SUBMISSION.INDEX", for whoever wants to say more about it.
  */
 export function renderTimeline(trace: Trace, options: TimelineOptions = {}): string {
   const { width = 1200, title = "weft" } = options;

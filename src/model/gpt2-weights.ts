@@ -1,15 +1,12 @@
 // One replica of a GPT-2 model's weights on one queue, in the layout of the kernels: matrices (K, N), padded.
-import { ArgumentError, DeviceError } from "../errors.js";
+import { DeviceError } from "../errors.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
-import { float32ToFloat16 } from "../tensor/dtype.js";
-import { transposeMatrix } from "../tensor/transpose.js";
-import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
-import type { Gpt2Weight } from "../weights/read-gpt2-weights.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
-import { headIndex, placeMatrix, type MatrixPlacement } from "./pad-matrix.js";
+import type { Gpt2WeightPlacer, PlacedWeight, ShardRange } from "./place-gpt2-weight.js";
 
 export interface LinearWeights {
   readonly weight: GpuBuffer;
@@ -34,13 +31,9 @@ export interface LayerWeights {
 }
 
 /** Consecutive tokens of an embedding or head, (C, shardStride) each: one binding. */
-export interface VocabularyShard {
+export interface VocabularyShard extends ShardRange {
   readonly weight: GpuBuffer;
   readonly bias: GpuBuffer;
-  readonly firstToken: number;
-  readonly tokenCount: number;
-  /** tokenCount padded to a multiple of 4. */
-  readonly stride: number;
 }
 
 export interface Gpt2Weights {
@@ -54,22 +47,20 @@ export interface Gpt2Weights {
   readonly finalNorm: NormWeights;
 }
 
-/** The least magnitude that rounds to an infinity of f16. */
-const BEYOND_FLOAT16 = 65520;
-
-/** Takes weights one by one, in any order, and uploads each at once: no tensor is kept on the host. */
+/** Takes placed weights one by one, in any order, and uploads each at once: none is kept on the host. */
 export class Gpt2WeightsLoader {
   readonly #queue: Queue;
   readonly #dimensions: Gpt2Dimensions;
-  readonly #format: WeightFormat;
+  readonly #placer: Gpt2WeightPlacer;
   readonly #buffers = new Map<string, GpuBuffer>();
   #uploadedBytes = 0;
   #hasHeadBias = false;
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions, format: WeightFormat) {
+  /** `placer`: of the weights that are to come. */
+  constructor(queue: Queue, dimensions: Gpt2Dimensions, placer: Gpt2WeightPlacer) {
     this.#queue = queue;
     this.#dimensions = dimensions;
-    this.#format = format;
+    this.#placer = placer;
   }
 
   /** Bytes handed to the device since the last fence: the host keeps copies of them until then. */
@@ -87,87 +78,15 @@ export class Gpt2WeightsLoader {
     await this.#queue.fence();
   }
 
-  add({ tensor, values }: Gpt2Weight): void {
-    const d = this.#dimensions;
-    const C = d.channels;
-    const columns = 4 * d.channelVectors;
-    const heads = 4 * d.attentionVectors;
-    const headTo = headIndex(d.headWidth, d.headVectors);
-    const key = tensor.key;
-    switch (tensor.role) {
-      case "wte.weight":
-      case "lm_head.weight":
-        for (const { firstToken, tokenCount, stride } of this.#shardRanges()) {
-          const rows = values.subarray(firstToken * C, (firstToken + tokenCount) * C);
-          const shard = transposeMatrix(rows, tokenCount, C);
-          const placed = placeMatrix(shard, matrix(C, tokenCount, columns, stride));
-          this.#uploadMatrix(`${key}@${firstToken}`, placed);
-        }
-        return;
-      case "lm_head.bias":
-        this.#hasHeadBias = true;
-        for (const { firstToken, tokenCount, stride } of this.#shardRanges()) {
-          const part = values.slice(firstToken, firstToken + tokenCount);
-          this.#upload(`${key}@${firstToken}`, placeMatrix(part, vector(tokenCount, stride)));
-        }
-        return;
-      case "wpe.weight":
-        return this.#uploadMatrix(
-          key,
-          placeMatrix(values, matrix(d.contextLength, C, d.contextLength, columns)),
-        );
-      case "attn.c_attn.weight":
-      case "attn.c_attn.bias": {
-        const isWeight = tensor.role === "attn.c_attn.weight";
-        const shape = isWeight ? matrix(C, 3 * C, columns, heads) : vector(3 * C, heads);
-        const query = placeMatrix(values, { ...shape, columnCount: C, columnTo: headTo });
-        const keyValue = placeMatrix(values, {
-          ...shape,
-          firstColumn: C,
-          columnCount: 2 * C,
-          paddedColumns: 2 * heads,
-          columnTo: (index) => (index < C ? headTo(index) : heads + headTo(index - C)),
-        });
-        const upload = (part: string, own: Float32Array<ArrayBuffer>): void =>
-          isWeight ? this.#uploadMatrix(`${key}${part}`, own) : this.#upload(`${key}${part}`, own);
-        upload(".query", query);
-        return upload(".keyValue", keyValue);
-      }
-      case "attn.c_proj.weight":
-        return this.#uploadMatrix(
-          key,
-          placeMatrix(values, { ...matrix(C, C, heads, columns), rowTo: headTo }),
-        );
-      case "mlp.c_fc.weight":
-        return this.#uploadMatrix(
-          key,
-          placeMatrix(values, matrix(C, d.hidden, columns, 4 * d.hiddenVectors)),
-        );
-      case "mlp.c_proj.weight":
-        return this.#uploadMatrix(
-          key,
-          placeMatrix(values, matrix(d.hidden, C, 4 * d.hiddenVectors, columns)),
-        );
-      case "mlp.c_fc.bias":
-        return this.#upload(key, placeMatrix(values, vector(d.hidden, 4 * d.hiddenVectors)));
-      case "ln_f.weight":
-      case "ln_f.bias":
-      case "ln_1.weight":
-      case "ln_1.bias":
-      case "ln_2.weight":
-      case "ln_2.bias":
-      case "attn.c_proj.bias":
-      case "mlp.c_proj.bias":
-        return this.#upload(key, placeMatrix(values, vector(C, columns)));
-      default:
-        tensor.role satisfies never;
-    }
+  add({ key, values }: PlacedWeight): void {
+    if (key.startsWith("lm_head.bias")) this.#hasHeadBias = true;
+    this.#upload(key, values);
   }
 
   /** The replica, when every tensor was added. `hasOwnHead`: the head is not the token embedding. */
   finish(hasOwnHead: boolean): Gpt2Weights {
     const d = this.#dimensions;
-    const ranges = this.#shardRanges();
+    const ranges = this.#placer.shards;
     const shardsOf = (key: string): VocabularyShard[] =>
       ranges.map((range) => ({
         ...range,
@@ -186,7 +105,7 @@ export class Gpt2WeightsLoader {
       outputVectors,
     });
     return {
-      format: this.#format,
+      format: this.#placer.format,
       tokens,
       head: hasOwnHead ? shardsOf("lm_head.weight") : tokens,
       positions: this.#take("wpe.weight"),
@@ -224,34 +143,6 @@ export class Gpt2WeightsLoader {
     return this.#take(key);
   }
 
-  /** Shards as large as one binding may be. */
-  #shardRanges(): { firstToken: number; tokenCount: number; stride: number }[] {
-    const { channelVectors, vocabulary } = this.#dimensions;
-    const tokenBytes = 4 * weightElementBytes[this.#format] * channelVectors;
-    const most = 4 * Math.floor(this.#queue.maxBindingBytes / tokenBytes / 4);
-    invariant(most > 0, "a binding holds no four tokens");
-    const ranges = [];
-    for (let firstToken = 0; firstToken < vocabulary; firstToken += most) {
-      const tokenCount = Math.min(most, vocabulary - firstToken);
-      ranges.push({ firstToken, tokenCount, stride: 4 * Math.ceil(tokenCount / 4) });
-    }
-    return ranges;
-  }
-
-  #uploadMatrix(key: string, values: Float32Array<ArrayBuffer>): void {
-    if (this.#format === "f32") return this.#upload(key, values);
-    const outside = values.findIndex((value) => Math.abs(value) >= BEYOND_FLOAT16);
-    if (outside >= 0) {
-      throw new ArgumentError({
-        argument: "weights",
-        expected: `"f32", as tensor "${key}" holds ${values[outside]} and f16 ends at 65504`,
-        received: this.#format,
-        remedy: 'Load the model with weights "f32".',
-      });
-    }
-    this.#upload(key, float32ToFloat16(values));
-  }
-
   #upload(key: string, values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): void {
     const { maxBindingBytes } = this.#queue;
     if (values.byteLength > maxBindingBytes) {
@@ -270,12 +161,4 @@ export class Gpt2WeightsLoader {
     this.#queue.device.queue.writeBuffer(buffer.raw, 0, values);
     this.#uploadedBytes += values.byteLength;
   }
-}
-
-function matrix(rows: number, columns: number, paddedRows: number, paddedColumns: number): MatrixPlacement {
-  return { rows, columns, paddedRows, paddedColumns };
-}
-
-function vector(columns: number, paddedColumns: number): MatrixPlacement {
-  return matrix(1, columns, 1, paddedColumns);
 }

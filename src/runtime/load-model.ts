@@ -6,6 +6,7 @@ import type { KernelFamilies } from "../model/choose-kernels.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
 import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
+import { Gpt2WeightPlacer } from "../model/place-gpt2-weight.js";
 import { FairTurns } from "../schedule/fair-turns.js";
 import { Pace } from "../schedule/pace.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
@@ -102,7 +103,9 @@ export async function loadModel(
     families,
     load: options,
   });
-  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, format));
+  const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
+  const placer = new Gpt2WeightPlacer(dimensions, format, leastBindingBytes);
+  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, placer));
   try {
     const compiling = Promise.all(
       queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, kernels.choice))),
@@ -111,7 +114,7 @@ export async function loadModel(
     const textFiles = await readTextFiles(folder, signal);
     const generationFile = await readJson(folder, "generation_config.json", signal);
     const generationDefaults = readGenerationDefaults(generationFile, config);
-    const unexpectedTensors = await uploadWeights(folder, config, queues, loaders, options);
+    const unexpectedTensors = await uploadWeights(folder, config, queues, placer, loaders, options);
     const pipelines = await compiling;
     throwIfAborted(signal, "Loading the model");
     const replicas = queues.map((queue, index): Replica => {
@@ -225,6 +228,7 @@ async function uploadWeights(
   folder: ModelFolder,
   config: Gpt2Config,
   queues: readonly Queue[],
+  placer: Gpt2WeightPlacer,
   loaders: readonly Gpt2WeightsLoader[],
   { signal, onProgress }: LoadOptions,
 ): Promise<readonly string[]> {
@@ -243,11 +247,12 @@ async function uploadWeights(
   try {
     for await (const weight of weights) {
       throwIfAborted(signal, "Loading the model");
-      for (const [index, queue] of queues.entries()) {
-        const uploaded = queue.checked(() => loaders[index]!.add(weight));
-        uploaded.catch(() => undefined); // reported when they settle, unless reading fails before
-        accepted.push(uploaded);
-      }
+      for (const placed of placer.place(weight))
+        for (const [index, queue] of queues.entries()) {
+          const uploaded = queue.checked(() => loaders[index]!.add(placed));
+          uploaded.catch(() => undefined); // reported when they settle, unless reading fails before
+          accepted.push(uploaded);
+        }
       if (loaders[0]!.uploadedBytes > SETTLE_BYTES) await settle();
     }
     await settle();

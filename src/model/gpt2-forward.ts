@@ -99,10 +99,10 @@ export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
 
 /** Encodes the forward pass of one model on one queue. Holds no state of a run. */
 export class Gpt2Forward {
+  readonly pipelines: Gpt2Pipelines;
   readonly #config: Gpt2Config;
   readonly #dimensions: Gpt2Dimensions;
   readonly #weights: Gpt2Weights;
-  readonly #pipelines: Gpt2Pipelines;
   readonly #queue: Queue;
   #choice: Pipeline<ChooseTokenBinding, ChooseTokenParam> | undefined;
 
@@ -117,7 +117,7 @@ export class Gpt2Forward {
     this.#config = config;
     this.#dimensions = dimensions;
     this.#weights = weights;
-    this.#pipelines = pipelines;
+    this.pipelines = pipelines;
   }
 
   /** Segment `segment` (0…layers) for the rows of a row table. */
@@ -159,7 +159,7 @@ export class Gpt2Forward {
     observe?: StageObserver,
   ): void {
     list.dispatch(
-      forRows(this.#pipelines.attention, blocks.count),
+      forRows(this.pipelines.attention, blocks.count),
       {
         Q: arena.query,
         KV: (cache ?? arena).keyValueOf(layer),
@@ -183,7 +183,7 @@ export class Gpt2Forward {
     const { channelVectors, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head) {
       list.dispatch(
-        forRows(this.#pipelines.linear, rows.count),
+        forRows(this.pipelines.linear, rows.count),
         { X: arena.normalised, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
         {
           firstEntry: rows.firstEntry,
@@ -206,7 +206,7 @@ export class Gpt2Forward {
   encodeLogProbability(list: CommandList, logits: GpuBuffer, targets: TableRange, output: GpuBuffer): void {
     const { vocabulary, vocabularyVectors } = this.#dimensions;
     list.dispatch(
-      this.#pipelines.logProbability,
+      this.pipelines.logProbability,
       { logits, targets: TABLES, logProbability: output },
       {
         rowCount: targets.count,
@@ -253,7 +253,7 @@ export class Gpt2Forward {
     sampled: GpuBuffer | undefined,
   ): void {
     list.dispatch(
-      this.#pipelines.embedding,
+      this.pipelines.embedding,
       {
         tokenEmbedding: shard.weight,
         positionEmbedding: this.#weights.positions,
@@ -295,7 +295,7 @@ export class Gpt2Forward {
 
   #normalise(list: CommandList, arena: Gpt2Arena, norm: NormWeights, rows: TableRange): void {
     list.dispatch(
-      this.#pipelines.norm,
+      this.pipelines.norm,
       { X: arena.residual, gain: norm.gain, bias: norm.bias, rowTable: TABLES, Y: arena.normalised },
       {
         firstEntry: rows.firstEntry,
@@ -317,7 +317,7 @@ export class Gpt2Forward {
     outputEntry: number = rows.firstEntry,
   ): void {
     list.dispatch(
-      forRows(this.#pipelines.linear, rows.count),
+      forRows(this.pipelines.linear, rows.count),
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,

@@ -94,8 +94,8 @@ export class TrainingSession {
     const { config, dimensions } = model;
     const made: TrainingReplica[] = [];
     try {
-      for (const { queue, weights } of model.replicas.slice(0, queues)) {
-        const pipelines = await compileTraining(queue, config, dimensions);
+      for (const { queue, weights, forward } of model.replicas.slice(0, queues)) {
+        const pipelines = await compileTraining(queue, config, dimensions, forward.pipelines);
         const parameters = listParameters(weights, model.hasHeadBias);
         made.push({
           queue,

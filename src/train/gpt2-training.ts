@@ -6,6 +6,7 @@ import { LinearFlag } from "../kernels/linear.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Weights, VocabularyShard } from "../model/gpt2-weights.js";
+import { forRows } from "../model/kernel-choice.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
 import { TrainingKernels, type BucketRange, type LinearGradientParams } from "./training-kernels.js";
@@ -61,7 +62,7 @@ export class Gpt2Training {
   encodeAttention(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
     const own = arena.layers[layer]!;
     list.dispatch(
-      this.#pipelines.attention,
+      forRows(this.#pipelines.attention, blocks.count),
       {
         Q: own.query,
         KV: own.keyValue,
@@ -307,7 +308,7 @@ export class Gpt2Training {
     const { channelVectors, vocabulary, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head)
       list.dispatch(
-        this.#pipelines.linear,
+        forRows(this.#pipelines.linear, chunk.rows.count),
         {
           X: arena.finalNormalised,
           W: shard.weight,

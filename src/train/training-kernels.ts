@@ -6,6 +6,7 @@ import { cutSlabs, type Slabs } from "../kernels/weight-slabs.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { LinearWeights, NormWeights } from "../model/gpt2-weights.js";
+import { forRows } from "../model/kernel-choice.js";
 import type { PartialSums } from "./training-arena.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
 
@@ -113,7 +114,7 @@ export class TrainingKernels {
     rows: TableRange,
   ): void {
     list.dispatch(
-      this.#pipelines.linear,
+      forRows(this.#pipelines.linear, rows.count),
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,

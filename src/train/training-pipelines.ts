@@ -9,7 +9,7 @@ import {
   type AttentionBackwardKeyValueBinding,
   type AttentionBackwardQueryBinding,
 } from "../kernels/attention-backward.js";
-import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
+import type { AttentionParam } from "../kernels/attention.js";
 import {
   crossEntropyVariant,
   type CrossEntropyBinding,
@@ -20,7 +20,6 @@ import {
   type EmbeddingBackwardBinding,
   type EmbeddingBackwardParam,
 } from "../kernels/embedding-backward.js";
-import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
 import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
@@ -29,7 +28,6 @@ import {
   type LayerNormBackwardWeightBinding,
   type LayerNormBackwardWeightParam,
 } from "../kernels/layer-norm-backward.js";
-import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
 import {
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
@@ -38,25 +36,19 @@ import {
   type LinearBackwardWeightBinding,
   type LinearBackwardWeightParam,
 } from "../kernels/linear-backward.js";
-import { Activation, type LinearBinding, type LinearParam } from "../kernels/linear.js";
-import { attentionFamilies, linearFamilies } from "../kernels/registry.js";
+import { Activation } from "../kernels/linear.js";
 import { weightSumVariant, type WeightSumBinding, type WeightSumParam } from "../kernels/weight-slabs.js";
-import { activationOf } from "../model/gpt2-forward.js";
+import { activationOf, type Gpt2Pipelines } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 
-type LinearPipeline = Pipeline<LinearBinding, LinearParam>;
 type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
 type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardWeightParam>;
 
-/** By role. */
-export interface TrainingPipelines {
-  readonly embedding: Pipeline<EmbeddingBinding, EmbeddingParam>;
-  readonly norm: Pipeline<LayerNormBinding, LayerNormParam>;
-  readonly linear: LinearPipeline;
+/** By role, beside those of the forward pass. */
+interface OwnPipelines {
   readonly copyRows: Pipeline<ActivateBinding, ActivateParam>;
   readonly activate: Pipeline<ActivateBinding, ActivateParam>;
-  readonly attention: Pipeline<AttentionBinding, AttentionParam>;
   readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
   readonly input: InputPipeline;
   readonly weight: WeightPipeline;
@@ -68,33 +60,33 @@ export interface TrainingPipelines {
   readonly embeddingBackward: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
 }
 
-/** Compiles all of them at once. Throws ShaderError. */
+/** What a step of training runs: the forward pass with the kernels that the model uses, and what only training needs. */
+export type TrainingPipelines = Omit<Gpt2Pipelines, "logProbability"> & OwnPipelines;
+
+/** Compiles all of them at once. `forward`: of the model. Throws ShaderError. */
 export async function compileTraining(
   queue: Queue,
   config: Gpt2Config,
   dimensions: Gpt2Dimensions,
+  forward: Gpt2Pipelines,
 ): Promise<TrainingPipelines> {
   const roles = Object.entries(variantsOf(config, dimensions));
   const compiled = await Promise.all(
     roles.map(async ([role, variant]) => [role, await queue.pipelines.get(variant)] as const),
   );
-  return Object.fromEntries(compiled) as unknown as TrainingPipelines;
+  return { ...forward, ...(Object.fromEntries(compiled) as unknown as OwnPipelines) };
 }
 
 function variantsOf(
   config: Gpt2Config,
-  { headVectors, pageTokens }: Gpt2Dimensions,
-): Record<keyof TrainingPipelines, KernelVariant> {
+  { headVectors }: Gpt2Dimensions,
+): Record<keyof OwnPipelines, KernelVariant> {
   const activation = activationOf[config.activation];
   const { none } = Activation;
   const attention = { headVectors, isCausal: true };
   return {
-    embedding: embeddingVariant("f32"),
-    norm: layerNormVariant("f32"),
-    linear: linearFamilies[0].variant(activation, "f32"),
     copyRows: activateVariant(none, "f32"),
     activate: activateVariant(activation, "f32"),
-    attention: attentionFamilies[0].variant({ ...attention, pageTokens }, "f32"),
     crossEntropy: crossEntropyVariant("f32"),
     input: linearBackwardInputVariant(activation, "f32"),
     weight: linearBackwardWeightVariant("f32"),

@@ -53,7 +53,7 @@ export async function chooseKernels(
     before: KernelPick | undefined,
   ): Promise<{ readonly family: F; readonly pick: KernelPick }> => {
     const tuneMs = options.tuneMs > 0 ? Math.max(1, (endMs - performance.now()) / placesLeft--) : 0;
-    return pickKernel(queue, place, { ...options, tuneMs, known: before?.microseconds }, verification);
+    return pickKernel(queue, place, { ...options, tuneMs, known: before }, verification);
   };
 
   const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearFamily, LinearBinding, LinearParam> => {

@@ -13,6 +13,8 @@ export interface KernelPick {
   readonly microseconds: Readonly<Record<string, number>>;
   /** Families that failed on this adapter, and how. */
   readonly dropped: Readonly<Record<string, string>>;
+  /** Families for which the time did not suffice: one of them may be faster. The next load measures them. */
+  readonly unmeasured: readonly string[];
 }
 
 interface Named {
@@ -31,13 +33,20 @@ export interface KernelPlace<F extends Named, B extends string, P extends string
 }
 
 export interface PickOptions {
-  /** Measure, beginning nothing but the first after this long. 0: do not. */
+  /** Measure what is not known, beginning nothing but the first after this long. 0: do not. */
   readonly tuneMs: number;
-  /** Figures of another time, which need no measuring. */
-  readonly known: KernelPick["microseconds"] | undefined;
+  /** From another time. */
+  readonly known: KernelPick | undefined;
   /** Hold what is picked against float64. */
   readonly verify: boolean;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Of measuring. */
+interface Results {
+  readonly microseconds: Record<string, number>;
+  readonly dropped: Record<string, string>;
+  readonly unmeasured: string[];
 }
 
 /** A family with workgroup memory so much slower than one without shows that the adapter has none that is fast. */
@@ -52,12 +61,17 @@ export async function pickKernel<F extends Named, B extends string, P extends st
 ): Promise<{ readonly family: F; readonly pick: KernelPick }> {
   const dropped: Record<string, string> = {};
   const { known, tuneMs } = options;
-  const microseconds = known ?? (tuneMs > 0 ? await measure(queue, place, options, dropped) : {});
+  const microseconds: Record<string, number> = { ...known?.microseconds };
+  const unmeasured: string[] = [];
+  const isKnown = known?.unmeasured.length === 0;
+  if (tuneMs > 0 && !isKnown) await measure(queue, place, options, { microseconds, dropped, unmeasured });
   const timeOf = ({ name }: F): number => microseconds[name] ?? Number.MAX_VALUE;
   for (const family of place.candidates.toSorted((a, b) => timeOf(a) - timeOf(b))) {
     if (family.name in dropped) continue;
     const problem = options.verify ? await verify(queue, place, family, report) : undefined;
-    if (problem === undefined) return { family, pick: { family: family.name, microseconds, dropped } };
+    if (problem === undefined) {
+      return { family, pick: { family: family.name, microseconds, dropped, unmeasured } };
+    }
     dropped[family.name] = problem;
   }
   const failures = Object.entries(dropped).map(([name, problem]) => `${name}: ${problem}`);
@@ -68,40 +82,45 @@ export async function pickKernel<F extends Named, B extends string, P extends st
   });
 }
 
+/** Measures families that are not known yet, and adds to `results`. */
 async function measure<F extends Named, B extends string, P extends string>(
   queue: Queue,
   place: KernelPlace<F, B, P>,
-  { tuneMs, signal }: PickOptions,
-  dropped: Record<string, string>,
-): Promise<Record<string, number>> {
-  const microseconds: Record<string, number> = {};
+  { tuneMs, known, signal }: PickOptions,
+  { microseconds, dropped, unmeasured }: Results,
+): Promise<void> {
   const endMs = performance.now() + tuneMs;
   const buffers = await SampleBuffers.create(queue, place.sample);
-  let bestMs = Number.POSITIVE_INFINITY;
-  let isMemorySlow = false;
+  let bestMs = Math.min(...Object.values(microseconds)) / 1000;
+  const isHopeless = (family: F): boolean =>
+    place.usesWorkgroupMemory(family) && 0.001 * (microseconds[family.name] ?? 0) > HOPELESS * bestMs;
+  let isMemorySlow = place.candidates.some(isHopeless);
+  // The first has all the time it takes: it is presumed to be used, or what an earlier load had no time for.
+  let isFirst = true;
   try {
     for (const family of place.candidates) {
-      // The first is presumed to be used: it has all the time it takes.
-      const isFirst = bestMs === Number.POSITIVE_INFINITY;
+      if (known && !known.unmeasured.includes(family.name)) continue;
       const leftMs = isFirst ? Number.POSITIVE_INFINITY : endMs - performance.now();
-      if (leftMs <= 0) break;
-      const usesMemory = place.usesWorkgroupMemory(family);
-      if (usesMemory && isMemorySlow) continue;
-      const pipeline = await compileWithin(queue, place.variantOf(family), leftMs);
-      if (pipeline === "late") break;
+      if (isMemorySlow && place.usesWorkgroupMemory(family)) continue;
+      const pipeline =
+        leftMs > 0 ? await compileWithin(queue, place.variantOf(family), leftMs) : ("late" as const);
+      if (pipeline === "late") {
+        unmeasured.push(family.name);
+        continue;
+      }
+      isFirst = false;
       if (pipeline instanceof ShaderError) {
         dropped[family.name] = firstLine(pipeline);
         continue;
       }
       const ms = await buffers.time(pipeline, bestMs, signal);
       microseconds[family.name] = Number((1000 * ms).toPrecision(4));
-      isMemorySlow ||= usesMemory && ms > HOPELESS * bestMs;
+      isMemorySlow ||= isHopeless(family);
       bestMs = Math.min(bestMs, ms);
     }
   } finally {
     buffers.dispose();
   }
-  return microseconds;
 }
 
 /** Why the family is not fit for use here, or undefined. */

@@ -5,8 +5,13 @@ import { isRecord } from "../weights/json-value.js";
 export function isKernelPicks(value: unknown): value is KernelPicks {
   return ["linear", "attention"].every((kernel) =>
     ["few", "many"].every((rows) => {
-      const figures = member(member(member(value, kernel), rows), "microseconds");
-      return isRecord(figures) && Object.values(figures).every((figure) => typeof figure === "number");
+      const pick = member(member(value, kernel), rows);
+      const [figures, unmeasured] = [member(pick, "microseconds"), member(pick, "unmeasured")];
+      return (
+        isRecord(figures) &&
+        Object.values(figures).every((figure) => typeof figure === "number") &&
+        Array.isArray(unmeasured)
+      );
     }),
   );
 }

@@ -1,6 +1,11 @@
 // Which kernels a model that is being loaded uses: known from another load, measured now, or presumed.
 import type { Queue } from "../gpu/queue.js";
-import { chooseKernels, type ChosenKernels, type KernelFamilies } from "../model/choose-kernels.js";
+import {
+  chooseKernels,
+  type ChosenKernels,
+  type KernelFamilies,
+  type KernelPicks,
+} from "../model/choose-kernels.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { activationOf, elementOf } from "../model/gpt2-forward.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
@@ -28,7 +33,7 @@ export async function tuneKernels(
   const names = [...families.linear, ...families.attention].map(({ name }) => name);
   const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
   const known = tune ? recall(key, isKernelPicks) : undefined;
-  const tuneMs = tune && !known ? TUNE_MS : 0;
+  const tuneMs = tune && !(known && isComplete(known)) ? TUNE_MS : 0;
   if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
   const activation = activationOf[config.activation];
   const options = { families, activation, element, arithmetic, tuneMs, known, verify, signal };
@@ -36,6 +41,12 @@ export async function tuneKernels(
   if (tuneMs > 0) remember(key, chosen.picks);
   return chosen;
 }
+
+/** Whether the time sufficed: otherwise the next load measures the rest. */
+const isComplete = (picks: KernelPicks): boolean =>
+  Object.values(picks).every((byRows) =>
+    [byRows.few, byRows.many].every(({ unmeasured }) => unmeasured.length === 0),
+  );
 
 /** Whether this load measures, or takes what another has measured. */
 export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: LoadOptions): boolean => tune;

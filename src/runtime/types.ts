@@ -52,8 +52,8 @@ export interface LoadOptions {
   readonly arithmetic?: Arithmetic;
   /**
    * Measure kernels on the model's shapes, for about two seconds, and use the fastest; done once per adapter and shape, and
-   * remembered, in a page beyond its life. Results have the same bits either way. Default: true, but on software adapters
-   * false, as what is fast there is known.
+   * remembered, in a page beyond its life; what there was no time for is in `info.kernels`, and left to the next load.
+   * Results have the same bits either way. Default: true, but on software adapters false, as what is fast there is known.
    */
   readonly tune?: boolean;
   /**

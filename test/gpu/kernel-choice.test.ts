@@ -1,5 +1,5 @@
 // Which kernels a model uses: whichever they are, it gives the same bits; they are measured, remembered and verified.
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { CancelledError, DeviceError } from "../../src/errors.js";
 import type { AttentionFamily } from "../../src/kernels/attention.js";
 import type { LinearFamily } from "../../src/kernels/linear.js";
@@ -8,7 +8,10 @@ import type { KernelFamilies } from "../../src/model/choose-kernels.js";
 import { execute } from "../../src/runtime/execute.js";
 import { loadModel } from "../../src/runtime/load-model.js";
 import { Model } from "../../src/runtime/model.js";
-import type { LoadOptions, LoadProgress, ModelInfo } from "../../src/runtime/types.js";
+import { saveModel } from "../../src/runtime/save-model.js";
+import { TrainingRun } from "../../src/runtime/training-run.js";
+import type { KernelPick, LoadOptions, LoadProgress, ModelInfo } from "../../src/runtime/types.js";
+import type { ModelParts } from "../../src/weights/source.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 import { WatchedGpu } from "../helpers/watched-gpu.js";
@@ -49,6 +52,28 @@ async function run(
   }
 }
 
+/** Weights after two steps of training with these families, which begin with dispatches of few rows. */
+async function train(families: KernelFamilies): Promise<Uint8Array> {
+  const loaded = await loadModel(tiny.parts, {}, families);
+  try {
+    const training = new TrainingRun(
+      {
+        loaded,
+        encode: (own) => Promise.resolve(own as number[][]),
+        evaluate: () => Promise.reject(new Error("nothing is held out")),
+        exclusive: (update) => update(),
+      },
+      sentences,
+      { steps: 2, batchTokens: 30, sliceTokens: 4 },
+    );
+    for await (const { loss } of training) expect(loss).toBeGreaterThan(0);
+    return (await saveModel(loaded)).weights;
+  } finally {
+    loaded.replicas[0]!.disposeWeights();
+    loaded.replicas[0]!.queue.dispose();
+  }
+}
+
 /** The same family under another name, with `replacement` for a piece of its shader. */
 function changed<F extends LinearFamily | AttentionFamily>(family: F, piece: string, replacement: string): F {
   const variant = (...parameters: [never, never]): object => {
@@ -79,7 +104,23 @@ describe("every family", () => {
   });
 });
 
+describe("training", () => {
+  it("uses the model's families, and has the same bits with all of them", async () => {
+    const weights = await train({ linear: [registerLinear], attention: [registerAttention] });
+    for (const [index, linear] of linearFamilies.entries()) {
+      const attention = attentionFamilies[index % attentionFamilies.length]!;
+      expect(await train({ linear: [linear], attention: [attention] }), linear.name).toEqual(weights);
+    }
+    const wrong = await train({ linear: [wrongLinear], attention: [registerAttention] });
+    expect(wrong).not.toEqual(weights);
+    const other = await train({ linear: [registerLinear], attention: [wrongAttention] });
+    expect(other).not.toEqual(weights);
+  });
+});
+
 describe("measuring", () => {
+  afterEach(() => vi.restoreAllMocks());
+
   it("uses the fastest as measured, and remembers it for the next load", async () => {
     // A shape of its own, which no other test measures.
     const { parts } = makeTinyModel({ channels: 28, heads: 2, hidden: 44 });
@@ -92,16 +133,43 @@ describe("measuring", () => {
         expect(microseconds[family]).toBe(Math.min(...Object.values<number>(microseconds)));
         expect(dropped).toEqual({});
       }
-    const { linear, attention } = model.info.kernels;
+    using whole = await loadUntilMeasured(parts, options);
+    const { linear, attention } = whole.info.kernels;
     // Tiles of many rows are not even tried where rows are few, nor a workgroup per row where they are many.
     for (const name of Object.keys({ ...linear.few.microseconds, ...attention.few.microseconds }))
       expect(name).not.toMatch(/^workgroup/);
     expect(Object.keys(attention.many.microseconds)).not.toContain("few-row");
-    expect(phases.filter((phase) => phase === "measuring")).toHaveLength(1);
+    const countMeasured = (): number => phases.filter((phase) => phase === "measuring").length;
+    const measured = countMeasured();
+    expect(measured).toBeGreaterThan(0);
     using again = await Model.load(parts, options);
-    expect(again.info.kernels).toEqual(model.info.kernels);
-    expect(phases.filter((phase) => phase === "measuring")).toHaveLength(1);
-    if (typeof document === "object") expect(storedKernels()).toContain(JSON.stringify(model.info.kernels));
+    expect(again.info.kernels).toEqual(whole.info.kernels);
+    expect(countMeasured()).toBe(measured);
+    if (typeof document === "object") expect(storedKernels()).toContain(JSON.stringify(whole.info.kernels));
+  });
+
+  it("says for what its time did not suffice, which the next loads measure", async () => {
+    const { parts } = makeTinyModel({ channels: 20, heads: 2, hidden: 52 });
+    let now = performance.now();
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 1e4));
+    using hurried = await Model.load(parts, { tune: true });
+    using second = await Model.load(parts, { tune: true });
+    vi.restoreAllMocks();
+    using whole = await loadUntilMeasured(parts, { tune: true });
+    for (const kernel of ["linear", "attention"] as const)
+      for (const rows of ["few", "many"] as const) {
+        const [first, next, last] = [hurried, second, whole].map(
+          ({ info }) => info.kernels[kernel][rows],
+        ) as [KernelPick, KernelPick, KernelPick];
+        expect(Object.keys(first.microseconds)).toEqual([first.family]);
+        expect(first.unmeasured.length).toBeGreaterThan(0);
+        expect(next.microseconds).toEqual({
+          ...first.microseconds,
+          [first.unmeasured[0]!]: expect.any(Number),
+        });
+        expect(next.unmeasured).toEqual(first.unmeasured.slice(1));
+        expect(last.microseconds).toMatchObject(next.microseconds);
+      }
   });
 
   it("is left out on request, and nothing is measured then", async () => {
@@ -184,6 +252,18 @@ describe("verifying", () => {
     await watched.allClosed();
   });
 });
+
+/** Loads as often as it takes to measure every family. */
+async function loadUntilMeasured(parts: ModelParts, options: LoadOptions): Promise<Model> {
+  for (let loads = 1; ; loads++) {
+    const model = await Model.load(parts, options);
+    const picks = Object.values(model.info.kernels).flatMap((byRows) => [byRows.few, byRows.many]);
+    if (picks.every(({ unmeasured }) => unmeasured.length === 0)) return model;
+    model.dispose();
+    // Each measures one family or more.
+    expect(loads).toBeLessThan(linearFamilies.length);
+  }
+}
 
 /** What pages were told to remember, as text. */
 const storedKernels = (): string =>

@@ -75,7 +75,7 @@ describe("a family's needs", () => {
 });
 
 describe("what was measured", () => {
-  const pick = { family: "a", microseconds: { a: 1, b: 2 }, dropped: {} };
+  const pick = { family: "a", microseconds: { a: 1, b: 2 }, dropped: {}, unmeasured: [] };
   const picks: KernelPicks = {
     linear: { few: pick, many: pick },
     attention: { few: pick, many: pick },

@@ -3,7 +3,9 @@ import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { codeBlocks } from "../helpers/code-blocks.js";
 import { expectBuilt, root } from "./run-start.js";
 
 const run = promisify(execFile);
@@ -114,6 +116,38 @@ describe("the program in the README", () => {
     expect(stdout).toMatch(/generatedTokens: \d+/);
   });
 });
+
+describe("the other programs of the documents, in Node", () => {
+  it("train as the README says", async () => {
+    const output = await runBlock("README.md", "import { createModelParts, Model }");
+    const losses = [...output.matchAll(/^\d+ ([\d.]+)$/gm)].map(([, loss]) => Number(loss));
+    expect(losses).toHaveLength(50);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+  });
+
+  it("make the trace that SCHEDULING.md explains", async () => {
+    const output = await runBlock("SCHEDULING.md", "import { createModelParts, measureTrace");
+    const explained = tasksIn(await readFile(join(root, "SCHEDULING.md"), "utf8"));
+    expect(explained).toHaveLength(21);
+    expect(tasksIn(output)).toEqual(explained);
+    // No way in which it breaks the plan.
+    expect(output).toMatch(/^\[\] \{$/m);
+    expect(output).toMatch(/efficiency: 0\.\d+/);
+  });
+});
+
+/** What the program that begins so prints. */
+async function runBlock(document: string, begin: string): Promise<string> {
+  const { code } = codeBlocks(root, document).find((block) => block.code.startsWith(begin))!;
+  const file = join(folder, "document.mjs");
+  await writeFile(file, ts.transpile(code, { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext }));
+  return (await run(process.execPath, [file])).stdout;
+}
+
+/** Every task that a text names. */
+function tasksIn(text: string): string[] {
+  return (text.match(/(?:slice|attention) \d \d \d \d/g) ?? []).toSorted();
+}
 
 /** The files beside it that a built file begins with. */
 async function importsOf(name: string): Promise<string[]> {

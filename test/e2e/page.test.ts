@@ -89,6 +89,12 @@ async function seriousFindings(): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }
 
+/** The labels of the timeline's axis. */
+const axis = (): Promise<string[]> =>
+  page.$$eval("#timeline >>> svg text[text-anchor=middle].quiet", (ticks) =>
+    ticks.map((tick) => tick.textContent),
+  );
+
 /** Waits for the words in the status line. */
 async function expectStatus(words: string): Promise<void> {
   const condition = `document.getElementById("status").textContent.includes(${JSON.stringify(words)})`;
@@ -165,11 +171,6 @@ describe("the page", () => {
     const words = "slices of 3 · 4 layers · prefix fence · spread over 3 queues";
     expect(await page.$eval("#timeline >>> svg", (svg) => svg.textContent)).toContain(words);
   });
-
-  const axis = (): Promise<string[]> =>
-    page.$$eval("#timeline >>> svg text[text-anchor=middle].quiet", (ticks) =>
-      ticks.map((tick) => tick.textContent),
-    );
 
   it("lets one look into the picture, by keyboard", async () => {
     const whole = await axis();

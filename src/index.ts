@@ -44,7 +44,7 @@ export type {
 } from "./runtime/generation-handle.js";
 export type { GenerationStep, GenerationStepPart } from "./runtime/generation-step.js";
 export type { GenerateOptions, Prompt } from "./runtime/generator.js";
-export type { Sentence } from "./runtime/model.js";
+export type { Sentence } from "./runtime/text-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
 export type { TrainOptions, TrainStep } from "./runtime/training-run.js";
 export type {

@@ -1,7 +1,6 @@
 // The public Model: a GPT-2 language model with its weights on one or several queues.
 import { ArgumentError, DisposedError } from "../errors.js";
 import { renderChat, type ChatMessage } from "../text/chat-template.js";
-import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../weights/source.js";
 import type { EngineOptions } from "./generation-engine.js";
@@ -13,7 +12,6 @@ import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
 import {
   checkChoice,
   checkGpuBudget,
-  checkIds,
   checkList,
   checkSentences,
   checkWhole,
@@ -24,6 +22,7 @@ import {
 import type { OutputKind } from "./output.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
+import { TextInput, type Sentence } from "./text-input.js";
 import { TrainingRun, type TrainOptions } from "./training-run.js";
 import type {
   ForwardOptions,
@@ -39,9 +38,6 @@ import type {
 
 /** Rows that a prompt gets in its turn of a step: small enough that many prompts share one. */
 const PROMPT_SLICE_TOKENS = 32;
-
-/** Token ids of one sentence. */
-export type Sentence = readonly number[] | Uint32Array;
 
 /**
  * A language model on the GPU.
@@ -60,19 +56,20 @@ export class Model {
   readonly #active = new Set<Promise<unknown>>();
   readonly #generator: Generator;
   readonly #gpuBudgetMs: number | undefined;
-  #tokenizer: Promise<TextTokenizer> | undefined;
+  readonly #text: TextInput;
   #isDisposed = false;
   /** Settles when the weights are not being changed any more. */
   #update: Promise<void> | undefined;
 
   private constructor(loaded: LoadedModel, engine: EngineOptions) {
     this.#loaded = loaded;
+    this.#text = new TextInput(loaded.textFiles, loaded.config);
     this.#gpuBudgetMs = engine.gpuBudgetMs;
     this.#generator = new Generator(
       loaded,
       loaded.generationDefaults,
       {
-        tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#loadTokenizer()),
+        tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#text.tokenizer()),
         encodeMessages: async (messages) =>
           this.encode(await renderChat(messages, loaded.textFiles.tokenizerConfig)),
       },
@@ -147,7 +144,7 @@ export class Model {
    */
   async score(sentences: readonly (string | Sentence)[], options: RunOptions = {}): Promise<Scores> {
     this.#expectUsable("score");
-    const ids = await this.#encodeForScore(sentences);
+    const ids = await this.#text.encodeForScore(sentences);
     const { values, ...result } = await this.#run("score", ids, "logProbabilities", options);
     return Object.assign(
       ids.map((tokens, index) => scoreOf(tokens, values[index]!)),
@@ -222,7 +219,7 @@ export class Model {
     return new TrainingRun(
       {
         loaded: this.#loaded,
-        encode: (own) => this.#encodeForTraining(own),
+        encode: (own) => this.#text.encodeForTraining(own),
         evaluate: (own, signal) => this.#evaluate(own, signal),
         exclusive: (update) => this.#exclusive(update),
       },
@@ -253,12 +250,12 @@ export class Model {
 
   /** The token ids of `text`. Throws ArgumentError when the model came without a tokenizer. */
   async encode(text: string): Promise<number[]> {
-    return (await this.#loadTokenizer()).encode(text);
+    return (await this.#text.tokenizer()).encode(text);
   }
 
   /** The text of token ids. Throws ArgumentError for an unknown id or when the model came without a tokenizer. */
   async decode(ids: Sentence): Promise<string> {
-    return (await this.#loadTokenizer()).decode([...ids]);
+    return (await this.#text.tokenizer()).decode([...ids]);
   }
 
   /** Frees everything on the GPU. Calls that are running reject with DisposedError. Disposing twice is allowed. */
@@ -323,25 +320,6 @@ export class Model {
     }
   }
 
-  async #encodeForTraining(sentences: readonly (string | Sentence)[]): Promise<Sentence[]> {
-    const { config } = this.#loaded;
-    const { beginToken, endToken } = config;
-    const encoded: Sentence[] = [];
-    for (const [index, sentence] of checkList(sentences).entries()) {
-      const isText = typeof sentence === "string";
-      const ids = isText ? await this.encode(sentence) : checkIds(sentence, `sentences[${index}]`);
-      const frame = (token: number | undefined): number[] => (isText && token !== undefined ? [token] : []);
-      const whole = [...frame(beginToken), ...ids, ...frame(endToken)];
-      for (let first = 0; first < whole.length; first += config.contextLength)
-        checkSentences([whole.slice(first, first + config.contextLength)], {
-          contextLength: config.contextLength,
-          vocabulary: config.vocabularySize,
-        });
-      encoded.push(whole);
-    }
-    return encoded;
-  }
-
   /** Mean loss per token. */
   async #evaluate(sentences: readonly Sentence[], signal: AbortSignal | undefined): Promise<number> {
     const scores = await this.score(sentences, signal ? { signal } : {});
@@ -364,40 +342,6 @@ export class Model {
     } finally {
       open();
     }
-  }
-
-  async #encodeForScore(sentences: readonly (string | Sentence)[]): Promise<readonly number[][]> {
-    const { beginToken } = this.#loaded.config;
-    const ids: number[][] = [];
-    for (const [index, sentence] of checkList(sentences).entries()) {
-      const isText = typeof sentence === "string";
-      const encoded = isText ? await this.encode(sentence) : [...checkIds(sentence, `sentences[${index}]`)];
-      const tokens = isText && beginToken !== undefined ? [beginToken, ...encoded] : encoded;
-      if (tokens.length < 2) {
-        throw new ArgumentError({
-          argument: `sentences[${index}]`,
-          expected: "at least 2 tokens, as the first has nothing before it",
-          received: sentence,
-          remedy: "Leave empty sentences out.",
-        });
-      }
-      ids.push(tokens);
-    }
-    return ids;
-  }
-
-  #loadTokenizer(): Promise<TextTokenizer> {
-    const { tokenizer, tokenizerConfig } = this.#loaded.textFiles;
-    if (tokenizer === undefined) {
-      throw new ArgumentError({
-        argument: "text",
-        expected: "token ids, as this model came without tokenizer.json",
-        received: "text",
-        remedy: "Pass arrays of token ids, or add the tokenizer to the model's folder.",
-      });
-    }
-    this.#tokenizer ??= loadTokenizer(tokenizer, tokenizerConfig);
-    return this.#tokenizer;
   }
 
   #expectUsable(operation: string): void {

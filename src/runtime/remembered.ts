@@ -25,6 +25,6 @@ export function remember(key: string, value: unknown): void {
   }
 }
 
-/** Node has a localStorage of its own, of no use here. */
+/** Node has a localStorage of its own, of no use here. A worker has none, unless its page lends it one (src/worker). */
 const pageStorage = (): Storage | undefined =>
-  typeof document === "object" ? globalThis.localStorage : undefined;
+  typeof document === "object" || "WorkerGlobalScope" in globalThis ? globalThis.localStorage : undefined;

@@ -1,5 +1,7 @@
 // What the page and its worker say to each other. Calls are numbered by the page; all else names the call that it is about.
+import type { ModelInfo, ModelStats, QueueMemory } from "../index.js";
 import type { ErrorRecord } from "./error-record.js";
+import type { Kept } from "./lent-storage.js";
 
 /** From the page: a call, or the end of one. */
 export type Request =
@@ -18,8 +20,22 @@ export type Reply =
   | { readonly call: number; readonly value: unknown }
   | { readonly call: number; readonly error: ErrorRecord };
 
+/** What a worker cannot know of its page. */
+export interface PageFacts {
+  /** Of the page's performance.now(). */
+  readonly timeOrigin: number;
+  readonly kept: Kept;
+}
+
+/** What `load` gives. */
+export interface Loaded {
+  readonly info: ModelInfo;
+  /** For the page to keep. */
+  readonly kept: Kept;
+}
+
 /** What `dispose` leaves behind. */
-export interface LastFigures<Memory, Stats> {
-  readonly memory: Memory;
-  readonly stats: Stats;
+export interface LastFigures {
+  readonly memory: QueueMemory[];
+  readonly stats: ModelStats;
 }

@@ -3,7 +3,8 @@ import { Model, type GenerateOptions, type LoadOptions, type Prompt, type Traini
 import { invariant } from "../util/invariant.js";
 import { recordError } from "./error-record.js";
 import { buffersOf } from "./buffers.js";
-import type { Reply, Request } from "./messages.js";
+import { lendStorage } from "./lent-storage.js";
+import type { Loaded, PageFacts, Reply, Request } from "./messages.js";
 
 /** A dedicated worker's own scope; TypeScript's types are those of a page. */
 const scope = globalThis as unknown as {
@@ -39,10 +40,11 @@ const runs = new Map<number, Run>();
 const iterations = new Map<number, Run & { readonly steps: AsyncGenerator<unknown, void, undefined> }>();
 
 const methods: Readonly<Record<string, Method>> = {
-  async load({ signal, emit }, source: string, options: LoadOptions, pageOrigin: number) {
-    clockOffsetMs = performance.timeOrigin - pageOrigin;
+  async load({ signal, emit }, source: string, options: LoadOptions, page: PageFacts): Promise<Loaded> {
+    clockOffsetMs = performance.timeOrigin - page.timeOrigin;
+    const addedTo = lendStorage(page.kept);
     model = await Model.load(source, { ...options, signal, onProgress: emit });
-    return model.info;
+    return { info: model.info, kept: addedTo() };
   },
   memory: () => model.memory(),
   stats: () => model.stats(),

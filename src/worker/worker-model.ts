@@ -25,11 +25,12 @@ import {
 } from "../index.js";
 import { isPromptList } from "../util/prompt-list.js";
 import { Connection } from "./connection.js";
-import type { LastFigures } from "./messages.js";
+import { readKept, writeKept } from "./lent-storage.js";
+import type { LastFigures, Loaded, PageFacts } from "./messages.js";
 import type { Promisified } from "./promisified.js";
 import { WorkerTrainingRun } from "./worker-training-run.js";
 
-/** As LoadOptions, but for `gpu`: the worker uses its own. With `tune`, what was measured lasts as long as the worker. */
+/** As LoadOptions, but for `gpu`: the worker uses its own. */
 export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
 
 /**
@@ -49,7 +50,7 @@ export class WorkerModel implements Promisified<Model> {
   readonly info: ModelInfo;
   readonly #connection: Connection;
   #lastId = 0;
-  #ending: Promise<LastFigures<QueueMemory[], ModelStats>> | undefined;
+  #ending: Promise<LastFigures> | undefined;
 
   private constructor(connection: Connection, info: ModelInfo) {
     this.#connection = connection;
@@ -74,11 +75,11 @@ export class WorkerModel implements Promisified<Model> {
     }
     const connection = new Connection();
     try {
-      const args = [addressOf(source), others, performance.timeOrigin];
-      return new WorkerModel(
-        connection,
-        await connection.call("load", args, { signal, onEvent: onProgress }),
-      );
+      const page: PageFacts = { timeOrigin: performance.timeOrigin, kept: readKept() };
+      const args = [addressOf(source), others, page];
+      const { info, kept } = await connection.call<Loaded>("load", args, { signal, onEvent: onProgress });
+      writeKept(kept);
+      return new WorkerModel(connection, info);
     } catch (error) {
       connection.end(error as Error);
       throw error;
@@ -195,7 +196,7 @@ export class WorkerModel implements Promisified<Model> {
     await this.#ending?.catch(() => undefined);
   }
 
-  async #end(): Promise<LastFigures<QueueMemory[], ModelStats>> {
+  async #end(): Promise<LastFigures> {
     try {
       return await this.#connection.call("dispose", []);
     } finally {

@@ -95,6 +95,23 @@ describe("a model in a worker", () => {
     await workersEnd();
   });
 
+  it("remembers in the page's storage what it has measured, as a Model does", async () => {
+    const [first, second, onPage] = (await inPage(`
+      const figures = [];
+      for (const kind of [WorkerModel, WorkerModel, weft.Model]) {
+        const model = await kind.load(folder, { tune: true, queues: 1 });
+        const { linear, attention } = model.info.kernels;
+        figures.push([linear.few, linear.many, attention.few, attention.many].map(({ microseconds }) => microseconds));
+        await model[Symbol.asyncDispose]();
+      }
+      return figures;
+    `)) as Record<string, number>[][];
+    // Each load measures what there was no time for before. Another measurement of the same would give another figure.
+    expect(second).toMatchObject(first!);
+    expect(onPage).toMatchObject(second!);
+    expect(Object.keys(first![0]!)).not.toEqual([]);
+  });
+
   it("streams pieces, and ends a generation in every way that a handle has", async () => {
     const found = await inPage(`
       const progress = [];

@@ -37,7 +37,7 @@ const moduleBuild: UserConfig = {
           groups: [
             {
               name: "shared",
-              test: /src\/(errors|util\/.*|runtime\/generation-handle|worker\/error-record)\.ts$/,
+              test: /src\/(errors|util\/.*|runtime\/generation-handle|worker\/(error-record|lent-storage))\.ts$/,
             },
             { name: "core", test: /\/(src|shaders)\/(?!worker\/)/ },
           ],

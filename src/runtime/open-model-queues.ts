@@ -54,7 +54,7 @@ export async function openModelQueues(options: ModelQueuesOptions): Promise<Mode
     const isOpen = count === "auto" ? options.mayBeTwo : count > 1;
     if (!isOpen || !isTuned(first, load)) return { queues, kernels, gain: undefined };
 
-    const key = `weft.queues ${shapeKey(first, dimensions, elementOf(first, format))}`;
+    const key = `weft.queues ${arithmetic} ${shapeKey(first, dimensions, elementOf(first, format))}`;
     let gain = recall(key, isGain);
     if (count === "auto" && !(gain && !isWorthwhile(gain)))
       queues.push(...(await openQueues({ ...open, first: 1 })));

@@ -97,7 +97,13 @@ describe("what was measured", () => {
     expect(recall("next page", isKernelPicks)).toEqual(picks);
   });
 
-  it.each(["", "no JSON", "null", "{}", '{"linear":{"few":{"microseconds":{"a":"1"}}}}'])(
+  /** As records were before they told what was not measured. */
+  const old = { few: { microseconds: {} }, many: { microseconds: {} } };
+  const damaged = [
+    '{"linear":{"few":{"microseconds":{"a":"1"}}}}',
+    JSON.stringify({ linear: old, attention: old }),
+  ];
+  it.each(["", "no JSON", "null", "{}", ...damaged])(
     "is measured again where the storage holds %j",
     (text) => {
       useStorage(new Map([["damaged", text]]));

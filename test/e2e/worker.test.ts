@@ -114,6 +114,8 @@ describe("a model in a worker", () => {
 
   it("streams pieces, and ends a generation in every way that a handle has", async () => {
     const found = await inPage(`
+      // The clock of the worker begins a second after the page's: longer than all of this takes.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
       const progress = [];
       const model = await WorkerModel.load(folder, { onProgress: ({ phase }) => progress.push(phase) });
       const steps = [];

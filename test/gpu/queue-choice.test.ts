@@ -50,8 +50,12 @@ describe('queues: "auto"', () => {
   });
 
   it("is what was measured, and a queue that is not worth it is closed", async () => {
-    const { model, opened } = await load(freshModel(), { tune: true });
+    const tiny = freshModel();
+    const untuned = await load(tiny, { tune: false });
+    const { model, opened } = await load(tiny, { tune: true });
     expect(opened).toBe(2);
+    // Nothing of what was measured with is left.
+    expect(model.info.weightBytes).toBe(untuned.model.info.weightBytes);
     const { gain } = model.info.schedule;
     expect(gain!.small).toBeGreaterThan(0.2);
     expect(gain!.large).toBeGreaterThan(0.2);
@@ -99,6 +103,9 @@ describe("a call that leaves its schedule open", () => {
     expect(stats.sliceTokens).toBeGreaterThanOrEqual(1);
     const chosen = await model.forward(sentences, { queues: "auto" });
     expect(chosen.stats.queues.length).toBe(1);
+    const brief = await model.forward(sentences, { gpuBudgetMs: 1e-6 });
+    expect(brief.stats.sliceTokens).toBe(4);
+    expect(brief.stats.submissions).toBeGreaterThan(chosen.stats.submissions);
     const told = await model.forward(sentences, { queues: 2, placement: "spread", sliceTokens: 3 });
     expect(told.stats).toMatchObject({ placement: "spread", sliceTokens: 3 });
     expect(told.logits).toEqual(chosen.logits);

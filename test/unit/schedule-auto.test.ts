@@ -59,6 +59,8 @@ describe("chooseSchedule", () => {
     expect(chooseSchedule(question([512]), fast)).toMatchObject({ queues: 2, placement: "spread" });
     expect(chooseSchedule(question([12]), fast)).toMatchObject({ queues: 1, placement: "affine" });
     expect(chooseSchedule(question([512], { queues: 2 }), speed())).toMatchObject({ placement: "affine" });
+    const alone = question([512], { queues: 1, placement: "spread" });
+    expect(chooseSchedule(alone, fast).placement).toBe("affine");
   });
 
   it("cuts slices that take no longer than a turn, and no sentence that is shorter", () => {
@@ -69,6 +71,8 @@ describe("chooseSchedule", () => {
     expect(chooseSchedule(question([512], { queues: 1 }), speed({ mostMs: 20 })).sliceTokens).toBeGreaterThan(
       1.8 * sliceTokens,
     );
+    const spread = question([512], { queues: 2, placement: "spread" });
+    expect(chooseSchedule(spread, speed({ mostMs: 1000 })).sliceTokens).toBe(64);
     expect(chooseSchedule(question([9, 5], { queues: 1 }), speed({ msPerCost: 1e-6 })).sliceTokens).toBe(9);
   });
 

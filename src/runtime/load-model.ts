@@ -103,6 +103,7 @@ export async function loadModel(
     families,
     load: options,
   });
+  const bytesBefore = queues[0]!.memory.bytes;
   const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
   const placer = new Gpt2WeightPlacer(dimensions, format, leastBindingBytes);
   const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, placer));
@@ -138,7 +139,7 @@ export async function loadModel(
       schedule: { queues: queueCount, sliceTokens, ...(gain ? { gain } : {}) },
       weights: format,
       arithmetic,
-      weightBytes: queues[0]!.memory.bytes,
+      weightBytes: queues[0]!.memory.bytes - bytesBefore,
       loadMs,
       kernels: kernels.picks,
       ...(options.verify ? { verification: describeVerification(queues[0]!, kernels) } : {}),

@@ -67,11 +67,12 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
   });
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
   const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
-  const replicas = model.replicas.slice(0, queues);
+  const replicas = leastBusy(model.replicas, queues);
   const layouts = layOut(scheduler, lengths, queues, dimensions.pageTokens);
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
+  for (const [index, { share }] of replicas.entries()) share.rows += layouts[index]!.rows;
   try {
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
       const layout = layouts[index]!;
@@ -103,6 +104,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     };
     return { values: collector.values, stats, trace };
   } finally {
+    for (const [index, { share }] of replicas.entries()) share.rows -= layouts[index]!.rows;
     for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
   }
 }
@@ -118,6 +120,11 @@ function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs =
   const { gain = NO_GAIN } = info.schedule;
   const mostMs = Math.min(gpuBudgetMs, SHARED_BUDGET_MS);
   return { queues: replicas.length, cost, msPerCost, msPerGroup, gain, mostMs };
+}
+
+/** So many replicas, those first that have least to do: the plan gives its first queue the costliest sentence. */
+function leastBusy(replicas: readonly Replica[], count: number): Replica[] {
+  return replicas.toSorted((a, b) => a.share.rows - b.share.rows).slice(0, count);
 }
 
 /** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */

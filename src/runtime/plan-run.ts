@@ -26,6 +26,8 @@ export interface QueueEncoder {
 export interface QueueShare {
   readonly turns: FairTurns;
   readonly pace: Pace;
+  /** Rows of the forward passes that are under way. */
+  rows: number;
 }
 
 /** With others on the queue, a submission is no longer than this, so that turns are short. */

@@ -5,6 +5,7 @@ import type { GenerationStep } from "../../src/runtime/generation-step.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 import { exact } from "../helpers/tolerances.js";
+import { WatchedGpu } from "../helpers/watched-gpu.js";
 
 const tiny = makeTinyModel({ contextLength: 64, vocabulary: 61, channels: 32, hidden: 128, layers: 4 });
 
@@ -50,6 +51,30 @@ describe("calls on one queue", () => {
     await expect(lost).rejects.toMatchObject({ name: "CancelledError" });
     for (const { logits: own } of await Promise.all(kept))
       own.forEach((values, index) => expectClose(values, logits[index]!, exact));
+  });
+});
+
+describe("calls on several queues", () => {
+  it("go to those that have least to do", async () => {
+    const watched = await WatchedGpu.create();
+    await using model = await Model.load(tiny.parts, { gpu: watched.gpu, queues: 3 });
+    const sentences = makeSentences(5, 6, 64, 61);
+    const { logits } = await model.forward(sentences);
+    const submissions = watched.devices.map(() => 0);
+    for (const [index, { queue }] of watched.devices.entries()) {
+      const submit = queue.submit.bind(queue);
+      queue.submit = (commands) => {
+        submissions[index]!++;
+        return submit(commands);
+      };
+    }
+    const alone = await Promise.all(sentences.map((own) => model.forward([own], { queues: 1 })));
+    for (const [index, own] of alone.entries()) expectClose(own.logits[0]!, logits[index]!, exact);
+    expect(Math.min(...submissions)).toBeGreaterThan(0);
+    // Nothing is under way any more: the first of all is the first again.
+    submissions.fill(0);
+    await model.forward(sentences.slice(0, 1), { queues: 1 });
+    expect(submissions.map((count) => count > 0)).toEqual([true, false, false]);
   });
 });
 

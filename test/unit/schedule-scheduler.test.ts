@@ -252,6 +252,33 @@ describe("the scheduler", () => {
       { seed, numRuns: 1000 },
     );
   });
+
+  // No order can be promised more than Graham's bound; how near the plans' own structure lets it come is another matter.
+  test.each([
+    { tasksPerQueue: 10, median: 0.95, least: 0.5 },
+    { tasksPerQueue: 40, median: 0.99, least: 0.9 },
+  ])("comes near the bound with $tasksPerQueue tasks per queue", ({ tasksPerQueue, median, least }) => {
+    const efficiencies: number[] = [];
+    fc.assert(
+      fc.property(arbitraryRun(["free"]), ({ options: { queues }, ...run }) => {
+        const plan = buildPlan({ ...run, attentionGrain: attentionGrainOf(run.fence, "free") });
+        if (plan.taskCount < tasksPerQueue * queues) return;
+        const options = {
+          queues,
+          placement: "free",
+          maxTasksPerGroup: 1,
+          maxGroupsPerSubmission: 1,
+        } as const;
+        const trace = simulate(plan, options, { durationMs: randomDuration(run.seed) });
+        efficiencies.push(measureTrace(trace).efficiency);
+      }),
+      { seed, numRuns: 1000 },
+    );
+    efficiencies.sort((a, b) => a - b);
+    expect(efficiencies.length).toBeGreaterThan(100);
+    expect(efficiencies[efficiencies.length >> 1]).toBeGreaterThan(median);
+    expect(efficiencies[0]).toBeGreaterThan(least);
+  });
 });
 
 function rowsOf({ sentence, layer, firstToken, tokenCount, toQueue }: Move): string[] {

@@ -256,7 +256,7 @@ describe("the scheduler", () => {
   // No order can be promised more than Graham's bound; how near the plans' own structure lets it come is another matter.
   test.each([
     { tasksPerQueue: 10, median: 0.95, least: 0.5 },
-    { tasksPerQueue: 40, median: 0.99, least: 0.9 },
+    { tasksPerQueue: 40, median: 0.99, least: 0.85 },
   ])("comes near the bound with $tasksPerQueue tasks per queue", ({ tasksPerQueue, median, least }) => {
     const efficiencies: number[] = [];
     fc.assert(

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hashSource, isBuilt, markBuilt } from "./build-stamp.js";
 import { findChromium } from "./find-chromium.js";
 import { findLavapipe } from "./find-lavapipe.js";
 
@@ -28,18 +29,22 @@ const check = [
 /** What every page that uses weft loads. */
 const size = [bin("size-limit"), "--silent"];
 
-/** What each npm script does: steps in order, whether it needs a browser and lavapipe, and whether the last step gets the arguments. */
+/**
+ * What each npm script does: steps in order, the last of which gets the arguments; whether it needs a browser and lavapipe,
+ * and whether it builds what is built already.
+ */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
   generate: { needsBrowser: true, steps: [...build, [node, "dist/cli/generate.js"]] },
   train: { needsBrowser: true, steps: [...build, [node, "dist/cli/train.js"]] },
   bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
-  build: { needsBrowser: false, steps: [...build, demo] },
+  build: { needsBrowser: false, rebuilds: true, steps: [...build, demo] },
   check: { needsBrowser: false, steps: check },
   test: {
     needsBrowser: true,
     needsLavapipe: true,
+    rebuilds: true,
     steps: [...check, ...build, size, demo, [bin("vitest"), "run"]],
   },
 };
@@ -60,11 +65,15 @@ if (command.needsLavapipe) {
   if (missing) environment.WEFT_LAVAPIPE_MISSING = missing;
   else Object.assign(environment, { WEFT_LAVAPIPE_ICD: icd, WEFT_LAVAPIPE_LIBRARIES: libraries });
 }
+const source = hashSource(root);
+const isCurrent = !command.rebuilds && isBuilt(root, source);
 for (const [index, step] of command.steps.entries()) {
+  if (isCurrent && build.includes(step)) continue;
   if (step === build[0]) console.log("Building …");
   const isLast = index === command.steps.length - 1;
   const status = await run(isLast ? [...step, ...rest] : step, environment);
   if (status !== 0) process.exit(status);
+  if (step === build.at(-1)) markBuilt(root, source);
 }
 
 /** Installs exactly what the lock file says when it was not installed yet, or when the lock file changed since. */

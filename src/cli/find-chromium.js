@@ -73,11 +73,13 @@ function puppeteerDownloads() {
 }
 
 function apt(...parameters) {
-  const { status } = spawnSync("apt-get", ["--quiet=2", ...parameters], {
-    stdio: ["ignore", "ignore", "inherit"],
+  const { status, stderr } = spawnSync("apt-get", ["--quiet=2", ...parameters], {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
   });
-  if (status !== 0) giveUp(`apt-get ${parameters[0]} failed`);
+  // It warns of much that does not matter here.
+  if (status !== 0) giveUp(`apt-get ${parameters[0]} failed: ${stderr?.trim() ?? ""}`);
 }
 
 function giveUp(problem) {

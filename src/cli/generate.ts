@@ -1,6 +1,7 @@
 // `npm run generate`: continues a text, in a headless browser or in Node, and prints it as it is written.
 import { count as tokens, endOfText } from "../demo/words.js";
 import type { WriteEvent } from "../demo/write.js";
+import type { FinishReason } from "../index.js";
 import { placeModel, print, runCommand, shorten, writeInto } from "./command.js";
 import { helpText, parseGenerateOptions, type GenerateCommand } from "./generate-options.js";
 import type { GenerateReport, GenerateRequest } from "./page-generate.js";
@@ -9,6 +10,13 @@ import { printable } from "./printable.js";
 import { Progress } from "./progress.js";
 import { runModule } from "./run-module.js";
 import { StoryBoard, wholeTexts } from "./story-board.js";
+
+/** Why texts end, in words of this command. */
+const endings: Readonly<Record<FinishReason, string>> = {
+  stop: "stop (the model's end token, or --stop)",
+  length: "length (--max-tokens, or the model's context)",
+  abort: "abort (Ctrl-C)",
+};
 
 /** What shells expect of a program that SIGINT ended. */
 const INTERRUPTED = 130;
@@ -55,7 +63,7 @@ async function generate(command: GenerateCommand): Promise<void> {
     });
     if (count > 1) print(wholeTexts(result.texts));
     else process.stdout.write("\n");
-    const ends = [...new Set(result.texts.map(({ finishReason }) => finishReason))];
+    const ends = [...new Set(result.texts.map(({ finishReason }) => endings[finishReason]))];
     const seeds = count > 1 ? `${options.seed} to ${options.seed + count - 1}` : String(options.seed);
     print([
       ...describeModel(result.info, { browser, model: name }),

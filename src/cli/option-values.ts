@@ -58,7 +58,8 @@ export function checkRuntime(text: string | undefined): Runtime {
 
 /** How the user calls a command: as an npm script of the project, or by the package's own program. */
 export function usage(command: string): string {
-  return process.env["WEFT_PROGRAM"] ? `npx weft ${command}` : `npm run ${command} --`;
+  if (process.env["WEFT_PROGRAM"]) return `npx weft ${command}`;
+  return command === "start" ? "npm start --" : `npm run ${command} --`;
 }
 
 export function checkWhole(

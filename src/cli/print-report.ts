@@ -84,6 +84,8 @@ export function describeWriting(report: WriteReport): string[] {
   const seconds = elapsedMs / 1000;
   const speed = seconds > 0 ? tokens / seconds : 0;
   const together = texts.length > 1 ? " together" : "";
+  const shared =
+    sharedRows > 0 ? `; ${thousands(sharedRows)} more had been computed for a prompt that begins alike` : "";
   return [
     line("speed", `${thousands(speed)} tokens per second${together}`),
     line("", `(${count(tokens, "token")} of ${count(texts.length, "text")} in ${seconds.toFixed(2)} s)`),
@@ -92,10 +94,7 @@ export function describeWriting(report: WriteReport): string[] {
       `${thousands(firstTokenMs)} ms after the call${texts.length > 1 ? ", the median" : ""}`,
     ),
     line("at once", count(atOnce, "request")),
-    line(
-      "steps",
-      `${thousands(steps)}, of ${count(computedRows, "row")}; ${thousands(sharedRows)} more were shared`,
-    ),
+    line("steps", `${thousands(steps)}, of ${count(computedRows, "token")} together${shared}`),
   ];
 }
 

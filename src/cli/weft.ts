@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npx weft`: the commands of an installed package. They run in this process, on Dawn (npm package "webgpu"), or, where
 // WEFT_CHROMIUM names a browser and puppeteer and sirv are installed, in a page of it.
+import { readFile } from "node:fs/promises";
 
 const commands = ["generate", "score", "inspect", "train", "bench"] as const;
 
@@ -14,7 +15,7 @@ Usage: npx weft COMMAND [options]
   train                   train a model on texts
   bench                   measure weft on this machine
 
-npx weft COMMAND --help lists the options of one. They compute with Dawn, the npm package "webgpu": npm install webgpu.`;
+npx weft COMMAND --help lists the options of one, npx weft --version tells which weft this is. They compute with Dawn, the npm package "webgpu": npm install webgpu.`;
 
 const [name, ...rest] = process.argv.slice(2);
 const command = commands.find((candidate) => candidate === name);
@@ -23,8 +24,15 @@ if (command) {
   // Commands read their options from where they are when run by themselves.
   process.argv.splice(2, process.argv.length, ...rest);
   await import(/* @vite-ignore */ new URL(`./${command}.js`, import.meta.url).href);
-} else if (name === undefined || name === "--help" || name === "help") process.stdout.write(`${helpText}\n`);
+} else if (name === undefined || ["--help", "-h", "help"].includes(name))
+  process.stdout.write(`${helpText}\n`);
+else if (name === "--version") process.stdout.write(`${await readVersion()}\n`);
 else {
   process.stderr.write(`weft: there is no command "${name}"; there are ${commands.join(", ")}\n`);
   process.exitCode = 2;
+}
+
+async function readVersion(): Promise<string> {
+  const file = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(file) as { version: string }).version;
 }

@@ -203,7 +203,7 @@ export class Generator {
       throw new ArgumentError({
         argument: "prompt",
         expected: `1 to ${config.contextLength - 1} tokens, so that the context of ${config.contextLength} has room for one more`,
-        received: ids,
+        received: ids.length,
         remedy: ids.length === 0 ? "Pass at least the model's begin token." : "Shorten the prompt.",
       });
     }

@@ -16,6 +16,7 @@ import { connectModel } from "./model-panel.js";
 import { race } from "./race.js";
 import { showPass, showRace, showResults, type Results } from "./results.js";
 import { Session } from "./session.js";
+import { setDisabled } from "./set-disabled.js";
 import { TimelineView } from "./timeline-view.js";
 import { connectTraining } from "./train-panel.js";
 import { keepInAddress } from "./url-state.js";
@@ -84,7 +85,6 @@ const run = (): Promise<void> =>
 const watch = (): Promise<void> =>
   work(async (signal) => {
     setWatching(true);
-    showStatus("Loading the model …");
     elements.progress.removeAttribute("value");
     let passes = 0;
     let watched: JobRequest | undefined;
@@ -97,8 +97,10 @@ const watch = (): Promise<void> =>
           if (elements.form.checkValidity())
             watched = readRequest(elements.form, await session.prompts(signal));
           const request = watched!;
+          if (!session.current) showStatus("Loading the model …");
           const model = await session.model(request.queues, { signal, onProgress: showLoading });
           showAdapter(elements.adapter, model.info.adapter);
+          if (passes === 0) showStatus("Computing the first pass …");
           return { model, request };
         },
         show(pass, { texts }) {
@@ -117,7 +119,7 @@ const watch = (): Promise<void> =>
 
 function setWatching(isOn: boolean): void {
   isWatching = isOn;
-  elements.watch.disabled = !isOn && running !== undefined;
+  setDisabled(elements.watch, !isOn && running !== undefined);
   elements.watch.textContent = isOn ? "Pause" : "Watch live";
 }
 
@@ -150,10 +152,10 @@ async function work(job: (signal: AbortSignal) => Promise<void>): Promise<void> 
 }
 
 function setBusy(isBusy: boolean): void {
-  elements.run.disabled = isBusy;
-  elements.race.disabled = isBusy;
-  elements.watch.disabled = isBusy && !isWatching;
-  elements.cancel.disabled = !isBusy;
+  setDisabled(elements.run, isBusy);
+  setDisabled(elements.race, isBusy);
+  setDisabled(elements.watch, isBusy && !isWatching);
+  setDisabled(elements.cancel, !isBusy, elements.run);
   elements.progress.hidden = !isBusy;
   elements.results.ariaBusy = String(isBusy);
   if (!isBusy) elements.run.textContent = "Run";

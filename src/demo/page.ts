@@ -146,7 +146,6 @@ export function showStatus(status: HTMLElement, words: string, isError: boolean 
 export function showAdapter(element: HTMLElement, adapter: AdapterDescription): void {
   element.textContent = `Runs on ${describeAdapter(adapter)}.`;
   element.classList.toggle("software", adapter.isSoftware);
-  element.hidden = false;
 }
 
 function find<Kind extends Element>(id: string, kind: new () => Kind): Kind {

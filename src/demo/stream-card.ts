@@ -14,6 +14,9 @@ const reasons: Readonly<Record<FinishReason, string>> = {
   abort: "cancelled",
 };
 
+/** Of a longer prompt, its end is shown: what follows continues that. */
+const mostShown = 300;
+
 export class StreamCard {
   readonly element: HTMLElement;
   readonly #name: string;
@@ -35,7 +38,10 @@ export class StreamCard {
     const header = document.createElement("header");
     header.append(create("h3", `Text ${number}`), this.#state);
     const words = document.createElement("p");
-    words.append(create("span", prompt, "given"), this.#text);
+    words.append(
+      create("span", prompt.length > mostShown ? `…${prompt.slice(1 - mostShown)}` : prompt, "given"),
+      this.#text,
+    );
     this.#amount.textContent = choice;
     this.#button.type = "button";
     this.#nameButton("Cancel");

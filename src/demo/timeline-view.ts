@@ -1,5 +1,6 @@
 // The picture of a run to look into: zoom and move it, and learn what a group of tasks is, by pointer or by keyboard.
 import { measureTrace, renderTimeline, type Trace } from "../index.js";
+import { setDisabled } from "./set-disabled.js";
 import { describeGroup, groupsOf, neighbourOf, type ShownGroup } from "./timeline-groups.js";
 
 export interface TimelineElements {
@@ -66,9 +67,12 @@ export class TimelineView {
     this.#toMs = this.#fromMs + lengthMs;
     const { closer, farther, whole } = this.#elements;
     const isWhole = lengthMs >= this.#wholeMs;
-    farther.disabled = isWhole;
-    whole.disabled = isWhole;
-    closer.disabled = lengthMs <= LEAST_MS;
+    const isClosest = lengthMs <= LEAST_MS;
+    // First what is enabled: it may inherit the focus.
+    if (isWhole) setDisabled(closer, isClosest);
+    setDisabled(farther, isWhole, closer);
+    setDisabled(whole, isWhole, closer);
+    setDisabled(closer, isClosest, farther);
     if (this.#isAsked) return;
     this.#isAsked = true;
     requestAnimationFrame(() => {

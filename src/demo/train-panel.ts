@@ -14,6 +14,7 @@ import { create, renderFigure } from "./figure.js";
 import { drawCurve } from "./loss-curve.js";
 import { showStatus, type TrainElements } from "./page.js";
 import { modelFolder, type Session } from "./session.js";
+import { setDisabled } from "./set-disabled.js";
 import { thousands } from "./words.js";
 
 const sampleTokens = 40;
@@ -131,8 +132,8 @@ export function connectTraining(
 
   function update(): void {
     const isBusy = stopping !== undefined;
-    elements.start.disabled = isBusy;
-    elements.stop.disabled = !isBusy;
+    setDisabled(elements.start, isBusy);
+    setDisabled(elements.stop, !isBusy, elements.start);
     elements.progress.hidden = !isBusy;
     elements.results.ariaBusy = String(isBusy);
     for (const button of [elements.saveConfig, elements.saveWeights]) button.disabled = !saved || isBusy;

@@ -10,6 +10,7 @@ import {
 import { renderFigure, type Figure } from "./figure.js";
 import { showStatus, type WriteElements } from "./page.js";
 import type { Session } from "./session.js";
+import { setDisabled } from "./set-disabled.js";
 import { StepChart } from "./step-chart.js";
 import { StreamCard } from "./stream-card.js";
 import { WriteSpeed } from "./write-speed.js";
@@ -43,6 +44,8 @@ export function connectWriting(
   let loading: AbortController | undefined;
   let ticking: ReturnType<typeof setInterval> | undefined;
   let number = 0;
+  /** Since the button was pressed. */
+  let failures: string[] = [];
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -60,6 +63,7 @@ export function connectWriting(
   async function start(): Promise<void> {
     const { prompt, count: amount, seed, ...options } = readForm(form);
     loading = new AbortController();
+    failures = [];
     update();
     try {
       if (!session.current) showStatus(status, "Loading the model …");
@@ -108,7 +112,9 @@ export function connectWriting(
     } catch (error) {
       const isInterrupted = error instanceof GenerationInterruptedError;
       const cause: unknown = isInterrupted ? error.cause : error;
-      card.fail(cause instanceof Error ? cause.message : String(cause));
+      const words = cause instanceof Error ? cause.message : String(cause);
+      failures.push(words);
+      card.fail(words);
       // A disposed model was replaced already.
       if (session.current === model && !(cause instanceof DisposedError)) session.handleError(cause);
     } finally {
@@ -130,19 +136,17 @@ export function connectWriting(
   }
 
   function tell(): void {
-    showStatus(
-      status,
-      live.size > 0
-        ? `Writing ${count(live.size, "text")}.`
-        : "All texts have ended. Write more when you like.",
-    );
+    if (live.size > 0) showStatus(status, `Writing ${count(live.size, "text")}.`);
+    else if (failures.length > 0)
+      showStatus(status, `${count(failures.length, "text")} failed. ${failures[0]}`, true);
+    else showStatus(status, "All texts have ended. Write more when you like.");
   }
 
   function update(): void {
-    elements.start.disabled = loading !== undefined;
+    setDisabled(elements.start, loading !== undefined);
     elements.progress.hidden = loading === undefined || session.current !== undefined;
-    elements.cancel.disabled = loading === undefined && live.size === 0;
-    elements.clear.disabled = ended.size === 0;
+    setDisabled(elements.cancel, loading === undefined && live.size === 0, elements.start);
+    setDisabled(elements.clear, ended.size === 0, elements.start);
     elements.start.textContent = live.size > 0 ? "Write more" : "Write";
     if (live.size > 0 || ticking === undefined) return;
     clearInterval(ticking);
@@ -164,14 +168,16 @@ function figuresOf(model: Model, speed: WriteSpeed, isWriting: boolean): Figure[
   return [
     {
       name: "Speed",
-      value: thousands(now),
-      note: `tokens per second together; the most was ${thousands(most)}`,
+      value: thousands(isWriting ? now : most),
+      note: isWriting
+        ? `tokens per second together; the most was ${thousands(most)}`
+        : "tokens per second together, at the most",
     },
     { name: "Running", value: thousands(stats.running), note: `${thousands(stats.waiting)} waiting` },
     {
       name: "Pages in use",
       value: thousands(stats.cachePages - stats.freePages),
-      note: `of ${thousands(stats.cachePages)} of keys and values`,
+      note: `of ${thousands(stats.cachePages)} that hold keys and values`,
     },
     {
       name: "Steps",
@@ -181,7 +187,7 @@ function figuresOf(model: Model, speed: WriteSpeed, isWriting: boolean): Figure[
     {
       name: "Rows",
       value: thousands(stats.computedRows),
-      note: `computed; ${thousands(stats.sharedRows)} more were shared`,
+      note: `tokens computed; ${thousands(stats.sharedRows)} more were shared by prompts`,
     },
   ];
 }

@@ -91,6 +91,7 @@ describe("the panel that trains", () => {
     await page.click("#train-stop");
     await expectStatus("Stopped after step ");
     expect(await isDisabled("train-stop")).toBe(true);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("train-start");
     expect(await isDisabled("train-save-weights")).toBe(false);
     expect(await countOf("#train-samples li")).toBe(1);
   });

@@ -46,6 +46,9 @@ afterAll(async () => {
 const textOf = (selector: string): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText);
 
+/** The id of what has the keyboard. */
+const focused = (): Promise<string | undefined> => page.evaluate(() => document.activeElement?.id);
+
 const countOf = async (selector: string): Promise<number> => (await page.$$(selector)).length;
 
 const fill = (name: string, value: string): Promise<void> =>
@@ -135,11 +138,15 @@ describe("the page", () => {
     await page.click("#cancel");
     await expectStatus("Cancelled");
     expect(await page.$eval("#run", (button) => (button as HTMLButtonElement).disabled)).toBe(false);
+    await vi.waitFor(async () => expect(await focused()).toBe("run"));
   });
 
   it("loads, runs and shows the adapter, the figures, the picture and the table", async () => {
-    await page.click("#run");
+    await page.focus("#run");
+    await page.keyboard.press("Enter");
     await expectStatus("Done");
+    // A button that is disabled meanwhile loses the keyboard, and gets it back.
+    await vi.waitFor(async () => expect(await focused()).toBe("run"));
     expect(await textOf("#adapter")).toMatch(/^Runs on \S/);
     expect(await textOf("#figures")).toMatch(/Speed\s+[\d,]+\s.*Trace\s+valid/s);
     expect(await countOf("#sentences tr")).toBe(64);
@@ -210,6 +217,7 @@ describe("the page", () => {
     await vi.waitFor(async () => expect(await axis()).not.toEqual(zoomed));
     await page.click("#zoom-whole");
     await vi.waitFor(async () => expect(await axis()).toEqual(whole));
+    expect(await focused()).toBe("zoom-closer");
   });
 
   it("runs pass after pass while one watches, with what is changed meanwhile, until paused", async () => {
@@ -224,6 +232,7 @@ describe("the page", () => {
     await page.click("#watch");
     await expectStatus("Paused");
     expect(await textOf("#watch")).toBe("Watch live");
+    await vi.waitFor(async () => expect(await focused()).toBe("watch"));
     expect(await countOf("#sentences tr")).toBe(2);
     await page.click("#watch");
     await expectStatus("Watching");
@@ -348,7 +357,7 @@ describe("the page", () => {
     expect(await countOf(".stream")).toBe(25);
     await page.click("#write-clear");
     expect(await countOf(".stream")).toBe(0);
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe("write-start");
+    expect(await focused()).toBe("write-start");
   });
 
   it("writes the same for the same seed, and while it scores", async () => {
@@ -369,7 +378,10 @@ describe("the page", () => {
     await fillWriting({ prompt: "word ".repeat(300), count: "1" });
     await page.click("#write-start");
     await expectStates(1, { failed: 1 });
-    expect(await textOf(".stream footer")).toMatch(/prompt: expected 1 to 255 tokens/);
+    expect(await textOf(".stream footer")).toMatch(/prompt: expected 1 to 255 tokens.* received \d+\./);
+    expect(await textOf("#write-status")).toMatch(/^1 text failed\. prompt: expected 1 to 255 tokens/);
+    // Not the whole of a long prompt.
+    expect((await textOf(".stream p")).length).toBeLessThanOrEqual(300);
     await fillWriting({ prompt: "The cat", temperature: "9" });
     await page.click("#write-start");
     expect(await countOf("#write [name=temperature]:invalid")).toBe(1);

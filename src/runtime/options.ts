@@ -116,7 +116,7 @@ export function checkSentence(
     throw new ArgumentError({
       argument,
       expected: `1 to ${contextLength} token ids (the model's context)`,
-      received: sentence,
+      received: sentence.length,
       remedy:
         sentence.length === 0 ? "Leave empty sentences out." : "Shorten the sentence or cut it into windows.",
     });

@@ -41,7 +41,8 @@ async function inspect(): Promise<void> {
   if (positionals.length > 1) throw new OptionError(`expected one folder, received also "${positionals[1]}"`);
   const given = positionals[0] === undefined ? undefined : fromCaller(positionals[0]);
   const folder = given ?? join(distFolder, embedded);
-  if (!existsSync(join(folder, "config.json"))) throw new OptionError(`${folder} has no config.json`);
+  if (!existsSync(join(folder, "config.json")))
+    throw new OptionError(`${folder} has no config.json: expected the folder of a model`);
   const { config, tensors, parameters, hasTokenizer } = await describeModel(folder);
   const formats = new Map<string, number>();
   for (const { dtype } of tensors) formats.set(dtype, (formats.get(dtype) ?? 0) + 1);

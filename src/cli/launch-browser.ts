@@ -43,7 +43,9 @@ export async function launchBrowser(
 ): Promise<LaunchedBrowser> {
   const executablePath = process.env["WEFT_CHROMIUM"];
   if (!executablePath)
-    throw new Error("WEFT_CHROMIUM is not set: run this through an npm script, which finds a browser.");
+    throw new Error(
+      "WEFT_CHROMIUM is not set: set it to the executable of a Chromium, or run an npm script, which finds one.",
+    );
   const profile = await mkdtemp(join(tmpdir(), "weft-profile-"));
   const { launch } = await import("puppeteer");
   const launching = launch({

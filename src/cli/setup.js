@@ -75,6 +75,8 @@ for (const [index, step] of command.steps.entries()) {
   if (status !== 0) process.exit(status);
   if (step === build.at(-1)) markBuilt(root, source);
 }
+if (name === "build")
+  console.log("Built the module in dist/, the commands in dist/cli, the page in dist/demo.");
 
 /** Installs exactly what the lock file says when it was not installed yet, or when the lock file changed since. */
 async function installDependencies() {

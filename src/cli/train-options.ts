@@ -58,7 +58,7 @@ export interface TrainChoices {
   readonly optimizer: OptimizerOptions;
 }
 
-export const helpText: string = `Trains a GPT-2 model on WebGPU, in a headless browser.
+export const helpText: string = `Trains a GPT-2 model on WebGPU.
 
 Usage: ${usage("train")} --data FILE --out DIR [options]
 

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 interface BuildStamp {
-  hashSource(root: string): string;
-  isBuilt(root: string, hash: string): boolean;
-  markBuilt(root: string, hash: string): void;
+  readonly hashSource: (root: string) => string;
+  readonly isBuilt: (root: string, hash: string) => boolean;
+  readonly markBuilt: (root: string, hash: string) => void;
 }
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));

@@ -37,6 +37,7 @@ it.each(["chromium", "node"])("measures a forward pass in %s, after checking it"
   const metrics = new Set(records.map(({ metric }) => metric));
   expect(metrics).toEqual(
     new Set([
+      "coldElapsed",
       "contestantTokens",
       "dispatches",
       "dispatchesPerPass",

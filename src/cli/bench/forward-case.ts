@@ -70,11 +70,13 @@ function describeForward({ measurements }: CaseResult): string[] {
       show("speedup", 2) || "1",
     ];
   });
+  const cold = measurements.find(({ metric }) => metric === "coldElapsed")!;
   const encoding = measurements.find(({ metric }) => metric === "encodingShare")!;
   const head = ["queues", "ms", "tokens/s", "useful GFLOP/s", "dispatches", "submissions", "speed-up"];
   return [
     ...alignColumns([head, ...rows]),
     "medians (p10–p90); dispatches and submissions per queue and pass",
+    `the first pass took ${cold.value.toFixed(0)} ms, after ${(cold.parameters["loadMs"] as number).toFixed(0)} ms of loading`,
     `encoding on the host takes ${(100 * encoding.value).toFixed(1)} % of the time of a pass`,
     "",
     ...describeBaselines(measurements),

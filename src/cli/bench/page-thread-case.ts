@@ -27,12 +27,12 @@ export const pageThreadCase: BenchCase<PageThreadRequest> = {
     const rows = [...new Set(measurements.map(({ parameters }) => parameters["load"]))].flatMap((load) =>
       ["page", "worker"].map((place) => [
         `${load as string}, ${place === "page" ? "Model" : "WorkerModel"}`,
-        ...["elapsed", "busy", "longestWait"].map((metric) => show(load, place, metric)),
+        ...["elapsed", "busy", "longestWait", "longestFrame"].map((metric) => show(load, place, metric)),
       ]),
     );
     return [
       ...alignColumns([
-        ["", "ms", "ms that the page's thread is busy", "longest wait of a timer, ms"],
+        ["", "ms", "ms that the page's thread is busy", "longest wait of a timer, ms", "longest frame, ms"],
         ...rows,
       ]),
       "medians (p10–p90)",

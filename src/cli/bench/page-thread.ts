@@ -23,6 +23,9 @@ type AnyModel = Model | WorkerModel;
 const places = { page: Model, worker: WorkerModel } as const;
 type Place = keyof typeof places;
 
+/** About half of a frame. */
+const BUDGET_MS = 8;
+
 /** How often the thread is asked whether it is free. */
 const BEAT_MS = 4;
 
@@ -51,6 +54,8 @@ export async function runPageThread(
   const loads: Readonly<Record<string, (place: Place) => Promise<unknown>>> = {
     loading: async (place) => (await load(place))[Symbol.asyncDispose](),
     forward: (place) => models[place].forward(sentences),
+    [`forward, gpuBudgetMs ${BUDGET_MS}`]: (place) =>
+      models[place].forward(sentences, { gpuBudgetMs: BUDGET_MS }),
     streams: (place) => writeAll(models[place], prompts, maxTokens),
   };
   const measurements: Measurement[] = [];
@@ -63,7 +68,7 @@ export async function runPageThread(
         figures[place].push(await costOf(() => act(place), taskMs));
     }
     for (const [place, costs] of Object.entries(figures))
-      for (const metric of ["elapsed", "busy", "longestWait"] as const) {
+      for (const metric of ["elapsed", "busy", "longestWait", "longestFrame"] as const) {
         const { median, p10, p90 } = spreadOf(costs.map((cost) => cost[metric]));
         const own = {
           model: "tinystories-gpt2",
@@ -76,8 +81,11 @@ export async function runPageThread(
           p10,
           p90,
         };
-        const more =
-          name === "forward" ? { batch: lengths.length } : name === "streams" ? { streams, maxTokens } : {};
+        const more = name.startsWith("forward")
+          ? { batch: lengths.length }
+          : name === "streams"
+            ? { streams, maxTokens }
+            : {};
         measurements.push({ metric, value: median, unit: "ms", parameters: { ...own, ...more } });
       }
   }
@@ -90,6 +98,8 @@ interface Cost {
   readonly busy: number;
   /** The longest that a timer was kept waiting: what a click would have waited for. */
   readonly longestWait: number;
+  /** The longest time between two frames of an animation, which the GPU has to draw beside its other work. */
+  readonly longestFrame: number;
 }
 
 async function costOf(act: () => Promise<unknown>, taskMs: () => Promise<number>): Promise<Cost> {
@@ -101,11 +111,34 @@ async function costOf(act: () => Promise<unknown>, taskMs: () => Promise<number>
     longestWait = Math.max(longestWait, now - last - BEAT_MS);
     last = now;
   }, BEAT_MS);
+  const stopAnimation = animate();
   const start = performance.now();
   await act();
   const elapsed = performance.now() - start;
   clearInterval(beat);
-  return { elapsed, busy: (await taskMs()) - busyBefore, longestWait };
+  const longestFrame = stopAnimation();
+  return { elapsed, busy: (await taskMs()) - busyBefore, longestWait, longestFrame };
+}
+
+/** Moves something on the page. The answer ends that, and gives the longest time between two frames. */
+function animate(): () => number {
+  const box = document.createElement("div");
+  box.textContent = "weft";
+  document.body.append(box);
+  let longest = 0;
+  let last = performance.now();
+  const draw = (now: number): void => {
+    longest = Math.max(longest, now - last);
+    last = now;
+    box.style.transform = `translateX(${now % 200}px)`;
+    frame = requestAnimationFrame(draw);
+  };
+  let frame = requestAnimationFrame(draw);
+  return () => {
+    cancelAnimationFrame(frame);
+    box.remove();
+    return Math.max(longest, performance.now() - last);
+  };
 }
 
 async function writeAll(

@@ -16,8 +16,16 @@ export async function runModule<Request, Result, Event = unknown>(
 ): Promise<PageAnswer<Result>> {
   if (runtime === "node") return runHere(call);
   // Only now, as an installed package comes without what launches browsers.
-  const { runInPage } = await import("./run-in-page.js");
-  return runInPage<Request, Result, Event>(call);
+  try {
+    const { runInPage } = await import("./run-in-page.js");
+    return await runInPage<Request, Result, Event>(call);
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new Error(
+      "The packages that drive a browser are not installed: npm install puppeteer sirv, or pass --runtime node.",
+      { cause },
+    );
+  }
 }
 
 async function runHere<Request, Result, Event>({

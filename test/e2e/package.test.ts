@@ -237,6 +237,7 @@ describe("the packed package", () => {
     expect(await weft("--help")).toMatch(/^Usage: npx weft COMMAND/m);
     for (const command of ["generate", "score", "inspect", "train", "bench"])
       expect(await weft(command, "--help")).toMatch(new RegExp(`^Usage: npx weft ${command} `, "m"));
+    expect(await weft("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
     const inspected = await weft("inspect", "--json", "inspected.json");
     expect(inspected).toMatch(/^weights +957,184 numbers in 52 tensors: 52 F16$/m);
     expect(inspected).toMatch(/^fits +loaded in [\d.]+ s$/m);
@@ -249,6 +250,10 @@ describe("the packed package", () => {
     await expect(weft("sing")).rejects.toMatchObject({
       code: 2,
       stderr: 'weft: there is no command "sing"; there are generate, score, inspect, train, bench\n',
+    });
+    await expect(weft("generate", "A cat", "--runtime", "chromium")).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("npm install puppeteer sirv") as string,
     });
   });
 });

@@ -14,6 +14,8 @@ export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEnt
     "# API",
     "Made from the source by a test: change the docstrings there, then run " +
       "`npx vitest run --project unit test/unit/api-reference.test.ts -u`.",
+    "`await using`, in the examples, disposes of the model where its block ends. Engines that do not know it, such as Node " +
+      "before 24, need a compiler, or a call of `dispose`.",
     sections
       .map(([title, entries]) => `- **${title}**: ${entries.map(({ name }) => linkTo(name)).join(", ")}`)
       .join("\n"),

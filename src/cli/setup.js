@@ -88,7 +88,10 @@ async function installDependencies() {
   console.log("Installing the locked dependencies …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // Fresh colours and progress of npm itself would only hide what comes after.
-  const status = await run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
+  const status = await run(
+    [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error", "--no-update-notifier"],
+    process.env,
+  );
   if (status !== 0) fail("npm ci failed: check the network and the npm registry, then run the command again");
   writeFileSync(stamp, lock);
 }

@@ -1,4 +1,5 @@
 // The forward pass of a ragged batch, the half that measures: right results first, then dispatch counts, then times.
+import { count } from "../../demo/words.js";
 import { measureTrace, Model, renderTimeline, type RunStats } from "../../index.js";
 import { measureBaselines } from "./baselines.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
@@ -67,7 +68,9 @@ export async function runForward(request: ForwardRequest, report: Report): Promi
     adapter: model.info.adapter,
     checks,
     measurements: [cold, ...times, ...counts, ...baselines.measurements, encoding],
-    picture: renderTimeline(trace!, { title: `${sentences.length} sentences on ${name(model.info.queues)}` }),
+    picture: renderTimeline(trace!, {
+      title: `${count(sentences.length, "sentence")} on ${name(model.info.queues)}`,
+    }),
   };
 }
 
@@ -118,7 +121,7 @@ function checkAgainst(
     }
   }
   return (
-    `logits of ${expected.length} sentences on ${of} differ from float64 by at most ` +
+    `logits of ${count(expected.length, "sentence")} on ${of} differ from float64 by at most ` +
     `${worst.toExponential(1)} (limit ${logitsLimit})`
   );
 }

@@ -1,17 +1,9 @@
 // Reading results back to the host.
 import type { GpuBuffer } from "./buffer.js";
-import { BufferUsage, MAP_READ } from "./flags.js";
+import { BufferUsage } from "./flags.js";
 import type { CommandList } from "./command-list.js";
 import type { Queue } from "./queue.js";
-
-/** Waits for the work on `buffer` (usage mapRead) and returns a copy of its first `sizeBytes`. */
-export async function readBuffer(queue: Queue, buffer: GpuBuffer, sizeBytes: number): Promise<ArrayBuffer> {
-  await queue.guard(buffer.raw.mapAsync(MAP_READ, 0, sizeBytes).then(() => undefined));
-  if (queue.failure) throw queue.failure; // since a moment ago, and the buffer may be gone
-  const copy = buffer.raw.getMappedRange(0, sizeBytes).slice(0);
-  buffer.raw.unmap();
-  return copy;
-}
+import { readBuffer } from "./read-buffer.js";
 
 /** A host-readable copy of ranges of GPU buffers, filled by one submission and read once. */
 export class Readback {

@@ -2,7 +2,7 @@
 import { BufferUsage } from "./flags.js";
 import type { GpuBuffer } from "./buffer.js";
 import type { Queue } from "./queue.js";
-import { readBuffer } from "./readback.js";
+import { readBuffer } from "./read-buffer.js";
 
 /** Begin and end of each pass of one submission, in ms on the device's clock. */
 export interface PassTime {

@@ -2,7 +2,20 @@
 // Per layer: all slices, then all joins, then all attention tasks; after the last layer, the slices of the last segment.
 // A training step goes on with the segments in reverse: all slice gradients, then a join per sentence, then a weight
 // gradient per group, then (but for segment 0) the attention gradients of the layer before.
-import type { PlanShape } from "./plan.js";
+import type { AttentionGrain, Fence } from "./vocabulary.js";
+
+/** What a plan is built from. */
+export interface PlanShape {
+  /** Tokens of each sentence. */
+  readonly lengths: readonly number[];
+  readonly layers: number;
+  /** k: tokens per slice. The last slice of a sentence may be shorter; k ≥ T gives one slice. */
+  readonly sliceTokens: number;
+  readonly fence: Fence;
+  readonly attentionGrain: AttentionGrain;
+  /** The group of each sentence; in the plan of a training step only. */
+  readonly groupOf?: readonly number[];
+}
 
 export interface Layout {
   /** Slices of sentence s are sliceStart[s] … sliceStart[s + 1] − 1, counted over the whole batch. */

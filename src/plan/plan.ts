@@ -3,8 +3,7 @@
 // Pure: knows lengths, layers and slices; knows nothing of queues, time or the GPU.
 import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
-import { layOut, type Layout } from "./layout.js";
-import type { AttentionGrain, Fence } from "./vocabulary.js";
+import { layOut, type Layout, type PlanShape } from "./layout.js";
 
 /** What a node is. A join costs nothing: it stands for "all of these", so that edges stay linear in the slices. */
 export const NodeKind = {
@@ -15,19 +14,6 @@ export const NodeKind = {
   attentionGradient: 4,
   weightGradient: 5,
 } as const;
-
-/** What a plan is built from. */
-export interface PlanShape {
-  /** Tokens of each sentence. */
-  readonly lengths: readonly number[];
-  readonly layers: number;
-  /** k: tokens per slice. The last slice of a sentence may be shorter; k ≥ T gives one slice. */
-  readonly sliceTokens: number;
-  readonly fence: Fence;
-  readonly attentionGrain: AttentionGrain;
-  /** The group of each sentence; in the plan of a training step only. */
-  readonly groupOf?: readonly number[];
-}
 
 /** Nodes are numbered in topological order: every dependency of a node has a smaller number. */
 export interface Plan extends PlanShape {

@@ -1,6 +1,6 @@
 // Generation, the command's half: what is measured, and the table.
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "./case.js";
-import type { GenerateBenchRequest } from "./generate.js";
+import type { GenerateBenchRequest } from "./generate-streams.js";
 import { alignColumns } from "../table.js";
 
 const seed = 20_252;

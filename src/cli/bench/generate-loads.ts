@@ -1,7 +1,6 @@
 // Loads of the generation benchmark: a prompt behind a long one, prompts beside texts, a shared prompt, random arrivals.
 import type { Measurement } from "./case.js";
-import type { GenerateBench } from "./generate.js";
-import { write } from "./generate-streams.js";
+import { write, type GenerateBench } from "./generate-streams.js";
 import { quantile } from "./statistics.js";
 import { makeUniform } from "./synthetic-model.js";
 

@@ -1,6 +1,6 @@
 // Requests of the generation benchmark, with the moment at which each token comes.
 import type { Generation, GenerationStep, Model } from "../../index.js";
-import type { GenerateBench } from "./generate.js";
+import type { Measurement } from "./case.js";
 
 export interface Written {
   readonly elapsedMs: number;
@@ -27,6 +27,41 @@ export class StepLog {
     const times = this.#tokens.get(request) ?? [];
     return times.slice(1).map((time, index) => time - times[index]!);
   }
+}
+
+export interface GenerateBenchRequest {
+  readonly seed: number;
+  readonly repeats: number;
+  readonly quick: boolean;
+  /** How many requests run at once. */
+  readonly concurrent: readonly number[];
+  /** Tokens of each text. */
+  readonly maxTokens: number;
+  readonly shortPrompt: number;
+  readonly longPrompt: number;
+  /** Tokens of each checked text. */
+  readonly checkedTokens: number;
+  /** Texts that are being written while prompts arrive. */
+  readonly decoding: number;
+  /** Requests that share a prompt. */
+  readonly sharers: number;
+  /** Requests that arrive at random. */
+  readonly arrivals: number;
+}
+
+/** What the parts of the case share. */
+export interface GenerateBench {
+  readonly model: Model;
+  readonly log: StepLog;
+  readonly request: GenerateBenchRequest;
+  /** A new prompt of `length` tokens each time: no cache has it. */
+  readonly prompt: (length: number) => number[];
+  readonly measured: (
+    metric: string,
+    unit: string,
+    values: readonly number[],
+    parameters?: Readonly<Record<string, unknown>>,
+  ) => Measurement;
 }
 
 /** One text of exactly `maxTokens` tokens. */

@@ -1,45 +1,10 @@
 // Generation, the half that measures: the tokens of stepwise forward passes first, then equal dispatches, then times.
 import { Model } from "../../index.js";
-import type { CaseResult, Measurement, Report } from "./case.js";
+import type { CaseResult, Report } from "./case.js";
 import { measureArrivals, measureBehind, measureShared, measureStall } from "./generate-loads.js";
-import { StepLog, writeAll } from "./generate-streams.js";
+import { StepLog, writeAll, type GenerateBench, type GenerateBenchRequest } from "./generate-streams.js";
 import { quantile, spreadOf } from "./statistics.js";
 import { makeSentences } from "./synthetic-model.js";
-
-export interface GenerateBenchRequest {
-  readonly seed: number;
-  readonly repeats: number;
-  readonly quick: boolean;
-  /** How many requests run at once. */
-  readonly concurrent: readonly number[];
-  /** Tokens of each text. */
-  readonly maxTokens: number;
-  readonly shortPrompt: number;
-  readonly longPrompt: number;
-  /** Tokens of each checked text. */
-  readonly checkedTokens: number;
-  /** Texts that are being written while prompts arrive. */
-  readonly decoding: number;
-  /** Requests that share a prompt. */
-  readonly sharers: number;
-  /** Requests that arrive at random. */
-  readonly arrivals: number;
-}
-
-/** What the parts of the case share. */
-export interface GenerateBench {
-  readonly model: Model;
-  readonly log: StepLog;
-  readonly request: GenerateBenchRequest;
-  /** A new prompt of `length` tokens each time: no cache has it. */
-  readonly prompt: (length: number) => number[];
-  readonly measured: (
-    metric: string,
-    unit: string,
-    values: readonly number[],
-    parameters?: Readonly<Record<string, unknown>>,
-  ) => Measurement;
-}
 
 /** Loads after the first, which compiles: then the browser has files and shaders. */
 const WARM_LOADS = 5;

@@ -1,6 +1,7 @@
 // The same sentences three ways, on the model and queue of the page: as weft runs them, one after another, and padded to
-// the longest as a runtime that takes rectangles must. In turns, as no machine is equally fast all the time.
+// the longest as a runtime that takes rectangles must.
 import type { Model } from "../index.js";
+import { timeInTurns } from "../util/take-turns.js";
 
 export interface Racer {
   readonly name: string;
@@ -26,7 +27,7 @@ export async function race(
     {
       name: "weft",
       note: `one ragged batch of ${sentences.length}`,
-      run: async () => void (await model.forward(sentences, options)),
+      run: () => model.forward(sentences, options),
     },
     {
       name: "one after another",
@@ -38,20 +39,17 @@ export async function race(
     {
       name: "padded",
       note: `every sentence as long as the longest: ${((sentences.length * longest) / tokens).toFixed(1)} × the tokens`,
-      run: async () => void (await model.forward(padded, options)),
+      run: () => model.forward(padded, options),
     },
   ];
-  const times = racers.map((): number[] => []);
-  // The first round warms up.
-  for (let round = 0; round <= rounds; round++)
-    for (const [index, { run }] of racers.entries()) {
-      onRound((round * racers.length + index) / ((rounds + 1) * racers.length));
-      const beganMs = performance.now();
-      await run();
-      if (round > 0) times[index]!.push(performance.now() - beganMs);
-    }
+  const times = await timeInTurns(
+    racers.map(({ run }) => run),
+    1 + rounds,
+    onRound,
+  );
   return racers.map(({ name, note }, index) => {
-    const median = times[index]!.toSorted((a, b) => a - b)[Math.floor(rounds / 2)]!;
+    const [, ...measured] = times[index]!; // the first round warms up
+    const median = measured.toSorted((a, b) => a - b)[Math.floor(rounds / 2)]!;
     return { name, note, tokensPerSecond: (1000 * tokens) / median };
   });
 }

@@ -1,5 +1,6 @@
 // Whether what weft chooses by itself is as good as the best that anyone can choose for it, the half that measures.
 import { Model, type RunOptions } from "../../index.js";
+import { timeInTurns } from "../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { spreadOf } from "./statistics.js";
 import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticModel } from "./synthetic-model.js";
@@ -60,12 +61,12 @@ async function runWorkload(
   await checkBits(sentences, [...fixedOnes, ...autos]);
 
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const times = await takeTurns(sentences, fixedOnes, repeats, (part) => report("fixed settings", part / 2));
+  const times = await measure(sentences, fixedOnes, repeats, (part) => report("fixed settings", part / 2));
   const medians = times.map((own) => spreadOf(own).median);
   const best = fixedOnes[medians.indexOf(Math.min(...medians))]!;
   // The best of several is partly lucky: it is measured anew beside those that it is compared with.
   const finalists = [best, ...autos];
-  const finals = await takeTurns(sentences, finalists, 2 * repeats, (part) =>
+  const finals = await measure(sentences, finalists, 2 * repeats, (part) =>
     report("against the best", (1 + part) / 2),
   );
   const measurements: Measurement[] = [];
@@ -112,22 +113,17 @@ async function checkBits(sentences: readonly number[][], contestants: readonly C
   }
 }
 
-/** Milliseconds of each, in turns that change direction, so that a slow moment of the machine hits all alike. */
-async function takeTurns(
+/** Milliseconds of each. */
+async function measure(
   sentences: readonly number[][],
   contestants: readonly Contestant[],
   repeats: number,
   onPart: (part: number) => void,
 ): Promise<number[][]> {
-  const times: number[][] = contestants.map(() => []);
-  const order = [...contestants.keys()];
-  for (let repeat = 0; repeat < repeats; repeat++)
-    for (const index of repeat % 2 === 0 ? order : order.toReversed()) {
-      onPart(repeat / repeats);
-      const { model, options } = contestants[index]!;
-      const start = performance.now();
-      await model.forward(sentences, options);
-      times[index]!.push(performance.now() - start);
-    }
-  return times;
+  const runs = contestants.map(
+    ({ model, options }) =>
+      () =>
+        model.forward(sentences, options),
+  );
+  return timeInTurns(runs, repeats, onPart);
 }

@@ -1,6 +1,7 @@
 // What weft's ragged batch is held against, in the same run: weft with one sentence at a time, weft with every sentence
 // padded to the longest, and, where asked for, other runtimes on the same weights and sentences.
 import type { Model } from "../../index.js";
+import { timed, timeInTurns } from "../../util/take-turns.js";
 import type { Measurement, Report } from "./case.js";
 import { loadOnnxRuntime } from "./peers/onnxruntime.js";
 import { padSentences, runPeer, type LoadPeer, type PaddedBatch, type Peer } from "./peers/peer.js";
@@ -68,7 +69,12 @@ export async function measureBaselines(options: {
         checks.push(words);
         contestants.push({ name: peer.name, run });
       }
-    const times = await takeTurns(contestants, repeats, report);
+    for (const { run } of contestants) await run();
+    const times = await timeInTurns(
+      contestants.map(({ run }) => run),
+      repeats,
+      (part) => report(`Comparing with ${contestants.length - 1} others`, part),
+    );
     const tokens = sentences.reduce((sum, { length }) => sum + length, 0);
     const weft = times[0]!;
     const measurements = contestants.flatMap(({ name }, index): Measurement[] => {
@@ -134,30 +140,9 @@ async function bestOf(
   for (const { words, batches } of ways) {
     report(`Checking ${peer.name}`);
     const checked = check(await runPeer(peer, batches), peer.name);
-    const start = performance.now();
-    await runPeer(peer, batches);
-    const ms = performance.now() - start;
+    const ms = await timed(() => runPeer(peer, batches));
     if (!best || ms < best.ms) best = { batches, ms, words: `${checked}; fastest ${words}` };
   }
   const { batches, words } = best!;
   return { run: () => runPeer(peer, batches), words };
-}
-
-/** Milliseconds of each, in turns that change direction, so that a slow moment of the machine hits all alike. */
-async function takeTurns(
-  contestants: readonly Contestant[],
-  repeats: number,
-  report: Report,
-): Promise<number[][]> {
-  for (const { run } of contestants) await run();
-  const times: number[][] = contestants.map(() => []);
-  const order = [...contestants.keys()];
-  for (let repeat = 0; repeat < repeats; repeat++)
-    for (const index of repeat % 2 === 0 ? order : order.toReversed()) {
-      report(`Comparing with ${contestants.length - 1} others`, repeat / repeats);
-      const start = performance.now();
-      await contestants[index]!.run();
-      times[index]!.push(performance.now() - start);
-    }
-  return times;
 }

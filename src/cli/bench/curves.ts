@@ -1,5 +1,6 @@
 // How speed depends on what may be chosen, the half that measures.
 import { Model } from "../../index.js";
+import { timeInTurns } from "../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { spreadOf } from "./statistics.js";
 import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticShape } from "./synthetic-model.js";
@@ -46,14 +47,11 @@ export async function runCurves(request: CurvesRequest, report: Report): Promise
   ];
   report("Checking that no choice changes a bit");
   const checks = [await checkBits(model, sentences, points)];
-  const times = points.map(() => [] as number[]);
-  for (let repeat = 0; repeat < repeats; repeat++)
-    for (const [index, { batch, sliceTokens, queues }] of points.entries()) {
-      report("Measuring", (repeat + index / points.length) / repeats);
-      const start = performance.now();
-      await model.forward(sentences.slice(0, batch), { sliceTokens, queues });
-      times[index]!.push(performance.now() - start);
-    }
+  const runs = points.map(({ batch, sliceTokens, queues }) => {
+    const own = sentences.slice(0, batch);
+    return () => model.forward(own, { sliceTokens, queues });
+  });
+  const times = await timeInTurns(runs, repeats, (part) => report("Measuring", part));
   const measurements = points.map(({ curve, x, batch, sliceTokens, queues }, index): Measurement => {
     const tokens = lengths.slice(0, batch).reduce((sum, length) => sum + length, 0);
     const { median, p10, p90 } = spreadOf(times[index]!.map((ms) => (1000 * tokens) / ms));

@@ -1,6 +1,7 @@
 // The forward pass of a ragged batch, the half that measures: right results first, then dispatch counts, then times.
 import { count } from "../../demo/words.js";
 import { measureTrace, Model, renderTimeline, type RunStats } from "../../index.js";
+import { timed, timeInTurns } from "../../util/take-turns.js";
 import { measureBaselines } from "./baselines.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { spreadOf, usefulFlops, usefulFlopsFormula } from "./statistics.js";
@@ -80,12 +81,11 @@ async function timeCold(
   sentences: readonly number[][],
   request: ForwardRequest,
 ): Promise<Measurement> {
-  const start = performance.now();
   const queues = request.queues[0]!;
-  await model.forward(sentences, { queues });
+  const elapsedMs = await timed(() => model.forward(sentences, { queues }));
   const { loadMs } = model.info;
   const parameters = { ...describe(request), queues, batch: sentences.length, loadMs };
-  return { metric: "coldElapsed", value: performance.now() - start, unit: "ms", parameters };
+  return { metric: "coldElapsed", value: elapsedMs, unit: "ms", parameters };
 }
 
 async function checkLogits(
@@ -156,7 +156,6 @@ async function countDispatches(
   throw new Error(`dispatches depend on the batch or on k:\n  ${table.join("\n  ")}`);
 }
 
-/** Configurations take turns, first one, then the other ahead, so that a slow moment of the machine hits all alike. */
 async function measure(
   model: Model,
   sentences: readonly number[][],
@@ -167,22 +166,18 @@ async function measure(
   report("Warming up");
   const stats = new Map<number, RunStats>();
   for (const queues of configurations) stats.set(queues, (await model.forward(sentences, { queues })).stats);
-  const times = new Map(configurations.map((queues) => [queues, [] as number[]]));
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    for (const queues of repeat % 2 === 0 ? configurations : configurations.toReversed()) {
-      report("Measuring", repeat / repeats);
-      const start = performance.now();
-      await model.forward(sentences, { queues });
-      times.get(queues)!.push(performance.now() - start);
-    }
-  }
+  const times = await timeInTurns(
+    configurations.map((queues) => () => model.forward(sentences, { queues })),
+    repeats,
+    (part) => report("Measuring", part),
+  );
   const tokens = request.lengths.reduce((sum, length) => sum + length, 0);
   const flops = usefulFlops(request.shape, request.lengths);
   return configurations.flatMap((queues, index): Measurement[] => {
-    const elapsed = times.get(queues)!;
+    const elapsed = times[index]!;
     const { submissions, dispatches } = stats.get(queues)!;
     const parameters = { ...describe(request), queues, batch: sentences.length };
-    const timed = (
+    const measured = (
       metric: string,
       unit: string,
       values: readonly number[],
@@ -197,15 +192,15 @@ async function measure(
       unit: "per queue and pass",
       parameters,
     });
-    const first = times.get(configurations[0]!)!;
+    const first = times[0]!;
     return [
-      timed("elapsed", "ms", elapsed),
-      timed(
+      measured("elapsed", "ms", elapsed),
+      measured(
         "tokens",
         "tokens/s",
         elapsed.map((ms) => (1000 * tokens) / ms),
       ),
-      timed(
+      measured(
         "usefulWork",
         "GFLOP/s",
         elapsed.map((ms) => flops / ms / 1e6),
@@ -216,7 +211,7 @@ async function measure(
       ...(index === 0
         ? []
         : [
-            timed(
+            measured(
               "speedup",
               `× of ${name(configurations[0]!)}`,
               elapsed.map((ms, repeat) => first[repeat]! / ms),

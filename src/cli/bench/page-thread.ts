@@ -1,5 +1,6 @@
 // What weft costs the page's own thread, on it and behind a worker: the same results first, then times.
 import { Model, type Generation } from "../../index.js";
+import { takeTurns, timed } from "../../util/take-turns.js";
 import { WorkerModel } from "../../worker/index.js";
 import type { PageHooks } from "../page-call.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
@@ -60,16 +61,15 @@ export async function runPageThread(
   };
   const measurements: Measurement[] = [];
   for (const [name, act] of Object.entries(loads)) {
-    const figures: Record<Place, Cost[]> = { page: [], worker: [] };
-    for (let repeat = 0; repeat < repeats; repeat++) {
-      report(`Measuring ${name}`, repeat / repeats);
-      const order = ["page", "worker"] as const;
-      for (const place of repeat % 2 === 0 ? order : order.toReversed())
-        figures[place].push(await costOf(() => act(place), taskMs));
-    }
-    for (const [place, costs] of Object.entries(figures))
+    const compared = ["page", "worker"] as const;
+    const costs = await takeTurns(
+      compared.map((place) => () => costOf(() => act(place), taskMs)),
+      repeats,
+      (part) => report(`Measuring ${name}`, part),
+    );
+    for (const [index, place] of compared.entries())
       for (const metric of ["elapsed", "busy", "longestWait", "longestFrame"] as const) {
-        const { median, p10, p90 } = spreadOf(costs.map((cost) => cost[metric]));
+        const { median, p10, p90 } = spreadOf(costs[index]!.map((cost) => cost[metric]));
         const own = {
           model: "tinystories-gpt2",
           seed,
@@ -112,9 +112,7 @@ async function costOf(act: () => Promise<unknown>, taskMs: () => Promise<number>
     last = now;
   }, BEAT_MS);
   const stopAnimation = animate();
-  const start = performance.now();
-  await act();
-  const elapsed = performance.now() - start;
+  const elapsed = await timed(act);
   clearInterval(beat);
   const longestFrame = stopAnimation();
   return { elapsed, busy: (await taskMs()) - busyBefore, longestWait, longestFrame };

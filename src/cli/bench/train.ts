@@ -1,5 +1,6 @@
 // Steps of training, the half that measures: the right loss first, the same losses on any number of queues, then times.
 import { measureTrace, Model, type Task, type Trace, type TrainStep } from "../../index.js";
+import { takeTurns, timed } from "../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "./case.js";
 import { quantile, spreadOf } from "./statistics.js";
 import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticShape } from "./synthetic-model.js";
@@ -72,24 +73,20 @@ export async function runTrain(request: TrainBenchRequest, report: Report): Prom
       const options = { steps: 1 + repeats, batchTokens: tokens, groups, schedule: { peak: 1e-4 } };
       runs.set(queues, model.train(sentences, options)[Symbol.asyncIterator]());
     }
-    // The first step compiles and allocates: it is checked, not measured. Configurations take turns.
-    for (let repeat = 0; repeat <= repeats; repeat++) {
-      for (const [index, queues] of (repeat % 2 === 0
-        ? configurations
-        : configurations.toReversed()
-      ).entries()) {
-        report(repeat === 0 ? "Checking the loss" : "Measuring", (repeat + index / 2) / (repeats + 1));
-        const own = times.get(queues)!;
-        const { value } = (await runs.get(queues)!.next()) as { readonly value: TrainStep };
-        own.losses.push(value.loss);
-        if (repeat === 0) checkLoss(value.loss, queues, request);
-        else own.elapsedMs.push((1000 * value.tokens) / value.tokensPerSecond);
-        const model = models[configurations.indexOf(queues)]!;
-        const start = performance.now();
-        await model.score(sentences);
-        if (repeat > 0) own.scoreMs.push(performance.now() - start);
+    // The first step compiles and allocates: it is checked, not measured.
+    const turns = configurations.map((queues, index) => async () => {
+      const own = times.get(queues)!;
+      const isFirst = own.losses.length === 0;
+      const { value } = (await runs.get(queues)!.next()) as { readonly value: TrainStep };
+      own.losses.push(value.loss);
+      const scoreMs = await timed(() => models[index]!.score(sentences));
+      if (isFirst) checkLoss(value.loss, queues, request);
+      else {
+        own.elapsedMs.push((1000 * value.tokens) / value.tokensPerSecond);
+        own.scoreMs.push(scoreMs);
       }
-    }
+    });
+    await takeTurns(turns, 1 + repeats, (part) => report("Checking the loss, then measuring", part));
     for (const run of runs.values()) await run.return?.();
     const [first, ...others] = configurations.map((queues) => times.get(queues)!.losses.join());
     if (others.some((losses) => losses !== first))
@@ -150,7 +147,12 @@ function describe(
     queues,
     optimizer: "adamw",
   };
-  const timed = (metric: string, unit: string, values: readonly number[], more: object = {}): Measurement => {
+  const measured = (
+    metric: string,
+    unit: string,
+    values: readonly number[],
+    more: object = {},
+  ): Measurement => {
     const { median, p10, p90 } = spreadOf(values);
     return { metric, value: median, unit, parameters: { ...parameters, ...more, p10, p90 } };
   };
@@ -159,26 +161,26 @@ function describe(
   const shareOf = (belongs: (dispatch: Dispatch) => boolean): number[] =>
     dispatches.map((all) => timeOf(all.filter(belongs)) / timeOf(all));
   return [
-    timed("elapsed", "ms", elapsedMs),
-    timed(
+    measured("elapsed", "ms", elapsedMs),
+    measured(
       "tokens",
       "tokens/s",
       elapsedMs.map((ms) => (1000 * tokens) / ms),
     ),
-    timed(
+    measured(
       "backwardRatio",
       "× of the forward pass with its logits",
       shareOf(({ kind, kernel }) => isForward(kind, kernel)).map((forward) => (1 - forward) / forward),
       { formula: backwardFormula, tracedSteps: TRACED_STEPS },
     ),
-    timed(
+    measured(
       "stepRatio",
       "× of scoring the same sentences",
       elapsedMs.map((ms) => ms / quantile(scoreMs, 0.5)),
     ),
-    timed("score", "ms", scoreMs),
+    measured("score", "ms", scoreMs),
     ...taskKinds.map((kind) =>
-      timed(
+      measured(
         "share",
         "of the tasks' time",
         shareOf((dispatch) => dispatch.kind === kind),
@@ -186,14 +188,14 @@ function describe(
       ),
     ),
     ...kernels.map((kernel) =>
-      timed(
+      measured(
         "kernelShare",
         "of the tasks' time",
         shareOf((dispatch) => dispatch.kernel === kernel),
         { kernel },
       ),
     ),
-    timed(
+    measured(
       "outside",
       "of a recorded step",
       traces.map(({ trace, elapsedMs: ms }) => Math.max(0, 1 - measureTrace(trace).makespanMs / ms)),
@@ -201,7 +203,7 @@ function describe(
     ...(queues === request.queues[0]
       ? []
       : [
-          timed(
+          measured(
             "speedup",
             `× of ${request.queues[0]} queue`,
             elapsedMs.map((ms, repeat) => first[repeat]! / ms),

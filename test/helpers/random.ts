@@ -1,30 +1,16 @@
 // Seeded random numbers for tests: the same seed gives the same numbers on every machine.
 import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
+import { SeededRandom as UniformRandom } from "../../src/util/seeded-random.js";
 
 /** Random numbers from one seed. */
-export class SeededRandom {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** Uniform in [0, 1), a multiple of 2^-32: a Weyl sequence through MurmurHash3's finalizer. */
-  uniform(): number {
-    this.#state = (this.#state + 0x9e3779b9) | 0;
-    let hash = this.#state;
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
-  }
-
+export class SeededRandom extends UniformRandom {
   /** A whole number in [0, limit). */
   integer(limit: number): number {
     return Math.floor(this.uniform() * limit);
   }
 
   /** Normal, mean 0 and deviation 1 (Box and Muller). */
-  normal(): number {
+  override normal(): number {
     return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
 }

@@ -1,5 +1,6 @@
 // A GPT-2 model made up from a seed, the same in every process and browser: config, weights and sentences. Only exact
 // arithmetic is used, so that no engine's library of functions can make a difference.
+import { SeededRandom } from "../../util/seeded-random.js";
 import type { ModelShape } from "./statistics.js";
 
 export interface SyntheticShape extends ModelShape {
@@ -22,11 +23,11 @@ export interface SyntheticModel {
 
 export function makeSyntheticModel(shape: SyntheticShape, seed: number): SyntheticModel {
   const { layers, channels: C, hidden: F, vocabulary: V, contextLength, heads } = shape;
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
   const add = (name: string, tensorShape: readonly number[], scale: number, mean = 0): void => {
     const count = tensorShape.reduce((product, extent) => product * extent, 1);
-    const values = Float32Array.from({ length: count }, () => mean + scale * random.bell());
+    const values = Float32Array.from({ length: count }, () => mean + scale * bell(random));
     tensors.set(name, { shape: tensorShape, values });
   };
   const addLinear = (name: string, inputs: number, outputs: number): void => {
@@ -64,13 +65,13 @@ export function makeSyntheticModel(shape: SyntheticShape, seed: number): Synthet
 
 /** Token ids of sentences of these lengths. */
 export function makeSentences(lengths: readonly number[], vocabulary: number, seed: number): number[][] {
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   return lengths.map((length) => Array.from({ length }, () => Math.floor(random.uniform() * vocabulary)));
 }
 
 /** Numbers in [0, 1). */
 export function makeUniform(seed: number): () => number {
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   return () => random.uniform();
 }
 
@@ -97,24 +98,9 @@ export function toSafetensors({ tensors }: SyntheticModel): Uint8Array<ArrayBuff
   return file;
 }
 
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  /** In [0, 1), a multiple of 2^-32: a Weyl sequence through MurmurHash3's finalizer. */
-  uniform(): number {
-    this.#state = (this.#state + 0x9e3779b9) | 0;
-    let hash = this.#state;
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
-  }
-
-  /** Mean 0, deviation 1, from −√12 to √12: four uniform numbers of variance 1/12 each. */
-  bell(): number {
-    return (this.uniform() + this.uniform() + this.uniform() + this.uniform() - 2) * Math.sqrt(3);
-  }
+/** Mean 0, deviation 1, from −√12 to √12: four uniform numbers of variance 1/12 each. */
+function bell(random: SeededRandom): number {
+  let sum = -2;
+  for (let term = 0; term < 4; term++) sum += random.uniform();
+  return sum * Math.sqrt(3);
 }

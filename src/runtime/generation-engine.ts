@@ -15,7 +15,7 @@ import type { GenerationStep } from "./generation-step.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "./load-model.js";
 import type { Sampling } from "./sampling-options.js";
 import { SequenceSlots } from "./sequence-slots.js";
-import { countRows, StepEncoder } from "./step-encoder.js";
+import { StepEncoder } from "./step-encoder.js";
 
 /** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
 export interface EngineRequest {
@@ -300,7 +300,7 @@ export class GenerationEngine {
     this.#arena!.trim();
     this.#inFlight++;
     this.#counts.steps++;
-    this.#counts.computedRows += countRows(entries);
+    this.#counts.computedRows += step.rows;
     this.#counts.dispatches += list.dispatches;
     const parts = entries.map(({ sequence, ...part }) => ({
       request: this.#requests.get(sequence)!.id,
@@ -314,14 +314,14 @@ export class GenerationEngine {
       waiting: this.#scheduler.waiting,
       freePages: this.#pool.free,
     };
-    void this.#finish(entries, record, [accepted, queue.fence()], read).then(
+    void this.#finish(step, record, [accepted, queue.fence()], read).then(
       () => this.#pump(),
       (error: unknown) => this.#failAll(error),
     );
   }
 
   async #finish(
-    entries: readonly StepEntry[],
+    { entries, rows }: Step,
     record: Omit<GenerationStep, "queue" | "doneMs">,
     done: readonly Promise<void>[],
     read: Promise<ArrayBuffer> | undefined,
@@ -332,7 +332,7 @@ export class GenerationEngine {
       this.#options.onStep?.({ ...record, doneMs });
       if (read) this.#handOut(entries, new Uint32Array(await read));
       this.#inFlight--;
-      this.#budget.observe(countRows(entries), this.#turn.giveBack(record.submittedMs, doneMs));
+      this.#budget.observe(rows, this.#turn.giveBack(record.submittedMs, doneMs));
     } catch (error) {
       this.#inFlight--;
       this.#turn.cancel();

@@ -30,13 +30,14 @@ export class StepEncoder {
   encode(
     list: CommandList,
     arena: Gpt2Arena,
-    { entries, copies }: Step,
+    step: Step,
     samplingOf: (sequence: Sequence) => Sampling,
   ): Promise<ArrayBuffer> | undefined {
     const { queue, forward } = this.#replica;
+    const { entries } = step;
     list.beginPass("step");
-    this.#cache.encodeCopies(list, copies);
-    const runs = this.#writeRows(arena, entries);
+    this.#cache.encodeCopies(list, step.copies);
+    const runs = this.#writeRows(arena, step);
     const rows = writeRowTable(queue.tables, runs);
     const cache = {
       keyValueOf: (layer: number) => this.#cache.keyValueOf(layer),
@@ -54,8 +55,8 @@ export class StepEncoder {
   }
 
   /** Describes the step's rows to the arena; answers them as runs, one per entry. */
-  #writeRows(arena: Gpt2Arena, entries: readonly StepEntry[]): RowRun[] {
-    const rowInfo = new Uint32Array(4 * countRows(entries));
+  #writeRows(arena: Gpt2Arena, { entries, rows }: Step): RowRun[] {
+    const rowInfo = new Uint32Array(4 * rows);
     const pageTable: number[] = [];
     const runs: RowRun[] = [];
     let row = 0;
@@ -135,8 +136,4 @@ export class StepEncoder {
     // Mapped only once the step is submitted, which is before anything waits.
     return Promise.resolve().then(() => readback.read());
   }
-}
-
-export function countRows(entries: readonly StepEntry[]): number {
-  return entries.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
 }

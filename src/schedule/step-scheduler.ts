@@ -32,6 +32,8 @@ export interface PageCopy {
 
 export interface Step {
   readonly entries: readonly StepEntry[];
+  /** Of all entries together. */
+  readonly rows: number;
   readonly copies: readonly PageCopy[];
 }
 
@@ -147,7 +149,7 @@ export class StepScheduler {
     });
     // Until here nobody could take them, and what takes them from now on writes to them in later steps.
     this.#pool.release(copied);
-    return { entries, copies: [...copies.values()] };
+    return { entries, rows: limits.budgetTokens - budget, copies: [...copies.values()] };
   }
 
   /**

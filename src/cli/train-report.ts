@@ -75,7 +75,7 @@ function showLoss(loss: number): string {
   return loss.toFixed(4);
 }
 
-export function showDuration(ms: number): string {
+function showDuration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const shown = parts[0] === 0 ? parts.slice(1) : parts;

@@ -51,10 +51,6 @@ export class StreamCard {
     this.element.append(header, words, footer);
   }
 
-  get isEnded(): boolean {
-    return this.#isEnded;
-  }
-
   add(piece: string): void {
     this.#text.data += piece;
     if (this.#state.textContent !== "writing") this.#show("writing", "writing");

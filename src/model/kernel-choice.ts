@@ -14,7 +14,7 @@ import { registerTiledLinear, type LinearFamily } from "../kernels/linear.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 
 /** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
-export const FEW_ROWS = 8;
+const FEW_ROWS = 8;
 
 /** One for dispatches of few rows, one for all others. */
 export interface ByRows<R> {

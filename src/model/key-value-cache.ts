@@ -32,10 +32,6 @@ export class KeyValueCache {
     this.#dimensions = dimensions;
   }
 
-  get pages(): number {
-    return this.#pages;
-  }
-
   keyValueOf(layer: number): GpuBuffer {
     return this.#layers[layer]!;
   }

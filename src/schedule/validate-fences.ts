@@ -8,7 +8,7 @@ import type { Positions } from "./validate-positions.js";
  * Both times of a cross-queue fence are readings of the host's one clock, which never steps back, however coarse it is:
  * nothing needs to be forgiven.
  */
-export const hostClockToleranceMs = 0;
+const hostClockToleranceMs = 0;
 
 /** Tasks that ran too early, as sentences. Tasks that never ran are not reported again. */
 export function checkFences(positions: Positions): string[] {

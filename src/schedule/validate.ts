@@ -8,7 +8,7 @@ import { planOfTrace } from "./trace-plan.js";
 import type { Trace, TraceGroup } from "./trace.js";
 
 /** Browsers round GPU timestamps to 0.1 ms against timing attacks; two of them may be wrong in opposite directions. */
-export const timestampToleranceMs = 0.2;
+const timestampToleranceMs = 0.2;
 
 /** Every way in which `trace` breaks its plan, as sentences; none means that it is legal. */
 export function validateTrace(trace: Trace): string[] {

@@ -110,7 +110,7 @@ export class BatchSampler {
 }
 
 /** A whole number below `limit` from three counters: pcg3d (https://jcgt.org/published/0009/03/02/). */
-export function randomBelow(limit: number, seed: number, epoch: number, index: number): number {
+function randomBelow(limit: number, seed: number, epoch: number, index: number): number {
   let x = step(seed);
   let y = step(epoch ^ Math.floor(seed / 2 ** 32));
   let z = step(index);

@@ -9,7 +9,7 @@ export function repositoryFile(path: string): string {
 }
 
 /** The same for the shared data beside the repository: sharedFile("models/gpt2-nano-sort"). */
-export function sharedFile(path: string): string {
+function sharedFile(path: string): string {
   const folder = String(import.meta.env["WEFT_SHARED"]);
   return inBrowser ? `/@fs${folder}/${path}` : `${folder}/${path}`;
 }

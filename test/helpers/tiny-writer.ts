@@ -12,7 +12,7 @@ export const writerContext = 70;
 
 /** One token per character; the last one is special. */
 const characters = ["abcdefghijklmnopqrstuvwxyz012345678".split(""), "Ġ"].flat();
-export const writerEndToken: number = characters.length;
+const writerEndToken = characters.length;
 
 /** Byte-level BPE without merges. */
 const tokenizer = {
@@ -86,7 +86,7 @@ export function makeRequest(random: SeededRandom, longestPrompt: number, mostTok
 }
 
 /** What must not depend on anything else that runs. */
-export function outcomeOf({ text, tokens, logProbabilities, finishReason, usage }: Generation): object {
+function outcomeOf({ text, tokens, logProbabilities, finishReason, usage }: Generation): object {
   return { text, tokens, logProbabilities: bitsOf(logProbabilities ?? []), finishReason, usage };
 }
 

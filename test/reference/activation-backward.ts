@@ -10,13 +10,13 @@ export const activationDerivatives: Readonly<Record<Activation, (x: number) => n
 };
 
 /** (x·Φ(x))′ = Φ(x) + x·φ(x), with the normal density φ = Φ′. */
-export function geluErfDerivative(x: number): number {
+function geluErfDerivative(x: number): number {
   const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
   return erfc(-x * Math.SQRT1_2) / 2 + x * density;
 }
 
 /** (x·s(2u))′ = s + x·s·(1 − s)·2u′ with the logistic function s and u = √(2/π)·(x + 0.044715·x³). */
-export function geluTanhDerivative(x: number): number {
+function geluTanhDerivative(x: number): number {
   const slope = Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
   const twoU = 2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
   const s = 1 / (1 + Math.exp(-twoU));
@@ -26,7 +26,7 @@ export function geluTanhDerivative(x: number): number {
 }
 
 /** 1 right of 0, else 0, and NaN for NaN: at the kink, the slope from the left. */
-export function reluDerivative(x: number): number {
+function reluDerivative(x: number): number {
   if (Number.isNaN(x)) return x;
   return x > 0 ? 1 : 0;
 }

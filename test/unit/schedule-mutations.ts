@@ -234,7 +234,7 @@ export const mutations: Record<string, Mutation> = {
   },
 };
 
-export function draftOf(trace: Trace): Draft {
+function draftOf(trace: Trace): Draft {
   return structuredClone(trace) as Draft;
 }
 

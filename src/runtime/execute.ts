@@ -9,7 +9,7 @@ import { throwIfAborted } from "../util/signal.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
 import { ArenaLayout } from "./arena-layout.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
-import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./load-model.js";
+import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./loaded-model.js";
 import { OutputCollector, type OutputKind } from "./output.js";
 import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";

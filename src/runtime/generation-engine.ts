@@ -12,7 +12,7 @@ import { StepBudget } from "../schedule/step-budget.js";
 import { StepScheduler, type Step, type StepEntry } from "../schedule/step-scheduler.js";
 import { settleAll } from "../util/settle-all.js";
 import type { GenerationStep } from "./generation-step.js";
-import { SUBMISSIONS_IN_FLIGHT, type Replica } from "./load-model.js";
+import { SUBMISSIONS_IN_FLIGHT, type Replica } from "./loaded-model.js";
 import type { Sampling } from "./sampling-options.js";
 import { SequenceSlots } from "./sequence-slots.js";
 import { StepEncoder } from "./step-encoder.js";

@@ -8,7 +8,7 @@ import { GenerationEngine, type EngineOptions, type EngineStats } from "./genera
 import type { GenerationDefaults } from "./generation-defaults.js";
 import type { GenerationStep } from "./generation-step.js";
 import { GenerationRun } from "./generation-run.js";
-import type { LoadedModel } from "./load-model.js";
+import type { LoadedModel } from "./loaded-model.js";
 import { checkIds, checkSentence, checkWhole } from "./options.js";
 import { checkSampling, type SamplingOptions } from "./sampling-options.js";
 

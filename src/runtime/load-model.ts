@@ -5,7 +5,7 @@ import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../kernel
 import type { KernelFamilies } from "../model/choose-kernels.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
-import { Gpt2WeightsLoader, type Gpt2Weights } from "../model/gpt2-weights.js";
+import { Gpt2WeightsLoader } from "../model/gpt2-weights.js";
 import { Gpt2WeightPlacer } from "../model/place-gpt2-weight.js";
 import { FairTurns } from "../schedule/fair-turns.js";
 import { Pace } from "../schedule/pace.js";
@@ -16,44 +16,12 @@ import { readJson, readRequiredJson, type ModelFolder } from "../weights/model-f
 import { readGpt2Weights } from "../weights/read-gpt2-weights.js";
 import { openModelFolder, type ModelSource } from "../weights/source.js";
 import { ArenaPool } from "./arena-pool.js";
-import { readGenerationDefaults, type GenerationDefaults } from "./generation-defaults.js";
+import { readGenerationDefaults } from "./generation-defaults.js";
+import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
 import { openModelQueues } from "./open-model-queues.js";
-import { checkChoice, checkWhole, checkWholeOrAuto } from "./options.js";
-import type { QueueShare } from "./plan-run.js";
+import { checkChoice, checkSliceTokens, checkWhole, checkWholeOrAuto } from "./options.js";
 import { describeVerification } from "./tune-kernels.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
-
-/** One queue with a replica of the model. */
-export interface Replica {
-  readonly queue: Queue;
-  readonly weights: Gpt2Weights;
-  readonly forward: Gpt2Forward;
-  readonly arenas: ArenaPool;
-  readonly share: QueueShare;
-  /** Frees the weights. */
-  disposeWeights(): void;
-}
-
-export interface LoadedModel {
-  readonly config: Gpt2Config;
-  readonly dimensions: Gpt2Dimensions;
-  readonly replicas: readonly Replica[];
-  readonly textFiles: TextFiles;
-  readonly generationDefaults: GenerationDefaults;
-  /** The parsed config.json, for saving. */
-  readonly configFile: unknown;
-  readonly hasHeadBias: boolean;
-  readonly info: ModelInfo;
-}
-
-/** Parsed JSON files of the model's folder; undefined where there is none. */
-export interface TextFiles {
-  readonly tokenizer: unknown;
-  readonly tokenizerConfig: unknown;
-}
-
-/** On one queue, of all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */
-export const SUBMISSIONS_IN_FLIGHT = 2;
 
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
@@ -78,7 +46,7 @@ export async function loadModel(
   const folder = openModelFolder(source);
   const configFile = await readRequiredJson(folder, "config.json", signal);
   const config = parseGpt2Config(configFile);
-  const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config);
+  const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
     least: 4,
     most: 1024,
@@ -161,19 +129,6 @@ export async function loadModel(
     for (const queue of queues) queue.dispose();
     throw failure ?? error;
   }
-}
-
-/** k, from 1 to the context length, or "auto". */
-export function checkSliceTokens(
-  value: number | "auto" | undefined,
-  missing: number | "auto",
-  config: Gpt2Config,
-): number | "auto" {
-  return checkWholeOrAuto("sliceTokens", value, missing, {
-    least: 1,
-    most: config.contextLength,
-    remedy: "It is the number of tokens per slice, at most the model's context.",
-  });
 }
 
 /** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */

@@ -8,12 +8,14 @@ import type { GenerationBatch, GenerationHandle } from "./generation-handle.js";
 import type { GenerationStep } from "./generation-step.js";
 import { Generator, type GenerateOptions, type Prompt } from "./generator.js";
 import { execute, type Outcome } from "./execute.js";
-import { checkSliceTokens, loadModel, type LoadedModel } from "./load-model.js";
+import { loadModel } from "./load-model.js";
+import type { LoadedModel } from "./loaded-model.js";
 import {
   checkChoice,
   checkGpuBudget,
   checkList,
   checkSentences,
+  checkSliceTokens,
   checkWhole,
   checkWholeOrAuto,
   fences,
@@ -298,7 +300,7 @@ export class Model {
     const running = execute(this.#loaded, {
       tokens,
       output,
-      sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config),
+      sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),
       fence: checkChoice("fence", options.fence, "sentence", fences),
       placement: checkChoice("placement", options.placement, "auto", placements),
       queues: checkWholeOrAuto("queues", options.queues, info.schedule.queues, {

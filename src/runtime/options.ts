@@ -130,3 +130,16 @@ export function checkSentence(
     remedy: "The ids may come from another model's tokenizer.",
   });
 }
+
+/** k, from 1 to the context length, or "auto". */
+export function checkSliceTokens(
+  value: number | "auto" | undefined,
+  missing: number | "auto",
+  contextLength: number,
+): number | "auto" {
+  return checkWholeOrAuto("sliceTokens", value, missing, {
+    least: 1,
+    most: contextLength,
+    remedy: "It is the number of tokens per slice, at most the model's context.",
+  });
+}

@@ -9,7 +9,7 @@ import type { KeyValueCache } from "../model/key-value-cache.js";
 import type { Sequence } from "../schedule/sequence.js";
 import type { Step, StepEntry } from "../schedule/step-scheduler.js";
 import { writeBlockTable, writeRowTable, type RowRun } from "./arena-layout.js";
-import type { Replica } from "./load-model.js";
+import type { Replica } from "./loaded-model.js";
 import { writeOptionWords, type Sampling } from "./sampling-options.js";
 import type { SequenceSlots } from "./sequence-slots.js";
 

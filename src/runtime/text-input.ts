@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { Gpt2Config } from "../weights/gpt2-config.js";
-import type { TextFiles } from "./load-model.js";
+import type { TextFiles } from "./loaded-model.js";
 import { checkIds, checkList, checkSentences } from "./options.js";
 
 /** Token ids of one sentence. */

@@ -19,7 +19,7 @@ import { TrainingArena, type TrainingArenaOptions } from "../train/training-aren
 import { compileTraining } from "../train/training-pipelines.js";
 import { ArenaLayout } from "./arena-layout.js";
 import { GradientSets } from "./gradient-sets.js";
-import type { LoadedModel } from "./load-model.js";
+import type { LoadedModel } from "./loaded-model.js";
 import { PlanRun } from "./plan-run.js";
 import { traceOf } from "./trace-recorder.js";
 import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type TrainingShare } from "./training-encoder.js";

@@ -7,9 +7,10 @@ import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "..
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { readAll, writeAll } from "../gpu/buffer-contents.js";
 import type { Trace } from "../schedule/trace.js";
-import type { LoadedModel } from "./load-model.js";
+import type { LoadedModel } from "./loaded-model.js";
 import { checkChoice, checkWhole, fences } from "./options.js";
 import type { Fence } from "../plan/vocabulary.js";
+import { checkpointOutsideLoop, secondIteration } from "../util/training-misuse.js";
 import { TrainingSession } from "./training-session.js";
 
 /** How long, how much at a time, and how a model learns. */
@@ -129,14 +130,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
    * CancelledError when `signal` aborts, DisposedError.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainStep, void, undefined> {
-    if (this.#isStarted) {
-      throw new ArgumentError({
-        argument: "the training run",
-        expected: "one iteration",
-        received: "a second one",
-        remedy: "Call model.train again, with `resume` to go on.",
-      });
-    }
+    if (this.#isStarted) throw secondIteration();
     this.#isStarted = true;
     const { signal, validation, trace = false, recompute = false } = this.#options;
     const settings = this.#check();
@@ -199,14 +193,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
    * @throws ArgumentError before the first step and after the end.
    */
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
-    if (!this.#session || !this.#state) {
-      throw new ArgumentError({
-        argument: "the training run",
-        expected: "a run with a finished step, inside its loop",
-        received: "one that is not",
-        remedy: "Call checkpoint() in the body of the loop over the run.",
-      });
-    }
+    if (!this.#session || !this.#state) throw checkpointOutsideLoop();
     const { queue } = this.#session.state;
     const named = namedBuffers(this.#session.state);
     const values = await readAll(queue, [...named.values()]);

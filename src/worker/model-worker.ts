@@ -26,6 +26,7 @@ interface OpenCall {
 
 interface Run {
   readonly run: TrainingRun;
+  readonly steps: AsyncGenerator<unknown, void, undefined>;
   readonly stopping: AbortController;
 }
 
@@ -35,15 +36,16 @@ let model: Model;
 /** What to add to a time of this thread for one of the page's. */
 let clockOffsetMs = 0;
 const open = new Map<number, OpenCall>();
-/** By the calls that made them. Kept for as long as the model: a page may ask one that has ended for a checkpoint. */
+/** Those whose loops have not ended, by the calls that made them. */
 const runs = new Map<number, Run>();
-const iterations = new Map<number, Run & { readonly steps: AsyncGenerator<unknown, void, undefined> }>();
+/** The id of the last handle. */
+let lastId = 0;
 
 const methods: Readonly<Record<string, Method>> = {
-  async load({ signal, emit }, source: string, options: LoadOptions, page: PageFacts): Promise<Loaded> {
+  async load({ emit }, source: string, options: LoadOptions, page: PageFacts): Promise<Loaded> {
     clockOffsetMs = performance.timeOrigin - page.timeOrigin;
     const addedTo = lendStorage(page.kept);
-    model = await Model.load(source, { ...options, signal, onProgress: emit });
+    model = await Model.load(source, { ...options, onProgress: emit });
     return { info: model.info, kept: addedTo() };
   },
   memory: () => model.memory(),
@@ -57,8 +59,11 @@ const methods: Readonly<Record<string, Method>> = {
     model.score(sentences, { ...options, signal }),
 
   async generate({ signal, emit }, id: number, prompt: Prompt, options: GenerateOptions) {
+    // A call that could not be posted took an id too: here a handle takes it, which fails at once.
+    while (lastId < id - 1) lastId = model.generate("", { maxTokens: 0 }).id;
     const handle = model.generate(prompt, { ...options, signal });
-    invariant(handle.id === id, "page and worker count handles differently");
+    lastId = handle.id;
+    invariant(lastId === id, "page and worker count handles differently");
     for await (const piece of handle) emit(piece);
     return await handle;
   },
@@ -78,26 +83,27 @@ const methods: Readonly<Record<string, Method>> = {
 
   train({ number }, sentences: (string | number[])[], options: { readonly steps: number }) {
     const stopping = new AbortController();
-    runs.set(number, { run: model.train(sentences, { ...options, signal: stopping.signal }), stopping });
+    const run = model.train(sentences, { ...options, signal: stopping.signal });
+    runs.set(number, { run, steps: run[Symbol.asyncIterator](), stopping });
   },
-  iterate({ number }, run: number) {
-    const own = runs.get(run)!;
-    iterations.set(number, { ...own, steps: own.run[Symbol.asyncIterator]() });
-  },
-  async nextStep({ signal }, iteration: number) {
-    const { steps, stopping } = iterations.get(iteration)!;
+  async nextStep({ signal }, run: number) {
+    const { steps, stopping } = runs.get(run)!;
     const stop = (): void => stopping.abort();
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop);
     return (await steps.next()).value;
   },
-  leaveLoop: (_, iteration: number) => iterations.get(iteration)!.steps.return(),
   checkpoint: (_, run: number) => runs.get(run)!.run.checkpoint(),
+  async endRun(_, run: number) {
+    const { steps } = runs.get(run)!;
+    runs.delete(run);
+    await steps.return();
+  },
 
   async dispose() {
     model.dispose();
     // Their answers are on the way before this one, after which the page ends the worker.
-    const others = [...open.values()].filter(({ method }) => method !== "dispose");
+    const others = [...open.values()];
     for (const { method, stopping } of others) if (method === "watchSteps") stopping.abort();
     await Promise.all(others.map(({ answered }) => answered));
     return { memory: model.memory(), stats: model.stats() };

@@ -1,5 +1,5 @@
 // The Model behind a worker, as the page sees it: the same API, and no encoding on the page's thread.
-import { ArgumentError, DisposedError } from "../errors.js";
+import { ArgumentError, CancelledError, DisposedError, WeftError } from "../errors.js";
 import {
   GenerationBatch,
   GenerationHandle,
@@ -24,6 +24,7 @@ import {
   type TrainOptions,
 } from "../index.js";
 import { isPromptList } from "../util/prompt-list.js";
+import { throwIfAborted } from "../util/signal.js";
 import { Connection } from "./connection.js";
 import { readKept, writeKept } from "./lent-storage.js";
 import type { LastFigures, Loaded, PageFacts } from "./messages.js";
@@ -73,16 +74,23 @@ export class WorkerModel implements Promisified<Model> {
         remedy: 'Leave it out: the worker has its own. Model of "weft" takes one.',
       });
     }
+    throwIfAborted(signal, "Loading the model");
     const connection = new Connection();
+    // At once: the worker's script may not even have arrived, and nothing of it is of further use.
+    const cancel = (): void => connection.end(new CancelledError("Loading the model", signal?.reason));
+    signal?.addEventListener("abort", cancel);
     try {
       const page: PageFacts = { timeOrigin: performance.timeOrigin, kept: readKept() };
       const args = [addressOf(source), others, page];
-      const { info, kept } = await connection.call<Loaded>("load", args, { signal, onEvent: onProgress });
+      const { info, kept } = await connection.call<Loaded>("load", args, { onEvent: onProgress });
+      throwIfAborted(signal, "Loading the model");
       writeKept(kept);
       return new WorkerModel(connection, info);
     } catch (error) {
       connection.end(error as Error);
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
     }
   }
 
@@ -159,9 +167,19 @@ export class WorkerModel implements Promisified<Model> {
   /** As `Model.watchSteps`; times are on the page's performance.now(). */
   watchSteps(watcher: (step: GenerationStep) => void): () => void {
     this.#expectUsable("watchSteps");
-    const watch = this.#connection.open<void>("watchSteps", [], { onEvent: watcher });
-    watch.result.catch(() => undefined); // the worker has ended, and told those who wait for something
-    return watch.abort;
+    let isWatching = true;
+    const onEvent = (step: GenerationStep): void => {
+      if (isWatching) watcher(step); // the worker may have sent more before it heard of the end
+    };
+    const watch = this.#connection.open<void>("watchSteps", [], { onEvent });
+    // Where the model has failed, those who wait for something are told. What the watcher throws has no other way out.
+    watch.result.catch((error: unknown) => {
+      if (!(error instanceof WeftError)) reportError(error);
+    });
+    return () => {
+      isWatching = false;
+      watch.abort();
+    };
   }
 
   /** As `Model.encode`. */

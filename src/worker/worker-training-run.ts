@@ -1,25 +1,25 @@
 // A training run that lives in a worker, as the page sees it.
 import type { Sentence, TrainingRun, TrainOptions, TrainStep } from "../index.js";
-import type { Connection, OpenCall } from "./connection.js";
+import { checkpointOutsideLoop, secondIteration } from "../util/training-misuse.js";
+import type { Connection } from "./connection.js";
 
 /**
  * As TrainingRun, for a model in a worker: a step begins when the loop asks for it, so that between steps the model scores
- * and writes with what it has learned. What `Model.train` throws at once is thrown by the iteration.
+ * and writes with what it has learned. The worker holds data and state while the loop runs. What `Model.train` throws at
+ * once is thrown by the iteration.
  */
 export class WorkerTrainingRun implements Pick<TrainingRun, keyof TrainingRun>, AsyncIterable<TrainStep> {
   readonly #connection: Connection;
-  readonly #opened: OpenCall<void>;
-  readonly #signal: AbortSignal | undefined;
+  readonly #data: readonly (string | Sentence)[];
+  readonly #options: TrainOptions;
+  #isStarted = false;
+  /** Names the run in the worker, as long as it is there. */
+  #number: number | undefined;
 
-  constructor(
-    connection: Connection,
-    sentences: readonly (string | Sentence)[],
-    { signal, ...options }: TrainOptions,
-  ) {
+  constructor(connection: Connection, data: readonly (string | Sentence)[], options: TrainOptions) {
     this.#connection = connection;
-    this.#signal = signal;
-    this.#opened = connection.open("train", [sentences, options]);
-    this.#opened.result.catch(() => undefined); // thrown by the iteration
+    this.#data = data;
+    this.#options = options;
   }
 
   /**
@@ -27,26 +27,24 @@ export class WorkerTrainingRun implements Pick<TrainingRun, keyof TrainingRun>, 
    * @throws what TrainingRun throws, and WorkerError.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainStep, void, undefined> {
-    await this.#opened.result;
-    const signal = this.#signal;
-    const steps = this.#connection.open<void>("iterate", [this.#opened.number]);
-    await steps.result;
-    let isEnded = false;
+    if (this.#isStarted) throw secondIteration();
+    this.#isStarted = true;
+    const { signal, ...options } = this.#options;
+    const opened = this.#connection.open<void>("train", [this.#data, options]);
+    await opened.result;
+    this.#number = opened.number;
     try {
       for (;;) {
-        const step = await this.#connection
-          .call<TrainStep | undefined>("nextStep", [steps.number], { signal })
-          .catch((error: unknown) => {
-            isEnded = true;
-            throw error;
-          });
-        isEnded = !step;
+        const step = await this.#connection.call<TrainStep | undefined>("nextStep", [opened.number], {
+          signal,
+        });
         if (!step) return;
         yield step;
       }
     } finally {
+      this.#number = undefined;
       // A worker that has ended, or ends meanwhile, holds no run.
-      if (!isEnded) await this.#connection.call("leaveLoop", [steps.number]).catch(() => undefined);
+      await this.#connection.call("endRun", [opened.number]).catch(() => undefined);
     }
   }
 
@@ -55,7 +53,7 @@ export class WorkerTrainingRun implements Pick<TrainingRun, keyof TrainingRun>, 
    * @throws ArgumentError before the first step and after the end.
    */
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
-    await this.#opened.result;
-    return this.#connection.call("checkpoint", [this.#opened.number]);
+    if (this.#number === undefined) throw checkpointOutsideLoop();
+    return this.#connection.call("checkpoint", [this.#number]);
   }
 }

@@ -1,50 +1,8 @@
-// A model in a worker, as the built module gives it to a page: the bits, errors and ends of a Model on the page's own thread.
-import { join } from "node:path";
-import type { Page } from "puppeteer";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
-import { serve, type Server } from "../../src/cli/serve.js";
-import { expectBuilt, root } from "./run-start.js";
+// A model in a worker, as the built module gives it to a page: the bits of a Model on the page's own thread.
+import { describe, expect, it } from "vitest";
+import { inPage, page, uncaught, useWorkerPage } from "./worker-page.js";
 
-let server: Server;
-let launched: LaunchedBrowser;
-let page: Page;
-
-beforeAll(async () => {
-  expectBuilt("dist/worker.js", "dist/model-worker.js", "dist/worker/index.d.ts");
-  server = await serve({ "/": join(root, "dist") });
-  launched = await launchBrowser();
-});
-
-beforeEach(async () => {
-  await page?.close();
-  page = await launched.browser.newPage();
-  await page.goto(server.origin);
-});
-
-afterAll(async () => {
-  await launched?.close();
-  await server?.close();
-});
-
-/** What a program gives in the page. `weft` and `inWorker` are the two modules, `told` says what an error is. */
-async function inPage(program: string): Promise<unknown> {
-  return page.evaluate(`(async () => {
-    const [weft, inWorker] = await Promise.all([import("/index.js"), import("/worker.js")]);
-    const { WorkerModel } = inWorker;
-    const folder = "./tinystories-gpt2/";
-    const told = (error) => ({ ...error, name: error.name, isWeft: error instanceof weft.WeftError && error instanceof weft[error.name], text: error.message });
-    const failing = async (act) => { try { return await act(); } catch (error) { return told(error); } };
-    ${program}
-  })()`);
-}
-
-const workersEnd = (): Promise<void> => vi.waitFor(() => expect(page.workers()).toHaveLength(0), 5000);
-
-/** Ends the worker's script as a defect would. */
-async function breakWorker(): Promise<void> {
-  await page.workers()[0]!.evaluate("setTimeout(() => { throw new Error('broken on purpose'); }), undefined");
-}
+useWorkerPage();
 
 describe("a model in a worker", () => {
   it("gives the bits of a Model on the page's thread", async () => {
@@ -92,7 +50,6 @@ describe("a model in a worker", () => {
       [0, 0],
       [0, 0],
     ]);
-    await workersEnd();
   });
 
   it("remembers in the page's storage what it has measured, as a Model does", async () => {
@@ -198,6 +155,7 @@ describe("a model in a worker", () => {
           steps.push([step, loss, gradientNorm, validationLoss, score.sum]);
           if (step === 2) { checkpoint = await run.checkpoint(); break; }
         }
+        const late = await failing(() => run.checkpoint());
         const again = await failing(async () => { for await (const step of run) return step; });
         const resumed = [];
         for await (const { step, loss } of model.train(texts, { ...options, resume: checkpoint })) resumed.push([step, loss]);
@@ -206,11 +164,17 @@ describe("a model in a worker", () => {
         const aborted = await failing(async () => {
           for await (const { step } of model.train(texts, { ...options, signal: stopping.signal })) stopping.abort(reason);
         });
+        const leaving = new AbortController();
+        // A step of many batches, so that it is well under way.
+        const within = await failing(async () => {
+          setTimeout(() => leaving.abort(), 30);
+          for await (const step of model.train(texts, { ...options, steps: 1, accumulate: 60, signal: leaving.signal })) return step;
+        });
         const sameReason = await model.forward([[1]], { signal: stopping.signal }).catch(({ cause }) => cause === reason);
         const diverged = await failing(async () => {
           for await (const step of model.train(texts, { ...options, schedule: { peak: 1e30, warmupSteps: 0 } }));
         });
-        results.push({ early, steps, again, resumed, aborted, sameReason, diverged, bytes: checkpoint.length });
+        results.push({ early, steps, late, again, resumed, aborted, within, sameReason, diverged, bytes: checkpoint.length });
         await model[Symbol.asyncDispose]();
       }
       return results;
@@ -218,122 +182,141 @@ describe("a model in a worker", () => {
     expect(away).toEqual(onPage);
     expect(onPage).toMatchObject({
       early: { name: "ArgumentError", isWeft: true },
+      late: { name: "ArgumentError", isWeft: true },
       steps: [[1], [2]].map(([step]) => expect.arrayContaining([step]) as unknown),
       again: { name: "ArgumentError", received: '"a second one"' },
       aborted: { name: "CancelledError", isWeft: true },
+      within: { name: "CancelledError", isWeft: true },
       sameReason: true,
       diverged: { name: "TrainingError", isWeft: true, step: expect.any(Number) as number },
     });
     expect(onPage!["resumed"]).toHaveLength(2);
   });
 
-  it("fails with the errors of a Model, and with one of its own for what cannot leave the page", async () => {
-    const found = (await inPage(`
-      const missing = await failing(() => WorkerModel.load("./nowhere/"));
-      const gpu = await failing(() => WorkerModel.load(folder, { gpu: navigator.gpu }));
-      const cancelled = await failing(() => WorkerModel.load(folder, { signal: AbortSignal.abort("not now") }));
-      const hearing = await failing(() => WorkerModel.load(folder, { onProgress() { throw new RangeError("deaf"); } }));
-      const model = await WorkerModel.load(folder, { weights: "f16" });
-      const ids = await failing(() => model.forward([[1, -5]]));
-      const output = await failing(() => model.forward([[1]], { output: "none" }));
-      const handle = await failing(() => model.generate("A", { topP: 7 }));
-      const method = await failing(() => model.score(["A cat."], { queues: () => 1 }));
-      const training = await failing(async () => { for await (const step of model.train([[1, 2]], { steps: 1 })); });
-      const works = (await model.score(["A cat."])).length;
-      model.dispose();
-      model.dispose();
-      const disposed = await failing(() => model.forward([[1]]));
-      const thrown = await failing(() => { model.generate("A"); });
-      const same = Object.keys(inWorker).filter((name) => name.endsWith("Error") && inWorker[name] !== weft[name]);
-      return { missing, gpu, cancelled, hearing, ids, output, handle, method, training, works, disposed, thrown, same };
-    `)) as Record<string, { text: string }>;
-    expect(found).toMatchObject({
-      missing: {
-        name: "FetchError",
-        isWeft: true,
-        url: expect.stringMatching(/\/nowhere\/ config\.json$/) as string,
-      },
-      gpu: { name: "ArgumentError", argument: "gpu" },
-      cancelled: { name: "CancelledError", isWeft: true },
-      hearing: { name: "RangeError", text: "deaf" },
-      ids: { name: "ArgumentError", isWeft: true, argument: "sentences[0][1]", received: "-5" },
-      output: { name: "ArgumentError", argument: "output" },
-      handle: { name: "ArgumentError", argument: "topP", received: "7" },
-      method: { name: "ArgumentError", argument: "an argument of score" },
-      training: { name: "ArgumentError", argument: "model" },
-      works: 1,
-      disposed: { name: "DisposedError", isWeft: true },
-      thrown: { name: "DisposedError" },
-      same: [],
-    });
-    await workersEnd();
+  it("leaves to the page what it passed", async () => {
+    const left = await inPage(`
+      const config = await (await fetch(folder + "config.json")).json();
+      const weights = await (await fetch(folder + "model.safetensors")).arrayBuffer();
+      const model = await WorkerModel.load({ config, weights });
+      const ids = Uint32Array.of(1, 2, 3);
+      await model.forward([ids]);
+      await model.score([ids]);
+      await model.generate(ids, { maxTokens: 2 });
+      let checkpoint;
+      const run = model.train([ids], { steps: 2 });
+      for await (const { step } of run) if (step === 1) checkpoint = await run.checkpoint();
+      const size = checkpoint.length;
+      for await (const step of model.train([ids], { steps: 2, resume: checkpoint }));
+      await model[Symbol.asyncDispose]();
+      return [ids.length, weights.byteLength > 0, size > 0 && checkpoint.length === size];
+    `);
+    expect(left).toEqual([3, true, true]);
   });
 
-  it("ends what is running when it is disposed, with what there was, and frees the worker", async () => {
+  it("calls a watcher no more once the watch has ended, and has what it throws be heard of", async () => {
     const found = await inPage(`
       const model = await WorkerModel.load(folder);
-      const handle = model.generate("Once upon a time", { maxTokens: 200, stopTokens: [] });
-      const pieces = [];
-      const reading = failing(async () => { for await (const piece of handle) { pieces.push(piece); if (pieces.length === 3) model.dispose(); } });
-      const forward = failing(() => model.forward([[1, 2, 3]]));
-      await forward;
-      const error = await reading;
-      const cause = await handle.then(undefined, (failure) => failure.cause.name);
+      const options = { maxTokens: 60, stopTokens: [] };
+      let heard = 0;
+      const stop = model.watchSteps(() => {
+        heard++;
+        // Meanwhile the worker sends more.
+        for (const end = performance.now() + 300; performance.now() < end; );
+        stop();
+      });
+      model.watchSteps(() => { throw new RangeError("blind"); });
+      const { tokens } = await model.generate("The dog", options);
+      const { steps } = await model.stats();
       await model[Symbol.asyncDispose]();
-      return { name: error.name, isWeft: error.isWeft, begins: error.partial.text.startsWith(pieces.join("")), cause,
-        tokens: error.partial.tokens.length > 0, stats: (await model.stats()).running };
+      return { heard, tokens: tokens.length, steps: steps > 1 };
+    `);
+    expect(found).toEqual({ heard: 1, tokens: 60, steps: true });
+    expect(uncaught.splice(0)).toEqual([expect.stringMatching(/RangeError: blind/)]);
+  });
+
+  it("names handles in watched steps, whatever became of those before", async () => {
+    const found = await inPage(`
+      const model = await WorkerModel.load(folder);
+      const watched = new Set();
+      model.watchSteps(({ parts }) => { for (const { request } of parts) watched.add(request); });
+      const options = { maxTokens: 2 };
+      const bad = [model.generate("A", { topP: 7 }), model.generate("A", { stop: () => "." }), ...model.generate(["A", () => "B"], options)];
+      const good = model.generate("The dog", options);
+      const ended = await Promise.allSettled([...bad, good]);
+      await model[Symbol.asyncDispose]();
+      return { ids: [...bad, good].map(({ id }) => id), watched: [...watched].sort(), ended: ended.map(({ reason }) => reason?.argument ?? "none") };
     `);
     expect(found).toEqual({
-      name: "GenerationInterruptedError",
-      isWeft: true,
-      begins: true,
-      cause: "DisposedError",
-      tokens: true,
-      stats: 0,
+      ids: [1, 2, 3, 4, 5],
+      watched: [3, 5],
+      ended: ["topP", "an argument of generate", "none", "an argument of generate", "none"],
     });
-    await workersEnd();
   });
 
-  it("tells every caller when its worker breaks", async () => {
-    await inPage(`
-      const model = await WorkerModel.load(folder);
-      const handle = model.generate("Once upon a time", { maxTokens: 200, stopTokens: [] });
-      const run = model.train(["Once upon a time there was a cat."], { steps: 1000 });
-      const training = failing(async () => { for await (const step of run); });
-      const iterating = failing(async () => { for await (const piece of handle); });
-      globalThis.outcome = Promise.all([iterating, training, failing(() => handle)]).then(async (running) => {
-        const later = await failing(() => model.forward([[1]]));
-        const thrown = await failing(() => { model.generate("A"); });
-        const stats = await failing(() => model.stats());
-        await model[Symbol.asyncDispose]();
-        return [...running, later, thrown, stats];
-      });
-      await new Promise((resolve) => model.watchSteps(resolve));
+  it("hands results over, and has what comes up together in one message", async () => {
+    await inPage("globalThis.model = await WorkerModel.load(folder);");
+    // Of every message: its replies, and the bytes that are left to the worker of what was handed over.
+    await page.workers()[0]!.evaluate(`
+      globalThis.messages = [];
+      const post = globalThis.postMessage;
+      globalThis.postMessage = (replies, transfer) => {
+        post(replies, transfer);
+        messages.push({ replies: replies.length, left: transfer.map(({ byteLength }) => byteLength) });
+      };
+      undefined`);
+    const pieces = (await inPage(`
+      await model.forward([[1, 2], [3]]);
+      const texts = model.generate(Array.from({ length: 8 }, (_, index) => [index + 1]), { maxTokens: 12, stopTokens: [] });
+      const counts = texts.map(async (text) => { let count = 0; for await (const piece of text) count++; return count; });
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count);
+    `)) as number;
+    const messages = (await page.workers()[0]!.evaluate("messages")) as {
+      readonly replies: number;
+      readonly left: readonly number[];
+    }[];
+    expect(messages[0]).toEqual({ replies: 1, left: [0, 0] });
+    expect(messages.reduce((sum, { replies }) => sum + replies, 0)).toBe(1 + pieces + 8);
+    expect(messages.length).toBeLessThan(pieces / 3);
+    await page.evaluate("model[Symbol.asyncDispose]()");
+  });
+
+  it("keeps nothing of what has ended", async () => {
+    const buffers = await inPage(`
+      globalThis.model = await WorkerModel.load(folder);
+      model.watchSteps(() => undefined)();
+      await model.generate("The dog", { maxTokens: 3 });
+      for await (const piece of model.generate("The dog")) break;
+      const texts = ["Once upon a time."];
+      const count = async () => (await model.memory()).map(({ buffers }) => buffers);
+      for await (const step of model.train(texts, { steps: 1 }));
+      const before = await count();
+      for await (const step of model.train(texts, { steps: 9 })) break;
+      await failing(async () => { for await (const step of model.train(texts, { steps: 9, schedule: { peak: 1e30, warmupSteps: 0 } })); });
+      await failing(async () => { for await (const step of model.train(texts, { steps: 0 })); });
+      model.train(texts, { steps: 1 }); // nobody asks for its steps
+      return [before, await count()];
     `);
-    await breakWorker();
-    const outcome = (await page.evaluate("outcome")) as object[];
-    expect(outcome).toHaveLength(6);
-    for (const error of outcome)
-      expect(error).toMatchObject({
-        name: "WorkerError",
-        isWeft: true,
-        reason: "failed",
-        text: expect.stringMatching(/broken on purpose.*load the model again/) as string,
+    expect((buffers as unknown[])[1]).toEqual((buffers as unknown[])[0]);
+    const { client } = page.workers()[0]!;
+    /** How many live objects of a class the worker has. */
+    const count = async (name: string): Promise<unknown> => {
+      const { result: prototype } = await client.send("Runtime.evaluate", {
+        expression: `import("/index.js").then((weft) => ({ ...weft, AbortController }).${name}.prototype)`,
+        awaitPromise: true,
       });
-    await workersEnd();
-  });
-
-  it("says when its script cannot be loaded", async () => {
-    await page.setRequestInterception(true);
-    page.on("request", (request) => {
-      if (request.url().endsWith("/model-worker.js")) void request.respond({ status: 404 });
-      else void request.continue();
-    });
-    expect(await inPage("return failing(() => WorkerModel.load(folder));")).toMatchObject({
-      name: "WorkerError",
-      reason: "failed",
-      text: expect.stringMatching(/script could not be loaded/) as string,
-    });
-    await workersEnd();
+      const { objects } = await client.send("Runtime.queryObjects", {
+        prototypeObjectId: prototype.objectId!,
+      });
+      const { result } = await client.send("Runtime.callFunctionOn", {
+        functionDeclaration: "function () { return this.length; }",
+        objectId: objects.objectId!,
+        returnByValue: true,
+      });
+      return result.value;
+    };
+    // Every call has an AbortController.
+    const classes = ["Model", "TrainingRun", "GenerationHandle", "AbortController"];
+    expect(await Promise.all(classes.map(count))).toEqual([1, 0, 0, 0]);
+    await page.evaluate("model[Symbol.asyncDispose]()");
   });
 });

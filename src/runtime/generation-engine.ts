@@ -16,6 +16,7 @@ import { SUBMISSIONS_IN_FLIGHT, type Replica } from "./loaded-model.js";
 import type { Sampling } from "./sampling-options.js";
 import { SequenceSlots } from "./sequence-slots.js";
 import { StepEncoder } from "./step-encoder.js";
+import type { ModelStats } from "./types.js";
 
 /** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
 export interface EngineRequest {
@@ -42,20 +43,6 @@ export interface EngineOptions {
   readonly gpuBudgetMs?: number | undefined;
   /** Hears of every step once it is done. Must not throw. */
   onStep?(step: Omit<GenerationStep, "queue">): void;
-}
-
-/** Counters of one queue's engine. */
-export interface EngineStats {
-  readonly running: number;
-  readonly waiting: number;
-  readonly steps: number;
-  readonly generatedTokens: number;
-  readonly computedRows: number;
-  readonly sharedRows: number;
-  readonly preemptions: number;
-  readonly cachePages: number;
-  readonly freePages: number;
-  readonly dispatches: number;
 }
 
 /** Rows of a step in which nothing decodes: enough to fill an adapter, few enough to let others in soon. */
@@ -105,7 +92,8 @@ export class GenerationEngine {
     this.#scheduler = new StepScheduler(this.#pool);
   }
 
-  get stats(): EngineStats {
+  /** Of this queue alone. */
+  get stats(): ModelStats {
     return {
       running: this.#scheduler.running,
       waiting: this.#scheduler.waiting,

@@ -4,13 +4,14 @@ import type { ChatMessage } from "../text/chat-template.js";
 import type { TextTokenizer } from "../text/tokenizer.js";
 import { isMessages } from "../util/prompt-list.js";
 import { GenerationBatch, GenerationHandle, type Generation } from "./generation-handle.js";
-import { GenerationEngine, type EngineOptions, type EngineStats } from "./generation-engine.js";
+import { GenerationEngine, type EngineOptions } from "./generation-engine.js";
 import type { GenerationDefaults } from "./generation-defaults.js";
 import type { GenerationStep } from "./generation-step.js";
 import { GenerationRun } from "./generation-run.js";
 import type { LoadedModel } from "./loaded-model.js";
 import { checkIds, checkSentence, checkWhole } from "./options.js";
 import { checkSampling, type SamplingOptions } from "./sampling-options.js";
+import type { ModelStats } from "./types.js";
 
 /** A text, the ids of one, or the messages of a conversation. */
 export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
@@ -64,13 +65,13 @@ export class Generator {
   }
 
   /** Counters, summed over the queues. */
-  get stats(): EngineStats {
+  get stats(): ModelStats {
     const [first, ...others] = this.#engines.map((engine) => engine.stats);
     return others.reduce(
       (sum, own) =>
         Object.fromEntries(
-          Object.entries(sum).map(([key, value]) => [key, value + own[key as keyof EngineStats]]),
-        ) as unknown as EngineStats,
+          Object.entries(sum).map(([key, value]) => [key, value + own[key as keyof ModelStats]]),
+        ) as unknown as ModelStats,
       first!,
     );
   }

@@ -2,7 +2,7 @@
 import type { PassTime } from "../gpu/timestamps.js";
 import { invariant } from "../util/invariant.js";
 import { countTokens } from "../schedule/task-weight.js";
-import type { KernelTime, Trace, TraceSubmission } from "../schedule/trace.js";
+import type { KernelTime, Trace, TraceGroup } from "../schedule/trace.js";
 import type { Submission } from "../schedule/submission.js";
 
 /** Host times of one submission in ms since the run began, and the GPU's times of its groups where it has a clock. */
@@ -52,9 +52,12 @@ export function traceOf(head: TraceHead, records: readonly SubmissionRecord[]): 
     const { queue } = record.submission;
     const earliest = Math.max(record.submittedMs, previousDoneMs[queue]!);
     previousDoneMs[queue] = record.doneMs;
-    return record.times
-      ? onGpuClock(record, record.times, offsets[queue]!)
+    const groups = record.times
+      ? onGpuClock(record.submission, record.times, offsets[queue]!)
       : onHostClock(head, record, Math.min(earliest, record.doneMs));
+    const { submission, encodedMs, submittedMs, doneMs } = record;
+    const { id, encoder } = submission;
+    return { id, queue, encoder, encodedMs, submittedMs, doneMs, groups };
   });
   return { ...head, submissions };
 }
@@ -72,48 +75,34 @@ function clockOffset(records: readonly SubmissionRecord[]): number {
   return offset;
 }
 
-function onGpuClock(record: SubmissionRecord, times: readonly GroupTime[], offset: number): TraceSubmission {
-  const { submission, encodedMs, submittedMs, doneMs } = record;
-  return {
-    id: submission.id,
-    queue: submission.queue,
-    encoder: submission.encoder,
-    encodedMs,
-    submittedMs,
-    doneMs,
-    groups: submission.groups.map(({ tasks }, index) => {
-      const { beginMs, kernels } = times[index]!;
-      return {
-        beginMs: beginMs + offset,
-        endMs: beginMs + elapsedOf(times[index]!) + offset,
-        clock: "gpu" as const,
-        tasks,
-        ...(kernels ? { kernels } : {}),
-      };
-    }),
-  };
+function onGpuClock(submission: Submission, times: readonly GroupTime[], offset: number): TraceGroup[] {
+  return submission.groups.map(({ tasks }, index) => {
+    const { beginMs, kernels } = times[index]!;
+    return {
+      beginMs: beginMs + offset,
+      endMs: beginMs + elapsedOf(times[index]!) + offset,
+      clock: "gpu" as const,
+      tasks,
+      ...(kernels ? { kernels } : {}),
+    };
+  });
 }
 
 /** Without a GPU clock, the groups share the time between the queue being free and completion, by their tokens. */
-function onHostClock(head: TraceHead, record: SubmissionRecord, earliestMs: number): TraceSubmission {
-  const { submission, encodedMs, submittedMs, doneMs } = record;
+function onHostClock(
+  head: TraceHead,
+  { submission, doneMs }: SubmissionRecord,
+  earliestMs: number,
+): TraceGroup[] {
   const weights = submission.groups.map(({ tasks }) =>
     tasks.reduce((sum, task) => sum + countTokens(task, head), 0),
   );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let beginMs = earliestMs;
-  return {
-    id: submission.id,
-    queue: submission.queue,
-    encoder: submission.encoder,
-    encodedMs,
-    submittedMs,
-    doneMs,
-    groups: submission.groups.map(({ tasks }, index) => {
-      const endMs = beginMs + ((doneMs - earliestMs) * weights[index]!) / total;
-      const group = { beginMs, endMs, clock: "cpu" as const, tasks };
-      beginMs = endMs;
-      return group;
-    }),
-  };
+  return submission.groups.map(({ tasks }, index) => {
+    const endMs = beginMs + ((doneMs - earliestMs) * weights[index]!) / total;
+    const group = { beginMs, endMs, clock: "cpu" as const, tasks };
+    beginMs = endMs;
+    return group;
+  });
 }

@@ -1,7 +1,7 @@
 // The kernels of a training step with their parameters filled in from the model's sizes: one dispatch per method.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
-import { GradientFlag, weightOwners } from "../kernels/linear-backward.js";
+import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear-backward.js";
 import { cutSlabs, type Slabs } from "../kernels/weight-slabs.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { TableRange } from "../model/gpt2-forward.js";
@@ -200,17 +200,7 @@ export class TrainingKernels {
   }
 }
 
-export type LinearGradientParams = Record<
-  | "firstEntry"
-  | "rowCount"
-  | "inputVectors"
-  | "outputVectors"
-  | "gradientStride"
-  | "gradientOffset"
-  | "outputEntry"
-  | "flags",
-  number
->;
+export type LinearGradientParams = Record<LinearBackwardParam, number>;
 
 function linearParams(weights: LinearWeights, rows: TableRange, flags: number): LinearGradientParams {
   return {

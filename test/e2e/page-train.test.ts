@@ -1,39 +1,10 @@
 // The page's panel that trains, as a user meets it.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
-import { serve, type Server } from "../../src/cli/serve.js";
-import { expectBuilt, root } from "./run-start.js";
+import { describe, expect, it, vi } from "vitest";
+import { complaints, countOf, downloads, page, useDemoPage } from "./demo-page.js";
 
-let server: Server;
-let launched: LaunchedBrowser;
-let page: Page;
-let downloads: string;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  expectBuilt("dist/demo/index.html");
-  downloads = await mkdtemp(join(tmpdir(), "weft-downloads-"));
-  server = await serve({ "/": join(root, "dist/demo") });
-  launched = await launchBrowser();
-  page = await launched.browser.newPage();
-  page.on("console", (message) => {
-    if (["error", "warn"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  const session = await page.createCDPSession();
-  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: downloads });
-  await page.goto(`${server.origin}/index.html`);
-});
-
-afterAll(async () => {
-  await launched?.close();
-  await server?.close();
-  await rm(downloads, { recursive: true, force: true });
-});
+useDemoPage();
 
 async function fill(fields: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, value] of Object.entries(fields))
@@ -45,7 +16,6 @@ async function expectStatus(words: string): Promise<void> {
   await page.waitForFunction(condition, { timeout: 60_000 });
 }
 
-const countOf = async (selector: string): Promise<number> => (await page.$$(selector)).length;
 const isDisabled = (id: string): Promise<boolean> =>
   page.$eval(`#${id}`, (element) => (element as HTMLButtonElement).disabled);
 

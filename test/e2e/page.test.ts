@@ -1,55 +1,19 @@
-// The built page as a user meets it, from any file server.
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+// The built page as a user meets it: what it shows of a pass, what it writes, what it refuses.
+import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { source as axeSource } from "axe-core";
-import type { ElementHandle, Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
-import { serve, type Server } from "../../src/cli/serve.js";
-import { expectBuilt, root } from "./run-start.js";
+import type { ElementHandle } from "puppeteer";
+import { describe, expect, it, vi } from "vitest";
+import { address, addresses, complaints, countOf, downloads, page, useDemoPage } from "./demo-page.js";
+import { root } from "./run-start.js";
 
-let server: Server;
-let launched: LaunchedBrowser;
-let page: Page;
-let downloads: string;
-/** Errors of the page and its console, and addresses that did not answer. */
-const complaints: string[] = [];
-const addresses: string[] = [];
-
-beforeAll(async () => {
-  expectBuilt("dist/demo/index.html");
-  downloads = await mkdtemp(join(tmpdir(), "weft-downloads-"));
-  // In a folder, as its addresses must be relative.
-  server = await serve({ "/some/folder/": join(root, "dist/demo") });
-  launched = await launchBrowser();
-  page = await launched.browser.newPage();
-  page.on("console", (message) => {
-    if (["error", "warn"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("response", (response) => {
-    addresses.push(response.url());
-    if (response.status() >= 400) complaints.push(`${response.status()} ${response.url()}`);
-  });
-  const session = await page.createCDPSession();
-  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: downloads });
-  await page.goto(`${server.origin}/some/folder/`);
-});
-
-afterAll(async () => {
-  await launched?.close();
-  await server?.close();
-  await rm(downloads, { recursive: true, force: true });
-});
+useDemoPage();
 
 const textOf = (selector: string): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText);
 
 /** The id of what has the keyboard. */
 const focused = (): Promise<string | undefined> => page.evaluate(() => document.activeElement?.id);
-
-const countOf = async (selector: string): Promise<number> => (await page.$$(selector)).length;
 
 const fill = (name: string, value: string): Promise<void> =>
   page.locator(`[name=${name}]`).setTimeout(5000).fill(value);
@@ -111,7 +75,7 @@ async function readDownload(name: string): Promise<string> {
 describe("the page", () => {
   it("loads nothing of the model before it is asked to", async () => {
     await page.waitForNetworkIdle();
-    expect(addresses.filter((address) => address.includes("tinystories"))).toEqual([]);
+    expect(addresses.filter((own) => own.includes("tinystories"))).toEqual([]);
     expect(await textOf("#run")).toBe("Load the model and run");
     expect(await page.$eval("#results", (element) => (element as HTMLElement).hidden)).toBe(true);
   });
@@ -262,7 +226,7 @@ describe("the page", () => {
       fence: "prefix",
       placement: "spread",
     });
-    const other = await launched.browser.newPage();
+    const other = await page.browser().newPage();
     await other.goto(page.url());
     const read = (name: string): Promise<string> =>
       other.$eval(`[name=${name}]`, (field) => (field as HTMLInputElement).value);
@@ -272,7 +236,7 @@ describe("the page", () => {
       "prefix",
       "64",
     ]);
-    await other.goto(`${server.origin}/some/folder/?fence=none&k=1&queues=2`);
+    await other.goto(`${address}?fence=none&k=1&queues=2`);
     expect([await read("fence"), await read("queues")]).toEqual(["sentence", "2"]);
     await other.close();
     await page.bringToFront();

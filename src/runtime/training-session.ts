@@ -298,7 +298,9 @@ export class TrainingSession {
       });
     } catch (error) {
       made?.dispose();
-      if (!(error instanceof DeviceError)) throw error;
+      const isTooLarge =
+        error instanceof DeviceError && (error.reason === "out-of-memory" || error.reason === "limit");
+      if (!isTooLarge) throw error;
       throw new DeviceError({
         reason: error.reason,
         problem: `Queue ${queue.index} has no room for the activations of ${rows} tokens`,

@@ -208,6 +208,21 @@ describe("a lost device", () => {
   });
 });
 
+it("a lost device is told from one without room for training", async () => {
+  const steady = await SteadyModel.load();
+  const { model, sentences, watched } = steady;
+  const device = watched.devices[0]!;
+  const create = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    if (descriptor.label === "training.logits") device.destroy();
+    return create(descriptor);
+  };
+  const long = sentences.filter(({ length }) => length > 1);
+  const training = model.train(long, { steps: 1 })[Symbol.asyncIterator]();
+  expectLost(await rejection(training.next()));
+  await steady.end();
+});
+
 describe("a device that refuses", () => {
   it("something on behalf of no call fails every call", async () => {
     const steady = await SteadyModel.load({ queues: 2 });

@@ -14,7 +14,7 @@ const target = "es2023";
 const license = { fileName: "third-party-licenses.md" };
 
 const moduleBuild: UserConfig = {
-  plugins: [embedModel(), leaveWorkerToUsers()],
+  plugins: [embedModel(), leaveWorkerToUsers(), leaveCommentsOut()],
   build: {
     target,
     outDir: "dist",
@@ -97,7 +97,7 @@ const cliBuild: UserConfig = {
 /** A static page with relative addresses, so that any file server can host it in any folder. */
 const demoBuild: UserConfig = {
   base: "./",
-  plugins: [embedModel()],
+  plugins: [embedModel(), leaveCommentsOut()],
   build: { target, license, outDir: "dist/demo", emptyOutDir: true },
 };
 
@@ -117,6 +117,22 @@ function embedModel(): Plugin {
           fileName: `${name}/${file}`,
           source: readFileSync(`${folder}/${file}`),
         });
+    },
+  };
+}
+
+/** Comments of shaders are for readers: a tenth of what every page would load. Minifiers do not look into strings. */
+function leaveCommentsOut(): Plugin {
+  const suffix = ".wgsl?raw";
+  return {
+    name: "weft.leave-comments-out",
+    enforce: "pre",
+    load(id) {
+      if (!id.endsWith(suffix)) return null;
+      const source = readFileSync(id.slice(0, -"?raw".length), "utf8");
+      // WGSL has no strings in which "//" could stand.
+      const lines = source.split("\n").map((line) => line.replace(/\/\/.*/, "").trim());
+      return `export default ${JSON.stringify(lines.filter(Boolean).join("\n"))}`;
     },
   };
 }

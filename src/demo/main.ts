@@ -21,6 +21,7 @@ import { TimelineView } from "./timeline-view.js";
 import { connectTraining } from "./train-panel.js";
 import { keepInAddress } from "./url-state.js";
 import { areSame, watchPasses } from "./watch.js";
+import { describeLoading } from "./words.js";
 import { connectWriting } from "./write-panel.js";
 
 const elements = findElements();
@@ -162,9 +163,9 @@ function setBusy(isBusy: boolean): void {
 }
 
 function showLoading(progress: LoadProgress): void {
-  if (progress.phase !== "download" || !progress.totalBytes) return;
-  showStatus(`Loading ${session.name} …`);
-  elements.progress.value = progress.loadedBytes / progress.totalBytes;
+  showStatus(describeLoading(session.name, progress));
+  if (progress.phase === "download" && progress.totalBytes)
+    elements.progress.value = progress.loadedBytes / progress.totalBytes;
 }
 
 function showStatus(words: string): void {

@@ -15,7 +15,7 @@ import { drawCurve } from "./loss-curve.js";
 import { showStatus, type TrainElements } from "./page.js";
 import { modelFolder, type Session } from "./session.js";
 import { setDisabled } from "./set-disabled.js";
-import { thousands } from "./words.js";
+import { describeLoading, thousands } from "./words.js";
 
 const sampleTokens = 40;
 const newShape = { layers: 2, heads: 4, channels: 64, contextLength: 64 };
@@ -76,6 +76,8 @@ export function connectTraining(
     await using model = await loadModel(request.isNew ? undefined : session.source, {
       signal,
       onProgress(progress) {
+        const name = request.isNew ? "a new model" : session.name;
+        showStatus(status, describeLoading(name, progress));
         if (progress.phase === "download" && progress.totalBytes)
           elements.progress.value = progress.loadedBytes / progress.totalBytes;
       },

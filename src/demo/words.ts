@@ -1,5 +1,5 @@
 // How the page and the commands put results into words, so that both say the same.
-import type { AdapterDescription } from "../index.js";
+import type { AdapterDescription, LoadProgress } from "../index.js";
 
 export function describeAdapter({
   vendor,
@@ -15,6 +15,24 @@ export function describeAdapter({
   return isSoftware
     ? `${full}. This is a software adapter: it computes on the CPU, so its times are not a GPU's`
     : full;
+}
+
+/** What loading a model is at. The same words for all of a file: a screen reader would read every change aloud. */
+export function describeLoading(model: string, progress: LoadProgress): string {
+  switch (progress.phase) {
+    case "download": {
+      const { totalBytes } = progress;
+      return `Loading ${model}${totalBytes ? `, ${(totalBytes / 1e6).toFixed(1)} MB` : ""} …`;
+    }
+    case "measuring":
+      return "Measuring which kernels are fast here …";
+    case "compiling":
+      return "Compiling kernels …";
+    case "ready":
+      return "The model is loaded.";
+    default:
+      return progress satisfies never;
+  }
 }
 
 /** The title of a timeline: what ran on what. */

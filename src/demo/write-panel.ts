@@ -14,7 +14,7 @@ import { setDisabled } from "./set-disabled.js";
 import { StepChart } from "./step-chart.js";
 import { StreamCard } from "./stream-card.js";
 import { WriteSpeed } from "./write-speed.js";
-import { count, thousands } from "./words.js";
+import { count, describeLoading, thousands } from "./words.js";
 
 /** As many as the panel that scores asks for by default, so that it need not load the model again. */
 const queues = 2;
@@ -70,6 +70,7 @@ export function connectWriting(
       const model = await session.model(queues, {
         signal: loading.signal,
         onProgress(progress) {
+          showStatus(status, describeLoading(session.name, progress));
           if (progress.phase === "download" && progress.totalBytes)
             elements.progress.value = progress.loadedBytes / progress.totalBytes;
         },

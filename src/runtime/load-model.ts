@@ -84,6 +84,7 @@ export async function loadModel(
     const generationFile = await readJson(folder, "generation_config.json", signal);
     const generationDefaults = readGenerationDefaults(generationFile, config);
     const unexpectedTensors = await uploadWeights(folder, config, queues, placer, loaders, options);
+    options.onProgress?.({ phase: "compiling" });
     const pipelines = await compiling;
     throwIfAborted(signal, "Loading the model");
     const replicas = queues.map((queue, index): Replica => {

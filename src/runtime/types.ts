@@ -22,6 +22,8 @@ export type LoadProgress =
     }
   /** Kernels are compared on the adapter: see `tune` and `verify`. */
   | { readonly phase: "measuring" }
+  /** The weights are there; kernels, which are compiled meanwhile, are waited for. */
+  | { readonly phase: "compiling" }
   | { readonly phase: "ready"; readonly elapsedMs: number };
 
 /** Where and how a model is loaded. */

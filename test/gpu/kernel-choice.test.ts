@@ -139,6 +139,7 @@ describe("measuring", () => {
     for (const name of Object.keys({ ...linear.few.microseconds, ...attention.few.microseconds }))
       expect(name).not.toMatch(/^workgroup/);
     expect(Object.keys(attention.many.microseconds)).not.toContain("few-row");
+    expect(phases.slice(-2)).toEqual(["compiling", "ready"]);
     const countMeasured = (): number => phases.filter((phase) => phase === "measuring").length;
     const measured = countMeasured();
     expect(measured).toBeGreaterThan(0);

@@ -39,10 +39,12 @@ describe("the panel that trains", () => {
     expect(await countOf("#train-figures dt")).toBe(5);
 
     await page.click("#train-save-config");
-    const config = await vi.waitFor(() => readFile(join(downloads, "config.json"), "utf8"), {
-      timeout: 10_000,
-    });
-    expect(JSON.parse(config)).toMatchObject({ n_layer: 2, n_embd: 64, vocab_size: 1024 });
+    // The browser reserves the name by an empty file.
+    const config = await vi.waitFor(
+      async () => JSON.parse(await readFile(join(downloads, "config.json"), "utf8")) as object,
+      { timeout: 10_000 },
+    );
+    expect(config).toMatchObject({ n_layer: 2, n_embd: 64, vocab_size: 1024 });
     await page.click("#train-save-weights");
     await vi.waitFor(
       async () => {

@@ -69,7 +69,13 @@ async function expectStatus(words: string): Promise<void> {
 }
 
 async function readDownload(name: string): Promise<string> {
-  return vi.waitFor(() => readFile(join(downloads, name), "utf8"), { timeout: 10_000 });
+  // The browser reserves the name by an empty file.
+  const read = async (): Promise<string> => {
+    const content = await readFile(join(downloads, name), "utf8");
+    expect(content).not.toBe("");
+    return content;
+  };
+  return vi.waitFor(read, { timeout: 10_000 });
 }
 
 describe("the page", () => {

@@ -2,9 +2,10 @@
 import { expect, it } from "vitest";
 import { describeLoading } from "../../src/demo/words.js";
 
+const at = (loadedBytes: number, totalBytes?: number): string =>
+  describeLoading("my-model", { phase: "download", file: "model.safetensors", loadedBytes, totalBytes });
+
 it("says what loading is at, with the same words for all of a file", () => {
-  const at = (loadedBytes: number, totalBytes?: number): string =>
-    describeLoading("my-model", { phase: "download", file: "model.safetensors", loadedBytes, totalBytes });
   expect(at(10, 2_140_000)).toBe("Loading my-model, 2.1 MB …");
   expect(at(1_000_000, 2_140_000)).toBe(at(10, 2_140_000));
   expect(at(10)).toBe("Loading my-model …");

@@ -105,6 +105,8 @@ async function measure<F extends Named, B extends string, P extends string>(
       const pipeline =
         leftMs > 0 ? await compileWithin(queue, place.variantOf(family), leftMs) : ("late" as const);
       if (pipeline === "late") {
+        // What is measured next would share the processor with its compilation.
+        if (leftMs > 0) await queue.pipelines.get(place.variantOf(family)).catch(() => undefined);
         unmeasured.push(family.name);
         continue;
       }

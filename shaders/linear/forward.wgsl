@@ -28,12 +28,6 @@ const ACTIVATE = 1u;
 const ADD_TO_OUTPUT = 2u;
 const COMPACT_OUTPUT = 4u;
 
-// w: four consecutive rows of W, as the columns of a matrix value.
-fn multiplyAdd(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
-  return fma(vec4<f32>(x.w), w[3],
-    fma(vec4<f32>(x.z), w[2], fma(vec4<f32>(x.y), w[1], fma(vec4<f32>(x.x), w[0], sum))));
-}
-
 // Four consecutive rows of W at vec4 column `at`: always in range, as `at` is and K is a multiple of 4.
 fn loadWeights(at: u32) -> mat4x4<f32> {
   let stride = params.outputVectors;

@@ -1,14 +1,18 @@
 // Linear family for dispatches of few rows, as in decoding.
-import activationSource from "../../shaders/common/activation.wgsl?raw";
 import source from "../../shaders/linear/forward-few-row.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../gpu/kernel.js";
-import { linearInterface, type LinearBinding, type LinearFamily, type LinearParam } from "./linear.js";
-import { weightReader } from "./weight-reader.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-few-row",
   source,
-  common: [activationSource, weightReader(element)],
+  common: linearFragments(element),
   ...linearInterface,
   grid: ({ outputVectors, rowCount }) => [Math.ceil(outputVectors / 32), Math.ceil(rowCount / 8), 1],
 });

@@ -1,15 +1,18 @@
 // Linear families whose products are in f16, without workgroup memory: bits of their own, the same in all families of f16.
-import activationSource from "../../shaders/common/activation.wgsl?raw";
-import products from "../../shaders/common/products-half.wgsl?raw";
 import source from "../../shaders/linear/forward-half.wgsl?raw";
 import { specialise, type Constants, type ElementType, type KernelDefinition } from "../gpu/kernel.js";
-import { linearInterface, type LinearBinding, type LinearFamily, type LinearParam } from "./linear.js";
-import { weightReader } from "./weight-reader.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-half",
   source,
-  common: [activationSource, weightReader(element), products],
+  common: linearFragments(element, "f16"),
   extensions: ["f16"],
   ...linearInterface,
   grid: ({ outputVectors, rowCount }, constants) => [

@@ -1,14 +1,18 @@
 // Linear families whose invocations pass inputs to each other through their subgroup.
-import activationSource from "../../shaders/common/activation.wgsl?raw";
 import source from "../../shaders/linear/forward-subgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../gpu/kernel.js";
-import { linearInterface, type LinearBinding, type LinearFamily, type LinearParam } from "./linear.js";
-import { weightReader } from "./weight-reader.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-subgroup",
   source,
-  common: [activationSource, weightReader(element)],
+  common: linearFragments(element),
   extensions: ["subgroups"],
   ...linearInterface,
   grid: ({ outputVectors, rowCount }, constants) => [

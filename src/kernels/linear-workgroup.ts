@@ -1,11 +1,13 @@
 // Linear families that share tiles of their operands through workgroup memory.
-import activationSource from "../../shaders/common/activation.wgsl?raw";
-import productsFloat from "../../shaders/common/products-float.wgsl?raw";
-import productsHalf from "../../shaders/common/products-half.wgsl?raw";
 import source from "../../shaders/linear/forward-workgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../gpu/kernel.js";
-import { linearInterface, type LinearBinding, type LinearFamily, type LinearParam } from "./linear.js";
-import { weightReader } from "./weight-reader.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 
 const forward = (
@@ -14,7 +16,7 @@ const forward = (
 ): KernelDefinition<LinearBinding, LinearParam> => ({
   name: arithmetic === "f32" ? "linear.forward-workgroup" : "linear.forward-workgroup-half",
   source,
-  common: [activationSource, weightReader(element), arithmetic === "f32" ? productsFloat : productsHalf],
+  common: linearFragments(element, arithmetic),
   ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
   ...linearInterface,
   grid: ({ outputVectors, rowCount }, constants) => [

@@ -1,7 +1,10 @@
 // Y = activation(X·W + b) (+ Y) over the rows of a table: every product of a layer and the output head.
 import activationSource from "../../shaders/common/activation.wgsl?raw";
+import productsFloat from "../../shaders/common/products-float.wgsl?raw";
+import productsHalf from "../../shaders/common/products-half.wgsl?raw";
 import source from "../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../gpu/kernel.js";
+import type { Arithmetic } from "../tensor/arithmetic.js";
 import { weightReader } from "./weight-reader.js";
 import type { SuitableRows, WorkgroupNeeds } from "./workgroup-needs.js";
 
@@ -45,6 +48,13 @@ export const linearInterface = {
   },
 } as const;
 
+/** What all families put in front: how they activate, read weights, and multiply. */
+export const linearFragments = (element: ElementType, arithmetic: Arithmetic = "f32"): readonly string[] => [
+  activationSource,
+  weightReader(element),
+  arithmetic === "f32" ? productsFloat : productsHalf,
+];
+
 /** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
 export interface LinearFamily {
   readonly name: string;
@@ -59,7 +69,7 @@ const TILE = 8;
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward",
   source,
-  common: [activationSource, weightReader(element)],
+  common: linearFragments(element),
   ...linearInterface,
   grid: (params, constants) => [
     Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),

@@ -97,16 +97,14 @@ async function measure<F extends Named, B extends string, P extends string>(
   let isMemorySlow = place.candidates.some(isHopeless);
   // The first has all the time it takes: it is presumed to be used, or what an earlier load had no time for.
   let isFirst = true;
+  const isLate = (): boolean => !isFirst && performance.now() > endMs;
   try {
     for (const family of place.candidates) {
       if (known && !known.unmeasured.includes(family.name)) continue;
-      const leftMs = isFirst ? Number.POSITIVE_INFINITY : endMs - performance.now();
       if (isMemorySlow && place.usesWorkgroupMemory(family)) continue;
-      const pipeline =
-        leftMs > 0 ? await compileWithin(queue, place.variantOf(family), leftMs) : ("late" as const);
-      if (pipeline === "late") {
-        // What is measured next would share the processor with its compilation.
-        if (leftMs > 0) await queue.pipelines.get(place.variantOf(family)).catch(() => undefined);
+      // Once begun, a compilation is waited for: what is measured next would share the processor with it.
+      const pipeline = isLate() ? undefined : await compile(queue, place.variantOf(family));
+      if (pipeline === undefined || isLate()) {
         unmeasured.push(family.name);
         continue;
       }
@@ -132,12 +130,12 @@ async function verify<F extends Named, B extends string, P extends string>(
   family: F,
   report: string[],
 ): Promise<string | undefined> {
-  const pipeline = await compileWithin(queue, place.variantOf(family), Number.POSITIVE_INFINITY);
+  const pipeline = await compile(queue, place.variantOf(family));
   let problem: string | undefined;
   let figure = "";
   if (pipeline instanceof ShaderError) problem = firstLine(pipeline);
   else {
-    const { passed, largestError } = await tryKernel(queue, pipeline as Pipeline<B, P>, place.trial());
+    const { passed, largestError } = await tryKernel(queue, pipeline, place.trial());
     figure = `wrong by at most ${largestError.toExponential(1)}`;
     if (!passed) problem = figure;
   }
@@ -147,27 +145,15 @@ async function verify<F extends Named, B extends string, P extends string>(
   return problem;
 }
 
-/** The pipeline, the error of its shader, or "late". A compilation that is late goes on, and is kept by the queue. */
-async function compileWithin<B extends string, P extends string>(
+/** The pipeline, or the error of its shader. */
+function compile<B extends string, P extends string>(
   queue: Queue,
   variant: KernelVariant<B, P>,
-  limitMs: number,
-): Promise<Pipeline<B, P> | ShaderError | "late"> {
-  const compiled = queue.guard(queue.pipelines.get(variant)).catch((error: unknown) => {
+): Promise<Pipeline<B, P> | ShaderError> {
+  return queue.guard(queue.pipelines.get(variant)).catch((error: unknown) => {
     if (error instanceof ShaderError) return error;
     throw error;
   });
-  if (limitMs === Number.POSITIVE_INFINITY) return compiled;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), limitMs);
-  });
-  compiled.catch(() => undefined); // heard of where it is used, or by the queue's next user
-  try {
-    return await Promise.race([compiled, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const firstLine = ({ message }: Error): string => message.split("\n").slice(0, 2).join(" ");

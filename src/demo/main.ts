@@ -58,10 +58,10 @@ elements.watch.addEventListener("click", () => {
 });
 elements.race.addEventListener("click", () => void runRace());
 elements.savePicture.addEventListener("click", () => {
-  if (results) download("weft-timeline.svg", "image/svg+xml", results.picture);
+  if (results) download("weft-timeline.svg", "image/svg+xml", results.picture());
 });
 elements.saveTrace.addEventListener("click", () => {
-  if (results) download("weft.chrome-trace.json", "application/json", results.chromeTrace);
+  if (results) download("weft.chrome-trace.json", "application/json", results.chromeTrace());
 });
 if (!("gpu" in navigator))
   showError(

@@ -16,10 +16,10 @@ import { count, percent, thousands, titleTimeline } from "./words.js";
 
 type Pass = Pick<JobReport, "stats" | "trace">;
 
-/** Files to save, as text. */
+/** Files to save, as text: made when they are asked for, as passes may follow one another. */
 export interface Results {
-  readonly picture: string;
-  readonly chromeTrace: string;
+  readonly picture: () => string;
+  readonly chromeTrace: () => string;
 }
 
 export function showResults(
@@ -48,7 +48,7 @@ export function showPass(
   elements.figures.replaceChildren(...figuresOf(pass).map(renderFigure));
   timeline.show(trace, title);
   elements.results.hidden = false;
-  return { picture: renderTimeline(trace, { title }), chromeTrace: toChromeTrace(trace) };
+  return { picture: () => renderTimeline(trace, { title }), chromeTrace: () => toChromeTrace(trace) };
 }
 
 /** A bar per racer, the fastest the longest. */

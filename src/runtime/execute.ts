@@ -1,6 +1,6 @@
 // One call from token ids to values: plan, placement, arenas, run, statistics.
 import { Scheduler } from "../schedule/scheduler.js";
-import { chooseSchedule, type QueueSpeed, type ScheduleChoice } from "../schedule/choose-schedule.js";
+import { chooseSchedule, type QueueSpeed } from "../schedule/choose-schedule.js";
 import { flopCost, type CostModel } from "../schedule/cost.js";
 import type { Trace } from "../schedule/trace.js";
 import { buildPlan } from "../plan/plan.js";
@@ -155,7 +155,7 @@ function statsOf(
   movedBytes: number,
   trace: Trace | undefined,
   elapsedMs: number,
-): Omit<RunStats, keyof ScheduleChoice> & Pick<RunStats, "queues"> {
+): Omit<RunStats, "sliceTokens" | "placement"> {
   const queues = replicas.map(({ queue }, index): QueueStats => ({
     tokens: tokens[index]!,
     ...run.counts[index]!,

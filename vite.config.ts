@@ -104,7 +104,7 @@ const demoBuild: UserConfig = {
 /** Puts the embedded model beside what is built, and serves it in development, at tinystories-gpt2/. */
 function embedModel(): Plugin {
   const name = "tinystories-gpt2";
-  const folder = path(`src/weights/${name}`);
+  const folder = path(`src/demo/models/${name}`);
   return {
     name: "weft.embed-model",
     configureServer(server) {

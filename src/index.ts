@@ -20,8 +20,8 @@ export { toChromeTrace } from "./schedule/chrome-trace.js";
 export { measureTrace } from "./schedule/metrics.js";
 export { renderTimeline } from "./schedule/timeline-svg.js";
 export { validateTrace } from "./schedule/validate.js";
-export { createModelParts } from "./weights/create-gpt2.js";
-export { describeModel } from "./weights/describe-model.js";
+export { createModelParts } from "./families/new-model.js";
+export { describeModel } from "./runtime/load/describe-model.js";
 
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
@@ -74,7 +74,7 @@ export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./schedule/
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";
-export type { NewModelOptions } from "./weights/create-gpt2.js";
-export type { ModelDescription, TensorDescription } from "./weights/describe-model.js";
-export type { Gpt2Activation, Gpt2Config } from "./weights/gpt2-config.js";
-export type { ModelParts, ModelSource } from "./weights/source.js";
+export type { NewModelOptions } from "./families/new-model.js";
+export type { ModelDescription, TensorDescription } from "./runtime/load/describe-model.js";
+export type { Gpt2Activation, Gpt2Config } from "./families/gpt2-config.js";
+export type { ModelParts, ModelSource } from "./files/source.js";

@@ -1,6 +1,6 @@
 // A GPT-2 model's sizes as the kernels see them: inner widths padded to multiples of 4 and counted in vec4s.
 import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 
 export interface Gpt2Dimensions {
   readonly layers: number;

@@ -1,6 +1,6 @@
 // A model's weights back from the layout of the kernels to that of its files: the inverse of Gpt2WeightPlacer.
 import { toFloat32 } from "../tensor/dtype.js";
-import type { StoredTensor } from "../weights/safetensors.js";
+import type { StoredTensor } from "../files/safetensors.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights } from "./gpt2-weights.js";
 import type { GpuBuffer } from "../gpu/buffer.js";

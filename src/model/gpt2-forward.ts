@@ -16,7 +16,7 @@ import {
 } from "../kernels/log-probability.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
-import type { Gpt2Activation, Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Activation, Gpt2Config } from "../families/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";

@@ -4,7 +4,7 @@ import { float32ToFloat16 } from "../tensor/dtype.js";
 import { transposeMatrix } from "../tensor/transpose.js";
 import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
-import type { Gpt2Weight } from "../weights/read-gpt2-weights.js";
+import type { Gpt2Weight } from "./read-gpt2-weights.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import { headIndex, placeMatrix, type MatrixPlacement } from "./pad-matrix.js";
 

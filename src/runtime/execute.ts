@@ -6,7 +6,7 @@ import type { Trace } from "../schedule/trace.js";
 import { buildPlan } from "../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 import { ArenaLayout } from "./arena-layout.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./loaded-model.js";

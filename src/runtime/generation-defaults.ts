@@ -1,6 +1,6 @@
 // What a model's generation_config.json says about how its tokens are chosen.
 import { ArgumentError, FormatError } from "../errors.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 import { checkWhole } from "./options.js";
 import { checkSampling, type SamplingOptions } from "./sampling-options.js";
 

@@ -1,6 +1,6 @@
 // What a kept record of kernels has to look like: a page's storage may hold anything.
 import type { KernelPicks } from "../model/choose-kernels.js";
-import { isRecord } from "../weights/json-value.js";
+import { isRecord } from "../util/json-value.js";
 
 export function isKernelPicks(value: unknown): value is KernelPicks {
   return ["linear", "attention"].every((kernel) =>

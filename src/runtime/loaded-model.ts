@@ -3,7 +3,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Forward } from "../model/gpt2-forward.js";
 import type { Gpt2Weights } from "../model/gpt2-weights.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 import type { ArenaPool } from "./arena-pool.js";
 import type { GenerationDefaults } from "./generation-defaults.js";
 import type { QueueShare } from "./plan-run.js";

@@ -2,7 +2,7 @@
 import { ArgumentError, DisposedError } from "../errors.js";
 import { renderChat, type ChatMessage } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";
-import type { ModelSource } from "../weights/source.js";
+import type { ModelSource } from "../files/source.js";
 import type { EngineOptions } from "./generation-engine.js";
 import type { GenerationBatch, GenerationHandle } from "./generation-handle.js";
 import type { GenerationStep } from "./generation-step.js";

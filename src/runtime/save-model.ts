@@ -1,8 +1,8 @@
 // A model as the files it was loaded from, with the weights as they are now.
 import { readAll } from "../gpu/buffer-contents.js";
 import { exportedBuffers, exportGpt2 } from "../model/gpt2-export.js";
-import { writeSafetensors } from "../weights/safetensors-writer.js";
-import type { ModelParts } from "../weights/source.js";
+import { writeSafetensors } from "../files/safetensors-writer.js";
+import type { ModelParts } from "../files/source.js";
 import type { LoadedModel } from "./loaded-model.js";
 
 /** Files of a model in Hugging Face layout, which `Model.load` reads back bit for bit. Weights are float32. */

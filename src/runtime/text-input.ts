@@ -1,7 +1,7 @@
 // Text on its way into a model, and out of it: what callers pass as text or as token ids becomes ids.
 import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 import type { TextFiles } from "./loaded-model.js";
 import { checkIds, checkList, checkSentences } from "./options.js";
 

@@ -10,7 +10,7 @@ import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { activationOf, elementOf } from "../model/gpt2-forward.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 import { isKernelPicks } from "./known-kernels.js";
 import { recall, remember } from "./remembered.js";
 import type { LoadOptions } from "./types.js";

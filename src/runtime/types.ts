@@ -7,7 +7,7 @@ import type { Fence, Placement, QueueGain } from "../plan/vocabulary.js";
 import type { Trace } from "../schedule/trace.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 
 export type { Arithmetic, KernelPick, KernelPicks, QueueGain, WeightFormat };
 

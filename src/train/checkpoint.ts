@@ -1,7 +1,7 @@
 // A training run's state as one safetensors file: weights and optimizer state in the kernels' layout, and where it was.
 import { FormatError } from "../errors.js";
-import { parseHeader, type StoredTensor } from "../weights/safetensors.js";
-import { writeSafetensors } from "../weights/safetensors-writer.js";
+import { parseHeader, type StoredTensor } from "../files/safetensors.js";
+import { writeSafetensors } from "../files/safetensors-writer.js";
 import type { DataPosition } from "./batches.js";
 
 /** What a run needs, beside its tensors, to go on as if it had never stopped. */

@@ -7,7 +7,7 @@ import type { TableRange } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Weights, VocabularyShard } from "../model/gpt2-weights.js";
 import { forRows } from "../model/kernel-choice.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
 import { TrainingKernels, type BucketRange, type LinearGradientParams } from "./training-kernels.js";
 import type { TrainingPipelines } from "./training-pipelines.js";

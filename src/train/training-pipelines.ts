@@ -40,7 +40,7 @@ import { Activation } from "../kernels/linear.js";
 import { weightSumVariant, type WeightSumBinding, type WeightSumParam } from "../kernels/weight-slabs.js";
 import { activationOf, type Gpt2Pipelines } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
-import type { Gpt2Config } from "../weights/gpt2-config.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
 
 type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
 type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardWeightParam>;

@@ -44,7 +44,7 @@ describe("npm run generate", () => {
       expect(own.output).toMatch(new RegExp(`^${name} +\\S`, "m"));
 
     const all = join(folder, "all.json");
-    const model = ["--model", join(root, "src/weights/tinystories-gpt2"), "--queues", "2"];
+    const model = ["--model", join(root, "src/demo/models/tinystories-gpt2"), "--queues", "2"];
     const several = ["--max-tokens", "24", "--seed", "5", "--count", "4", "--json", all];
     const { code, output } = await runGenerate(["Once upon a time", ...model, ...several]);
     expect(code).toBe(0);

@@ -373,7 +373,7 @@ describe("the page", () => {
     await files.uploadFile(join(root, "shaders"));
     await vi.waitFor(async () => expect(await textOf("#model-status")).toMatch(/config\.json is missing/));
     const folder = join(downloads, "my-model");
-    await cp(join(root, "src/weights/tinystories-gpt2"), folder, { recursive: true });
+    await cp(join(root, "src/demo/models/tinystories-gpt2"), folder, { recursive: true });
     await files.uploadFile(folder);
     await vi.waitFor(async () => expect(await textOf("#model-status")).toMatch(/use my-model/));
     await page.click("#run");

@@ -109,7 +109,7 @@ describe("npm start", () => {
   it("takes sentences, a model folder and every choice of the schedule", async () => {
     const json = join(folder, "own.json");
     const texts = ["--text", "Once upon a time there was a cat", "--text", "The dog ran."];
-    const model = ["--model", join(root, "src/weights/tinystories-gpt2")];
+    const model = ["--model", join(root, "src/demo/models/tinystories-gpt2")];
     const choices = ["--queues", "3", "--slice", "2", "--fence", "prefix", "--placement", "spread"];
     const { code, output, errors } = await runStart([...texts, ...model, ...choices, "--json", json]);
     expect(errors).toBe("");

@@ -7,7 +7,7 @@ import { validateTrace } from "../../src/schedule/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { SeededRandom } from "../helpers/random.js";
 
-const folder = "src/weights/tinystories-gpt2";
+const folder = "src/demo/models/tinystories-gpt2";
 let model: Model;
 let sentences: number[][];
 let expected: readonly Uint32Array[];

@@ -4,7 +4,7 @@ import { ArgumentError, DeviceError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/types.js";
 import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
-import { writeSafetensors } from "../../src/weights/safetensors-writer.js";
+import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { rejection } from "../helpers/rejection.js";
 import {

@@ -54,7 +54,7 @@ await describeWithSharedModel("tinystories-gpt2", 1, (folder) => {
 describe("the embedded model", () => {
   let model: Model;
   beforeAll(async () => {
-    model = await Model.load(repositoryFile("src/weights/tinystories-gpt2"), { queues: 2 });
+    model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"), { queues: 2 });
   });
   afterAll(async () => {
     expectIdle(model);

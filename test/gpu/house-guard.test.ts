@@ -75,7 +75,7 @@ async function record(): Promise<Record<string, unknown>> {
     result["shards logits"] = await sha256(logits);
     result["shards weights"] = await sha256([(await model.save()).weights]);
   }
-  const folder = repositoryFile("src/weights/tinystories-gpt2");
+  const folder = repositoryFile("src/demo/models/tinystories-gpt2");
   {
     await using model = await Model.load(folder, { queues: 1 });
     const stories = (await readJson<{ prompt: string }[]>(`${folder}/stories.json`))!;

@@ -11,7 +11,7 @@ import { Model } from "../../src/runtime/model.js";
 import { saveModel } from "../../src/runtime/save-model.js";
 import { TrainingRun } from "../../src/runtime/training-run.js";
 import type { KernelPick, LoadOptions, LoadProgress, ModelInfo } from "../../src/runtime/types.js";
-import type { ModelParts } from "../../src/weights/source.js";
+import type { ModelParts } from "../../src/files/source.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 import { WatchedGpu } from "../helpers/watched-gpu.js";

@@ -106,7 +106,7 @@ await describeWithSharedModel("tinystories-gpt2", 3, (folder) => {
 
   it("has an embedded F16 form whose logits are close to those of the F32 form", async () => {
     const { prompts } = (await readJson<TinyStoriesExpected>(`${folder}/expected.json`))!;
-    await using model = await Model.load(repositoryFile("src/weights/tinystories-gpt2"));
+    await using model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"));
     const { logits } = await model.forward(prompts.map(({ ids }) => ids));
     for (const [index, prompt] of prompts.entries())
       expectClose(logits[index]!, prompt.last_logits, embeddedModel);
@@ -115,7 +115,7 @@ await describeWithSharedModel("tinystories-gpt2", 3, (folder) => {
 
 describe("the embedded model", () => {
   it("scores text as it scores the ids of the text behind its begin token", async () => {
-    await using model = await Model.load(repositoryFile("src/weights/tinystories-gpt2"));
+    await using model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"));
     const text = "Once upon a time, there was a little dog named Max.";
     const ids = [model.info.config.beginToken!, ...(await model.encode(text))];
     const [fromText, fromIds] = await model.score([text, ids]);

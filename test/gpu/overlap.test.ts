@@ -6,7 +6,7 @@ import { validateTrace } from "../../src/schedule/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 
 it("overlaps attention with slices of other sentences on another queue, within the fences", async () => {
-  const folder = repositoryFile("src/weights/tinystories-gpt2");
+  const folder = repositoryFile("src/demo/models/tinystories-gpt2");
   await using model = await Model.load(folder, { queues: 2 });
   const stories = (await readJson<readonly { prompt: string }[]>(`${folder}/stories.json`))!;
   const sentences = await Promise.all(stories.slice(0, 16).map(({ prompt }) => model.encode(prompt)));
@@ -23,7 +23,7 @@ it("overlaps attention with slices of other sentences on another queue, within t
 });
 
 it("dispatches no more for more sentences or smaller slices", async () => {
-  await using model = await Model.load(repositoryFile("src/weights/tinystories-gpt2"), { queues: 1 });
+  await using model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"), { queues: 1 });
   const sentence = Array.from({ length: 24 }, (_, index) => 300 + index);
   const counts = new Set<number>();
   for (const batch of [1, 7, 20])

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/types.js";
-import { readGpt2Weights } from "../../src/weights/read-gpt2-weights.js";
-import { parseGpt2Config } from "../../src/weights/gpt2-config.js";
-import { MemoryFolder } from "../../src/weights/memory-folder.js";
-import { writeSafetensors } from "../../src/weights/safetensors-writer.js";
+import { readGpt2Weights } from "../../src/model/read-gpt2-weights.js";
+import { parseGpt2Config } from "../../src/families/gpt2-config.js";
+import { MemoryFolder } from "../../src/files/memory-folder.js";
+import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   makeSentences,

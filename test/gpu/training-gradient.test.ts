@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions } from "../../src/runtime/training-run.js";
 import type { LoadOptions } from "../../src/runtime/types.js";
-import { parseHeader } from "../../src/weights/safetensors.js";
+import { parseHeader } from "../../src/files/safetensors.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { makeSentences, makeTinyModel, type TinyModelOptions } from "../helpers/tiny-model.js";
 import { modelGradient } from "../helpers/tolerances.js";

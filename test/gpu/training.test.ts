@@ -106,7 +106,7 @@ describe("training", () => {
   });
 
   it("over-fits one sentence to less than 0.01 nats", async () => {
-    await using model = await Model.load(repositoryFile("src/weights/tinystories-gpt2"));
+    await using model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"));
     const text = "Once upon a time there was a purple dragon who ate green cheese on the moon.";
     let last: TrainStep | undefined;
     const schedule = { peak: 2e-3, warmupSteps: 3, decay: "constant" } as const;
@@ -119,7 +119,7 @@ describe("training", () => {
   });
 
   it("lowers the loss on stories it has not seen", async () => {
-    const folder = repositoryFile("src/weights/tinystories-gpt2");
+    const folder = repositoryFile("src/demo/models/tinystories-gpt2");
     const stories = (await readJson<readonly { prompt: string }[]>(`${folder}/stories.json`))!;
     // An untrained model of the same vocabulary: it learns which tokens are frequent.
     const fresh = makeTinyModel({ vocabulary: 1024, channels: 16, heads: 2, hidden: 32, contextLength: 64 });

@@ -1,9 +1,9 @@
 // Small GPT-2 models made up from a seed, as their files and as the weights of the float64 reference.
 import { float32ToFloat16, toFloat32, type Dtype } from "../../src/tensor/dtype.js";
-import type { StoredTensor } from "../../src/weights/safetensors.js";
-import { writeSafetensors } from "../../src/weights/safetensors-writer.js";
-import type { ModelParts } from "../../src/weights/source.js";
-import type { Gpt2Activation } from "../../src/weights/gpt2-config.js";
+import type { StoredTensor } from "../../src/files/safetensors.js";
+import { writeSafetensors } from "../../src/files/safetensors-writer.js";
+import type { ModelParts } from "../../src/files/source.js";
+import type { Gpt2Activation } from "../../src/families/gpt2-config.js";
 import type { Gpt2ReferenceConfig } from "../reference/gpt2.js";
 import { SeededRandom } from "./random.js";
 

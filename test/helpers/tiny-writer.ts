@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { Generation, GenerationHandle } from "../../src/runtime/generation-handle.js";
 import type { GenerateOptions } from "../../src/runtime/generator.js";
 import type { Model } from "../../src/runtime/model.js";
-import type { ModelParts } from "../../src/weights/source.js";
+import type { ModelParts } from "../../src/files/source.js";
 import { SeededRandom } from "./random.js";
 import { makeTinyModel, type TinyModelOptions } from "./tiny-model.js";
 

@@ -8,8 +8,8 @@ import { quantile, spreadOf, usefulFlops } from "../../src/cli/bench/statistics.
 import { stsLengths, stsQuantiles } from "../../src/cli/bench/sts-lengths.js";
 import { makeSentences, makeSyntheticModel, toSafetensors } from "../../src/cli/bench/synthetic-model.js";
 import { toFloat32 } from "../../src/tensor/dtype.js";
-import { MemoryFolder } from "../../src/weights/memory-folder.js";
-import { readTensors } from "../../src/weights/read-tensors.js";
+import { MemoryFolder } from "../../src/files/memory-folder.js";
+import { readTensors } from "../../src/files/read-tensors.js";
 
 describe("the lengths of the benchmark", () => {
   it("have the quantiles of the STS benchmark", () => {

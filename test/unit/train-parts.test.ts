@@ -1,13 +1,13 @@
 // The pure parts of training: windows and batches of a corpus, learning rates, checkpoints, and new models.
 import { describe, expect, it } from "vitest";
-import { createModelParts } from "../../src/weights/create-gpt2.js";
+import { createModelParts } from "../../src/families/new-model.js";
 import { ArgumentError, FormatError } from "../../src/errors.js";
 import { toFloat32 } from "../../src/tensor/dtype.js";
 import { BatchSampler, cutWindows } from "../../src/train/batches.js";
 import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.js";
 import { learningRate } from "../../src/train/learning-rate.js";
-import { MemoryFolder } from "../../src/weights/memory-folder.js";
-import { readTensors } from "../../src/weights/read-tensors.js";
+import { MemoryFolder } from "../../src/files/memory-folder.js";
+import { readTensors } from "../../src/files/read-tensors.js";
 
 const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
 

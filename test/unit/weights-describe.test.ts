@@ -1,10 +1,10 @@
 // What a folder holds, from the headers of its files alone.
 import { describe, expect, it } from "vitest";
 import { FetchError, FormatError } from "../../src/errors.js";
-import { describeModel } from "../../src/weights/describe-model.js";
-import { readTensorEntries } from "../../src/weights/read-tensors.js";
-import type { StoredTensor } from "../../src/weights/safetensors.js";
-import { writeSafetensors } from "../../src/weights/safetensors-writer.js";
+import { describeModel } from "../../src/runtime/load/describe-model.js";
+import { readTensorEntries } from "../../src/files/read-tensors.js";
+import type { StoredTensor } from "../../src/files/safetensors.js";
+import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";
 import { ChunkedFolder } from "./weights-folder-fake.js";
 import { rejection } from "./weights-outcome.js";

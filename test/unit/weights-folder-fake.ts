@@ -1,5 +1,5 @@
 // A model folder in memory that delivers its files in chunks of a wanted size and counts what is open.
-import type { ModelFolder, OpenFile } from "../../src/weights/model-folder.js";
+import type { ModelFolder, OpenFile } from "../../src/files/model-folder.js";
 import { throwIfAborted } from "../../src/util/signal.js";
 
 /** Files by name; the sizes are kept back, as a server without Content-Length does. */

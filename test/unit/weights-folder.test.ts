@@ -13,9 +13,9 @@ import {
   readRequiredJson,
   readText,
   type ModelFolder,
-} from "../../src/weights/model-folder.js";
-import { writeSafetensors } from "../../src/weights/safetensors-writer.js";
-import { openModelFolder } from "../../src/weights/source.js";
+} from "../../src/files/model-folder.js";
+import { writeSafetensors } from "../../src/files/safetensors-writer.js";
+import { openModelFolder } from "../../src/files/source.js";
 import { randomFloats } from "../helpers/random.js";
 import { readAll, rejection } from "./weights-outcome.js";
 

@@ -1,7 +1,7 @@
 // What reading a folder comes to: all its tensors, or the error.
-import type { ModelFolder } from "../../src/weights/model-folder.js";
-import { readTensors, type ReadOptions } from "../../src/weights/read-tensors.js";
-import type { StoredTensor } from "../../src/weights/safetensors.js";
+import type { ModelFolder } from "../../src/files/model-folder.js";
+import { readTensors, type ReadOptions } from "../../src/files/read-tensors.js";
+import type { StoredTensor } from "../../src/files/safetensors.js";
 
 /** All items of a generator. */
 export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {

@@ -1,8 +1,8 @@
 // The safetensors format: what the parser accepts, what it refuses and how it says so, and what the writer writes.
 import { describe, expect, it } from "vitest";
 import { ArgumentError, FormatError } from "../../src/errors.js";
-import { parseHeader, type StoredTensor } from "../../src/weights/safetensors.js";
-import { writeSafetensors } from "../../src/weights/safetensors-writer.js";
+import { parseHeader, type StoredTensor } from "../../src/files/safetensors.js";
+import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 
 /** A file with `header` (text, or a value for JSON) and `dataBytes` zeros; `length` replaces the true header length. */
 function makeFile(header: unknown, dataBytes: number = 0, length?: bigint): Uint8Array {

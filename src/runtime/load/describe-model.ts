@@ -1,8 +1,8 @@
 // What a model's folder holds, from its configuration and the headers of its weight files: no weight is read.
-import { readRequiredJson, readText } from "./model-folder.js";
-import { parseGpt2Config, type Gpt2Config } from "./gpt2-config.js";
-import { readTensorEntries } from "./read-tensors.js";
-import { openModelFolder, type ModelSource } from "./source.js";
+import { readRequiredJson, readText } from "../../files/model-folder.js";
+import { parseGpt2Config, type Gpt2Config } from "../../families/gpt2-config.js";
+import { readTensorEntries } from "../../files/read-tensors.js";
+import { openModelFolder, type ModelSource } from "../../files/source.js";
 
 /** One tensor of a weight file. */
 export interface TensorDescription {

@@ -1,6 +1,6 @@
 // model.safetensors.index.json: which file of a model in several files (shards) holds which tensor.
 import { FormatError } from "../errors.js";
-import { isRecord, showJson } from "./json-value.js";
+import { isRecord, showJson } from "../util/json-value.js";
 
 /** The index file's name. */
 export const shardIndexName = "model.safetensors.index.json";

@@ -2,7 +2,7 @@
 // Specification: https://github.com/huggingface/safetensors#format. Reading is strict: what the specification forbids
 // is an error here, so that a damaged file never becomes a silently wrong model.
 import { FormatError } from "../errors.js";
-import { isRecord, showJson } from "./json-value.js";
+import { isRecord, showJson } from "../util/json-value.js";
 
 /** A tensor and its bytes: little-endian, row-major. */
 export interface StoredTensor {

@@ -1,9 +1,9 @@
 // Streams the weights of a GPT-2 model as float32, in the shapes of its files: matrices [in, out], embeddings [V, C].
 import { toFloat32 } from "../tensor/dtype.js";
-import type { Gpt2Config } from "./gpt2-config.js";
-import { Gpt2NameMap, type Gpt2Tensor } from "./gpt2-names.js";
-import type { ModelFolder } from "./model-folder.js";
-import { readTensors, type ReadOptions } from "./read-tensors.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
+import { Gpt2NameMap, type Gpt2Tensor } from "../families/gpt2-names.js";
+import type { ModelFolder } from "../files/model-folder.js";
+import { readTensors, type ReadOptions } from "../files/read-tensors.js";
 
 /** One weight of a GPT-2 model. */
 export interface Gpt2Weight {

@@ -1,6 +1,6 @@
 // config.json of a GPT-2 model: checked, and in weft's words. What weft does not compute is refused here, by name.
 import { FormatError } from "../errors.js";
-import { isRecord, showJson } from "./json-value.js";
+import { isRecord, showJson } from "../util/json-value.js";
 
 /** The activation between the two linear layers of the MLP, as Hugging Face names it. */
 export type Gpt2Activation = "gelu_new" | "gelu" | "gelu_pytorch_tanh" | "relu";

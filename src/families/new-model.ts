@@ -2,9 +2,9 @@
 import { ArgumentError } from "../errors.js";
 import { SeededRandom } from "../util/seeded-random.js";
 import { parseGpt2Config, type Gpt2Activation } from "./gpt2-config.js";
-import type { StoredTensor } from "./safetensors.js";
-import { writeSafetensors } from "./safetensors-writer.js";
-import type { ModelParts } from "./source.js";
+import type { StoredTensor } from "../files/safetensors.js";
+import { writeSafetensors } from "../files/safetensors-writer.js";
+import type { ModelParts } from "../files/source.js";
 
 /** The shape of a new model. */
 export interface NewModelOptions {

@@ -16,10 +16,10 @@ export {
 } from "./errors.js";
 export { GenerationBatch, GenerationHandle } from "./runtime/generation-handle.js";
 export { TrainingRun } from "./runtime/training-run.js";
-export { toChromeTrace } from "./schedule/chrome-trace.js";
-export { measureTrace } from "./schedule/metrics.js";
-export { renderTimeline } from "./schedule/timeline-svg.js";
-export { validateTrace } from "./schedule/validate.js";
+export { toChromeTrace } from "./trace/chrome-trace.js";
+export { measureTrace } from "./trace/metrics.js";
+export { renderTimeline } from "./trace/timeline-svg.js";
+export { validateTrace } from "./trace/validate.js";
 export { createModelParts } from "./families/new-model.js";
 export { describeModel } from "./runtime/load/describe-model.js";
 
@@ -68,9 +68,9 @@ export type {
   WeightFormat,
 } from "./runtime/types.js";
 export type { SamplingOptions } from "./runtime/sampling-options.js";
-export type { TraceMetrics } from "./schedule/metrics.js";
-export type { TimelineOptions } from "./schedule/timeline-svg.js";
-export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./schedule/trace.js";
+export type { TraceMetrics } from "./trace/metrics.js";
+export type { TimelineOptions } from "./trace/timeline-svg.js";
+export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./trace/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";

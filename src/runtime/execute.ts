@@ -1,8 +1,8 @@
 // One call from token ids to values: plan, placement, arenas, run, statistics.
 import { Scheduler } from "../schedule/scheduler.js";
 import { chooseSchedule, type QueueSpeed } from "../schedule/choose-schedule.js";
-import { flopCost, type CostModel } from "../schedule/cost.js";
-import type { Trace } from "../schedule/trace.js";
+import { flopCost, type CostModel } from "../plan/cost.js";
+import type { Trace } from "../trace/trace.js";
 import { buildPlan } from "../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";

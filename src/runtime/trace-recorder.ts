@@ -1,8 +1,8 @@
 // Records what a run did as a Trace: host times as they pass, GPU times once they are known, on one clock.
 import type { PassTime } from "../gpu/timestamps.js";
 import { invariant } from "../util/invariant.js";
-import { countTokens } from "../schedule/task-weight.js";
-import type { KernelTime, Trace, TraceGroup } from "../schedule/trace.js";
+import { countTokens } from "../trace/task-weight.js";
+import type { KernelTime, Trace, TraceGroup } from "../trace/trace.js";
 import type { Submission } from "../schedule/submission.js";
 
 /** Host times of one submission in ms since the run began, and the GPU's times of its groups where it has a clock. */

@@ -6,7 +6,7 @@ import { learningRate, type LearningRateSchedule } from "../train/learning-rate.
 import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "../train/optimizer.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { readAll, writeAll } from "../gpu/buffer-contents.js";
-import type { Trace } from "../schedule/trace.js";
+import type { Trace } from "../trace/trace.js";
 import type { LoadedModel } from "./loaded-model.js";
 import { checkChoice, checkWhole, fences } from "./options.js";
 import type { Fence } from "../plan/vocabulary.js";

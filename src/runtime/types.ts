@@ -4,7 +4,7 @@ import type { MemoryCount } from "../gpu/buffer.js";
 import type { KernelPicks } from "../model/choose-kernels.js";
 import type { KernelPick } from "../model/pick-kernel.js";
 import type { Fence, Placement, QueueGain } from "../plan/vocabulary.js";
-import type { Trace } from "../schedule/trace.js";
+import type { Trace } from "../trace/trace.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../families/gpt2-config.js";

@@ -3,7 +3,7 @@
 import { buildPlan, type Plan } from "../plan/plan.js";
 import { nodeOf } from "../plan/task.js";
 import { attentionGrainOf, type Fence, type Placement, type QueueGain } from "../plan/vocabulary.js";
-import { nodeCosts, type CostModel } from "./cost.js";
+import { nodeCosts, type CostModel } from "../plan/cost.js";
 import { simulate } from "./simulate.js";
 
 /** What a call may choose; "auto" is for `chooseSchedule`. */

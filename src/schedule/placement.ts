@@ -4,7 +4,7 @@
 import { NodeKind, type Plan } from "../plan/plan.js";
 import { groupOfNode } from "../plan/task.js";
 import type { SchedulerPlacement } from "../plan/vocabulary.js";
-import { nodeCosts, type CostModel } from "./cost.js";
+import { nodeCosts, type CostModel } from "../plan/cost.js";
 
 export interface PlacementOptions {
   readonly queues: number;

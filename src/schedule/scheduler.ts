@@ -4,13 +4,13 @@ import { taskOf } from "../plan/task.js";
 import type { Plan } from "../plan/plan.js";
 import { attentionGrainOf, type SchedulerPlacement } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
-import { defaultCost, nodeCosts, type CostModel } from "./cost.js";
+import { defaultCost, nodeCosts, type CostModel } from "../plan/cost.js";
 import { levelOfNode, levelsOf, nameLevel } from "./levels.js";
 import { collectMoves, maxQueues, travelMasks } from "./moves.js";
 import { placeTasks } from "./placement.js";
 import { Readiness } from "./readiness.js";
 import { ReadyTasks } from "./ready-tasks.js";
-import { remainingPaths } from "./remaining-path.js";
+import { remainingPaths } from "../plan/remaining-path.js";
 import type { Group, OwnedTokens, Submission, SubmissionLimits } from "./submission.js";
 
 export interface SchedulerOptions {

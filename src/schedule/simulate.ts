@@ -4,7 +4,7 @@ import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
 import type { Submission } from "./submission.js";
-import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
+import type { Trace, TraceGroup, TraceSubmission } from "../trace/trace.js";
 
 /** How the simulated queues behave. Times in ms. */
 export interface SimulatedDevice {

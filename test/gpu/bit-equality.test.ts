@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import { fences, placements } from "../../src/runtime/options.js";
-import { validateTrace } from "../../src/schedule/validate.js";
+import { validateTrace } from "../../src/trace/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { SeededRandom } from "../helpers/random.js";
 

@@ -1,8 +1,8 @@
 // Two queues at work: attention of one sentence runs on one while slices of others run on the other.
 import { expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import { measureTrace } from "../../src/schedule/metrics.js";
-import { validateTrace } from "../../src/schedule/validate.js";
+import { measureTrace } from "../../src/trace/metrics.js";
+import { validateTrace } from "../../src/trace/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 
 it("overlaps attention with slices of other sentences on another queue, within the fences", async () => {

@@ -4,9 +4,9 @@ import { CancelledError, DeviceError, FormatError, TrainingError } from "../../s
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions, TrainStep } from "../../src/runtime/training-run.js";
 import type { Task } from "../../src/plan/vocabulary.js";
-import { measureTrace } from "../../src/schedule/metrics.js";
-import type { TraceGroup } from "../../src/schedule/trace.js";
-import { validateTrace } from "../../src/schedule/validate.js";
+import { measureTrace } from "../../src/trace/metrics.js";
+import type { TraceGroup } from "../../src/trace/trace.js";
+import { validateTrace } from "../../src/trace/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { rejection } from "../helpers/rejection.js";
 import { expectNoMemory } from "../helpers/steady-model.js";

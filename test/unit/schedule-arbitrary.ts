@@ -7,10 +7,10 @@ import {
   type SchedulerPlacement,
   type Task,
 } from "../../src/plan/vocabulary.js";
-import { memberOf } from "../../src/schedule/group-name.js";
+import { memberOf } from "../../src/trace/group-name.js";
 import type { SchedulerOptions } from "../../src/schedule/scheduler.js";
 import { simulate, type SimulatedDevice } from "../../src/schedule/simulate.js";
-import type { Trace } from "../../src/schedule/trace.js";
+import type { Trace } from "../../src/trace/trace.js";
 
 export interface RandomRun {
   readonly lengths: number[];

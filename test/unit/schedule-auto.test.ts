@@ -8,7 +8,7 @@ import {
   type QueueSpeed,
   type ScheduleQuestion,
 } from "../../src/schedule/choose-schedule.js";
-import { flopCost } from "../../src/schedule/cost.js";
+import { flopCost } from "../../src/plan/cost.js";
 import { ENOUGH_MS, Pace } from "../../src/schedule/pace.js";
 import { Scheduler } from "../../src/schedule/scheduler.js";
 

@@ -1,7 +1,7 @@
 // The rows that a step may have: fitted to how long steps took, and always within bounds.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StepBudget } from "../../src/schedule/step-budget.js";
+import { StepBudget } from "../../src/schedule/steps/step-budget.js";
 import { SeededRandom } from "../helpers/random.js";
 
 const bounds = { least: 16, most: 256, stallFactor: 1.75 };

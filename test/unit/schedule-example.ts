@@ -1,5 +1,5 @@
 // A trace small enough to check by hand: two sentences of one slice each, one layer, each on a queue of its own.
-import type { Trace, TraceSubmission } from "../../src/schedule/trace.js";
+import type { Trace, TraceSubmission } from "../../src/trace/trace.js";
 
 function submission(queue: number, sentence: number, times: readonly [number, number][]): TraceSubmission {
   const rows = { sentence, firstToken: 0, tokenCount: 2 } as const;

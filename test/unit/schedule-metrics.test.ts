@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { buildPlan } from "../../src/plan/plan.js";
 import type { Task } from "../../src/plan/vocabulary.js";
-import { attentionPairs, flopCost, nodeCosts } from "../../src/schedule/cost.js";
-import { measureTrace } from "../../src/schedule/metrics.js";
+import { attentionPairs, flopCost, nodeCosts } from "../../src/plan/cost.js";
+import { measureTrace } from "../../src/trace/metrics.js";
 import { placeTasks } from "../../src/schedule/placement.js";
-import type { Trace, TraceGroup } from "../../src/schedule/trace.js";
-import { validateTrace } from "../../src/schedule/validate.js";
+import type { Trace, TraceGroup } from "../../src/trace/trace.js";
+import { validateTrace } from "../../src/trace/validate.js";
 import { twoQueueTrace } from "./schedule-example.js";
 
 describe("the metrics of a trace", () => {

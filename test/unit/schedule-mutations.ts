@@ -1,7 +1,7 @@
 // Ways to break a trace. Each turns a legal one into one that is certainly illegal, or gives false where that trace offers
 // no such chance.
 import type { Task } from "../../src/plan/vocabulary.js";
-import type { Trace, TraceGroup, TraceSubmission } from "../../src/schedule/trace.js";
+import type { Trace, TraceGroup, TraceSubmission } from "../../src/trace/trace.js";
 import { waitsFor } from "./schedule-arbitrary.js";
 
 type Writable<T> = T extends readonly (infer Item)[]

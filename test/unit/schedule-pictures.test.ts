@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { toChromeTrace } from "../../src/schedule/chrome-trace.js";
-import { measureTrace } from "../../src/schedule/metrics.js";
-import { renderTimeline } from "../../src/schedule/timeline-svg.js";
+import { toChromeTrace } from "../../src/trace/chrome-trace.js";
+import { measureTrace } from "../../src/trace/metrics.js";
+import { renderTimeline } from "../../src/trace/timeline-svg.js";
 import { arbitraryRun, seed, traceOf } from "./schedule-arbitrary.js";
 import { twoQueueTrace } from "./schedule-example.js";
 

@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import { buildPlan } from "../../src/plan/plan.js";
 import { nodeOf } from "../../src/plan/task.js";
 import { attentionGrainOf } from "../../src/plan/vocabulary.js";
-import { memberOf } from "../../src/schedule/group-name.js";
-import { measureTrace } from "../../src/schedule/metrics.js";
+import { memberOf } from "../../src/trace/group-name.js";
+import { measureTrace } from "../../src/trace/metrics.js";
 import type { Move } from "../../src/schedule/moves.js";
 import { Scheduler } from "../../src/schedule/scheduler.js";
 import { simulate } from "../../src/schedule/simulate.js";
 import type { Submission } from "../../src/schedule/submission.js";
-import { validateTrace } from "../../src/schedule/validate.js";
+import { validateTrace } from "../../src/trace/validate.js";
 import { drive } from "./schedule-drive.js";
 import {
   arbitraryRun,

@@ -1,9 +1,9 @@
 // Continuous batching in simulation: random arrivals, lengths, priorities and cancellations against a small cache.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PagePool } from "../../src/schedule/page-pool.js";
-import type { Sequence } from "../../src/schedule/sequence.js";
-import { StepScheduler, type StepEntry, type StepLimits } from "../../src/schedule/step-scheduler.js";
+import { PagePool } from "../../src/schedule/steps/page-pool.js";
+import type { Sequence } from "../../src/schedule/steps/sequence.js";
+import { StepScheduler, type StepEntry, type StepLimits } from "../../src/schedule/steps/step-scheduler.js";
 import { SeededRandom } from "../helpers/random.js";
 
 const pageTokens = 4;

@@ -2,8 +2,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ForwardTask } from "../../src/plan/vocabulary.js";
-import type { Trace } from "../../src/schedule/trace.js";
-import { validateTrace } from "../../src/schedule/validate.js";
+import type { Trace } from "../../src/trace/trace.js";
+import { validateTrace } from "../../src/trace/validate.js";
 import { arbitraryRun, seed, traceOf } from "./schedule-arbitrary.js";
 import { draftsOf, mutations, placesOf, remove } from "./schedule-mutations.js";
 

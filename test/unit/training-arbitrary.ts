@@ -4,7 +4,7 @@ import { buildTrainingPlan, type TrainingPlan } from "../../src/plan/training-pl
 import type { Fence } from "../../src/plan/vocabulary.js";
 import type { SchedulerOptions } from "../../src/schedule/scheduler.js";
 import { simulate, type SimulatedDevice } from "../../src/schedule/simulate.js";
-import type { Trace } from "../../src/schedule/trace.js";
+import type { Trace } from "../../src/trace/trace.js";
 import { randomDuration } from "./schedule-arbitrary.js";
 
 export interface RandomStep {

@@ -1,7 +1,7 @@
 // How a group's time is shared among its tasks, which ran together and were timed together.
 import { tokensOfGroups } from "../plan/training-plan.js";
 import type { Task } from "../plan/vocabulary.js";
-import { attentionPairs } from "./cost.js";
+import { attentionPairs } from "../plan/cost.js";
 import type { Trace } from "./trace.js";
 
 /** A task's part of its group: query-key pairs for attention, forward and backward; else the tokens it works on. */

@@ -1,7 +1,7 @@
 // Continuous batching: which rows of which sequences the next step of one queue computes. Pure: no GPU, no clock.
 // A step takes decodes first (one row each), then prompts in slices, round robin, then new requests, up to a budget.
 // Chunks of a prompt are slices under the prefix fence, so that a chunked prompt has the bits of an unchunked one.
-import { invariant } from "../util/invariant.js";
+import { invariant } from "../../util/invariant.js";
 import type { CachedBeginning, PagePool } from "./page-pool.js";
 import { isBefore, Sequence, type SequenceRequest } from "./sequence.js";
 

@@ -1,6 +1,6 @@
 // Pages of a key-value cache: who holds which, and which hold the keys of a prompt's beginning that others may share.
 // Pure: numbers only. A page is `pageTokens` consecutive tokens of one sequence, at all layers.
-import { invariant } from "../util/invariant.js";
+import { invariant } from "../../util/invariant.js";
 
 interface Page {
   holders: number;

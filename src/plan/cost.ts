@@ -1,5 +1,5 @@
 // What tasks are expected to cost. Only ratios matter for placing and ordering; a fitted model may give real ms.
-import { NodeKind, type Plan } from "../plan/plan.js";
+import { NodeKind, type Plan } from "./plan.js";
 
 export interface CostModel {
   sliceMs(segment: number, tokenCount: number): number;

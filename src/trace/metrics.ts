@@ -1,7 +1,7 @@
 // Numbers from a trace: how long, how well the queues were used, and how far from what no schedule can beat.
 import { nodeOf } from "../plan/task.js";
 import { overlapOf, weightGradientOverlapOf } from "./overlap.js";
-import { remainingPaths } from "./remaining-path.js";
+import { remainingPaths } from "../plan/remaining-path.js";
 import { weightOf } from "./task-weight.js";
 import { planOfTrace } from "./trace-plan.js";
 import type { Trace, TraceGroup } from "./trace.js";

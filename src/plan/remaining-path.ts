@@ -1,5 +1,5 @@
 // The longest chain of work from each node to the end: the priority of list scheduling, and the critical path.
-import type { Plan } from "../plan/plan.js";
+import type { Plan } from "./plan.js";
 
 /** For each node: its own cost plus that of the costliest chain of dependents behind it. */
 export function remainingPaths(plan: Plan, costs: Float64Array): Float64Array {

@@ -1,27 +1,27 @@
 // Every kernel and every variant weft can compile: what tests go through, and where a new family is added.
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
-import { registerTiledAttention, type AttentionFamily } from "./attention.js";
-import { activateVariant } from "./activate.js";
-import { fewRowAttention } from "./attention-few-row.js";
-import { workgroupTiledAttention } from "./attention-workgroup.js";
-import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention-backward.js";
-import { workgroupChooseToken } from "./choose-token-workgroup.js";
-import { invocationChooseToken, type ChooseTokenFamily } from "./choose-token.js";
-import { copySlotsVariant } from "./copy-slots.js";
-import { crossEntropyVariant } from "./cross-entropy.js";
-import { embeddingBackwardVariant } from "./embedding-backward.js";
-import { embeddingVariant } from "./embedding.js";
-import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from "./layer-norm-backward.js";
-import { layerNormVariant } from "./layer-norm.js";
-import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear-backward.js";
-import { Activation, registerTiledLinear, type LinearFamily } from "./linear.js";
-import { fewRowHalfLinear, registerTiledHalfLinear } from "./linear-half.js";
-import { fewRowLinear } from "./linear-few-row.js";
-import { subgroupTiledLinears } from "./linear-subgroup.js";
-import { workgroupTiledHalfLinears, workgroupTiledLinears } from "./linear-workgroup.js";
-import { logProbabilityVariant } from "./log-probability.js";
-import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer.js";
-import { weightSumVariant } from "./weight-slabs.js";
+import { registerTiledAttention, type AttentionFamily } from "./attention/attention.js";
+import { activateVariant } from "./activation/activate.js";
+import { fewRowAttention } from "./attention/few-row.js";
+import { workgroupTiledAttention } from "./attention/workgroup.js";
+import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention/backward.js";
+import { workgroupChooseToken } from "./sampling/choose-token-workgroup.js";
+import { invocationChooseToken, type ChooseTokenFamily } from "./sampling/choose-token.js";
+import { copySlotsVariant } from "./attention/copy-slots.js";
+import { crossEntropyVariant } from "./loss/cross-entropy.js";
+import { embeddingBackwardVariant } from "./embedding/backward.js";
+import { embeddingVariant } from "./embedding/embedding.js";
+import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from "./norm/layer-norm-backward.js";
+import { layerNormVariant } from "./norm/layer-norm.js";
+import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
+import { Activation, registerTiledLinear, type LinearFamily } from "./linear/linear.js";
+import { fewRowHalfLinear, registerTiledHalfLinear } from "./linear/half.js";
+import { fewRowLinear } from "./linear/few-row.js";
+import { subgroupTiledLinears } from "./linear/subgroup.js";
+import { workgroupTiledHalfLinears, workgroupTiledLinears } from "./linear/workgroup.js";
+import { logProbabilityVariant } from "./loss/log-probability.js";
+import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer/optimizer.js";
+import { weightSumVariant } from "./linear/weight-slabs.js";
 
 /** The first entry of a list is the one that runs on every adapter. */
 export const linearFamilies: readonly [LinearFamily, ...LinearFamily[]] = [

@@ -4,23 +4,23 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import type { AttentionBinding, AttentionParam } from "../kernels/attention.js";
-import type { ChooseTokenBinding, ChooseTokenParam } from "../kernels/choose-token.js";
-import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding.js";
-import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/layer-norm.js";
-import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear.js";
+import type { AttentionBinding, AttentionParam } from "../kernels/attention/attention.js";
+import type { ChooseTokenBinding, ChooseTokenParam } from "../kernels/sampling/choose-token.js";
+import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding/embedding.js";
+import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/norm/layer-norm.js";
+import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
 import {
   logProbabilityVariant,
   type LogProbabilityBinding,
   type LogProbabilityParam,
-} from "../kernels/log-probability.js";
+} from "../kernels/loss/log-probability.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
 import type { Gpt2Activation, Gpt2Config } from "../families/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";
-import { forRows, presumedChooseToken, type ByRows, type KernelChoice } from "./kernel-choice.js";
+import { forRows, presumedChooseToken, type ByRows, type KernelChoice } from "../tuning/presumed.js";
 
 /** The compiled kernels of one model on one queue. */
 export interface Gpt2Pipelines {

@@ -4,7 +4,7 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import { copySlotsVariant, type CopySlotsBinding, type CopySlotsParam } from "../kernels/copy-slots.js";
+import { copySlotsVariant, type CopySlotsBinding, type CopySlotsParam } from "../kernels/attention/copy-slots.js";
 import { invariant } from "../util/invariant.js";
 import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
 

@@ -1,6 +1,6 @@
 // Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
-import { QUERY_BLOCK_ROWS } from "../kernels/attention.js";
+import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";

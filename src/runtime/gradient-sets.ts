@@ -6,7 +6,7 @@ import { CommandList } from "../gpu/command-list.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import type { SumBinding } from "../kernels/optimizer.js";
+import type { SumBinding } from "../kernels/optimizer/optimizer.js";
 import type { Gpt2Weights } from "../model/gpt2-weights.js";
 import { listParameters, mirrorWeights, type Parameter } from "../train/parameters.js";
 

@@ -2,7 +2,7 @@
 import { ArgumentError, DeviceError } from "../errors.js";
 import type { Queue } from "../gpu/queue.js";
 import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../kernels/registry.js";
-import type { KernelFamilies } from "../model/choose-kernels.js";
+import type { KernelFamilies } from "../tuning/choose.js";
 import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { compileGpt2, Gpt2Forward } from "../model/gpt2-forward.js";
 import { Gpt2WeightsLoader } from "../model/gpt2-weights.js";
@@ -20,7 +20,7 @@ import { readGenerationDefaults } from "./generation-defaults.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
 import { openModelQueues } from "./open-model-queues.js";
 import { checkChoice, checkSliceTokens, checkWhole, checkWholeOrAuto } from "./options.js";
-import { describeVerification } from "./tune-kernels.js";
+import { describeVerification } from "../tuning/tune.js";
 import type { LoadOptions, ModelInfo } from "./types.js";
 
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */

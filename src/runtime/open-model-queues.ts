@@ -2,17 +2,17 @@
 import { DeviceError } from "../errors.js";
 import { openQueues, type OpenQueuesOptions } from "../gpu/open-queues.js";
 import type { Queue } from "../gpu/queue.js";
-import type { ChosenKernels, KernelFamilies } from "../model/choose-kernels.js";
+import type { ChosenKernels, KernelFamilies } from "../tuning/choose.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import { activationOf, elementOf } from "../model/gpt2-forward.js";
-import { measureQueueGain } from "../model/queue-gain.js";
+import { measureQueueGain } from "../tuning/queue-gain.js";
 import type { QueueGain } from "../plan/vocabulary.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { Gpt2Config } from "../families/gpt2-config.js";
 import { isRecord } from "../util/json-value.js";
-import { recall, remember } from "./remembered.js";
-import { isTuned, shapeKey, tuneKernels } from "./tune-kernels.js";
+import { recall, remember } from "../tuning/remembered.js";
+import { isTuned, shapeKey, tuneKernels } from "../tuning/tune.js";
 import type { LoadOptions } from "./types.js";
 
 /** Two queues have to do so much more than one of either kind of work to be worth a second copy of the weights. */

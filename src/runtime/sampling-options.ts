@@ -1,6 +1,6 @@
 // How tokens are chosen: options as callers give them, checked, and as words for the GPU.
 import { ArgumentError } from "../errors.js";
-import { NO_SLOT, OPTION_WORDS, OptionWord } from "../kernels/choose-token.js";
+import { NO_SLOT, OPTION_WORDS, OptionWord } from "../kernels/sampling/choose-token.js";
 import { checkWhole } from "./options.js";
 
 /** How the next token is chosen from the logits. Applied in this order. */

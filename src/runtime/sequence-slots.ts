@@ -3,7 +3,7 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
-import { IN_PROMPT } from "../kernels/choose-token.js";
+import { IN_PROMPT } from "../kernels/sampling/choose-token.js";
 import type { Sequence } from "../schedule/steps/sequence.js";
 import { invariant } from "../util/invariant.js";
 import { hasPenalties, type Sampling } from "./sampling-options.js";

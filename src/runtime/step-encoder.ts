@@ -1,8 +1,8 @@
 // A step of generation as commands: the rows that the step scheduler chose, through all segments, and what they choose.
 import type { CommandList } from "../gpu/command-list.js";
 import { Readback } from "../gpu/readback.js";
-import { OPTION_WORDS } from "../kernels/choose-token.js";
-import { SAMPLED_TOKEN } from "../kernels/embedding.js";
+import { OPTION_WORDS } from "../kernels/sampling/choose-token.js";
+import { SAMPLED_TOKEN } from "../kernels/embedding/embedding.js";
 import type { Gpt2Arena } from "../model/gpt2-arena.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { KeyValueCache } from "../model/key-value-cache.js";

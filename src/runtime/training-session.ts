@@ -4,7 +4,7 @@ import { DeviceError } from "../errors.js";
 import { CommandList } from "../gpu/command-list.js";
 import type { Queue } from "../gpu/queue.js";
 import { Readback } from "../gpu/readback.js";
-import { addVariant } from "../kernels/optimizer.js";
+import { addVariant } from "../kernels/optimizer/optimizer.js";
 import type { Fence } from "../plan/vocabulary.js";
 import { buildTrainingPlan } from "../plan/training-plan.js";
 import { flopCost } from "../plan/cost.js";

@@ -1,8 +1,8 @@
 // The public types of a model: what is passed in and what comes out.
 import type { AdapterDescription } from "../gpu/queue.js";
 import type { MemoryCount } from "../gpu/buffer.js";
-import type { KernelPicks } from "../model/choose-kernels.js";
-import type { KernelPick } from "../model/pick-kernel.js";
+import type { KernelPicks } from "../tuning/choose.js";
+import type { KernelPick } from "../tuning/pick.js";
 import type { Fence, Placement, QueueGain } from "../plan/vocabulary.js";
 import type { Trace } from "../trace/trace.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";

@@ -1,12 +1,12 @@
 // A GPT-2 training step as kernel sequences over tables of rows: the forward pass with everything kept, its mirror for
 // the gradients of activations, and the gradients of weights, which read all rows of a group. Holds no state of a step.
 import { TABLES, type CommandList } from "../gpu/command-list.js";
-import { GradientFlag } from "../kernels/linear-backward.js";
-import { LinearFlag } from "../kernels/linear.js";
+import { GradientFlag } from "../kernels/linear/backward.js";
+import { LinearFlag } from "../kernels/linear/linear.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Weights, VocabularyShard } from "../model/gpt2-weights.js";
-import { forRows } from "../model/kernel-choice.js";
+import { forRows } from "../tuning/presumed.js";
 import type { Gpt2Config } from "../families/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
 import { TrainingKernels, type BucketRange, type LinearGradientParams } from "./training-kernels.js";

@@ -18,7 +18,7 @@ import {
   type SumBinding,
   type SumSquaresBinding,
   type SumSquaresParam,
-} from "../kernels/optimizer.js";
+} from "../kernels/optimizer/optimizer.js";
 import type { Parameter } from "./parameters.js";
 
 /** AdamW, with GPT-2's usual values by default. */

@@ -4,8 +4,8 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
-import { weightOwners } from "../kernels/linear-backward.js";
-import { mostSlabs } from "../kernels/weight-slabs.js";
+import { weightOwners } from "../kernels/linear/backward.js";
+import { mostSlabs } from "../kernels/linear/weight-slabs.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 
 /** Activations of one layer, (rows, ·). Names as in Gpt2Arena. */

@@ -1,12 +1,12 @@
 // The kernels of a training step with their parameters filled in from the model's sizes: one dispatch per method.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
-import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear-backward.js";
-import { cutSlabs, type Slabs } from "../kernels/weight-slabs.js";
+import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear/backward.js";
+import { cutSlabs, type Slabs } from "../kernels/linear/weight-slabs.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { TableRange } from "../model/gpt2-forward.js";
 import type { LinearWeights, NormWeights } from "../model/gpt2-weights.js";
-import { forRows } from "../model/kernel-choice.js";
+import { forRows } from "../tuning/presumed.js";
 import type { PartialSums } from "./training-arena.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
 

@@ -2,24 +2,24 @@
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { KernelVariant } from "../gpu/kernel.js";
-import { activateVariant, type ActivateBinding, type ActivateParam } from "../kernels/activate.js";
+import { activateVariant, type ActivateBinding, type ActivateParam } from "../kernels/activation/activate.js";
 import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
   type AttentionBackwardKeyValueBinding,
   type AttentionBackwardQueryBinding,
-} from "../kernels/attention-backward.js";
-import type { AttentionParam } from "../kernels/attention.js";
+} from "../kernels/attention/backward.js";
+import type { AttentionParam } from "../kernels/attention/attention.js";
 import {
   crossEntropyVariant,
   type CrossEntropyBinding,
   type CrossEntropyParam,
-} from "../kernels/cross-entropy.js";
+} from "../kernels/loss/cross-entropy.js";
 import {
   embeddingBackwardVariant,
   type EmbeddingBackwardBinding,
   type EmbeddingBackwardParam,
-} from "../kernels/embedding-backward.js";
+} from "../kernels/embedding/backward.js";
 import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
@@ -27,7 +27,7 @@ import {
   type LayerNormBackwardInputParam,
   type LayerNormBackwardWeightBinding,
   type LayerNormBackwardWeightParam,
-} from "../kernels/layer-norm-backward.js";
+} from "../kernels/norm/layer-norm-backward.js";
 import {
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
@@ -35,9 +35,9 @@ import {
   type LinearBackwardParam,
   type LinearBackwardWeightBinding,
   type LinearBackwardWeightParam,
-} from "../kernels/linear-backward.js";
-import { Activation } from "../kernels/linear.js";
-import { weightSumVariant, type WeightSumBinding, type WeightSumParam } from "../kernels/weight-slabs.js";
+} from "../kernels/linear/backward.js";
+import { Activation } from "../kernels/linear/linear.js";
+import { weightSumVariant, type WeightSumBinding, type WeightSumParam } from "../kernels/linear/weight-slabs.js";
 import { activationOf, type Gpt2Pipelines } from "../model/gpt2-forward.js";
 import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
 import type { Gpt2Config } from "../families/gpt2-config.js";

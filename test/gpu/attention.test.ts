@@ -1,6 +1,6 @@
 // Attention kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { QUERY_BLOCK_ROWS, type AttentionFamily } from "../../src/kernels/attention.js";
+import { QUERY_BLOCK_ROWS, type AttentionFamily } from "../../src/kernels/attention/attention.js";
 import { attentionFamilies } from "../../src/kernels/registry.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
-} from "../../src/kernels/attention-backward.js";
-import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention.js";
+} from "../../src/kernels/attention/backward.js";
+import { QUERY_BLOCK_ROWS } from "../../src/kernels/attention/attention.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, runKernelOutputs, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";

@@ -1,12 +1,12 @@
 // Gradients of the linear layer on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { Activation } from "../../src/kernels/linear.js";
+import { Activation } from "../../src/kernels/linear/linear.js";
 import {
   GradientFlag,
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
-} from "../../src/kernels/linear-backward.js";
-import { weightSumVariant } from "../../src/kernels/weight-slabs.js";
+} from "../../src/kernels/linear/backward.js";
+import { weightSumVariant } from "../../src/kernels/linear/weight-slabs.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,

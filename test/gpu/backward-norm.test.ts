@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
-} from "../../src/kernels/layer-norm-backward.js";
-import { weightSumVariant } from "../../src/kernels/weight-slabs.js";
+} from "../../src/kernels/norm/layer-norm-backward.js";
+import { weightSumVariant } from "../../src/kernels/linear/weight-slabs.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,

@@ -7,7 +7,7 @@ import {
   SUM_TERMS,
   sumSquaresVariant,
   sumVariant,
-} from "../../src/kernels/optimizer.js";
+} from "../../src/kernels/optimizer/optimizer.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { runKernel, runKernelOutputs, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";

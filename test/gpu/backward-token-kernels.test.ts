@@ -1,9 +1,9 @@
 // Gradients of the embedding, cross-entropy with its gradient, and activations, on real execution, against float64.
 import { describe, expect, it } from "vitest";
-import { activateVariant } from "../../src/kernels/activate.js";
-import { crossEntropyVariant } from "../../src/kernels/cross-entropy.js";
-import { BUCKET_WORDS, embeddingBackwardVariant } from "../../src/kernels/embedding-backward.js";
-import { Activation } from "../../src/kernels/linear.js";
+import { activateVariant } from "../../src/kernels/activation/activate.js";
+import { crossEntropyVariant } from "../../src/kernels/loss/cross-entropy.js";
+import { BUCKET_WORDS, embeddingBackwardVariant } from "../../src/kernels/embedding/backward.js";
+import { Activation } from "../../src/kernels/linear/linear.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,

@@ -1,6 +1,6 @@
 // Choosing tokens on real execution, against float64 distributions and the same random numbers.
 import { describe, expect, it } from "vitest";
-import { IN_PROMPT, OPTION_WORDS, type ChooseTokenFamily } from "../../src/kernels/choose-token.js";
+import { IN_PROMPT, OPTION_WORDS, type ChooseTokenFamily } from "../../src/kernels/sampling/choose-token.js";
 import { chooseTokenFamilies } from "../../src/kernels/registry.js";
 import {
   checkSampling,

@@ -1,6 +1,6 @@
 // Copies within a cache, on real execution: exactly the listed slots change, to exactly what was in others.
 import { expect, it } from "vitest";
-import { copySlotsVariant } from "../../src/kernels/copy-slots.js";
+import { copySlotsVariant } from "../../src/kernels/attention/copy-slots.js";
 import { runKernel, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";
 

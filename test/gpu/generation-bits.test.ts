@@ -2,7 +2,7 @@
 // steps: batch mates, arrival order, slices, queues, shared pages, requests that were put back and computed again.
 import { expect, it } from "vitest";
 import { Readback } from "../../src/gpu/readback.js";
-import { OptionWord, OPTION_WORDS } from "../../src/kernels/choose-token.js";
+import { OptionWord, OPTION_WORDS } from "../../src/kernels/sampling/choose-token.js";
 import type { Gpt2Forward } from "../../src/model/gpt2-forward.js";
 import { GenerationEngine } from "../../src/runtime/generation-engine.js";
 import { loadModel } from "../../src/runtime/load-model.js";

@@ -1,10 +1,10 @@
 // Which kernels a model uses: whichever they are, it gives the same bits; they are measured, remembered and verified.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { CancelledError, DeviceError } from "../../src/errors.js";
-import type { AttentionFamily } from "../../src/kernels/attention.js";
-import type { LinearFamily } from "../../src/kernels/linear.js";
+import type { AttentionFamily } from "../../src/kernels/attention/attention.js";
+import type { LinearFamily } from "../../src/kernels/linear/linear.js";
 import { attentionFamilies, linearFamilies } from "../../src/kernels/registry.js";
-import type { KernelFamilies } from "../../src/model/choose-kernels.js";
+import type { KernelFamilies } from "../../src/tuning/choose.js";
 import { execute } from "../../src/runtime/execute.js";
 import { loadModel } from "../../src/runtime/load-model.js";
 import { Model } from "../../src/runtime/model.js";

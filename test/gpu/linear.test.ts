@@ -1,7 +1,7 @@
 // Linear kernels on real execution, against the float64 reference.
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ElementType } from "../../src/gpu/kernel.js";
-import { Activation, LinearFlag, type LinearFamily } from "../../src/kernels/linear.js";
+import { Activation, LinearFlag, type LinearFamily } from "../../src/kernels/linear/linear.js";
 import { halfLinearFamilies, linearFamilies } from "../../src/kernels/registry.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";

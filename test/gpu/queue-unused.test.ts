@@ -4,7 +4,7 @@ import { Model } from "../../src/runtime/model.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";
 import { WatchedGpu } from "../helpers/watched-gpu.js";
 
-vi.mock(import("../../src/model/queue-gain.js"), () => ({
+vi.mock(import("../../src/tuning/queue-gain.js"), () => ({
   measureQueueGain: () => Promise.resolve({ small: 1, large: 0.98 }),
 }));
 

@@ -1,8 +1,8 @@
 // Embedding, layer norm and log-probability kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding.js";
-import { layerNormVariant } from "../../src/kernels/layer-norm.js";
-import { logProbabilityVariant } from "../../src/kernels/log-probability.js";
+import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/embedding.js";
+import { layerNormVariant } from "../../src/kernels/norm/layer-norm.js";
+import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";

@@ -2,10 +2,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../src/kernels/registry.js";
 import { fitsDevice } from "../../src/kernels/workgroup-needs.js";
-import type { KernelPicks } from "../../src/model/choose-kernels.js";
-import { presumedChoice } from "../../src/model/kernel-choice.js";
-import { isKernelPicks } from "../../src/runtime/known-kernels.js";
-import { recall, remember } from "../../src/runtime/remembered.js";
+import type { KernelPicks } from "../../src/tuning/choose.js";
+import { presumedChoice } from "../../src/tuning/presumed.js";
+import { isKernelPicks } from "../../src/tuning/known-kernels.js";
+import { recall, remember } from "../../src/tuning/remembered.js";
 
 /** The least that WebGPU allows an adapter to have. */
 const core = {

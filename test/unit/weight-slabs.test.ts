@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cutSlabs, mostSlabs } from "../../src/kernels/weight-slabs.js";
+import { cutSlabs, mostSlabs } from "../../src/kernels/linear/weight-slabs.js";
 
 describe("the cut of rows into slabs", () => {
   it("covers all rows, in slabs that begin at multiples of 64", () => {

@@ -1,0 +1,28 @@
+// The activation of the MLP by itself, for training, which keeps what went in and what came out.
+import activation from "../../../shaders/common/activation.wgsl?raw";
+import source from "../../../shaders/activation/activate.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../gpu/kernel.js";
+import type { Activation } from "../linear/linear.js";
+
+export type ActivateBinding = "X" | "rowTable" | "Y";
+export type ActivateParam = "firstEntry" | "rowCount" | "vectors";
+
+const activate: KernelDefinition<ActivateBinding, ActivateParam> = {
+  name: "activation.activate",
+  source,
+  common: [activation],
+  bindings: { X: "read", rowTable: "read", Y: "readWrite" },
+  params: { firstEntry: "u32", rowCount: "u32", vectors: "u32" },
+  grid: ({ rowCount, vectors }) => foldGrid(Math.ceil((rowCount * vectors) / 64)),
+};
+
+export const activateVariant = (
+  kind: Activation,
+  element: ElementType,
+): KernelVariant<ActivateBinding, ActivateParam> => specialise(activate, { ACTIVATION: kind }, element);

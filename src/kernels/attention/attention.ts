@@ -1,0 +1,70 @@
+// Attention of query blocks over the keys and values of their own sentence.
+import runningSoftmax from "../../../shaders/common/running-softmax.wgsl?raw";
+import source from "../../../shaders/attention/forward.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type Constants,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../gpu/kernel.js";
+import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
+
+export interface AttentionShape {
+  /** ceil(D/4). */
+  readonly headVectors: number;
+  /** A row sees keys up to its own position; otherwise all keys of its sentence. */
+  readonly isCausal: boolean;
+}
+
+export interface AttentionOptions extends AttentionShape {
+  /** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
+  readonly pageTokens: number;
+}
+
+/** The most rows of a sentence one entry of the block table may hold. */
+export const QUERY_BLOCK_ROWS = 4;
+
+export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
+export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
+
+/** What is the same for all families. */
+export const attentionInterface: Pick<
+  KernelDefinition<AttentionBinding, AttentionParam>,
+  "common" | "bindings" | "params"
+> = {
+  common: [runningSoftmax],
+  bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
+  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
+};
+
+/** A family of kernels for the same attention. All give the same bits; they differ in where they are fast. */
+export interface AttentionFamily {
+  readonly name: string;
+  readonly suits: SuitableRows;
+  needs(shape: AttentionShape): WorkgroupNeeds;
+  variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
+}
+
+/** The prelude's constants. */
+export const attentionConstants = ({ headVectors, isCausal, pageTokens }: AttentionOptions): Constants => ({
+  HEAD_VECTORS: headVectors,
+  CAUSAL: isCausal,
+  PAGE_TOKENS: pageTokens,
+});
+
+const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
+  name: "attention.forward",
+  source,
+  ...attentionInterface,
+  grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
+};
+
+/** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
+export const registerTiledAttention: AttentionFamily = {
+  name: "register-tiled",
+  suits: "any",
+  needs: () => ({ invocations: 32, bytes: 0 }),
+  variant: (options, element) => specialise(forward, attentionConstants(options), element),
+};

@@ -1,0 +1,69 @@
+// Gradients of attention: for queries, which leaves the statistics of each row behind, then for keys and values.
+import keyValueSource from "../../../shaders/attention/backward-key-value.wgsl?raw";
+import querySource from "../../../shaders/attention/backward-query.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type ElementType,
+  type Grid,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../gpu/kernel.js";
+import type { AttentionParam, AttentionShape } from "./attention.js";
+
+export type AttentionBackwardQueryBinding =
+  "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
+export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
+
+const params = { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" } as const;
+
+/** A block of at most QUERY_BLOCK_ROWS queries, or of as many keys, per invocation and head. */
+const grid = ({ blockCount, heads }: Readonly<Record<AttentionParam, number>>): Grid =>
+  foldGrid(Math.ceil((blockCount * heads) / 32));
+
+const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionParam> = {
+  name: "attention.backward-query",
+  source: querySource,
+  common: [],
+  bindings: {
+    Q: "read",
+    KV: "read",
+    A: "read",
+    dA: "read",
+    rowInfo: "read",
+    blockTable: "read",
+    dQ: "readWrite",
+    stats: "readWrite",
+  },
+  params,
+  grid,
+};
+
+const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionParam> = {
+  name: "attention.backward-key-value",
+  source: keyValueSource,
+  common: [],
+  bindings: {
+    Q: "read",
+    KV: "read",
+    dA: "read",
+    stats: "read",
+    rowInfo: "read",
+    blockTable: "read",
+    dKV: "readWrite",
+  },
+  params,
+  grid,
+};
+
+export const attentionBackwardQueryVariant = (
+  options: AttentionShape,
+  element: ElementType,
+): KernelVariant<AttentionBackwardQueryBinding, AttentionParam> =>
+  specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
+
+export const attentionBackwardKeyValueVariant = (
+  options: AttentionShape,
+  element: ElementType,
+): KernelVariant<AttentionBackwardKeyValueBinding, AttentionParam> =>
+  specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);

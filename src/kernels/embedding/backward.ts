@@ -1,0 +1,35 @@
+// Gradients of token and position embeddings, by buckets of the rows that looked up the same id.
+import source from "../../../shaders/embedding/backward.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../gpu/kernel.js";
+
+export type EmbeddingBackwardBinding = "dX" | "tables" | "dE";
+export type EmbeddingBackwardParam =
+  "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "channelStride";
+
+/** Words of a bucket in the tables: id, first word of its rows, rows. */
+export const BUCKET_WORDS = 3;
+
+const backward: KernelDefinition<EmbeddingBackwardBinding, EmbeddingBackwardParam> = {
+  name: "embedding.backward",
+  source,
+  common: [],
+  bindings: { dX: "read", tables: "read", dE: "readWrite" },
+  params: {
+    firstBucket: "u32",
+    bucketCount: "u32",
+    channelVectors: "u32",
+    idStride: "u32",
+    channelStride: "u32",
+  },
+  grid: ({ bucketCount, channelVectors }) => foldGrid(Math.ceil((bucketCount * channelVectors) / 64)),
+};
+
+export const embeddingBackwardVariant = (
+  element: ElementType,
+): KernelVariant<EmbeddingBackwardBinding, EmbeddingBackwardParam> => specialise(backward, {}, element);

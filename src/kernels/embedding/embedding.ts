@@ -1,0 +1,44 @@
+// Token plus position embedding for the rows of a table.
+import source from "../../../shaders/embedding/forward.wgsl?raw";
+import {
+  foldGrid,
+  specialise,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../gpu/kernel.js";
+import { weightReader } from "../linear/weight-reader.js";
+
+export type EmbeddingBinding =
+  "tokenEmbedding" | "positionEmbedding" | "rowInfo" | "rowTable" | "sampled" | "X";
+export type EmbeddingParam =
+  "firstEntry" | "rowCount" | "channelVectors" | "firstToken" | "tokenCount" | "shardStride";
+
+/** In a row's token: the rest is the index of a sequence whose newest token is meant. */
+export const SAMPLED_TOKEN = 0x80000000;
+
+const forward = (element: ElementType): KernelDefinition<EmbeddingBinding, EmbeddingParam> => ({
+  name: "embedding.forward",
+  source,
+  common: [weightReader(element)],
+  bindings: {
+    tokenEmbedding: "read",
+    positionEmbedding: "read",
+    rowInfo: "read",
+    rowTable: "read",
+    sampled: "read",
+    X: "readWrite",
+  },
+  params: {
+    firstEntry: "u32",
+    rowCount: "u32",
+    channelVectors: "u32",
+    firstToken: "u32",
+    tokenCount: "u32",
+    shardStride: "u32",
+  },
+  grid: ({ rowCount, channelVectors }) => foldGrid(Math.ceil((rowCount * channelVectors) / 64)),
+});
+
+export const embeddingVariant = (element: ElementType): KernelVariant<EmbeddingBinding, EmbeddingParam> =>
+  specialise(forward(element), {}, element);

@@ -1,0 +1,26 @@
+// Linear family for dispatches of few rows, as in decoding.
+import source from "../../../shaders/linear/forward-few-row.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
+
+const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: "linear.forward-few-row",
+  source,
+  common: linearFragments(element),
+  ...linearInterface,
+  grid: ({ outputVectors, rowCount }) => [Math.ceil(outputVectors / 32), Math.ceil(rowCount / 8), 1],
+});
+
+/** Four columns per invocation, no workgroup memory; computes only rows that are there. */
+export const fewRowLinear: LinearFamily = {
+  name: "few-row",
+  suits: "any",
+  needs: { invocations: 32, bytes: 0 },
+  variant: (activation, element) => specialise(forward(element), { ACTIVATION: activation }, element),
+};

@@ -1,0 +1,47 @@
+// Linear families whose products are in f16, without workgroup memory: bits of their own, the same in all families of f16.
+import source from "../../../shaders/linear/forward-half.wgsl?raw";
+import { specialise, type Constants, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
+
+const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: "linear.forward-half",
+  source,
+  common: linearFragments(element, "f16"),
+  extensions: ["f16"],
+  ...linearInterface,
+  grid: ({ outputVectors, rowCount }, constants) => [
+    Math.ceil(outputVectors / Number(constants["VECTORS"]) / Number(constants["WORKGROUP_X"])),
+    Math.ceil(rowCount / Number(constants["ROWS"]) / Number(constants["WORKGROUP_Y"])),
+    1,
+  ],
+});
+
+const family = (name: string, constants: Constants): LinearFamily => ({
+  name,
+  suits: "any",
+  needs: { invocations: 32, bytes: 0, feature: "shader-f16" },
+  variant: (activation, element) =>
+    specialise(forward(element), { ACTIVATION: activation, ...constants }, element),
+});
+
+/** 8 rows × 8 columns per invocation. */
+export const registerTiledHalfLinear: LinearFamily = family("register-tiled-f16", {
+  ROWS: 8,
+  VECTORS: 2,
+  WORKGROUP_X: 8,
+  WORKGROUP_Y: 4,
+});
+
+/** Four columns per invocation; computes only rows that are there. */
+export const fewRowHalfLinear: LinearFamily = family("few-row-f16", {
+  ROWS: 8,
+  VECTORS: 1,
+  WORKGROUP_X: 32,
+  WORKGROUP_Y: 1,
+});

@@ -1,0 +1,88 @@
+// Y = activation(X·W + b) (+ Y) over the rows of a table: every product of a layer and the output head.
+import activationSource from "../../../shaders/common/activation.wgsl?raw";
+import productsFloat from "../../../shaders/common/products-float.wgsl?raw";
+import productsHalf from "../../../shaders/common/products-half.wgsl?raw";
+import source from "../../../shaders/linear/forward.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import type { Arithmetic } from "../../tensor/arithmetic.js";
+import { weightReader } from "./weight-reader.js";
+import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
+
+/** The numbers by which the shaders know the activations. */
+export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
+export type Activation = (typeof Activation)[keyof typeof Activation];
+
+/** What a dispatch does beside the product and the bias; flags may be combined. */
+export const LinearFlag = {
+  /** Apply the model's activation. */
+  activate: 1,
+  /** Y += instead of Y =: the residual connection. */
+  addToOutput: 2,
+  /** Row i of the table goes to row i of Y, instead of to the row that the table lists for it. */
+  compactOutput: 4,
+} as const;
+
+export type LinearBinding = "X" | "W" | "bias" | "rowTable" | "Y";
+export type LinearParam =
+  | "firstEntry"
+  | "rowCount"
+  | "inputVectors"
+  | "outputVectors"
+  | "outputStride"
+  | "outputOffset"
+  | "outputEntry"
+  | "flags";
+
+/** What is the same for all families. */
+export const linearInterface = {
+  bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
+  params: {
+    firstEntry: "u32",
+    rowCount: "u32",
+    inputVectors: "u32",
+    outputVectors: "u32",
+    outputStride: "u32",
+    outputOffset: "u32",
+    outputEntry: "u32",
+    flags: "u32",
+  },
+} as const;
+
+/** What all families put in front: how they activate, read weights, and multiply. */
+export const linearFragments = (element: ElementType, arithmetic: Arithmetic = "f32"): readonly string[] => [
+  activationSource,
+  weightReader(element),
+  arithmetic === "f32" ? productsFloat : productsHalf,
+];
+
+/** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
+export interface LinearFamily {
+  readonly name: string;
+  readonly suits: SuitableRows;
+  readonly needs: WorkgroupNeeds;
+  variant(activation: Activation, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
+}
+
+/** Rows and columns of Y that one invocation computes. */
+const TILE = 8;
+
+const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: "linear.forward",
+  source,
+  common: linearFragments(element),
+  ...linearInterface,
+  grid: (params, constants) => [
+    Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),
+    Math.ceil(params.rowCount / TILE / Number(constants["WORKGROUP_Y"])),
+    1,
+  ],
+});
+
+/** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
+export const registerTiledLinear: LinearFamily = {
+  name: "register-tiled",
+  suits: "any",
+  needs: { invocations: 32, bytes: 0 },
+  variant: (activation, element) =>
+    specialise(forward(element), { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),
+};

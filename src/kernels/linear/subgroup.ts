@@ -1,0 +1,41 @@
+// Linear families whose invocations pass inputs to each other through their subgroup.
+import source from "../../../shaders/linear/forward-subgroup.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
+
+const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: "linear.forward-subgroup",
+  source,
+  common: linearFragments(element),
+  extensions: ["subgroups"],
+  ...linearInterface,
+  grid: ({ outputVectors, rowCount }, constants) => [
+    Math.ceil(outputVectors / 2 / Number(constants["WORKGROUP"])),
+    Math.ceil(rowCount / 8),
+    1,
+  ],
+});
+
+/** Register tiles as in the first family, with a quarter of its loads of X, `columns` wide per workgroup. */
+function subgroupTiled(columns: number): LinearFamily {
+  const invocations = columns / 8;
+  return {
+    name: `subgroup-${columns}`,
+    suits: "any",
+    needs: { invocations, bytes: 0, feature: "subgroups" },
+    variant: (activation, element) =>
+      specialise(forward(element), { ACTIVATION: activation, WORKGROUP: invocations }, element),
+  };
+}
+
+/** The first wastes nothing where widths are multiples of 128; the second fills subgroups of 32. */
+export const subgroupTiledLinears: readonly [LinearFamily, LinearFamily] = [
+  subgroupTiled(128),
+  subgroupTiled(256),
+];

@@ -1,0 +1,72 @@
+// Linear families that share tiles of their operands through workgroup memory.
+import source from "../../../shaders/linear/forward-workgroup.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearFragments,
+  linearInterface,
+  type LinearBinding,
+  type LinearFamily,
+  type LinearParam,
+} from "./linear.js";
+import type { Arithmetic } from "../../tensor/arithmetic.js";
+
+const forward = (
+  element: ElementType,
+  arithmetic: Arithmetic,
+): KernelDefinition<LinearBinding, LinearParam> => ({
+  name: arithmetic === "f32" ? "linear.forward-workgroup" : "linear.forward-workgroup-half",
+  source,
+  common: linearFragments(element, arithmetic),
+  ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
+  ...linearInterface,
+  grid: ({ outputVectors, rowCount }, constants) => [
+    Math.ceil((4 * outputVectors) / Number(constants["TILE_COLUMNS"])),
+    Math.ceil(rowCount / Number(constants["TILE_ROWS"])),
+    1,
+  ],
+});
+
+/** Tiles of `rows` × `columns`; each invocation has `threadRows` rows of `threadVectors` vec4 columns. */
+function workgroupTiled(
+  rows: number,
+  columns: number,
+  threadRows: number,
+  threadVectors: number,
+  arithmetic: Arithmetic = "f32",
+): LinearFamily {
+  const isHalf = arithmetic === "f16";
+  return {
+    name: `workgroup-${rows}x${columns}${isHalf ? "-f16" : ""}`,
+    suits: "many",
+    needs: {
+      invocations: (columns / 4 / threadVectors) * (rows / threadRows),
+      bytes: (isHalf ? 32 : 64) * (rows + columns),
+      ...(isHalf ? { feature: "shader-f16" } : {}),
+    },
+    variant: (activation, element) =>
+      specialise(
+        forward(element, arithmetic),
+        {
+          ACTIVATION: activation,
+          TILE_ROWS: rows,
+          TILE_COLUMNS: columns,
+          THREAD_ROWS: threadRows,
+          THREAD_VECTORS: threadVectors,
+        },
+        element,
+      ),
+  };
+}
+
+/** From small tiles, which fill a GPU with little work, to large ones, which read each operand less often. */
+export const workgroupTiledLinears: readonly [LinearFamily, LinearFamily, LinearFamily] = [
+  workgroupTiled(32, 64, 4, 1),
+  workgroupTiled(64, 64, 4, 1),
+  workgroupTiled(128, 128, 8, 2),
+];
+
+/** With products in f16. */
+export const workgroupTiledHalfLinears: readonly [LinearFamily, LinearFamily] = [
+  workgroupTiled(64, 64, 4, 1, "f16"),
+  workgroupTiled(128, 128, 8, 2, "f16"),
+];

@@ -1,0 +1,27 @@
+// Cross-entropy of one token per row of logits, and its gradient in place of the logits.
+import source from "../../../shaders/loss/cross-entropy-backward.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+
+export type CrossEntropyBinding = "targets" | "logits" | "loss";
+export type CrossEntropyParam =
+  "rowCount" | "vocabulary" | "rowStride" | "firstTarget" | "firstLoss" | "scale";
+
+const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
+  name: "loss.cross-entropy-backward",
+  source,
+  common: [],
+  bindings: { targets: "read", logits: "readWrite", loss: "readWrite" },
+  params: {
+    rowCount: "u32",
+    vocabulary: "u32",
+    rowStride: "u32",
+    firstTarget: "u32",
+    firstLoss: "u32",
+    scale: "f32",
+  },
+  grid: ({ rowCount }) => [Math.ceil(rowCount / 8), 1, 1],
+};
+
+export const crossEntropyVariant = (
+  element: ElementType,
+): KernelVariant<CrossEntropyBinding, CrossEntropyParam> => specialise(backward, {}, element);

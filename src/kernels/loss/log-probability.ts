@@ -1,0 +1,19 @@
+// Log-probability of one given token per row of logits.
+import source from "../../../shaders/loss/log-probability.wgsl?raw";
+import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+
+export type LogProbabilityBinding = "logits" | "targets" | "logProbability";
+export type LogProbabilityParam = "rowCount" | "vocabulary" | "rowStride" | "firstTarget";
+
+const forward: KernelDefinition<LogProbabilityBinding, LogProbabilityParam> = {
+  name: "loss.log-probability",
+  source,
+  common: [],
+  bindings: { logits: "read", targets: "read", logProbability: "readWrite" },
+  params: { rowCount: "u32", vocabulary: "u32", rowStride: "u32", firstTarget: "u32" },
+  grid: ({ rowCount }) => [Math.ceil(rowCount / 64), 1, 1],
+};
+
+export const logProbabilityVariant = (
+  element: ElementType,
+): KernelVariant<LogProbabilityBinding, LogProbabilityParam> => specialise(forward, {}, element);

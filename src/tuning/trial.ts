@@ -1,0 +1,37 @@
+// Holds a kernel's results on the user's adapter against float64 arithmetic: a driver that computes wrongly shows here.
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import { SampleBuffers, type KernelSample } from "./sample.js";
+
+/** A sample with known results. */
+export interface KernelTrial<B extends string, P extends string> extends KernelSample<B, P> {
+  readonly output: B;
+  /** Of the whole output, in float64. */
+  readonly expected: Float64Array;
+  /** How far a result may be from it. */
+  readonly tolerance: number;
+}
+
+/** Values of trials are around 1 and sums short: float32 is wrong by some 1e-6 then, a broken kernel by far more. */
+export const FLOAT32_TOLERANCE = 1e-4;
+
+/** The largest difference of a result from what is expected, and whether it is within the trial's tolerance. */
+export async function tryKernel<B extends string, P extends string>(
+  queue: Queue,
+  pipeline: Pipeline<B, P>,
+  trial: KernelTrial<B, P>,
+): Promise<{ readonly passed: boolean; readonly largestError: number }> {
+  const buffers = await SampleBuffers.create(queue, trial);
+  try {
+    const actual = await buffers.run(pipeline, trial.output);
+    let largestError = 0;
+    for (const [index, value] of trial.expected.entries()) {
+      const error = Math.abs(actual[index]! - value);
+      // A result that is no number is as wrong as can be.
+      largestError = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(largestError, error);
+    }
+    return { passed: largestError <= trial.tolerance, largestError };
+  } finally {
+    buffers.dispose();
+  }
+}

@@ -1,0 +1,71 @@
+// Which kernels a model that is being loaded uses: known from another load, measured now, or presumed.
+import type { Queue } from "../gpu/queue.js";
+import {
+  chooseKernels,
+  type ChosenKernels,
+  type KernelFamilies,
+  type KernelPicks,
+} from "./choose.js";
+import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import { activationOf, elementOf } from "../model/gpt2-forward.js";
+import type { Arithmetic } from "../tensor/arithmetic.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
+import type { Gpt2Config } from "../families/gpt2-config.js";
+import { isKernelPicks } from "./known-kernels.js";
+import { recall, remember } from "./remembered.js";
+import type { LoadOptions } from "../runtime/types.js";
+
+/** A load may take this much longer, once per adapter and shape. */
+const TUNE_MS = 1500;
+
+export async function tuneKernels(
+  queue: Queue,
+  config: Gpt2Config,
+  dimensions: Gpt2Dimensions,
+  format: WeightFormat,
+  arithmetic: Arithmetic,
+  families: KernelFamilies,
+  load: LoadOptions,
+): Promise<ChosenKernels> {
+  const { verify = false, signal, onProgress } = load;
+  const tune = isTuned(queue, load);
+  const element = elementOf(queue, format);
+  const names = [...families.linear, ...families.attention].map(({ name }) => name);
+  const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
+  const known = tune ? recall(key, isKernelPicks) : undefined;
+  const tuneMs = tune && !(known && isComplete(known)) ? TUNE_MS : 0;
+  if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
+  const activation = activationOf[config.activation];
+  const options = { families, activation, element, arithmetic, tuneMs, known, verify, signal };
+  const chosen = await chooseKernels(queue, dimensions, options);
+  if (tuneMs > 0) remember(key, chosen.picks);
+  return chosen;
+}
+
+/** Whether the time sufficed: otherwise the next load measures the rest. */
+const isComplete = (picks: KernelPicks): boolean =>
+  Object.values(picks).every((byRows) =>
+    [byRows.few, byRows.many].every(({ unmeasured }) => unmeasured.length === 0),
+  );
+
+/** Whether this load measures, or takes what another has measured. */
+export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: LoadOptions): boolean => tune;
+
+/** All that the figures of a kernel depend on: the adapter, and the model's shapes. */
+export function shapeKey(
+  { adapter }: Queue,
+  { channels, hidden, heads, headWidth, contextLength, pageTokens }: Gpt2Dimensions,
+  element: string,
+): string {
+  const { vendor, architecture, device, description } = adapter;
+  const shape = [channels, hidden, heads, headWidth, contextLength, pageTokens];
+  return JSON.stringify([vendor, architecture, device, description, element, shape]);
+}
+
+/** A text fit for a report: the adapter, and a line per kernel that was checked. */
+export function describeVerification({ adapter }: Queue, { verification }: ChosenKernels): string {
+  const { vendor, architecture, description } = adapter;
+  return [`weft on ${[vendor, architecture, description].filter(Boolean).join(" ")}`, ...verification].join(
+    "\n",
+  );
+}

@@ -14,8 +14,8 @@ export {
   WeftError,
   WorkerError,
 } from "./errors.js";
-export { GenerationBatch, GenerationHandle } from "./runtime/generation-handle.js";
-export { TrainingRun } from "./runtime/training-run.js";
+export { GenerationBatch, GenerationHandle } from "./runtime/generate/handle.js";
+export { TrainingRun } from "./runtime/train/run.js";
 export { toChromeTrace } from "./trace/chrome-trace.js";
 export { measureTrace } from "./trace/metrics.js";
 export { renderTimeline } from "./trace/timeline-svg.js";
@@ -41,12 +41,12 @@ export type {
   Generation,
   GenerationTimings,
   InterruptedGeneration,
-} from "./runtime/generation-handle.js";
-export type { GenerationStep, GenerationStepPart } from "./runtime/generation-step.js";
-export type { GenerateOptions, Prompt } from "./runtime/generator.js";
+} from "./runtime/generate/handle.js";
+export type { GenerationStep, GenerationStepPart } from "./runtime/generate/step.js";
+export type { GenerateOptions, Prompt } from "./runtime/generate/generator.js";
 export type { Sentence } from "./runtime/text-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
-export type { TrainOptions, TrainStep } from "./runtime/training-run.js";
+export type { TrainOptions, TrainStep } from "./runtime/train/run.js";
 export type {
   Arithmetic,
   ForwardOptions,
@@ -67,13 +67,13 @@ export type {
   Scores,
   WeightFormat,
 } from "./runtime/types.js";
-export type { SamplingOptions } from "./runtime/sampling-options.js";
+export type { SamplingOptions } from "./runtime/generate/sampling.js";
 export type { TraceMetrics } from "./trace/metrics.js";
 export type { TimelineOptions } from "./trace/timeline-svg.js";
 export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./trace/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
-export type { LearningRateSchedule } from "./train/learning-rate.js";
-export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./train/optimizer.js";
+export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
+export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer.js";
 export type { NewModelOptions } from "./families/new-model.js";
 export type { ModelDescription, TensorDescription } from "./runtime/load/describe-model.js";
 export type { Gpt2Activation, Gpt2Config } from "./families/gpt2-config.js";

@@ -3,13 +3,13 @@ import { ArgumentError, DisposedError } from "../errors.js";
 import { renderChat, type ChatMessage } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../files/source.js";
-import type { EngineOptions } from "./generation-engine.js";
-import type { GenerationBatch, GenerationHandle } from "./generation-handle.js";
-import type { GenerationStep } from "./generation-step.js";
-import { Generator, type GenerateOptions, type Prompt } from "./generator.js";
-import { execute, type Outcome } from "./execute.js";
-import { loadModel } from "./load-model.js";
-import type { LoadedModel } from "./loaded-model.js";
+import type { EngineOptions } from "./generate/engine.js";
+import type { GenerationBatch, GenerationHandle } from "./generate/handle.js";
+import type { GenerationStep } from "./generate/step.js";
+import { Generator, type GenerateOptions, type Prompt } from "./generate/generator.js";
+import { execute, type Outcome } from "./passes/forward-pass.js";
+import { loadModel } from "./load/load-model.js";
+import type { LoadedModel } from "./load/loaded-model.js";
 import {
   checkChoice,
   checkGpuBudget,
@@ -20,12 +20,12 @@ import {
   checkWholeOrAuto,
   fences,
   placements,
-} from "./options.js";
-import type { OutputKind } from "./output.js";
+} from "../util/check.js";
+import type { OutputKind } from "./passes/output.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
 import { TextInput, type Sentence } from "./text-input.js";
-import { TrainingRun, type TrainOptions } from "./training-run.js";
+import { TrainingRun, type TrainOptions } from "./train/run.js";
 import type {
   ForwardOptions,
   HiddenResult,

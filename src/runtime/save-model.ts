@@ -3,7 +3,7 @@ import { readAll } from "../gpu/buffer-contents.js";
 import { exportedBuffers, exportGpt2 } from "../model/gpt2-export.js";
 import { writeSafetensors } from "../files/safetensors-writer.js";
 import type { ModelParts } from "../files/source.js";
-import type { LoadedModel } from "./loaded-model.js";
+import type { LoadedModel } from "./load/loaded-model.js";
 
 /** Files of a model in Hugging Face layout, which `Model.load` reads back bit for bit. Weights are float32. */
 export interface SavedModel extends ModelParts {

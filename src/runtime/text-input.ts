@@ -2,8 +2,8 @@
 import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { Gpt2Config } from "../families/gpt2-config.js";
-import type { TextFiles } from "./loaded-model.js";
-import { checkIds, checkList, checkSentences } from "./options.js";
+import type { TextFiles } from "./load/loaded-model.js";
+import { checkIds, checkList, checkSentences } from "../util/check.js";
 
 /** Token ids of one sentence. */
 export type Sentence = readonly number[] | Uint32Array;

@@ -2,7 +2,7 @@
 // mates are. Any race or missed fence shows here as a changed bit.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import { fences, placements } from "../../src/runtime/options.js";
+import { fences, placements } from "../../src/util/check.js";
 import { validateTrace } from "../../src/trace/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { SeededRandom } from "../helpers/random.js";

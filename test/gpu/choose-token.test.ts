@@ -7,7 +7,7 @@ import {
   hasPenalties,
   writeOptionWords,
   type SamplingOptions,
-} from "../../src/runtime/sampling-options.js";
+} from "../../src/runtime/generate/sampling.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, runKernelOutputs, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats, SeededRandom } from "../helpers/random.js";

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { ArgumentError, DeviceError } from "../../src/errors.js";
 import { findGpu } from "../../src/gpu/find-gpu.js";
 import { attentionFamilies, halfLinearFamilies } from "../../src/kernels/registry.js";
-import { loadModel } from "../../src/runtime/load-model.js";
+import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { rejection } from "../helpers/rejection.js";

@@ -4,11 +4,11 @@ import { expect, it } from "vitest";
 import { Readback } from "../../src/gpu/readback.js";
 import { OptionWord, OPTION_WORDS } from "../../src/kernels/sampling/choose-token.js";
 import type { Gpt2Forward } from "../../src/model/gpt2-forward.js";
-import { GenerationEngine } from "../../src/runtime/generation-engine.js";
-import { loadModel } from "../../src/runtime/load-model.js";
-import type { LoadedModel, Replica } from "../../src/runtime/loaded-model.js";
+import { GenerationEngine } from "../../src/runtime/generate/engine.js";
+import { loadModel } from "../../src/runtime/load/load-model.js";
+import type { LoadedModel, Replica } from "../../src/runtime/load/loaded-model.js";
 import { Model } from "../../src/runtime/model.js";
-import { checkSampling } from "../../src/runtime/sampling-options.js";
+import { checkSampling } from "../../src/runtime/generate/sampling.js";
 import { SeededRandom } from "../helpers/random.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";
 

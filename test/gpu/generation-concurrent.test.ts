@@ -1,6 +1,6 @@
 // Many requests at once: each gets what it would get alone, whatever arrives, ends or is cancelled beside it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Generation } from "../../src/runtime/generation-handle.js";
+import type { Generation } from "../../src/runtime/generate/handle.js";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/types.js";
 import { SeededRandom } from "../helpers/random.js";

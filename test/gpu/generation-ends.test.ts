@@ -2,7 +2,7 @@
 // hangs, and whoever waits hears of it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DeviceError, DisposedError, GenerationInterruptedError } from "../../src/errors.js";
-import type { Generation, GenerationHandle } from "../../src/runtime/generation-handle.js";
+import type { Generation, GenerationHandle } from "../../src/runtime/generate/handle.js";
 import { Model } from "../../src/runtime/model.js";
 import { rejection } from "../helpers/rejection.js";
 import { expectNoMemory } from "../helpers/steady-model.js";

@@ -2,8 +2,8 @@
 // what to do, and nothing else is disturbed.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ArgumentError, FormatError } from "../../src/errors.js";
-import type { Generation } from "../../src/runtime/generation-handle.js";
-import type { GenerateOptions, Prompt } from "../../src/runtime/generator.js";
+import type { Generation } from "../../src/runtime/generate/handle.js";
+import type { GenerateOptions, Prompt } from "../../src/runtime/generate/generator.js";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/types.js";
 import { rejection } from "../helpers/rejection.js";

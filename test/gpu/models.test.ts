@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { CommandList } from "../../src/gpu/command-list.js";
 import { Readback } from "../../src/gpu/readback.js";
-import { ArenaLayout, writeBlockTable, writeRowTable } from "../../src/runtime/arena-layout.js";
-import { loadModel } from "../../src/runtime/load-model.js";
+import { ArenaLayout, writeBlockTable, writeRowTable } from "../../src/model/rows.js";
+import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { describeWithSharedModel, readJson, repositoryFile } from "../helpers/data-files.js";
 import { expectClose } from "../helpers/expect-close.js";

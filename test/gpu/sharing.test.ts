@@ -1,7 +1,7 @@
 // Calls that share a queue take turns: a small one does not wait for all of a large one, and nobody's bits change.
 import { describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import type { GenerationStep } from "../../src/runtime/generation-step.js";
+import type { GenerationStep } from "../../src/runtime/generate/step.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 import { exact } from "../helpers/tolerances.js";

@@ -1,7 +1,7 @@
 // A tiny model with a tokenizer, for tests of generation: fast, and its text is as random as its weights.
 import { expect } from "vitest";
-import type { Generation, GenerationHandle } from "../../src/runtime/generation-handle.js";
-import type { GenerateOptions } from "../../src/runtime/generator.js";
+import type { Generation, GenerationHandle } from "../../src/runtime/generate/handle.js";
+import type { GenerateOptions } from "../../src/runtime/generate/generator.js";
 import type { Model } from "../../src/runtime/model.js";
 import type { ModelParts } from "../../src/files/source.js";
 import { SeededRandom } from "./random.js";

@@ -1,7 +1,7 @@
 // What generation_config.json says about how tokens are chosen, and what it must not say.
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../src/errors.js";
-import { readGenerationDefaults } from "../../src/runtime/generation-defaults.js";
+import { readGenerationDefaults } from "../../src/runtime/generate/defaults.js";
 import { parseGpt2Config } from "../../src/families/gpt2-config.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TrainingError } from "../../src/errors.js";
-import { DivergenceWatch } from "../../src/train/divergence.js";
+import { DivergenceWatch } from "../../src/runtime/train/divergence.js";
 
 /** Checks one loss after the other; answers the step that was refused, or undefined. */
 function refusedStep(losses: readonly number[], vocabulary = 1000): number | undefined {

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { createModelParts } from "../../src/families/new-model.js";
 import { ArgumentError, FormatError } from "../../src/errors.js";
 import { toFloat32 } from "../../src/tensor/dtype.js";
-import { BatchSampler, cutWindows } from "../../src/train/batches.js";
-import { readCheckpoint, writeCheckpoint } from "../../src/train/checkpoint.js";
-import { learningRate } from "../../src/train/learning-rate.js";
+import { BatchSampler, cutWindows } from "../../src/runtime/train/batches.js";
+import { readCheckpoint, writeCheckpoint } from "../../src/runtime/train/checkpoint.js";
+import { learningRate } from "../../src/runtime/train/learning-rate.js";
 import { MemoryFolder } from "../../src/files/memory-folder.js";
 import { readTensors } from "../../src/files/read-tensors.js";
 

@@ -1,0 +1,141 @@
+// Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
+import type { UploadBuffer } from "../gpu/upload-buffer.js";
+import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
+import type { TableRange } from "./gpt2-forward.js";
+import type { Task } from "../plan/vocabulary.js";
+import { invariant } from "../util/invariant.js";
+
+/** Consecutive arena rows that belong to consecutive tokens of one sentence. */
+export interface RowRun {
+  readonly sentence: number;
+  readonly firstToken: number;
+  readonly firstRow: number;
+  readonly count: number;
+}
+
+/** The rows of the sentences that one queue works on, in the order given, without gaps. */
+export class ArenaLayout {
+  readonly rows: number;
+  readonly sentences: readonly number[];
+  readonly #firstRow = new Map<number, number>();
+  readonly #lengths: readonly number[];
+  readonly #pageTokens: number;
+
+  constructor(sentences: readonly number[], lengths: readonly number[], pageTokens: number) {
+    let row = 0;
+    for (const sentence of sentences) {
+      this.#firstRow.set(sentence, row);
+      row += lengths[sentence]!;
+    }
+    this.rows = row;
+    this.sentences = sentences;
+    this.#lengths = lengths;
+    this.#pageTokens = pageTokens;
+  }
+
+  rowOf(sentence: number, token: number): number {
+    const first = this.#firstRow.get(sentence);
+    invariant(first !== undefined, `sentence ${sentence} has no rows on this queue`);
+    return first + token;
+  }
+
+  /** (rows, 4) u32: token, position, first page of the sentence in the page table, its length. */
+  rowInfo(tokens: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
+    const info = new Uint32Array(4 * this.rows);
+    let at = 0;
+    let firstPage = 0;
+    for (const sentence of this.sentences) {
+      const length = this.#lengths[sentence]!;
+      for (let token = 0; token < length; token++) {
+        info[at++] = tokens[sentence]![token]!;
+        info[at++] = token;
+        info[at++] = firstPage;
+        info[at++] = length;
+      }
+      firstPage += Math.ceil(length / this.#pageTokens);
+    }
+    return info;
+  }
+
+  /** First slot of every page: here, keys and values lie in the rows of their tokens. */
+  pageTable(): Uint32Array<ArrayBuffer> {
+    return Uint32Array.from(
+      this.sentences.flatMap((sentence) =>
+        Array.from({ length: Math.ceil(this.#lengths[sentence]! / this.#pageTokens) }, (_, page) =>
+          this.rowOf(sentence, page * this.#pageTokens),
+        ),
+      ),
+    );
+  }
+
+  /** The rows of tasks as runs in arena order, neighbouring tasks of a sentence merged. */
+  runsOf(tasks: readonly Task[]): RowRun[] {
+    const runs = tasks.map((task) => {
+      invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its group");
+      const { sentence, firstToken, tokenCount } = task;
+      return { sentence, firstToken, firstRow: this.rowOf(sentence, firstToken), count: tokenCount };
+    });
+    runs.sort((a, b) => a.firstRow - b.firstRow);
+    let last = 0;
+    for (let index = 1; index < runs.length; index++) {
+      const run = runs[index]!;
+      const previous = runs[last]!;
+      if (run.sentence === previous.sentence && run.firstRow === previous.firstRow + previous.count)
+        previous.count += run.count;
+      else runs[++last] = run;
+    }
+    return runs.slice(0, last + 1);
+  }
+}
+
+export function countRows(runs: readonly RowRun[]): number {
+  return runs.reduce((sum, run) => sum + run.count, 0);
+}
+
+/** Cuts runs into lists of at most `rows` rows each. */
+export function cutRuns(runs: readonly RowRun[], rows: number): RowRun[][] {
+  const chunks: RowRun[][] = [];
+  let room = 0;
+  for (const run of runs) {
+    for (let taken = 0; taken < run.count;) {
+      if (room === 0) {
+        chunks.push([]);
+        room = rows;
+      }
+      const count = Math.min(room, run.count - taken);
+      chunks.at(-1)!.push({
+        ...run,
+        firstToken: run.firstToken + taken,
+        firstRow: run.firstRow + taken,
+        count,
+      });
+      taken += count;
+      room -= count;
+    }
+  }
+  return chunks;
+}
+
+/** A row table: one entry per row. */
+export function writeRowTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
+  const count = countRows(runs);
+  const firstEntry = tables.reserve(count);
+  const { words } = tables;
+  let at = firstEntry;
+  for (const run of runs) for (let row = 0; row < run.count; row++) words[at++] = run.firstRow + row;
+  return { firstEntry, count };
+}
+
+/** A block table: entries (first row, rows), each of at most QUERY_BLOCK_ROWS rows of one sentence. */
+export function writeBlockTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
+  const count = runs.reduce((sum, run) => sum + Math.ceil(run.count / QUERY_BLOCK_ROWS), 0);
+  const first = tables.reserve(2 * count, 2);
+  const { words } = tables;
+  let at = first;
+  for (const run of runs)
+    for (let row = 0; row < run.count; row += QUERY_BLOCK_ROWS) {
+      words[at++] = run.firstRow + row;
+      words[at++] = Math.min(QUERY_BLOCK_ROWS, run.count - row);
+    }
+  return { firstEntry: first / 2, count };
+}

@@ -1,0 +1,355 @@
+// Generation on one queue: continuous batching over a paged key-value cache. Asks the step scheduler for rows, encodes
+// them as one submission, and hands out the tokens once they are read back. Two steps may be in flight: a token that is
+// needed by the next step is taken on the GPU, and a stop that is noticed late only wastes a row.
+import { CommandList } from "../../gpu/command-list.js";
+import type { Gpt2Arena } from "../../model/gpt2-arena.js";
+import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import { KeyValueCache, pageBytes } from "../../model/key-value-cache.js";
+import type { Turn } from "../../schedule/fair-turns.js";
+import { PagePool } from "../../schedule/steps/page-pool.js";
+import type { Sequence } from "../../schedule/steps/sequence.js";
+import { StepBudget } from "../../schedule/steps/step-budget.js";
+import { StepScheduler, type Step, type StepEntry } from "../../schedule/steps/step-scheduler.js";
+import { settleAll } from "../../util/settle-all.js";
+import type { GenerationStep } from "./step.js";
+import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
+import type { Sampling } from "./sampling.js";
+import { SequenceSlots } from "./sequence-rows.js";
+import { StepEncoder } from "./step-encoder.js";
+import type { ModelStats } from "../types.js";
+
+/** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
+export interface EngineRequest {
+  readonly id: number;
+  readonly prompt: readonly number[];
+  readonly priority: number;
+  /** The most tokens, prompt included. */
+  readonly maxLength: number;
+  readonly sampling: Sampling;
+  /** Rows of the request are being computed. Called for every step it is in. */
+  onStart(): void;
+  /** A token was chosen. False ends the request. */
+  onToken(token: number, logProbability: number | undefined): boolean;
+  onError(error: unknown): void;
+}
+
+export interface EngineOptions {
+  readonly sliceTokens: number;
+  /** The most requests that are computed at once; the others wait. */
+  readonly maxRunning: number;
+  /** The most bytes of keys and values. One context always fits. */
+  readonly cacheBytes: number;
+  /** A step takes no longer than this, as far as the requests that decode allow. */
+  readonly gpuBudgetMs?: number | undefined;
+  /** Hears of every step once it is done. Must not throw. */
+  onStep?(step: Omit<GenerationStep, "queue">): void;
+}
+
+/** Rows of a step in which nothing decodes: enough to fill an adapter, few enough to let others in soon. */
+const MAX_STEP_ROWS = 256;
+const MIN_STEP_ROWS = 8;
+/** A step with prompts may take this many times as long as one without. Twice is promised of the slowest in a hundred: this leaves room. */
+const STALL_FACTOR = 1.3;
+
+export class GenerationEngine {
+  readonly #replica: Replica;
+  readonly #dimensions: Gpt2Dimensions;
+  readonly #options: EngineOptions;
+  readonly #cache: KeyValueCache;
+  readonly #slots: SequenceSlots;
+  readonly #encoder: StepEncoder;
+  readonly #requests = new Map<Sequence, EngineRequest>();
+  readonly #budget: StepBudget;
+  #scheduler: StepScheduler;
+  #pool: PagePool;
+  #arena: Gpt2Arena | undefined;
+  #starting: Promise<void> | undefined;
+  /** What `#start` makes is there. */
+  #isReady = false;
+  #growing = false;
+  #maxPages: number;
+  readonly #turn: Turn;
+  #inFlight = 0;
+  #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0, sharedRows: 0 };
+
+  constructor(replica: Replica, dimensions: Gpt2Dimensions, options: EngineOptions) {
+    this.#replica = replica;
+    this.#dimensions = dimensions;
+    this.#options = options;
+    this.#cache = new KeyValueCache(replica.queue, dimensions);
+    this.#slots = new SequenceSlots(replica.queue, dimensions.vocabulary);
+    this.#encoder = new StepEncoder(replica, dimensions, this.#cache, this.#slots);
+    const { gpuBudgetMs } = options;
+    this.#budget = new StepBudget({
+      least: MIN_STEP_ROWS,
+      most: MAX_STEP_ROWS,
+      stallFactor: STALL_FACTOR,
+      ...(gpuBudgetMs === undefined ? {} : { mostMs: gpuBudgetMs }),
+    });
+    this.#turn = replica.share.turns.join(() => this.#pump());
+    this.#maxPages = this.#largestCache();
+    this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
+    this.#scheduler = new StepScheduler(this.#pool);
+  }
+
+  /** Of this queue alone. */
+  get stats(): ModelStats {
+    return {
+      running: this.#scheduler.running,
+      waiting: this.#scheduler.waiting,
+      ...this.#counts,
+      preemptions: this.#counts.preemptions + this.#scheduler.preemptions,
+      sharedRows: this.#counts.sharedRows + this.#scheduler.sharedTokens,
+      cachePages: this.#pool.size,
+      freePages: this.#pool.free,
+    };
+  }
+
+  /** Rows that are waiting to be computed: what a newcomer would queue behind. */
+  get load(): number {
+    let rows = 0;
+    for (const sequence of this.#requests.keys()) rows += sequence.remaining + 1;
+    return rows;
+  }
+
+  /** How many of the first of `tokens` have their keys in the cache. */
+  cachedTokens(tokens: readonly number[]): number {
+    return this.#pool.find(tokens).tokenCount;
+  }
+
+  /** Queues a request; its callbacks are called from now on. The answer ends it early, freeing its pages at once. */
+  add(request: EngineRequest): () => void {
+    const sequence = this.#scheduler.add(request);
+    this.#requests.set(sequence, request);
+    const starting = this.#start();
+    void starting.then(
+      () => this.#pump(),
+      (error: unknown) => {
+        // The next request tries again: what found no room now may find it then.
+        if (this.#starting === starting) this.#starting = undefined;
+        this.#failAll(error);
+      },
+    );
+    return () => {
+      if (this.#requests.has(sequence)) this.#end(sequence);
+    };
+  }
+
+  /** Lets no later request share pages that were computed before. */
+  forgetShared(): void {
+    this.#pool.forget();
+  }
+
+  /** Frees what the engine holds on the GPU. Requests that are still there get `error`. */
+  dispose(error: unknown): void {
+    this.#failAll(error);
+    this.#turn.leave();
+    this.#arena?.dispose();
+    this.#arena = undefined;
+    this.#cache.dispose();
+    this.#slots.dispose();
+  }
+
+  /** Allocates the arena, compiles the kernel that chooses tokens, and makes room for a first context. */
+  #start(): Promise<void> {
+    this.#starting ??= (async () => {
+      const { arenas, forward } = this.#replica;
+      await forward.prepareChoice();
+      this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, 0);
+      await this.#cache.prepare();
+      await this.#cache.grow(this.#pool.size);
+      await this.#slots.prepare();
+      await this.#growCache();
+      this.#isReady = true;
+    })();
+    return this.#starting;
+  }
+
+  /** Room for one context, and a page more: a sequence that runs alone never has to wait for itself. */
+  get #firstPages(): number {
+    return Math.ceil(this.#dimensions.contextLength / this.#dimensions.pageTokens) + 1;
+  }
+
+  #largestCache(): number {
+    const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#dimensions));
+    const useful = (this.#options.maxRunning + 1) * this.#firstPages;
+    const most = KeyValueCache.maxPages(this.#replica.queue, this.#dimensions);
+    return Math.max(this.#firstPages, Math.min(wanted, useful, most));
+  }
+
+  /**
+   * Grows the cache, within its limits, to what the requests there are will need soon. Steps may go on meanwhile.
+   * Answers whether it did.
+   */
+  async #growCache(): Promise<boolean> {
+    if (this.#growing || this.#pool.size >= this.#maxPages) return false;
+    let needed = 0;
+    // A page more than each fills now, for what it is about to generate.
+    for (const sequence of this.#requests.keys())
+      needed += Math.ceil(sequence.length / this.#dimensions.pageTokens) + 1;
+    if (needed <= this.#pool.size) return false;
+    // By a half at least, as growing copies the cache.
+    const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
+    this.#growing = true;
+    try {
+      await this.#cache.grow(pages);
+      this.#pool.grow(pages - this.#pool.size);
+      return true;
+    } catch {
+      // No room on the device: what there is must do. Requests wait, or are put back, as with a smaller budget.
+      this.#maxPages = this.#pool.size;
+      return false;
+    } finally {
+      this.#growing = false;
+    }
+  }
+
+  /** With nothing left to do, a cache that has grown is given back. */
+  #shrinkCache(): void {
+    if (this.#requests.size > 0 || this.#inFlight > 0 || this.#growing) return;
+    if (this.#pool.size === this.#firstPages) return;
+    this.#cache.dispose();
+    this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
+    this.#counts.preemptions += this.#scheduler.preemptions;
+    this.#counts.sharedRows += this.#scheduler.sharedTokens;
+    this.#scheduler = new StepScheduler(this.#pool);
+    this.#starting = undefined;
+    this.#isReady = false;
+  }
+
+  /** Submits steps, when it is generation's turn, until the window is full or there is nothing to compute. */
+  #pump(): void {
+    try {
+      while (
+        this.#isReady &&
+        this.#inFlight < SUBMISSIONS_IN_FLIGHT &&
+        this.#requests.size > 0 &&
+        this.#turn.take()
+      ) {
+        const inFlight = this.#inFlight;
+        try {
+          this.#submitNext();
+        } finally {
+          if (this.#inFlight === inFlight) this.#turn.cancel();
+        }
+        if (this.#inFlight === inFlight) return;
+      }
+      this.#shrinkCache();
+    } catch (error) {
+      this.#failAll(error);
+    }
+  }
+
+  /** The next step, if there is anything to compute. */
+  #submitNext(): void {
+    const { decodes, prompts } = this.#scheduler;
+    const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
+    const step = this.#scheduler.next({
+      budgetTokens,
+      // No prompt takes a small step for itself.
+      sliceTokens: Math.min(
+        this.#options.sliceTokens,
+        Math.ceil(budgetTokens / Math.max(1, prompts.different)),
+      ),
+      maxRunning: this.#options.maxRunning,
+    });
+    this.#slots.releaseExcept((sequence) => sequence.pages.length > 0);
+    void this.#growCache().then((hasGrown) => {
+      if (hasGrown) this.#pump();
+    });
+    if (step.entries.length > 0) this.#submit(step);
+  }
+
+  #submit(step: Step): void {
+    const { queue } = this.#replica;
+    const { entries } = step;
+    for (const { sequence } of entries) {
+      const request = this.#requests.get(sequence)!;
+      request.onStart();
+      this.#slots.take(sequence, request.sampling, request.prompt.length);
+    }
+    const list = new CommandList(queue);
+    const encodedMs = performance.now();
+    let read: Promise<ArrayBuffer> | undefined;
+    const accepted = queue.checked(() => {
+      try {
+        read = this.#encoder.encode(
+          list,
+          this.#arena!,
+          step,
+          (sequence) => this.#requests.get(sequence)!.sampling,
+        );
+        list.submit("generation.step");
+      } catch (error) {
+        list.drop();
+        throw error;
+      }
+    });
+    this.#arena!.trim();
+    this.#inFlight++;
+    this.#counts.steps++;
+    this.#counts.computedRows += step.rows;
+    this.#counts.dispatches += list.dispatches;
+    const parts = entries.map(({ sequence, ...part }) => ({
+      request: this.#requests.get(sequence)!.id,
+      ...part,
+    }));
+    const record = {
+      encodedMs,
+      submittedMs: performance.now(),
+      dispatches: list.dispatches,
+      parts,
+      waiting: this.#scheduler.waiting,
+      freePages: this.#pool.free,
+    };
+    void this.#finish(step, record, [accepted, queue.fence()], read).then(
+      () => this.#pump(),
+      (error: unknown) => this.#failAll(error),
+    );
+  }
+
+  async #finish(
+    { entries, rows }: Step,
+    record: Omit<GenerationStep, "queue" | "doneMs">,
+    done: readonly Promise<void>[],
+    read: Promise<ArrayBuffer> | undefined,
+  ): Promise<void> {
+    try {
+      await settleAll([...done, ...(read ? [read] : [])]);
+      const doneMs = performance.now();
+      this.#options.onStep?.({ ...record, doneMs });
+      if (read) this.#handOut(entries, new Uint32Array(await read));
+      this.#inFlight--;
+      this.#budget.observe(rows, this.#turn.giveBack(record.submittedMs, doneMs));
+    } catch (error) {
+      this.#inFlight--;
+      this.#turn.cancel();
+      throw error;
+    }
+  }
+
+  #handOut(entries: readonly StepEntry[], chosen: Uint32Array): void {
+    const reals = new Float32Array(chosen.buffer);
+    for (const [row, { sequence }] of entries.filter(({ samples }) => samples).entries()) {
+      const request = this.#requests.get(sequence);
+      if (!request) continue; // ended while the step ran
+      const token = chosen[2 * row]!;
+      this.#scheduler.resolve(sequence, token);
+      this.#counts.generatedTokens++;
+      const logProbability = request.sampling.wantsLogProbabilities ? reals[2 * row + 1]! : undefined;
+      if (!request.onToken(token, logProbability)) this.#end(sequence);
+    }
+  }
+
+  #end(sequence: Sequence): void {
+    this.#requests.delete(sequence);
+    this.#scheduler.remove(sequence);
+    this.#slots.release(sequence);
+  }
+
+  #failAll(error: unknown): void {
+    const requests = [...this.#requests];
+    for (const [sequence] of requests) this.#end(sequence);
+    for (const [, request] of requests) request.onError(error);
+  }
+}

@@ -1,0 +1,258 @@
+// Generation over all queues of a model: checks requests, prepares prompts, and gives each to the queue that suits it.
+import { ArgumentError, DisposedError, type WeftError } from "../../errors.js";
+import type { ChatMessage } from "../../text/chat-template.js";
+import type { TextTokenizer } from "../../text/tokenizer.js";
+import { isMessages } from "../../util/prompt-list.js";
+import { GenerationBatch, GenerationHandle, type Generation } from "./handle.js";
+import { GenerationEngine, type EngineOptions } from "./engine.js";
+import type { GenerationDefaults } from "./defaults.js";
+import type { GenerationStep } from "./step.js";
+import { GenerationRun } from "./request.js";
+import type { LoadedModel } from "../load/loaded-model.js";
+import { checkIds, checkSentence, checkWhole } from "../../util/check.js";
+import { checkSampling, type SamplingOptions } from "./sampling.js";
+import type { ModelStats } from "../types.js";
+
+/** A text, the ids of one, or the messages of a conversation. */
+export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
+
+/** How a text is generated and where it ends. What is left out comes from the model's generation_config.json. */
+export interface GenerateOptions extends SamplingOptions {
+  /** The most tokens to generate. Default: the model's, or what the context allows. */
+  readonly maxTokens?: number;
+  /** Text that ends generation; it is not part of the result. */
+  readonly stop?: string | readonly string[];
+  /** Ids that end generation, instead of the model's end token. */
+  readonly stopTokens?: readonly number[];
+  /** Requests of higher priority are admitted first. Default: 0. */
+  readonly priority?: number;
+  /** Also give the log-probability of every token. */
+  readonly logProbabilities?: boolean;
+  /** Aborting ends generation with the reason "abort". */
+  readonly signal?: AbortSignal;
+}
+
+/** How prompts become ids: what the generator needs of a model. */
+export interface PromptEncoder {
+  tokenizer(): Promise<TextTokenizer> | undefined;
+  encodeMessages(messages: readonly ChatMessage[]): Promise<number[]>;
+}
+
+export class Generator {
+  readonly #model: LoadedModel;
+  readonly #defaults: GenerationDefaults;
+  readonly #encoder: PromptEncoder;
+  readonly #engines: readonly GenerationEngine[];
+  readonly #live = new Set<Promise<unknown>>();
+  readonly #watchers = new Set<(step: GenerationStep) => void>();
+  #lastId = 0;
+
+  constructor(
+    model: LoadedModel,
+    defaults: GenerationDefaults,
+    encoder: PromptEncoder,
+    options: EngineOptions,
+  ) {
+    this.#model = model;
+    this.#defaults = defaults;
+    this.#encoder = encoder;
+    this.#engines = model.replicas.map((replica, queue) => {
+      const onStep = (step: Omit<GenerationStep, "queue">): void => {
+        for (const watcher of this.#watchers) watcher({ queue, ...step });
+      };
+      return new GenerationEngine(replica, model.dimensions, { ...options, onStep });
+    });
+  }
+
+  /** Counters, summed over the queues. */
+  get stats(): ModelStats {
+    const [first, ...others] = this.#engines.map((engine) => engine.stats);
+    return others.reduce(
+      (sum, own) =>
+        Object.fromEntries(
+          Object.entries(sum).map(([key, value]) => [key, value + own[key as keyof ModelStats]]),
+        ) as unknown as ModelStats,
+      first!,
+    );
+  }
+
+  /** Everything that is running or waiting. */
+  get live(): ReadonlySet<Promise<unknown>> {
+    return this.#live;
+  }
+
+  generate(prompt: Prompt, options: GenerateOptions): GenerationHandle {
+    const cancelled = new AbortController();
+    const id = ++this.#lastId;
+    const handle = new GenerationHandle(
+      id,
+      (emit) => this.#run(id, prompt, options, cancelled.signal, emit),
+      () => cancelled.abort(),
+    );
+    const settled = handle.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#live.add(settled);
+    void settled.then(() => this.#live.delete(settled));
+    return handle;
+  }
+
+  generateAll(prompts: readonly Prompt[], options: GenerateOptions): GenerationBatch {
+    return new GenerationBatch(prompts.map((prompt) => this.generate(prompt, options)));
+  }
+
+  /** Calls `watcher` for every step from now on. The answer ends that. */
+  watch(watcher: (step: GenerationStep) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** The weights have changed: keys and values that were computed before are of no use to later requests. */
+  forgetShared(): void {
+    for (const engine of this.#engines) engine.forgetShared();
+  }
+
+  dispose(): void {
+    const error = new DisposedError("The model", "generation");
+    for (const engine of this.#engines) engine.dispose(error);
+  }
+
+  async #run(
+    id: number,
+    prompt: Prompt,
+    options: GenerateOptions,
+    cancelled: AbortSignal,
+    emit: (piece: string) => void,
+  ): Promise<Generation> {
+    const calledMs = performance.now();
+    const { config } = this.#model;
+    const sampling = checkSampling(options, this.#defaults.sampling, config.vocabularySize);
+    const stops = checkStops(options.stop);
+    const stopTokens = this.#checkStopTokens(options.stopTokens);
+    const priority = checkWhole("priority", options.priority, 0, {
+      least: -1e6,
+      most: 1e6,
+      remedy: "Requests of higher priority are admitted first; 0 is usual.",
+    });
+    const tokenizer = await this.#encoder.tokenizer();
+    if (stops.length > 0 && !tokenizer) throw needsTokenizer("stop");
+    const ids = await this.#encodePrompt(prompt, tokenizer);
+    const room = config.contextLength - ids.length;
+    const { maxLength = config.contextLength } = this.#defaults;
+    const usual = this.#defaults.maxTokens ?? Math.max(1, maxLength - ids.length);
+    const maxTokens = checkWhole("maxTokens", options.maxTokens, usual, {
+      least: 1,
+      most: Number.MAX_SAFE_INTEGER,
+      remedy: "It is the most tokens to generate; leave it out for as many as the context allows.",
+    });
+    const run = new GenerationRun({
+      id,
+      prompt: ids,
+      sampling,
+      priority,
+      maxTokens: Math.min(maxTokens, room),
+      stopTokens,
+      stops,
+      tokenizer,
+      calledMs,
+      emit,
+    });
+    const signals = [cancelled, ...(options.signal ? [options.signal] : [])];
+    if (signals.some(({ aborted }) => aborted)) {
+      run.end("abort");
+      return run.result;
+    }
+    const failure = this.#model.replicas.find(({ queue }) => queue.failure)?.queue.failure;
+    if (failure) {
+      // Since the call, while its prompt was encoded.
+      run.onError(failure);
+      return run.result;
+    }
+    const removeFromQueue = this.#engineFor(ids).add(run);
+    const abort = (): void => {
+      removeFromQueue();
+      run.end("abort");
+    };
+    for (const signal of signals) signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await run.result;
+    } finally {
+      for (const signal of signals) signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** The queue whose cache has most of the prompt already; among equals the one with the least to do. */
+  #engineFor(prompt: readonly number[]): GenerationEngine {
+    let best = this.#engines[0]!;
+    for (const engine of this.#engines.slice(1)) {
+      const gain = engine.cachedTokens(prompt) - best.cachedTokens(prompt);
+      if (gain > 0 || (gain === 0 && engine.load < best.load)) best = engine;
+    }
+    return best;
+  }
+
+  async #encodePrompt(prompt: Prompt, tokenizer: TextTokenizer | undefined): Promise<number[]> {
+    const { config } = this.#model;
+    let ids: readonly number[] | Uint32Array;
+    if (typeof prompt === "string") {
+      if (!tokenizer) throw needsTokenizer("prompt");
+      ids = tokenizer.encode(prompt);
+    } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt);
+    else ids = checkIds(prompt, "prompt");
+    if (ids.length === 0 || ids.length >= config.contextLength) {
+      throw new ArgumentError({
+        argument: "prompt",
+        expected: `1 to ${config.contextLength - 1} tokens, so that the context of ${config.contextLength} has room for one more`,
+        received: ids.length,
+        remedy: ids.length === 0 ? "Pass at least the model's begin token." : "Shorten the prompt.",
+      });
+    }
+    return [
+      ...checkSentence(ids, "prompt", {
+        contextLength: config.contextLength,
+        vocabulary: config.vocabularySize,
+      }),
+    ];
+  }
+
+  #checkStopTokens(given: readonly number[] | undefined): ReadonlySet<number> {
+    if (given === undefined) return this.#defaults.stopTokens;
+    const { vocabularySize } = this.#model.config;
+    if (!Array.isArray(given)) {
+      throw new ArgumentError({
+        argument: "stopTokens",
+        expected: "an array of token ids",
+        received: given,
+        remedy: "Leave it out for the model's end token; pass [] for none.",
+      });
+    }
+    for (const [index, id] of given.entries())
+      checkWhole(`stopTokens[${index}]`, id ?? Number.NaN, 0, {
+        least: 0,
+        most: vocabularySize - 1,
+        remedy: "The ids may come from another model's tokenizer.",
+      });
+    return new Set(given);
+  }
+}
+
+function checkStops(stop: string | readonly string[] | undefined): readonly string[] {
+  const stops: unknown[] = stop === undefined ? [] : [stop].flat();
+  if (stops.every((text): text is string => typeof text === "string" && text !== "")) return stops;
+  throw new ArgumentError({
+    argument: "stop",
+    expected: "a non-empty text or several",
+    received: stop,
+    remedy: "Leave it out where only the end token ends the text.",
+  });
+}
+
+function needsTokenizer(argument: string): WeftError {
+  return new ArgumentError({
+    argument,
+    expected: "token ids, as this model came without tokenizer.json",
+    received: "text",
+    remedy: "Pass arrays of token ids, or add the tokenizer to the model's folder.",
+  });
+}

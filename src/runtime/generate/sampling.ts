@@ -1,0 +1,142 @@
+// How tokens are chosen: options as callers give them, checked, and as words for the GPU.
+import { ArgumentError } from "../../errors.js";
+import { NO_SLOT, OPTION_WORDS, OptionWord } from "../../kernels/sampling/choose-token.js";
+import { checkWhole } from "../../util/check.js";
+
+/** How the next token is chosen from the logits. Applied in this order. */
+export interface SamplingOptions {
+  /** Added to the logits of single tokens: a map from token id to bias. */
+  readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number>;
+  /** Divides positive and multiplies negative logits of tokens that occurred. 1 is none. */
+  readonly repetitionPenalty?: number;
+  /** Subtracted from a token's logit for every time it was generated. 0 is none. */
+  readonly frequencyPenalty?: number;
+  /** Subtracted from the logits of tokens that were generated. 0 is none. */
+  readonly presencePenalty?: number;
+  /** 0 takes the likeliest token; 1 draws from the model's own distribution; less sharpens it. */
+  readonly temperature?: number;
+  /** Only the k likeliest tokens. 0 is all. */
+  readonly topK?: number;
+  /** Only the fewest likeliest tokens whose probabilities add up to this. 1 is all. */
+  readonly topP?: number;
+  /** Only tokens at least this share as likely as the likeliest. 0 is all. */
+  readonly minP?: number;
+  /** The same seed gives the same tokens, whatever else is generated meanwhile. Random by default. */
+  readonly seed?: number;
+}
+
+/** Checked options, without gaps. */
+export interface Sampling {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+  readonly logitBias: ReadonlyMap<number, number>;
+  readonly seed: number;
+  readonly wantsLogProbabilities: boolean;
+}
+
+/** Throws ArgumentError for values out of range. `defaults` fill what `options` leaves out. */
+export function checkSampling(
+  options: SamplingOptions & { readonly logProbabilities?: boolean },
+  defaults: SamplingOptions,
+  vocabulary: number,
+): Sampling {
+  const given = { ...defaults, ...withoutUndefined(options) };
+  const bias =
+    given.logitBias instanceof Map ? given.logitBias : new Map(Object.entries(given.logitBias ?? {}));
+  const logitBias = new Map<number, number>();
+  for (const [key, value] of bias as Map<string | number, number>) {
+    const argument = `logitBias[${key}]`;
+    const remedy = "Keys are token ids, values are added to their logits.";
+    checkWhole(`the key of ${argument}`, Number(key), 0, { least: 0, most: vocabulary - 1, remedy });
+    logitBias.set(Number(key), checkReal(argument, value, 0, -1e4, 1e4));
+  }
+  return {
+    temperature: checkReal("temperature", given.temperature, 1, 0, 100),
+    topK: checkWhole("topK", given.topK, 0, {
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+      remedy: "It is how many of the likeliest tokens may be drawn; 0 is all.",
+    }),
+    topP: checkReal("topP", given.topP, 1, Number.MIN_VALUE, 1),
+    minP: checkReal("minP", given.minP, 0, 0, 1),
+    repetitionPenalty: checkReal("repetitionPenalty", given.repetitionPenalty, 1, 0.01, 100),
+    frequencyPenalty: checkReal("frequencyPenalty", given.frequencyPenalty, 0, -100, 100),
+    presencePenalty: checkReal("presencePenalty", given.presencePenalty, 0, -100, 100),
+    logitBias,
+    seed: checkWhole("seed", given.seed, randomSeed(), {
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+      remedy: "Leave it out for a random one.",
+    }),
+    wantsLogProbabilities: given.logProbabilities ?? false,
+  };
+}
+
+/** Whether the choice depends on what the prompt and the text so far contain. */
+export function hasPenalties(sampling: Sampling): boolean {
+  return (
+    sampling.repetitionPenalty !== 1 || sampling.frequencyPenalty !== 0 || sampling.presencePenalty !== 0
+  );
+}
+
+/** Writes the options of one row into `words` from `at` on. */
+export function writeOptionWords(
+  words: Uint32Array,
+  at: number,
+  sampling: Sampling,
+  row: {
+    readonly sequence: number;
+    readonly countSlot: number | undefined;
+    readonly biasSlot: number | undefined;
+    /** Position of the token that is chosen. */
+    readonly position: number;
+  },
+): void {
+  const reals = new Float32Array(words.buffer, words.byteOffset, words.length);
+  words.fill(0, at, at + OPTION_WORDS);
+  words[at + OptionWord.sequence] = row.sequence;
+  words[at + OptionWord.countSlot] = row.countSlot ?? NO_SLOT;
+  words[at + OptionWord.biasSlot] = row.biasSlot ?? NO_SLOT;
+  reals[at + OptionWord.temperature] = sampling.temperature;
+  words[at + OptionWord.topK] = Math.min(sampling.topK, 0xffffffff);
+  reals[at + OptionWord.topP] = sampling.topP;
+  reals[at + OptionWord.minP] = sampling.minP;
+  reals[at + OptionWord.repetitionPenalty] = sampling.repetitionPenalty;
+  reals[at + OptionWord.frequencyPenalty] = sampling.frequencyPenalty;
+  reals[at + OptionWord.presencePenalty] = sampling.presencePenalty;
+  words[at + OptionWord.seedLow] = sampling.seed % 2 ** 32;
+  words[at + OptionWord.seedHigh] = Math.floor(sampling.seed / 2 ** 32);
+  words[at + OptionWord.position] = row.position;
+  words[at + OptionWord.logProbability] = sampling.wantsLogProbabilities ? 1 : 0;
+}
+
+function checkReal(
+  argument: string,
+  value: number | undefined,
+  missing: number,
+  least: number,
+  most: number,
+): number {
+  if (value === undefined) return missing;
+  if (typeof value === "number" && value >= least && value <= most) return value;
+  throw new ArgumentError({
+    argument,
+    expected:
+      least === Number.MIN_VALUE ? `a number above 0, at most ${most}` : `a number from ${least} to ${most}`,
+    received: value,
+    remedy: `Leave it out for ${missing}.`,
+  });
+}
+
+function randomSeed(): number {
+  return Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+}
+
+function withoutUndefined<O extends object>(options: O): O {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as O;
+}

@@ -1,0 +1,151 @@
+// What sampling keeps on the GPU per sequence: its newest token and, where options ask for them, counts of the tokens it
+// contains and a bias per token. A sequence that is put back loses its slots; they are rebuilt when it runs again.
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { BufferUsage } from "../../gpu/flags.js";
+import type { Queue } from "../../gpu/queue.js";
+import { IN_PROMPT } from "../../kernels/sampling/choose-token.js";
+import type { Sequence } from "../../schedule/steps/sequence.js";
+import { invariant } from "../../util/invariant.js";
+import { hasPenalties, type Sampling } from "./sampling.js";
+
+export interface Slot {
+  /** Index in `sampled`. */
+  readonly index: number;
+  /** Rows of `counts` and `bias`; undefined where the options need none. */
+  readonly countSlot: number | undefined;
+  readonly biasSlot: number | undefined;
+}
+
+/** Rows by which the buffers of counts and biases grow. */
+const GROWTH = 16;
+
+export class SequenceSlots {
+  readonly #queue: Queue;
+  readonly #vocabulary: number;
+  readonly #slots = new Map<Sequence, Slot>();
+  readonly #rows: Readonly<Record<"index" | "counts" | "bias", RowAllocator>>;
+  readonly #buffers: Partial<Record<"sampled" | "counts" | "bias", GpuBuffer>> = {};
+
+  constructor(queue: Queue, vocabulary: number) {
+    this.#queue = queue;
+    this.#vocabulary = vocabulary;
+    this.#rows = { index: new RowAllocator(), counts: new RowAllocator(), bias: new RowAllocator() };
+  }
+
+  get sampled(): GpuBuffer {
+    return this.#buffers.sampled!;
+  }
+
+  get counts(): GpuBuffer {
+    return this.#buffers.counts!;
+  }
+
+  get bias(): GpuBuffer {
+    return this.#buffers.bias!;
+  }
+
+  /** Allocates the smallest buffers. */
+  async prepare(): Promise<void> {
+    await this.#queue.checked(() => {
+      this.#buffers.sampled ??= this.#create("sampled", 4 * 1024);
+      this.#buffers.counts ??= this.#create("counts", 4 * this.#vocabulary);
+      this.#buffers.bias ??= this.#create("bias", 4 * this.#vocabulary);
+    });
+  }
+
+  of(sequence: Sequence): Slot {
+    const slot = this.#slots.get(sequence);
+    invariant(slot, `sequence ${sequence.id} has no slot`);
+    return slot;
+  }
+
+  /** Gives a sequence its slots, filled from its tokens, unless it has them. */
+  take(sequence: Sequence, sampling: Sampling, promptLength: number): void {
+    if (this.#slots.has(sequence)) return;
+    const hasCounts = hasPenalties(sampling);
+    const hasBias = sampling.logitBias.size > 0;
+    const slot = {
+      index: this.#rows.index.take(),
+      countSlot: hasCounts ? this.#rows.counts.take() : undefined,
+      biasSlot: hasBias ? this.#rows.bias.take() : undefined,
+    };
+    invariant(4 * slot.index < this.sampled.sizeBytes, "more sequences run than have slots");
+    this.#slots.set(sequence, slot);
+    if (slot.countSlot !== undefined) {
+      const counts = new Uint32Array(this.#vocabulary);
+      for (const [position, token] of sequence.tokens.entries()) {
+        if (position < promptLength) counts[token]! |= IN_PROMPT;
+        else counts[token]!++;
+      }
+      this.#writeRow("counts", slot.countSlot, counts);
+    }
+    if (slot.biasSlot !== undefined) {
+      const bias = new Float32Array(this.#vocabulary);
+      for (const [token, value] of sampling.logitBias) bias[token] = value;
+      this.#writeRow("bias", slot.biasSlot, bias);
+    }
+  }
+
+  release(sequence: Sequence): void {
+    const slot = this.#slots.get(sequence);
+    if (!slot) return;
+    this.#slots.delete(sequence);
+    this.#rows.index.release(slot.index);
+    if (slot.countSlot !== undefined) this.#rows.counts.release(slot.countSlot);
+    if (slot.biasSlot !== undefined) this.#rows.bias.release(slot.biasSlot);
+  }
+
+  /** Releases the slots of sequences that do not fit `keep`. */
+  releaseExcept(keep: (sequence: Sequence) => boolean): void {
+    for (const sequence of this.#slots.keys()) if (!keep(sequence)) this.release(sequence);
+  }
+
+  dispose(): void {
+    for (const buffer of Object.values(this.#buffers)) buffer.dispose();
+    for (const name of ["sampled", "counts", "bias"] as const) delete this.#buffers[name];
+  }
+
+  /** Writes a row, in a larger copy of the buffer where it has none yet. Ordered with submissions. */
+  #writeRow(
+    name: "counts" | "bias",
+    row: number,
+    values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>,
+  ): void {
+    const rowBytes = 4 * this.#vocabulary;
+    let buffer = this.#buffers[name]!;
+    if (buffer.sizeBytes < (row + 1) * rowBytes) {
+      const grown = this.#create(name, (row + GROWTH) * rowBytes);
+      const encoder = this.#queue.device.createCommandEncoder({ label: `slots.${name}` });
+      encoder.copyBufferToBuffer(buffer.raw, 0, grown.raw, 0, buffer.sizeBytes);
+      this.#queue.device.queue.submit([encoder.finish()]);
+      buffer.dispose();
+      this.#queue.pipelines.forgetBindGroups();
+      this.#buffers[name] = grown;
+      buffer = grown;
+    }
+    this.#queue.device.queue.writeBuffer(buffer.raw, row * rowBytes, values);
+  }
+
+  #create(name: string, sizeBytes: number): GpuBuffer {
+    return this.#queue.createBuffer(
+      `slots.${name}`,
+      sizeBytes,
+      BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
+    );
+  }
+}
+
+/** Hands out the lowest free number. */
+class RowAllocator {
+  readonly #free: number[] = [];
+  #next = 0;
+
+  take(): number {
+    return this.#free.pop() ?? this.#next++;
+  }
+
+  release(row: number): void {
+    this.#free.push(row);
+    this.#free.sort((a, b) => b - a);
+  }
+}

@@ -1,0 +1,139 @@
+// A step of generation as commands: the rows that the step scheduler chose, through all segments, and what they choose.
+import type { CommandList } from "../../gpu/command-list.js";
+import { Readback } from "../../gpu/readback.js";
+import { OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
+import { SAMPLED_TOKEN } from "../../kernels/embedding/embedding.js";
+import type { Gpt2Arena } from "../../model/gpt2-arena.js";
+import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { KeyValueCache } from "../../model/key-value-cache.js";
+import type { Sequence } from "../../schedule/steps/sequence.js";
+import type { Step, StepEntry } from "../../schedule/steps/step-scheduler.js";
+import { writeBlockTable, writeRowTable, type RowRun } from "../../model/rows.js";
+import type { Replica } from "../load/loaded-model.js";
+import { writeOptionWords, type Sampling } from "./sampling.js";
+import type { SequenceSlots } from "./sequence-rows.js";
+
+export class StepEncoder {
+  readonly #replica: Replica;
+  readonly #dimensions: Gpt2Dimensions;
+  readonly #cache: KeyValueCache;
+  readonly #slots: SequenceSlots;
+
+  constructor(replica: Replica, dimensions: Gpt2Dimensions, cache: KeyValueCache, slots: SequenceSlots) {
+    this.#replica = replica;
+    this.#dimensions = dimensions;
+    this.#cache = cache;
+    this.#slots = slots;
+  }
+
+  /** Adds a step. Answers pairs of words per entry that samples, (token, log-probability as f32), where any does. */
+  encode(
+    list: CommandList,
+    arena: Gpt2Arena,
+    step: Step,
+    samplingOf: (sequence: Sequence) => Sampling,
+  ): Promise<ArrayBuffer> | undefined {
+    const { queue, forward } = this.#replica;
+    const { entries } = step;
+    list.beginPass("step");
+    this.#cache.encodeCopies(list, step.copies);
+    const runs = this.#writeRows(arena, step);
+    const rows = writeRowTable(queue.tables, runs);
+    const cache = {
+      keyValueOf: (layer: number) => this.#cache.keyValueOf(layer),
+      firstSlotEntry: this.#writeSlots(entries, rows.count),
+      sampled: this.#slots.sampled,
+    };
+    const blocks = writeBlockTable(queue.tables, runs);
+    for (let segment = 0; segment <= this.#dimensions.layers; segment++) {
+      if (segment > 0) forward.encodeAttention(list, arena, segment - 1, blocks, cache);
+      forward.encodeSegment(list, arena, segment, rows, cache);
+    }
+    return entries.some(({ samples }) => samples)
+      ? this.#encodeChoice(list, arena, entries, runs, samplingOf)
+      : undefined;
+  }
+
+  /** Describes the step's rows to the arena; answers them as runs, one per entry. */
+  #writeRows(arena: Gpt2Arena, { entries, rows }: Step): RowRun[] {
+    const rowInfo = new Uint32Array(4 * rows);
+    const pageTable: number[] = [];
+    const runs: RowRun[] = [];
+    let row = 0;
+    for (const [index, { sequence, firstToken, tokenCount }] of entries.entries()) {
+      runs.push({ sentence: index, firstToken, firstRow: row, count: tokenCount });
+      for (let token = firstToken; token < firstToken + tokenCount; token++)
+        rowInfo.set(
+          [
+            sequence.tokens[token] ?? SAMPLED_TOKEN + this.#slots.of(sequence).index,
+            token,
+            pageTable.length,
+            firstToken + tokenCount,
+          ],
+          4 * row++,
+        );
+      for (const page of sequence.pages) pageTable.push(page * this.#dimensions.pageTokens);
+    }
+    arena.writeRows(rowInfo, Uint32Array.from(pageTable));
+    return runs;
+  }
+
+  /** The cache slot of every row. Answers the first one's entry in the tables. */
+  #writeSlots(entries: readonly StepEntry[], rows: number): number {
+    const { tables } = this.#replica.queue;
+    const { pageTokens } = this.#dimensions;
+    const first = tables.reserve(rows);
+    let at = first;
+    for (const { sequence, firstToken, tokenCount } of entries)
+      for (let token = firstToken; token < firstToken + tokenCount; token++)
+        tables.words[at++] =
+          sequence.pages[Math.floor(token / pageTokens)]! * pageTokens + (token % pageTokens);
+    return first;
+  }
+
+  /** Adds the head and the choice for the last row of each entry that samples; answers what was chosen. */
+  #encodeChoice(
+    list: CommandList,
+    arena: Gpt2Arena,
+    entries: readonly StepEntry[],
+    runs: readonly RowRun[],
+    samplingOf: (sequence: Sequence) => Sampling,
+  ): Promise<ArrayBuffer> {
+    const { queue, forward } = this.#replica;
+    const { tables } = queue;
+    const sampling = entries.flatMap((entry, index) => (entry.samples ? [{ entry, run: runs[index]! }] : []));
+    const last = sampling.map(({ run }) => ({ ...run, firstRow: run.firstRow + run.count - 1, count: 1 }));
+    const rows = writeRowTable(tables, last);
+    const firstOption = tables.reserve(OPTION_WORDS * rows.count);
+    for (const [row, { entry }] of sampling.entries()) {
+      const { sequence, firstToken, tokenCount } = entry;
+      const { index, countSlot, biasSlot } = this.#slots.of(sequence);
+      writeOptionWords(tables.words, firstOption + row * OPTION_WORDS, samplingOf(sequence), {
+        sequence: index,
+        countSlot,
+        biasSlot,
+        position: firstToken + tokenCount,
+      });
+    }
+    // In steps of two, so that a few growths are all there are.
+    const scratchRows = 2 ** Math.ceil(Math.log2(rows.count));
+    const rowBytes = 16 * this.#dimensions.vocabularyVectors;
+    const logits = arena.scratch("logits", scratchRows * rowBytes);
+    const chosen = arena.scratch("chosen", 8 * scratchRows);
+    forward.encodeHead(list, arena, rows, logits);
+    forward.encodeChoice(list, {
+      rowCount: rows.count,
+      firstOption,
+      logits,
+      weights: arena.scratch("weights", scratchRows * rowBytes),
+      counts: this.#slots.counts,
+      bias: this.#slots.bias,
+      sampled: this.#slots.sampled,
+      chosen,
+    });
+    const readback = new Readback(queue, 8 * rows.count);
+    readback.copy(list, chosen, 0, 8 * rows.count);
+    // Mapped only once the step is submitted, which is before anything waits.
+    return Promise.resolve().then(() => readback.read());
+  }
+}

@@ -1,0 +1,232 @@
+// Loads a model: opens the queues, streams the weights to each of them, compiles the kernels meanwhile.
+import { ArgumentError, DeviceError } from "../../errors.js";
+import type { Queue } from "../../gpu/queue.js";
+import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../kernels/registry.js";
+import type { KernelFamilies } from "../../tuning/choose.js";
+import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import { compileGpt2, Gpt2Forward } from "../../model/gpt2-forward.js";
+import { Gpt2WeightsLoader } from "../../model/gpt2-weights.js";
+import { Gpt2WeightPlacer } from "../../model/place-gpt2-weight.js";
+import { FairTurns } from "../../schedule/fair-turns.js";
+import { Pace } from "../../schedule/pace.js";
+import type { WeightFormat } from "../../tensor/weight-format.js";
+import { throwIfAborted } from "../../util/signal.js";
+import { parseGpt2Config, type Gpt2Config } from "../../families/gpt2-config.js";
+import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
+import { readGpt2Weights } from "../../model/read-gpt2-weights.js";
+import { openModelFolder, type ModelSource } from "../../files/source.js";
+import { ArenaPool } from "../../model/arena-pool.js";
+import { readGenerationDefaults } from "../generate/defaults.js";
+import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
+import { openModelQueues } from "./open-model-queues.js";
+import { checkChoice, checkSliceTokens, checkWhole, checkWholeOrAuto } from "../../util/check.js";
+import { describeVerification } from "../../tuning/tune.js";
+import type { LoadOptions, ModelInfo } from "../types.js";
+
+/** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
+const SETTLE_BYTES = 64 * 2 ** 20;
+
+/** `families`: the kernels to choose from, linear layers of the arithmetic asked for. */
+export async function loadModel(
+  source: ModelSource,
+  options: LoadOptions,
+  families: KernelFamilies = {
+    linear: options.arithmetic === "f16" ? halfLinearFamilies : linearFamilies,
+    attention: attentionFamilies,
+  },
+): Promise<LoadedModel> {
+  const startMs = performance.now();
+  const { signal } = options;
+  throwIfAborted(signal, "Loading the model");
+  const queueCount = checkWholeOrAuto("queues", options.queues, "auto", {
+    least: 1,
+    most: 8,
+    remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
+  });
+  const folder = openModelFolder(source);
+  const configFile = await readRequiredJson(folder, "config.json", signal);
+  const config = parseGpt2Config(configFile);
+  const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
+  const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
+    least: 4,
+    most: 1024,
+    multipleOf: 4,
+    remedy: "Keys are read four at a time; 16 is usual.",
+  });
+  const dimensions = dimensionsOf(config, pageTokens);
+  const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
+  const format = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
+  if (arithmetic === "f16") checkHalfWeights(format);
+  const replicaBytes = weightBytes(dimensions, !config.tiedHead, format);
+  const budgetBytes = options.memoryBudgetBytes ?? Infinity;
+  checkBudget(budgetBytes, replicaBytes, queueCount === "auto" ? 1 : queueCount);
+  checkBindingBytes(options.maxBindingBytes, dimensions);
+  const { queues, kernels, gain } = await openModelQueues({
+    count: queueCount,
+    mayBeTwo: 2 * replicaBytes <= budgetBytes,
+    config,
+    dimensions,
+    format,
+    arithmetic,
+    families,
+    load: options,
+  });
+  const bytesBefore = queues[0]!.memory.bytes;
+  const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
+  const placer = new Gpt2WeightPlacer(dimensions, format, leastBindingBytes);
+  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, placer));
+  try {
+    const compiling = Promise.all(
+      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, kernels.choice))),
+    );
+    compiling.catch(() => undefined); // reported below, after the weights or their failure
+    const textFiles = await readTextFiles(folder, signal);
+    const generationFile = await readJson(folder, "generation_config.json", signal);
+    const generationDefaults = readGenerationDefaults(generationFile, config);
+    const unexpectedTensors = await uploadWeights(folder, config, queues, placer, loaders, options);
+    options.onProgress?.({ phase: "compiling" });
+    const pipelines = await compiling;
+    throwIfAborted(signal, "Loading the model");
+    const replicas = queues.map((queue, index): Replica => {
+      const loader = loaders[index]!;
+      const weights = loader.finish(!config.tiedHead);
+      return {
+        queue,
+        weights,
+        forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
+        arenas: new ArenaPool(queue, dimensions),
+        share: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
+        disposeWeights: () => loader.dispose(),
+      };
+    });
+    const loadMs = performance.now() - startMs;
+    options.onProgress?.({ phase: "ready", elapsedMs: loadMs });
+    const info: ModelInfo = {
+      config,
+      adapter: queues[0]!.adapter,
+      queues: queues.length,
+      schedule: { queues: queueCount, sliceTokens, ...(gain ? { gain } : {}) },
+      weights: format,
+      arithmetic,
+      weightBytes: queues[0]!.memory.bytes - bytesBefore,
+      loadMs,
+      kernels: kernels.picks,
+      ...(options.verify ? { verification: describeVerification(queues[0]!, kernels) } : {}),
+      unexpectedTensors,
+    };
+    return {
+      config,
+      dimensions,
+      replicas,
+      textFiles,
+      generationDefaults,
+      configFile,
+      hasHeadBias: loaders[0]!.hasHeadBias,
+      info,
+    };
+  } catch (error) {
+    const failure = queues.find((queue) => queue.failure)?.failure;
+    for (const loader of loaders) loader.dispose();
+    for (const queue of queues) queue.dispose();
+    throw failure ?? error;
+  }
+}
+
+/** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */
+function checkBindingBytes(value: number | undefined, { channelVectors }: Gpt2Dimensions): void {
+  const least = 64 * channelVectors;
+  if (value === undefined || value >= least) return;
+  throw new ArgumentError({
+    argument: "maxBindingBytes",
+    expected: `a number of bytes of at least ${least}, four tokens of this model`,
+    received: value,
+    remedy: "Leave it out for the adapter's own limit.",
+  });
+}
+
+/** Weights of 24 bits would be rounded in every product, and take twice the memory for it. */
+function checkHalfWeights(format: WeightFormat): void {
+  if (format === "f16") return;
+  throw new ArgumentError({
+    argument: "weights",
+    expected: '"f16", as the option arithmetic is',
+    received: format,
+    remedy: 'Leave it out, or load with arithmetic "f32".',
+  });
+}
+
+function checkBudget(budgetBytes: number, replicaBytes: number, queues: number): void {
+  if (!(budgetBytes > 0)) {
+    throw new ArgumentError({
+      argument: "memoryBudgetBytes",
+      expected: "a number of bytes above 0",
+      received: budgetBytes,
+      remedy: "Leave it out for no budget.",
+    });
+  }
+  if (replicaBytes * queues <= budgetBytes) return;
+  throw new DeviceError({
+    reason: "limit",
+    problem: `The weights need ${replicaBytes} bytes on each of ${queues} queues, the budget is ${budgetBytes}`,
+    remedy: 'Raise memoryBudgetBytes, load with fewer queues or with weights "f16", or use a smaller model.',
+  });
+}
+
+async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {
+  const [tokenizer, tokenizerConfig] = await Promise.all([
+    readJson(folder, "tokenizer.json", signal),
+    readJson(folder, "tokenizer_config.json", signal),
+  ]);
+  return { tokenizer, tokenizerConfig };
+}
+
+/** Streams every tensor to every queue. Answers the names of tensors the model has no use for. */
+async function uploadWeights(
+  folder: ModelFolder,
+  config: Gpt2Config,
+  queues: readonly Queue[],
+  placer: Gpt2WeightPlacer,
+  loaders: readonly Gpt2WeightsLoader[],
+  { signal, onProgress }: LoadOptions,
+): Promise<readonly string[]> {
+  let unexpected: readonly string[] = [];
+  let accepted: Promise<void>[] = [];
+  const settle = async (): Promise<void> => {
+    const waits = [...accepted, ...loaders.map((loader) => loader.settle())];
+    accepted = [];
+    await Promise.all(waits);
+  };
+  const weights = readGpt2Weights(folder, config, {
+    signal,
+    onProgress,
+    onUnexpected: (names) => (unexpected = names),
+  });
+  try {
+    for await (const weight of weights) {
+      throwIfAborted(signal, "Loading the model");
+      for (const placed of placer.place(weight))
+        for (const [index, queue] of queues.entries()) {
+          const uploaded = queue.checked(() => loaders[index]!.add(placed));
+          uploaded.catch(() => undefined); // reported when they settle, unless reading fails before
+          accepted.push(uploaded);
+        }
+      if (loaders[0]!.uploadedBytes > SETTLE_BYTES) await settle();
+    }
+    await settle();
+  } catch (error) {
+    if (error instanceof DeviceError && error.reason === "out-of-memory")
+      throwOutOfMemory(error, queues.length);
+    throw error;
+  }
+  return unexpected;
+}
+
+function throwOutOfMemory(cause: DeviceError, queues: number): never {
+  throw new DeviceError({
+    reason: "out-of-memory",
+    problem: `The GPU has no room for the weights on ${queues} queues`,
+    remedy:
+      'Load with fewer queues or with weights "f16", close other pages that use the GPU, or use a smaller model.',
+    cause,
+  });
+}

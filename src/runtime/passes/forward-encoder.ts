@@ -1,0 +1,97 @@
+// Encodes forward tasks of one queue: segments, attention, outputs, and the rows that other queues wait for.
+import type { CommandList } from "../../gpu/command-list.js";
+import { Readback } from "../../gpu/readback.js";
+import type { Queue } from "../../gpu/queue.js";
+import type { Gpt2Arena } from "../../model/gpt2-arena.js";
+import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { Gpt2Forward } from "../../model/gpt2-forward.js";
+import type { Move } from "../../schedule/moves.js";
+import type { Group } from "../../schedule/submission.js";
+import { writeBlockTable, writeRowTable, type ArenaLayout } from "../../model/rows.js";
+import { QueueOutput, type OutputCollector } from "./output.js";
+import type { QueueEncoder } from "./plan-run.js";
+
+/** One queue's share of a forward run. */
+export interface RunQueue {
+  readonly queue: Queue;
+  readonly forward: Gpt2Forward;
+  readonly arena: Gpt2Arena;
+  readonly layout: ArenaLayout;
+}
+
+export class ForwardEncoder implements QueueEncoder {
+  readonly queue: Queue;
+  movedBytes = 0;
+  readonly #own: RunQueue;
+  /** All queues of the run, by index: where rows travel to. */
+  readonly #queues: readonly RunQueue[];
+  readonly #output: QueueOutput;
+  readonly #dimensions: Gpt2Dimensions;
+
+  constructor(
+    own: RunQueue,
+    queues: readonly RunQueue[],
+    dimensions: Gpt2Dimensions,
+    collector: OutputCollector,
+  ) {
+    this.queue = own.queue;
+    this.#own = own;
+    this.#queues = queues;
+    this.#output = new QueueOutput(own.queue, own.forward, dimensions, collector);
+    this.#dimensions = dimensions;
+  }
+
+  encodeGroup(list: CommandList, group: Group): (() => Promise<void>)[] {
+    const { queue, forward, arena, layout } = this.#own;
+    const runs = layout.runsOf(group.tasks);
+    if (group.kind === "attention") {
+      forward.encodeAttention(list, arena, group.level, writeBlockTable(queue.tables, runs));
+      return [];
+    }
+    forward.encodeSegment(list, arena, group.level, writeRowTable(queue.tables, runs));
+    if (group.level < this.#dimensions.layers) return [];
+    return this.#output.encode(list, arena, runs);
+  }
+
+  /** Copies the K and V rows that other queues wait for; the answers write them there once they are on the host. */
+  encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[] {
+    const targets = new Set(moves.map((move) => move.toQueue));
+    return [...targets].map((target) =>
+      this.#encodeMovesTo(
+        list,
+        this.#queues[target]!,
+        moves.filter((move) => move.toQueue === target),
+      ),
+    );
+  }
+
+  #encodeMovesTo(list: CommandList, target: RunQueue, moves: readonly Move[]): () => Promise<void> {
+    const source = this.#own;
+    const rowBytes = 32 * this.#dimensions.attentionVectors;
+    const sizeBytes = rowBytes * moves.reduce((sum, move) => sum + move.tokenCount, 0);
+    const readback = new Readback(source.queue, sizeBytes);
+    const places = moves.map(({ sentence, layer, firstToken, tokenCount }) => ({
+      at: readback.copy(
+        list,
+        source.arena.keyValueOf(layer),
+        rowBytes * source.layout.rowOf(sentence, firstToken),
+        rowBytes * tokenCount,
+      ),
+      buffer: target.arena.keyValueOf(layer),
+      offset: rowBytes * target.layout.rowOf(sentence, firstToken),
+      sizeBytes: rowBytes * tokenCount,
+    }));
+    this.movedBytes += sizeBytes;
+    return async () => {
+      const bytes = await readback.read();
+      for (const place of places)
+        target.queue.device.queue.writeBuffer(
+          place.buffer.raw,
+          place.offset,
+          bytes,
+          place.at,
+          place.sizeBytes,
+        );
+    };
+  }
+}

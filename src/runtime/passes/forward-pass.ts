@@ -1,0 +1,198 @@
+// One call from token ids to values: plan, placement, arenas, run, statistics.
+import { Scheduler } from "../../schedule/scheduler.js";
+import { chooseSchedule, type QueueSpeed } from "../../schedule/choose-schedule.js";
+import { flopCost, type CostModel } from "../../plan/cost.js";
+import type { Trace } from "../../trace/trace.js";
+import { buildPlan } from "../../plan/plan.js";
+import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
+import { throwIfAborted } from "../../util/signal.js";
+import type { Gpt2Config } from "../../families/gpt2-config.js";
+import { ArenaLayout } from "../../model/rows.js";
+import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
+import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
+import { OutputCollector, type OutputKind } from "./output.js";
+import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
+import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
+import type { QueueStats, RunStats } from "../types.js";
+
+/** A checked call. */
+export interface Request {
+  readonly tokens: readonly Uint32Array[];
+  readonly output: OutputKind;
+  readonly sliceTokens: number | "auto";
+  readonly fence: Fence;
+  readonly placement: Placement | "auto";
+  readonly queues: number | "auto";
+  readonly trace: boolean;
+  readonly gpuBudgetMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Outcome {
+  readonly values: readonly Float32Array<ArrayBuffer>[];
+  readonly stats: RunStats;
+  readonly trace: Trace | undefined;
+}
+
+/** A submission is long enough before, unless groups are tiny. */
+const MAX_GROUPS_PER_SUBMISSION = 64;
+
+/** Where nothing was measured: queues of one adapter only take turns. */
+const NO_GAIN = { small: 1, large: 1 };
+
+export async function execute(model: LoadedModel, request: Request): Promise<Outcome> {
+  const startMs = performance.now();
+  const { config, dimensions } = model;
+  const { tokens, fence, signal } = request;
+  throwIfAborted(signal, "The forward pass");
+  const lengths = tokens.map(({ length }) => length);
+  const cost = costOf(config, request.output);
+  const { queues, placement, sliceTokens } = chooseSchedule(
+    { ...request, lengths, layers: config.layers },
+    speedOf(model, cost, request.gpuBudgetMs),
+  );
+  const plan = buildPlan({
+    lengths,
+    layers: config.layers,
+    sliceTokens,
+    fence,
+    attentionGrain: attentionGrainOf(fence, placement),
+  });
+  const scheduler = new Scheduler(plan, {
+    queues,
+    placement,
+    maxInFlight: SUBMISSIONS_IN_FLIGHT,
+    maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+    cost,
+  });
+  // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
+  const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
+  const replicas = leastBusy(model.replicas, queues);
+  const layouts = layOut(scheduler, lengths, queues, dimensions.pageTokens);
+  for (const { queue } of replicas) queue.resetPeak();
+
+  const runQueues: RunQueue[] = [];
+  for (const [index, { share }] of replicas.entries()) share.rows += layouts[index]!.rows;
+  try {
+    for (const [index, { queue, forward, arenas }] of replicas.entries()) {
+      const layout = layouts[index]!;
+      const arena = await arenas.acquire(Math.max(1, layout.rows), keyValueBuffers);
+      runQueues.push({ queue, forward, arena, layout });
+      arena.writeRows(layout.rowInfo(tokens), layout.pageTable());
+    }
+    const collector = new OutputCollector(request.output, tokens, dimensions);
+    const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, dimensions, collector));
+    const run = new PlanRun({
+      scheduler,
+      encoders,
+      shares: replicas.map(({ share }) => share),
+      ...(request.gpuBudgetMs === undefined ? {} : { gpuBudgetMs: request.gpuBudgetMs }),
+      operation: "The forward pass",
+      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      timed: request.trace,
+    });
+    await run.run(signal);
+    const head = { lengths, sliceTokens, layers: config.layers, fence, placement, queues };
+    const trace = request.trace ? traceOf(head, run.records) : undefined;
+    const owned = tokensPerQueue(scheduler, tokens.length, queues);
+    const movedBytes = sum(encoders.map((encoder) => encoder.movedBytes));
+    const elapsedMs = performance.now() - startMs;
+    const stats = {
+      ...statsOf(run, replicas, owned, movedBytes, trace, elapsedMs),
+      sliceTokens,
+      placement,
+    };
+    return { values: collector.values, stats, trace };
+  } finally {
+    for (const [index, { share }] of replicas.entries()) share.rows -= layouts[index]!.rows;
+    for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
+  }
+}
+
+function costOf({ channels, hidden, layers, vocabularySize }: Gpt2Config, output: OutputKind): CostModel {
+  const headOutputs = output === "all" || output === "logProbabilities" ? vocabularySize : 0;
+  return flopCost({ channels, hidden, layers, causal: true, headOutputs });
+}
+
+/** By what the first queue has shown: all are of one adapter. */
+function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs = Infinity): QueueSpeed {
+  const { msPerCost, msPerGroup } = replicas[0]!.share.pace;
+  const { gain = NO_GAIN } = info.schedule;
+  const mostMs = Math.min(gpuBudgetMs, SHARED_BUDGET_MS);
+  return { queues: replicas.length, cost, msPerCost, msPerGroup, gain, mostMs };
+}
+
+/** So many replicas, those first that have least to do: the plan gives its first queue the costliest sentence. */
+function leastBusy(replicas: readonly Replica[], count: number): Replica[] {
+  return replicas.toSorted((a, b) => a.share.rows - b.share.rows).slice(0, count);
+}
+
+/** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
+function layOut(
+  scheduler: Scheduler,
+  lengths: readonly number[],
+  queues: number,
+  pageTokens: number,
+): ArenaLayout[] {
+  const sentences = Array.from({ length: queues }, (): number[] => []);
+  for (let sentence = 0; sentence < lengths.length; sentence++)
+    for (const { queue } of scheduler.ownership(sentence))
+      if (sentences[queue]!.at(-1) !== sentence) sentences[queue]!.push(sentence);
+  return sentences.map((list) => new ArenaLayout(list, lengths, pageTokens));
+}
+
+function tokensPerQueue(scheduler: Scheduler, sentences: number, queues: number): number[] {
+  const tokens = Array.from({ length: queues }, () => 0);
+  for (let sentence = 0; sentence < sentences; sentence++)
+    for (const { queue, tokenCount } of scheduler.ownership(sentence)) tokens[queue]! += tokenCount;
+  return tokens;
+}
+
+function statsOf(
+  run: PlanRun,
+  replicas: readonly Replica[],
+  tokens: readonly number[],
+  movedBytes: number,
+  trace: Trace | undefined,
+  elapsedMs: number,
+): Omit<RunStats, "sliceTokens" | "placement"> {
+  const queues = replicas.map(({ queue }, index): QueueStats => ({
+    tokens: tokens[index]!,
+    ...run.counts[index]!,
+    busyMs: trace ? tracedMs(trace, index) : inFlightMs(run.records, index),
+    peakBytes: queue.memory.peakBytes,
+  }));
+  return {
+    tokens: sum(tokens),
+    elapsedMs,
+    dispatches: sum(queues.map((queue) => queue.dispatches)),
+    submissions: sum(queues.map((queue) => queue.submissions)),
+    movedBytes,
+    peakBytes: sum(queues.map((queue) => queue.peakBytes)),
+    queues,
+  };
+}
+
+function tracedMs(trace: Trace, queue: number): number {
+  let total = 0;
+  for (const submission of trace.submissions)
+    if (submission.queue === queue)
+      for (const { beginMs, endMs } of submission.groups) total += endMs - beginMs;
+  return total;
+}
+
+/** The time during which at least one submission was in flight. */
+function inFlightMs(records: readonly SubmissionRecord[], queue: number): number {
+  let total = 0;
+  let coveredUntil = 0;
+  for (const { submission, submittedMs, doneMs } of records) {
+    if (submission.queue !== queue) continue;
+    total += Math.max(0, doneMs - Math.max(submittedMs, coveredUntil));
+    coveredUntil = Math.max(coveredUntil, doneMs);
+  }
+  return total;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,218 @@
+// A plan being executed: asks the scheduler, has what it answers encoded on real queues, reports completions.
+// Nothing here waits per layer, stage or sentence: the only waits are those for whole submissions.
+import { CancelledError } from "../../errors.js";
+import { CommandList } from "../../gpu/command-list.js";
+import { TimestampSlot } from "../../gpu/timestamps.js";
+import type { Queue } from "../../gpu/queue.js";
+import type { FairTurns, Turn } from "../../schedule/fair-turns.js";
+import type { Move } from "../../schedule/moves.js";
+import type { Pace } from "../../schedule/pace.js";
+import type { Scheduler } from "../../schedule/scheduler.js";
+import type { Group, Submission } from "../../schedule/submission.js";
+import { settleAll } from "../../util/settle-all.js";
+import { invariant } from "../../util/invariant.js";
+import { groupTimes, type SubmissionRecord } from "./trace-recorder.js";
+
+/** Knows how to encode the tasks of one queue. Answers are called after submission; what they resolve is waited for. */
+export interface QueueEncoder {
+  readonly queue: Queue;
+  /** Adds a group of tasks to a submission. An answer reads results back once the submission is done. */
+  encodeGroup(list: CommandList, group: Group): (() => Promise<void>)[];
+  /** Adds what copies rows for other queues. An answer has written them there when it resolves. */
+  encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[];
+}
+
+/** What the calls that run on one queue share. */
+export interface QueueShare {
+  readonly turns: FairTurns;
+  readonly pace: Pace;
+  /** Rows of the forward passes that are under way. */
+  rows: number;
+}
+
+/** With others on the queue, a submission is no longer than this, so that turns are short. */
+export const SHARED_BUDGET_MS = 10;
+
+export interface RunCounts {
+  dispatches: number;
+  submissions: number;
+}
+
+export class PlanRun {
+  /** In the order of submission; complete when `run` resolves. */
+  readonly records: SubmissionRecord[] = [];
+  readonly counts: readonly RunCounts[];
+
+  readonly #scheduler: Scheduler;
+  readonly #encoders: readonly QueueEncoder[];
+  readonly #shares: readonly QueueShare[];
+  #turns: readonly Turn[] = [];
+  readonly #gpuBudgetMs: number;
+  /** What is being done, in messages and labels. */
+  readonly #operation: string;
+  readonly #maxGroups: number;
+  readonly #timesKernels: boolean;
+  /** Per queue, the timestamp queries of each slot of its window; undefined where passes are not timed. */
+  readonly #timestamps: (TimestampSlot[] | undefined)[];
+  readonly #startMs = performance.now();
+  readonly #inFlight = new Set<Promise<void>>();
+  #stop: { readonly error: unknown } | undefined;
+  #finish: (() => void) | undefined;
+
+  constructor(options: {
+    scheduler: Scheduler;
+    encoders: readonly QueueEncoder[];
+    /** Per encoder. */
+    shares: readonly QueueShare[];
+    /** A submission takes no longer than this, as far as tasks can be told apart. */
+    gpuBudgetMs?: number;
+    operation: string;
+    /** The most groups a submission has, to size its queries. */
+    maxGroupsPerSubmission: number;
+    /** Whether groups are timed, or even the kernels in them. */
+    timed: boolean | "kernels";
+  }) {
+    const { scheduler, encoders, shares, gpuBudgetMs, operation, maxGroupsPerSubmission, timed } = options;
+    this.#scheduler = scheduler;
+    this.#encoders = encoders;
+    this.#shares = shares;
+    this.#gpuBudgetMs = gpuBudgetMs ?? Infinity;
+    this.#operation = operation;
+    this.#maxGroups = maxGroupsPerSubmission;
+    this.#timesKernels = timed === "kernels";
+    this.#timestamps = encoders.map(({ queue }) => (timed && queue.adapter.hasTimestamps ? [] : undefined));
+    this.counts = encoders.map(() => ({ dispatches: 0, submissions: 0 }));
+  }
+
+  /** Runs all tasks. Rejects with the first failure, or CancelledError, once nothing of the run is in flight. */
+  async run(signal: AbortSignal | undefined): Promise<void> {
+    const cancel = (): void => this.#stopWith(new CancelledError(this.#operation, signal?.reason));
+    signal?.addEventListener("abort", cancel, { once: true });
+    if (signal?.aborted) cancel(); // while the arenas were made
+    try {
+      await new Promise<void>((resolve) => {
+        this.#finish = resolve;
+        this.#turns = this.#shares.map(({ turns }) => turns.join(() => this.#pump()));
+        this.#pump();
+      });
+      await Promise.allSettled(this.#inFlight);
+      if (this.#stop) throw this.#stop.error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      for (const turn of this.#turns) turn.leave();
+      for (const slots of this.#timestamps) for (const slot of slots ?? []) slot.dispose();
+    }
+  }
+
+  #stopWith(error: unknown): void {
+    this.#stop ??= { error };
+    this.#finish?.();
+  }
+
+  /** Fills every queue's window, one submission per queue in turn, so that all queues start at once. */
+  #pump(): void {
+    let isWaiting = false;
+    try {
+      for (let progress = true; progress && !this.#stop;) {
+        progress = false;
+        for (let queue = 0; queue < this.#encoders.length; queue++) {
+          const turn = this.#turns[queue]!;
+          if (!turn.take()) {
+            isWaiting = true;
+            continue;
+          }
+          const budgetMs = Math.min(this.#gpuBudgetMs, turn.isShared() ? SHARED_BUDGET_MS : Infinity);
+          const submission = this.#scheduler.next(queue, this.#shares[queue]!.pace.limits(budgetMs));
+          if (!submission) {
+            turn.cancel();
+            continue;
+          }
+          progress = true;
+          this.#submit(submission, turn);
+        }
+      }
+      if (this.#stop || this.#scheduler.isFinished) this.#finish?.();
+      else invariant(isWaiting || this.#inFlight.size > 0, "nothing is ready, in flight or finished");
+    } catch (error) {
+      this.#stopWith(error);
+    }
+  }
+
+  #submit(submission: Submission, turn: Turn): void {
+    const { queue } = this.#encoders[submission.queue]!;
+    const list = new CommandList(queue, this.#timesKernels);
+    let waits: readonly Promise<unknown>[] = [];
+    const accepted = queue.checked(() => {
+      try {
+        waits = this.#encode(list, submission);
+      } catch (error) {
+        list.drop();
+        throw error;
+      }
+    });
+    const submittedMs = performance.now();
+    const done = settleAll([accepted, ...waits]);
+    this.#inFlight.add(done);
+    void done
+      .then(() => {
+        this.#inFlight.delete(done);
+        this.#scheduler.complete(submission.id);
+        const elapsedMs = turn.giveBack(submittedMs, performance.now());
+        this.#shares[submission.queue]!.pace.observe(submission.cost, submission.groups.length, elapsedMs);
+        this.#pump();
+      })
+      .catch((error: unknown) => this.#stopWith(error));
+  }
+
+  /** Encodes and submits. Answers what to wait for: completion, arrived rows, results read, and times noted. */
+  #encode(list: CommandList, submission: Submission): Promise<unknown>[] {
+    const { queue } = list;
+    const encoder = this.#encoders[submission.queue]!;
+    const encodedMs = this.#now();
+    const timed = this.#timestamps[submission.queue];
+    const reads: (() => Promise<void>)[] = [];
+    const firstPasses: number[] = [];
+    if (!timed) list.beginPass(this.#operation);
+    for (const group of submission.groups) {
+      firstPasses.push(list.passLabels.length);
+      if (timed && !this.#timesKernels) list.beginPass(`${group.kind}-${group.level}`);
+      reads.push(...encoder.encodeGroup(list, group));
+    }
+    const arrivals = encoder.encodeMoves(list, submission.moves);
+    let slot: TimestampSlot | undefined;
+    if (timed) slot = this.#slotOf(timed, submission.encoder, list);
+    const submittedMs = this.#now();
+    list.submit(`${this.#operation} ${submission.id}`, slot);
+    const counts = this.counts[submission.queue]!;
+    counts.dispatches += list.dispatches;
+    counts.submissions++;
+    const index = this.records.push({ submission, encodedMs, submittedMs, doneMs: 0, times: undefined }) - 1;
+    const note = (fields: Partial<SubmissionRecord>): void => {
+      this.records[index] = { ...this.records[index]!, ...fields };
+    };
+    const kernels = this.#timesKernels ? list.passLabels : undefined;
+    const arrived = settleAll([queue.fence(), ...arrivals.map((arrive) => arrive())]);
+    return [
+      arrived.then(() => note({ doneMs: this.#now() })),
+      ...(slot
+        ? [slot.read().then((passes) => note({ times: groupTimes(passes, firstPasses, kernels) }))]
+        : []),
+      ...reads.map((read) => read()),
+    ];
+  }
+
+  /** Queries for the passes of `list`: those of its place in the window, which is free. */
+  #slotOf(slots: TimestampSlot[], place: number, { queue, passLabels }: CommandList): TimestampSlot {
+    const passes = Math.max(this.#maxGroups, passLabels.length);
+    let slot = slots[place];
+    if (slot && slot.maxPasses >= passes) return slot;
+    slot?.dispose();
+    slot = new TimestampSlot(queue, passes);
+    slots[place] = slot;
+    return slot;
+  }
+
+  #now(): number {
+    return performance.now() - this.#startMs;
+  }
+}

@@ -1,0 +1,205 @@
+// Encodes the tasks of a training step on one queue, and knows where each row's loss ends up.
+import { CommandList } from "../../gpu/command-list.js";
+import { Readback } from "../../gpu/readback.js";
+import type { Queue } from "../../gpu/queue.js";
+import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { Gpt2Weights } from "../../model/gpt2-weights.js";
+import type { Group } from "../../schedule/submission.js";
+import type { Gpt2Training, GroupRows, LossRows } from "../../model/gpt2-training.js";
+import type { BucketRange } from "../../model/training-kernels.js";
+import type { TrainingArena } from "../../model/training-arena.js";
+import {
+  countRows,
+  cutRuns,
+  writeBlockTable,
+  writeRowTable,
+  type ArenaLayout,
+  type RowRun,
+} from "../../model/rows.js";
+import type { QueueEncoder } from "../passes/plan-run.js";
+
+/** Rows per chunk of the head's weight gradient: fixed, as the order of its sums must not depend on k. */
+export const WEIGHT_CHUNK_ROWS = 128;
+
+/** What a step needs on one queue. */
+export interface TrainingShare {
+  readonly queue: Queue;
+  readonly training: Gpt2Training;
+  readonly arena: TrainingArena;
+  readonly layout: ArenaLayout;
+  /** Of the batch, by sentence. */
+  readonly tokens: readonly Uint32Array[];
+  /** The sentences of each group; empty for groups of other queues. */
+  readonly groups: readonly (readonly number[])[];
+  /** Gradients of each group that is this queue's, zero at first. */
+  readonly gradients: ReadonlyMap<number, Gpt2Weights>;
+  /** 1 over the targets of the whole batch. */
+  readonly lossScale: number;
+  /** Rows per chunk of logits where activation gradients are formed. */
+  readonly chunkRows: number;
+}
+
+export class TrainingEncoder implements QueueEncoder {
+  readonly queue: Queue;
+  readonly #share: TrainingShare;
+  readonly #dimensions: Gpt2Dimensions;
+  /** Where losses lie in arena.loss. */
+  readonly #losses: { readonly run: RowRun; readonly at: number }[] = [];
+  #lossCount = 0;
+
+  constructor(share: TrainingShare, dimensions: Gpt2Dimensions) {
+    this.queue = share.queue;
+    this.#share = share;
+    this.#dimensions = dimensions;
+  }
+
+  encodeGroup(list: CommandList, group: Group): (() => Promise<void>)[] {
+    const { queue, training, arena, layout, lossScale } = this.#share;
+    const { level } = group;
+    if (group.kind === "weight-gradient") {
+      for (const task of group.tasks) if (task.kind === "weight-gradient") this.#encodeWeights(list, task);
+      return [];
+    }
+    const runs = layout.runsOf(group.tasks);
+    switch (group.kind) {
+      case "slice":
+        training.encodeSlice(list, arena, level, writeRowTable(queue.tables, runs));
+        return [];
+      case "attention":
+        training.encodeAttention(list, arena, level, writeBlockTable(queue.tables, runs));
+        return [];
+      case "attention-gradient":
+        training.encodeAttentionGradient(
+          list,
+          arena,
+          level,
+          writeRowTable(queue.tables, runs),
+          writeBlockTable(queue.tables, runs),
+        );
+        return [];
+      case "slice-gradient": {
+        const loss = level === this.#dimensions.layers ? this.#writeLoss(runs) : [];
+        training.encodeSliceGradient(list, arena, level, writeRowTable(queue.tables, runs), loss, lossScale);
+        return [];
+      }
+      default:
+        return group.kind satisfies never;
+    }
+  }
+
+  /** Groups live on one queue as wholes: nothing travels. */
+  encodeMoves(): (() => Promise<void>)[] {
+    return [];
+  }
+
+  /** After the run: the loss of every target by sentence, (T−1) each. */
+  async readLosses(into: readonly Float32Array[]): Promise<void> {
+    const { queue, arena } = this.#share;
+    if (this.#lossCount === 0) return;
+    const list = new CommandList(queue);
+    const readback = new Readback(queue, 4 * this.#lossCount);
+    readback.copy(list, arena.loss, 0, 4 * this.#lossCount);
+    list.submit("training.losses");
+    const values = new Float32Array(await readback.read());
+    for (const { run, at } of this.#losses)
+      into[run.sentence]!.set(values.subarray(at, at + run.count), run.firstToken);
+  }
+
+  #encodeWeights(list: CommandList, { group, segment }: { group: number; segment: number }): void {
+    const { training, arena, gradients, lossScale } = this.#share;
+    const rows = this.#writeGroup(group, segment);
+    training.encodeWeightGradient(list, arena, gradients.get(group)!, segment, rows, lossScale);
+  }
+
+  /** Tables over all rows of a group, in the order of its sentences; only what `segment` reads. */
+  #writeGroup(group: number, segment: number): GroupRows {
+    const { queue, layout, groups, tokens } = this.#share;
+    const runs = groups[group]!.map((sentence): RowRun => ({
+      sentence,
+      firstToken: 0,
+      firstRow: layout.rowOf(sentence, 0),
+      count: tokens[sentence]!.length,
+    }));
+    const rows = writeRowTable(queue.tables, runs);
+    // The losses are formed a second time: they go behind those that are read.
+    const loss =
+      segment === this.#dimensions.layers
+        ? cutRuns(this.#withTargets(runs), WEIGHT_CHUNK_ROWS).map((chunk) =>
+            this.#writeChunk(chunk, this.#share.arena.rows),
+          )
+        : [];
+    const none: BucketRange = { firstBucket: 0, count: 0 };
+    if (segment > 0) return { rows, loss, positions: none, tokens: [] };
+    const positions = this.#writeBuckets(runs, (_, token) => token, 0, this.#dimensions.contextLength);
+    const shards = this.#share.gradients
+      .get(group)!
+      .tokens.map(({ firstToken, tokenCount }) =>
+        this.#writeBuckets(runs, (sentence, token) => tokens[sentence]![token]!, firstToken, tokenCount),
+      );
+    return { rows, loss, positions, tokens: shards };
+  }
+
+  /** Chunks of rows with a target; notes where their losses will be. */
+  #writeLoss(runs: readonly RowRun[]): LossRows[] {
+    return cutRuns(this.#withTargets(runs), this.#share.chunkRows).map((chunk) => {
+      const firstLoss = this.#lossCount;
+      for (const run of chunk) {
+        this.#losses.push({ run, at: this.#lossCount });
+        this.#lossCount += run.count;
+      }
+      return this.#writeChunk(chunk, firstLoss);
+    });
+  }
+
+  #writeChunk(chunk: readonly RowRun[], firstLoss: number): LossRows {
+    const { queue, tokens } = this.#share;
+    const rows = writeRowTable(queue.tables, chunk);
+    const firstTarget = queue.tables.reserve(countRows(chunk));
+    let at = firstTarget;
+    for (const { sentence, firstToken, count } of chunk)
+      for (let row = 0; row < count; row++)
+        queue.tables.words[at++] = tokens[sentence]![firstToken + row + 1]!;
+    return { rows, firstTarget, firstLoss };
+  }
+
+  /** The last row of a sentence has nothing to predict. */
+  #withTargets(runs: readonly RowRun[]): RowRun[] {
+    return runs
+      .map((run) => ({
+        ...run,
+        count: Math.min(run.count, this.#share.tokens[run.sentence]!.length - 1 - run.firstToken),
+      }))
+      .filter(({ count }) => count > 0);
+  }
+
+  /** Buckets of the rows whose id lies in firstId…firstId+idCount−1, ids ascending, rows in order. */
+  #writeBuckets(
+    runs: readonly RowRun[],
+    idOf: (sentence: number, token: number) => number,
+    firstId: number,
+    idCount: number,
+  ): BucketRange {
+    const rowsOf = new Map<number, number[]>();
+    for (const { sentence, firstRow, count } of runs)
+      for (let token = 0; token < count; token++) {
+        const id = idOf(sentence, token) - firstId;
+        if (id < 0 || id >= idCount) continue;
+        const rows = rowsOf.get(id);
+        if (rows) rows.push(firstRow + token);
+        else rowsOf.set(id, [firstRow + token]);
+      }
+    const { tables } = this.queue;
+    const ids = [...rowsOf.keys()].toSorted((a, b) => a - b);
+    const firstBucket = tables.reserve(3 * ids.length);
+    const rowCount = ids.reduce((sum, id) => sum + rowsOf.get(id)!.length, 0);
+    let at = tables.reserve(rowCount);
+    const { words } = tables;
+    for (const [index, id] of ids.entries()) {
+      const rows = rowsOf.get(id)!;
+      words.set([id, at, rows.length], firstBucket + 3 * index);
+      words.set(rows, at);
+      at += rows.length;
+    }
+    return { firstBucket, count: ids.length };
+  }
+}

@@ -1,0 +1,125 @@
+// Gradients of all parameters on one queue, a set per group of sentences, and their sum over all groups and queues: added in
+// the order of the groups whatever queue formed them.
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { readAll, writeAll } from "../../gpu/buffer-contents.js";
+import { CommandList } from "../../gpu/command-list.js";
+import { BufferUsage } from "../../gpu/flags.js";
+import type { Pipeline } from "../../gpu/pipelines.js";
+import type { Queue } from "../../gpu/queue.js";
+import type { SumBinding } from "../../kernels/optimizer/optimizer.js";
+import type { Gpt2Weights } from "../../model/gpt2-weights.js";
+import { listParameters, mirrorWeights, type Parameter } from "../../model/parameters.js";
+
+/** A gradient of every parameter, in their order, and as a model's structure. */
+interface GradientSet {
+  readonly mirror: Gpt2Weights;
+  readonly parameters: readonly GpuBuffer[];
+  readonly buffers: readonly GpuBuffer[];
+}
+
+/** What the sets of a queue are made for. */
+interface GradientSetsOptions {
+  readonly queue: Queue;
+  readonly weights: Gpt2Weights;
+  readonly parameters: readonly Parameter[];
+  readonly hasHeadBias: boolean;
+  readonly add: Pipeline<SumBinding, "vectorCount">;
+  /** Whether groups are added up here. The sum then has a set of its own; elsewhere it comes into that of a group. */
+  readonly addsUp: boolean;
+}
+
+export class GradientSets {
+  readonly #options: GradientSetsOptions;
+  /** The first holds the sum at the end. */
+  readonly #sets: GradientSet[] = [];
+  /** The set of each group that is this queue's. */
+  readonly #setOf = new Map<number, GradientSet>();
+
+  constructor(options: GradientSetsOptions) {
+    this.#options = options;
+  }
+
+  /** The sum, in the order of the parameters. */
+  get sum(): readonly GpuBuffer[] {
+    return this.#sets[0]!.parameters;
+  }
+
+  /** Gives each of these groups a set, and answers them. Throws DeviceError when there is no room. */
+  async assign(groups: readonly number[]): Promise<ReadonlyMap<number, Gpt2Weights>> {
+    const first = this.#options.addsUp ? 1 : 0;
+    await this.#reserve(Math.max(1, first + groups.length));
+    this.#setOf.clear();
+    for (const [index, group] of groups.entries()) this.#setOf.set(group, this.#sets[first + index]!);
+    return new Map([...this.#setOf].map(([group, { mirror }]) => [group, mirror]));
+  }
+
+  /** Sets all to zero, but for the sum where it is kept from batch to batch. */
+  encodeClear(list: CommandList, keepsSum: boolean): void {
+    for (const [index, { buffers }] of this.#sets.entries())
+      if (index > 0 || !(keepsSum && this.#options.addsUp))
+        for (const buffer of buffers) list.clear(buffer, 0, buffer.sizeBytes);
+  }
+
+  /** Adds the gradients of all groups to the sum of the first queue, and hands it to the others. */
+  static async addUp(queues: readonly GradientSets[], groups: number): Promise<void> {
+    const [first, ...others] = queues;
+    for (let group = 0; group < groups; group++) {
+      const owner = queues.find((sets) => sets.#setOf.has(group))!;
+      const { parameters } = owner.#setOf.get(group)!;
+      await first!.#add(owner === first ? parameters : await first!.#copyHere(owner, parameters));
+    }
+    if (others.length === 0) return;
+    const values = await readAll(first!.#options.queue, first!.sum);
+    for (const other of others) writeAll(other.#options.queue, other.sum, values);
+  }
+
+  dispose(): void {
+    for (const { buffers } of this.#sets) for (const buffer of buffers) buffer.dispose();
+  }
+
+  async #add(gradients: readonly GpuBuffer[]): Promise<void> {
+    const { queue, add } = this.#options;
+    const list = new CommandList(queue);
+    for (const [index, X] of gradients.entries())
+      list.dispatch(add, { X, Y: this.sum[index]! }, { vectorCount: X.sizeBytes / 16 });
+    await queue.checked(() => list.submit("training.add"));
+  }
+
+  /** A copy of another queue's gradients, through the host, in a set that no group uses. */
+  async #copyHere(owner: GradientSets, gradients: readonly GpuBuffer[]): Promise<readonly GpuBuffer[]> {
+    const values = await readAll(owner.#options.queue, gradients);
+    await this.#reserve(this.#setOf.size + 2);
+    const { parameters } = this.#sets.at(-1)!;
+    writeAll(this.#options.queue, parameters, values);
+    return parameters;
+  }
+
+  async #reserve(count: number): Promise<void> {
+    while (this.#sets.length < count) this.#sets.push(await this.#create());
+  }
+
+  async #create(): Promise<GradientSet> {
+    const { queue, weights, parameters, hasHeadBias } = this.#options;
+    const made: GpuBuffer[] = [];
+    let mirror: Gpt2Weights | undefined;
+    try {
+      await queue.checked(() => {
+        const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
+        ({ mirror } = mirrorWeights(weights, (like) => {
+          const buffer = queue.createBuffer("training.gradient", like.sizeBytes, usage);
+          made.push(buffer);
+          return buffer;
+        }));
+      });
+    } catch (error) {
+      for (const buffer of made) buffer.dispose();
+      throw error;
+    }
+    const byName = new Map(listParameters(mirror!, hasHeadBias).map(({ name, buffer }) => [name, buffer]));
+    return {
+      mirror: mirror!,
+      buffers: made,
+      parameters: parameters.map(({ name }) => byName.get(name)!),
+    };
+  }
+}

@@ -1,0 +1,296 @@
+// A training run as callers see it: an iterator over steps that can be checkpointed and resumed bit for bit.
+import { ArgumentError, CancelledError } from "../../errors.js";
+import { BatchSampler, cutWindows, type DataPosition } from "./batches.js";
+import { readCheckpoint, writeCheckpoint, type CheckpointState } from "./checkpoint.js";
+import { learningRate, type LearningRateSchedule } from "./learning-rate.js";
+import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "./optimizer.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { readAll, writeAll } from "../../gpu/buffer-contents.js";
+import type { Trace } from "../../trace/trace.js";
+import type { LoadedModel } from "../load/loaded-model.js";
+import { checkChoice, checkWhole, fences } from "../../util/check.js";
+import type { Fence } from "../../plan/vocabulary.js";
+import { checkpointOutsideLoop, secondIteration } from "../../util/training-misuse.js";
+import { TrainingSession } from "./session.js";
+
+/** How long, how much at a time, and how a model learns. */
+export interface TrainOptions {
+  /** Steps of the whole run, those before a checkpoint included. */
+  readonly steps: number;
+  /** Tokens per step: whole sentences until they hold as many. Default: 1024. */
+  readonly batchTokens?: number;
+  /** Batches of `batchTokens` whose gradients are added up before each update. Default: 1. */
+  readonly accumulate?: number;
+  /** Default: AdamW. */
+  readonly optimizer?: OptimizerOptions;
+  /** Default: a peak of 1e-3 with a tenth of the steps as warm-up, then a cosine to a tenth of it. */
+  readonly schedule?: LearningRateSchedule;
+  /** Sentences or texts whose mean loss is given with every `every`th step. */
+  readonly validation?: {
+    readonly sentences: readonly (string | readonly number[] | Uint32Array)[];
+    readonly every?: number;
+  };
+  /** Decides the order of the data. Default: 0. */
+  readonly seed?: number;
+  /** Gradients are formed per group and then added in order: the unit that a queue works on. Default: 2. */
+  readonly groups?: number;
+  /**
+   * k, from 1 to the context length: also bounds how many logits are held at once. Changes no bit. Default: as loaded, and
+   * 16 where that is "auto".
+   */
+  readonly sliceTokens?: number;
+  /** What opens a sentence's attention in the forward part. Default: "sentence". */
+  readonly fence?: Fence;
+  /**
+   * Keep only what layers begin with, and form the rest of their activations again in the backward pass: less memory for
+   * about a sixth more work, and the same bits. Default: false.
+   */
+  readonly recompute?: boolean;
+  /** How many of the loaded queues to use. Default: all, at most one per group. */
+  readonly queues?: number;
+  /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
+  readonly resume?: Uint8Array<ArrayBuffer>;
+  /** Also record what ran when; with "kernels" also how long each dispatch took, on adapters with timestamps. */
+  readonly trace?: boolean | "kernels";
+  /** Aborting ends the run between or within steps; an unfinished step leaves the weights as they were. */
+  readonly signal?: AbortSignal;
+}
+
+/** One finished step. */
+export interface TrainStep {
+  /** From 1 on. */
+  readonly step: number;
+  /** Mean over the step's tokens before its update, in nats. */
+  readonly loss: number;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly epoch: number;
+  /** Mean loss over the validation sentences after the update, where it was due. */
+  readonly validationLoss?: number;
+  readonly trace?: Trace;
+}
+
+/** What a run needs of the model it trains. */
+export interface TrainedModel {
+  readonly loaded: LoadedModel;
+  /** Ids of sentences; texts get the begin token in front, and the end token behind. */
+  encode(
+    sentences: readonly (string | readonly number[] | Uint32Array)[],
+  ): Promise<(readonly number[] | Uint32Array)[]>;
+  /** Mean loss per token. */
+  evaluate(
+    sentences: readonly (readonly number[] | Uint32Array)[],
+    signal: AbortSignal | undefined,
+  ): Promise<number>;
+  /** Runs `update` while nothing else reads the weights. */
+  exclusive<R>(update: () => Promise<R>): Promise<R>;
+}
+
+/** Short enough for little memory for logits, long enough for few tasks. */
+const USUAL_SLICE_TOKENS = 16;
+
+interface Settings {
+  readonly steps: number;
+  readonly schedule: LearningRateSchedule;
+  readonly optimizer: CheckedOptimizer;
+  readonly seed: number;
+  readonly groups: number;
+  readonly batchTokens: number;
+  readonly accumulate: number;
+  readonly sliceTokens: number;
+  readonly fence: Fence;
+  readonly queues: number;
+}
+
+/** A training run: iterate over it to train; leaving the loop stops it and frees its memory. */
+export class TrainingRun implements AsyncIterable<TrainStep> {
+  readonly #model: TrainedModel;
+  readonly #data: readonly (string | readonly number[] | Uint32Array)[];
+  readonly #options: TrainOptions;
+  #session: TrainingSession | undefined;
+  #state: CheckpointState | undefined;
+  #isStarted = false;
+
+  constructor(
+    model: TrainedModel,
+    data: readonly (string | readonly number[] | Uint32Array)[],
+    options: TrainOptions,
+  ) {
+    this.#model = model;
+    this.#data = data;
+    this.#options = options;
+  }
+
+  /**
+   * Trains and answers each step once it is done. One iteration per run.
+   * @throws ArgumentError, FormatError for an unfit checkpoint, TrainingError when a step diverges, DeviceError,
+   * CancelledError when `signal` aborts, DisposedError.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<TrainStep, void, undefined> {
+    if (this.#isStarted) throw secondIteration();
+    this.#isStarted = true;
+    const { signal, validation, trace = false, recompute = false } = this.#options;
+    const settings = this.#check();
+    const { config } = this.#model.loaded;
+    const windows = cutWindows(await this.#model.encode(this.#data), config.contextLength);
+    const heldOut =
+      validation && cutWindows(await this.#model.encode(validation.sentences), config.contextLength);
+    const session = await TrainingSession.create(
+      this.#model.loaded,
+      settings.queues,
+      settings.optimizer,
+      (update) => this.#model.exclusive(update),
+    );
+    this.#session = session;
+    try {
+      const start = await this.#resume(session, settings);
+      const sampler = new BatchSampler({ ...settings, windows, position: start.position });
+      for (let step = start.step + 1; step <= settings.steps; step++) {
+        if (signal?.aborted) throw new CancelledError("Training", signal.reason);
+        const beganMs = performance.now();
+        const batches = Array.from({ length: settings.accumulate }, () => sampler.next());
+        const rate = learningRate(settings.schedule, step, settings.steps);
+        const { sliceTokens, fence } = settings;
+        const outcome = await session.step({
+          batches,
+          step,
+          rate,
+          sliceTokens,
+          fence,
+          recompute,
+          trace,
+          signal,
+        });
+        const seconds = (performance.now() - beganMs) / 1000;
+        this.#state = this.#stateOf(settings, step, sampler.position);
+        const sentences = batches.flatMap(({ groups }) => groups.flat());
+        const tokens = sentences.reduce((sum, { length }) => sum + length, 0);
+        const isDue = heldOut && (step % (validation?.every ?? 1) === 0 || step === settings.steps);
+        const validationLoss = isDue ? await this.#model.evaluate(heldOut, signal) : undefined;
+        yield {
+          step,
+          loss: outcome.loss,
+          gradientNorm: outcome.gradientNorm,
+          learningRate: rate,
+          tokens,
+          tokensPerSecond: tokens / seconds,
+          epoch: sampler.position.epoch,
+          ...(validationLoss === undefined ? {} : { validationLoss }),
+          ...(outcome.trace ? { trace: outcome.trace } : {}),
+        };
+      }
+    } finally {
+      this.#session = undefined;
+      session.dispose();
+    }
+  }
+
+  /**
+   * The state after the last finished step: weights, optimizer, step, seed and place in the data. Call it inside the loop.
+   * @throws ArgumentError before the first step and after the end.
+   */
+  async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
+    if (!this.#session || !this.#state) throw checkpointOutsideLoop();
+    const { queue } = this.#session.state;
+    const named = namedBuffers(this.#session.state);
+    const values = await readAll(queue, [...named.values()]);
+    return writeCheckpoint(
+      this.#state,
+      new Map([...named.keys()].map((name, index) => [name, values[index]!])),
+    );
+  }
+
+  async #resume(
+    session: TrainingSession,
+    settings: Settings,
+  ): Promise<{ readonly step: number; readonly position: DataPosition }> {
+    const { resume } = this.#options;
+    if (!resume) return { step: 0, position: { epoch: 0, next: 0 } };
+    const sizes = new Map(
+      [...namedBuffers(session.state)].map(([name, { sizeBytes }]) => [name, sizeBytes / 4]),
+    );
+    const { shape, optimizer } = this.#stateOf(settings, 0, { epoch: 0, next: 0 });
+    const { state, tensors } = readCheckpoint(resume, { shape, optimizer, seed: settings.seed, sizes });
+    await this.#model.exclusive(async () => {
+      for (const replica of session.replicas) {
+        const named = namedBuffers(replica);
+        writeAll(
+          replica.queue,
+          [...named.values()],
+          [...named.keys()].map((name) => tensors.get(name)!),
+        );
+        await replica.queue.fence();
+      }
+    });
+    this.#state = state;
+    return state;
+  }
+
+  #stateOf(settings: Settings, step: number, position: DataPosition): CheckpointState {
+    const { vocabularySize, contextLength, channels, layers, heads, hidden, tiedHead } =
+      this.#model.loaded.config;
+    return {
+      step,
+      seed: settings.seed,
+      position,
+      optimizer: JSON.stringify(settings.optimizer),
+      shape: JSON.stringify({ vocabularySize, contextLength, channels, layers, heads, hidden, tiedHead }),
+    };
+  }
+
+  #check(): Settings {
+    const { config, info } = this.#model.loaded;
+    const { sliceTokens } = info.schedule;
+    const options = this.#options;
+    const steps = whole("steps", options.steps ?? Number.NaN, 1, 1e9);
+    const groups = whole("groups", options.groups, 2, 64);
+    const schedule = options.schedule ?? { peak: 1e-3, warmupSteps: Math.ceil(steps / 10) };
+    for (const [name, value] of Object.entries(schedule) as [string, unknown][])
+      if (name !== "decay" && !(typeof value === "number" && value >= 0 && Number.isFinite(value))) {
+        throw new ArgumentError({
+          argument: `schedule.${name}`,
+          expected: "a finite number of at least 0",
+          received: value,
+          remedy: "Rates around 1e-3 are usual for small models.",
+        });
+      }
+    return {
+      steps,
+      groups,
+      schedule,
+      optimizer: checkOptimizer(options.optimizer),
+      seed: whole("seed", options.seed, 0, Number.MAX_SAFE_INTEGER, 0),
+      batchTokens: whole("batchTokens", options.batchTokens, 1024, 1e7),
+      accumulate: whole("accumulate", options.accumulate, 1, 1000),
+      sliceTokens: whole(
+        "sliceTokens",
+        options.sliceTokens,
+        sliceTokens === "auto" ? Math.min(USUAL_SLICE_TOKENS, config.contextLength) : sliceTokens,
+        config.contextLength,
+      ),
+      fence: checkChoice("fence", options.fence, "sentence", fences),
+      queues: whole("queues", options.queues, Math.min(info.queues, groups), Math.min(info.queues, groups)),
+    };
+  }
+}
+
+/** Weights and optimizer state by the names they have in checkpoints. */
+function namedBuffers({
+  parameters,
+  optimizer,
+}: Pick<TrainingSession["state"], "parameters" | "optimizer">): Map<string, GpuBuffer> {
+  const named = new Map<string, GpuBuffer>();
+  for (const [index, { name, buffer }] of parameters.entries()) {
+    named.set(name, buffer);
+    for (const [moment, state] of optimizer.state[index]!.entries())
+      named.set(`${name}.moment-${moment + 1}`, state);
+  }
+  return named;
+}
+
+function whole(name: string, value: number | undefined, missing: number, most: number, least = 1): number {
+  return checkWhole(name, value, missing, { least, most, remedy: "See TrainOptions for what it means." });
+}

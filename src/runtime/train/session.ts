@@ -1,0 +1,345 @@
+// What a training run holds on the GPU, and one step of it over all queues: gradients per group of sentences, their sum, and
+// the same optimizer step on every queue.
+import { DeviceError } from "../../errors.js";
+import { CommandList } from "../../gpu/command-list.js";
+import type { Queue } from "../../gpu/queue.js";
+import { Readback } from "../../gpu/readback.js";
+import { addVariant } from "../../kernels/optimizer/optimizer.js";
+import type { Fence } from "../../plan/vocabulary.js";
+import { buildTrainingPlan } from "../../plan/training-plan.js";
+import { flopCost } from "../../plan/cost.js";
+import { Scheduler } from "../../schedule/scheduler.js";
+import type { Trace } from "../../trace/trace.js";
+import type { Batch } from "./batches.js";
+import { DivergenceWatch } from "./divergence.js";
+import { Gpt2Training } from "../../model/gpt2-training.js";
+import { Optimizer, type CheckedOptimizer } from "./optimizer.js";
+import { listParameters, type Parameter } from "../../model/parameters.js";
+import { TrainingArena, type TrainingArenaOptions } from "../../model/training-arena.js";
+import { compileTraining } from "../../model/training-pipelines.js";
+import { ArenaLayout } from "../../model/rows.js";
+import { GradientSets } from "./gradient-sets.js";
+import type { LoadedModel } from "../load/loaded-model.js";
+import { PlanRun } from "../passes/plan-run.js";
+import { traceOf } from "../passes/trace-recorder.js";
+import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type TrainingShare } from "./encoder.js";
+
+/** One queue's part of a session. */
+interface TrainingReplica {
+  readonly queue: Queue;
+  readonly training: Gpt2Training;
+  readonly parameters: readonly Parameter[];
+  readonly optimizer: Optimizer;
+  readonly gradients: GradientSets;
+  arena: TrainingArena | undefined;
+}
+
+export interface StepRequest {
+  /** One batch, or several whose gradients are accumulated, one after the other. */
+  readonly batches: readonly Batch[];
+  /** From 1 on. */
+  readonly step: number;
+  readonly rate: number;
+  readonly sliceTokens: number;
+  readonly fence: Fence;
+  readonly recompute: boolean;
+  readonly trace: boolean | "kernels";
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface StepOutcome {
+  /** Mean over the batch's targets, in nats. */
+  readonly loss: number;
+  /** Of the gradient before clipping. */
+  readonly gradientNorm: number;
+  /** Of the last batch. */
+  readonly trace: Trace | undefined;
+}
+
+/** What a batch adds to a step. */
+interface BatchOutcome {
+  /** Sum over the batch's targets. */
+  readonly loss: number;
+  readonly trace: Trace | undefined;
+}
+
+const MAX_GROUPS_PER_SUBMISSION = 4;
+/** Slices whose logits are formed at once: enough rows for a dispatch, and memory that follows the slice. */
+const SLICES_PER_CHUNK = 8;
+
+export class TrainingSession {
+  readonly #model: LoadedModel;
+  readonly #replicas: readonly TrainingReplica[];
+  readonly #exclusive: <R>(update: () => Promise<R>) => Promise<R>;
+  readonly #divergence: DivergenceWatch;
+
+  private constructor(
+    model: LoadedModel,
+    replicas: readonly TrainingReplica[],
+    exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+  ) {
+    this.#model = model;
+    this.#replicas = replicas;
+    this.#exclusive = exclusive;
+    this.#divergence = new DivergenceWatch(model.dimensions.vocabulary);
+  }
+
+  /** Compiles and allocates. `exclusive` runs an update of the weights while nothing else reads them. */
+  static async create(
+    model: LoadedModel,
+    queues: number,
+    optimizer: CheckedOptimizer,
+    exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+  ): Promise<TrainingSession> {
+    const { config, dimensions } = model;
+    const made: TrainingReplica[] = [];
+    try {
+      for (const { queue, weights, forward } of model.replicas.slice(0, queues)) {
+        const pipelines = await compileTraining(queue, config, dimensions, forward.pipelines);
+        const parameters = listParameters(weights, model.hasHeadBias);
+        made.push({
+          queue,
+          parameters,
+          training: new Gpt2Training(config, dimensions, weights, pipelines),
+          optimizer: await Optimizer.create(queue, parameters, optimizer),
+          gradients: new GradientSets({
+            queue,
+            weights,
+            parameters,
+            hasHeadBias: model.hasHeadBias,
+            add: await queue.pipelines.get(addVariant("f32")),
+            addsUp: made.length === 0,
+          }),
+          arena: undefined,
+        });
+      }
+    } catch (error) {
+      for (const replica of made) disposeReplica(replica);
+      throw error;
+    }
+    return new TrainingSession(model, made, exclusive);
+  }
+
+  /** Parameters and optimizer state of the first queue; all queues hold the same. */
+  get state(): {
+    readonly queue: Queue;
+    readonly parameters: readonly Parameter[];
+    readonly optimizer: Optimizer;
+  } {
+    return this.#replicas[0]!;
+  }
+
+  get replicas(): readonly Pick<TrainingReplica, "queue" | "parameters" | "optimizer">[] {
+    return this.#replicas;
+  }
+
+  /** Throws TrainingError when the run diverges (DivergenceWatch says when); the weights are then as they were before. */
+  async step(request: StepRequest): Promise<StepOutcome> {
+    const { batches, step, rate } = request;
+    const targets = batches.reduce((sum, batch) => sum + batch.targets, 0);
+    let loss = 0;
+    let trace: Trace | undefined;
+    for (const [index, batch] of batches.entries()) {
+      const outcome = await this.#accumulate(request, batch, 1 / targets, index === 0);
+      loss += outcome.loss / targets;
+      trace = outcome.trace;
+    }
+    const gradientNorm = await this.#update(loss, step, rate);
+    return { loss, gradientNorm, trace };
+  }
+
+  dispose(): void {
+    for (const replica of this.#replicas) disposeReplica(replica);
+  }
+
+  /** Adds the gradients of one batch to the sum, which is zero before the first. */
+  async #accumulate(
+    request: StepRequest,
+    batch: Batch,
+    lossScale: number,
+    isFirst: boolean,
+  ): Promise<BatchOutcome> {
+    const sentences = batch.groups.flat();
+    const groupOf = batch.groups.flatMap((group, index) => group.map(() => index));
+    const lengths = sentences.map(({ length }) => length);
+    const { config, dimensions } = this.#model;
+    const queues = this.#replicas.length;
+    const plan = buildTrainingPlan({
+      lengths,
+      groupOf,
+      layers: config.layers,
+      sliceTokens: request.sliceTokens,
+      fence: request.fence,
+    });
+    const cost = flopCost({
+      channels: config.channels,
+      hidden: config.hidden,
+      layers: config.layers,
+      causal: true,
+    });
+    const scheduler = new Scheduler(plan, {
+      queues,
+      placement: "affine",
+      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      // Queues with equal work would keep step: one that forms weight gradients early runs them beside the activation
+      // gradients of the others. Where layers share rows, weights come before the next layer everywhere.
+      maxWaitingWeights: request.recompute
+        ? 0
+        : this.#replicas.map((_, queue) => (queue % 2 === 0 ? Infinity : 0)),
+      cost,
+    });
+    const queueOf = sentences.map((_, sentence) => scheduler.ownership(sentence)[0]!.queue);
+    const shares: TrainingShare[] = [];
+    for (const [index, replica] of this.#replicas.entries())
+      shares.push(
+        await this.#prepare(replica, index, {
+          request,
+          batch,
+          lossScale,
+          isFirst,
+          sentences,
+          lengths,
+          groupOf,
+          queueOf,
+        }),
+      );
+    const encoders = shares.map((share) => new TrainingEncoder(share, dimensions));
+    const run = new PlanRun({
+      scheduler,
+      encoders,
+      shares: this.#model.replicas.slice(0, queues).map(({ share }) => share),
+      operation: "The training step",
+      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      timed: request.trace,
+    });
+    await run.run(request.signal);
+
+    const losses = sentences.map(({ length }) => new Float32Array(length - 1));
+    for (const encoder of encoders) await encoder.readLosses(losses);
+    let loss = 0;
+    for (const own of losses) for (const value of own) loss += value;
+    await GradientSets.addUp(
+      this.#replicas.map(({ gradients }) => gradients),
+      batch.groups.length,
+    );
+    const head = {
+      lengths,
+      sliceTokens: request.sliceTokens,
+      layers: config.layers,
+      fence: request.fence,
+      placement: "affine" as const,
+      queues,
+      groups: groupOf,
+    };
+    return { loss, trace: request.trace ? traceOf(head, run.records) : undefined };
+  }
+
+  /** Arena, gradients and tables of one queue for a batch; gradients and what kernels add to are zero. */
+  async #prepare(
+    replica: TrainingReplica,
+    index: number,
+    work: {
+      readonly request: StepRequest;
+      readonly batch: Batch;
+      readonly lossScale: number;
+      readonly isFirst: boolean;
+      readonly sentences: readonly Uint32Array[];
+      readonly lengths: readonly number[];
+      readonly groupOf: readonly number[];
+      readonly queueOf: readonly number[];
+    },
+  ): Promise<TrainingShare> {
+    const { queue } = replica;
+    const { request, batch, lossScale, isFirst, sentences, lengths, groupOf, queueOf } = work;
+    const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
+    const layout = new ArenaLayout(own, lengths, this.#model.dimensions.pageTokens);
+    const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
+    const arena = await this.#arenaOf(replica, {
+      rows: Math.max(1, layout.rows),
+      chunkRows: Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
+      recompute: request.recompute,
+    });
+    const groups = batch.groups.map((_, group) => own.filter((sentence) => groupOf[sentence] === group));
+    const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);
+    const gradients = await replica.gradients.assign(ownGroups);
+    const list = new CommandList(queue);
+    replica.gradients.encodeClear(list, !isFirst);
+    for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
+    await queue.checked(() => {
+      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(sentences));
+      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, layout.pageTable());
+      list.submit("training.clear");
+    });
+    return {
+      queue,
+      training: replica.training,
+      arena,
+      layout,
+      tokens: sentences,
+      groups,
+      gradients,
+      lossScale,
+      chunkRows,
+    };
+  }
+
+  /** The replica's arena, or a new one where it is too small; all else is the same for all steps of a run. */
+  async #arenaOf(replica: TrainingReplica, options: TrainingArenaOptions): Promise<TrainingArena> {
+    const { arena, queue } = replica;
+    const { rows, chunkRows } = options;
+    if (arena && arena.rows >= rows && arena.chunkRows === chunkRows) return arena;
+    arena?.dispose();
+    replica.arena = undefined;
+    let made: TrainingArena | undefined;
+    try {
+      await queue.checked(() => {
+        const withRoom = { ...options, rows: Math.ceil(rows * 1.125) };
+        made = new TrainingArena(queue, this.#model.dimensions, withRoom);
+      });
+    } catch (error) {
+      made?.dispose();
+      const isTooLarge =
+        error instanceof DeviceError && (error.reason === "out-of-memory" || error.reason === "limit");
+      if (!isTooLarge) throw error;
+      throw new DeviceError({
+        reason: error.reason,
+        problem: `Queue ${queue.index} has no room for the activations of ${rows} tokens`,
+        remedy: "Train with a smaller batchTokens, with recompute, or with more queues.",
+        cause: error,
+      });
+    }
+    replica.arena = made!;
+    return made!;
+  }
+
+  /** The optimizer's step on every queue, unless the run diverges. Answers the gradient's norm. */
+  async #update(loss: number, step: number, rate: number): Promise<number> {
+    const [first] = this.#replicas;
+    const list = new CommandList(first!.queue);
+    const squares = first!.optimizer.encodeSquaredNorm(list, first!.gradients.sum);
+    const readback = new Readback(first!.queue, 4);
+    readback.copy(list, squares, 0, 4);
+    await first!.queue.checked(() => list.submit("training.norm"));
+    const gradientNorm = Math.sqrt(new Float32Array(await readback.read())[0]!);
+    this.#divergence.check(step, loss, gradientNorm);
+    await this.#exclusive(async () => {
+      await Promise.all(
+        this.#replicas.map(({ queue, optimizer, gradients }) => {
+          const steps = new CommandList(queue);
+          const { sum } = gradients;
+          // The first queue has the norm already, from the check.
+          const norm = queue === first!.queue ? squares : optimizer.encodeSquaredNorm(steps, sum);
+          optimizer.encodeStep(steps, sum, norm, step, rate);
+          return queue.checked(() => steps.submit("training.update")).then(() => queue.fence());
+        }),
+      );
+    });
+    return gradientNorm;
+  }
+}
+
+function disposeReplica(replica: TrainingReplica): void {
+  replica.arena?.dispose();
+  replica.optimizer.dispose();
+  replica.gradients.dispose();
+}

@@ -1,5 +1,5 @@
 // Builds (the module; with --mode cli the commands; with --mode demo the page) and test projects.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import sirv from "sirv";
 import type { Plugin, UserConfig } from "vite";
@@ -37,7 +37,7 @@ const moduleBuild: UserConfig = {
           groups: [
             {
               name: "shared",
-              test: /src\/(errors|util\/.*|runtime\/generation-handle|worker\/(error-record|lent-storage))\.ts$/,
+              test: /src\/(errors|util\/.*|runtime\/generate\/handle|worker\/(error-record|lent-storage))\.ts$/,
             },
             { name: "core", test: /\/(src|shaders)\/(?!worker\/)/ },
           ],
@@ -58,32 +58,14 @@ const cliBuild: UserConfig = {
     outDir: "dist/cli",
     emptyOutDir: true,
     rolldownOptions: {
-      input: Object.fromEntries(
-        [
-          "start",
-          "page-job",
-          "generate",
-          "page-generate",
-          "score",
-          "page-score",
-          "inspect",
-          "page-inspect",
-          "train",
-          "page-train",
-          "bench",
-          "bench-page",
-          "weft",
-        ]
-          .map((name) => [name, path(`src/cli/${name}.ts`)] as const)
-          .filter(([, file]) => existsSync(file)),
-      ),
+      input: commandEntries(),
       external: [/^(\.\.\/)+(worker\/)?index\.js$/],
       output: {
         entryFileNames: "[name].js",
         codeSplitting: {
           groups: [
             // What a page needs of a model in a worker, without the rest.
-            { name: "shared", test: /src\/(errors|util\/.*|runtime\/generation-handle)\.ts$/ },
+            { name: "shared", test: /src\/(errors|util\/.*|runtime\/generate\/handle)\.ts$/ },
           ],
         },
         chunkFileNames: "[name].js",
@@ -93,6 +75,17 @@ const cliBuild: UserConfig = {
     },
   },
 };
+
+/** Each command and the module that it runs in a page, by the name of its file in dist/cli. */
+function commandEntries(): Record<string, string> {
+  const entries = Object.fromEntries(
+    ["start", "generate", "score", "inspect", "train", "bench"].flatMap((command) => [
+      [command, path(`src/cli/${command}/command.ts`)],
+      [`page-${command}`, path(`src/cli/${command}/page.ts`)],
+    ]),
+  );
+  return { ...entries, weft: path("src/cli/weft.ts") };
+}
 
 /** A static page with relative addresses, so that any file server can host it in any folder. */
 const demoBuild: UserConfig = {

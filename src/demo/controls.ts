@@ -1,6 +1,6 @@
 // The form: which field is shown, what may be sent, and the request it stands for.
 import type { Fence } from "../index.js";
-import type { JobRequest } from "./job.js";
+import type { JobRequest } from "../jobs/score.js";
 import type { PageElements } from "./page.js";
 
 /** Shows the field that belongs to the chosen source of sentences, and says when that has none. */

@@ -3,7 +3,7 @@
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
 import { download } from "./download.js";
-import { runJob, type JobRequest, type JobStage } from "./job.js";
+import { runJob, type JobRequest, type JobStage } from "../jobs/score.js";
 import {
   findElements,
   findModelElements,
@@ -12,17 +12,17 @@ import {
   showAdapter,
   showStatus as show,
 } from "./page.js";
-import { connectModel } from "./model-panel.js";
+import { connectModel } from "./panels/model-panel.js";
 import { race } from "./race.js";
 import { showPass, showRace, showResults, type Results } from "./results.js";
 import { Session } from "./session.js";
 import { setDisabled } from "./set-disabled.js";
-import { TimelineView } from "./timeline-view.js";
-import { connectTraining } from "./train-panel.js";
+import { TimelineView } from "./panels/timeline-view.js";
+import { connectTraining } from "./panels/train-panel.js";
 import { keepInAddress } from "./url-state.js";
 import { areSame, watchPasses } from "./watch.js";
-import { describeLoading } from "./words.js";
-import { connectWriting } from "./write-panel.js";
+import { describeLoading } from "../jobs/words.js";
+import { connectWriting } from "./panels/write-panel.js";
 
 const elements = findElements();
 const timeline = new TimelineView(elements.timeline);

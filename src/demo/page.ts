@@ -1,7 +1,7 @@
 // The elements of index.html that the page works with, and what all panels do with theirs.
 import type { AdapterDescription } from "../index.js";
-import type { TimelineElements } from "./timeline-view.js";
-import { describeAdapter } from "./words.js";
+import type { TimelineElements } from "./panels/timeline-view.js";
+import { describeAdapter } from "../jobs/words.js";
 
 export interface PageElements {
   readonly form: HTMLFormElement;

@@ -7,12 +7,12 @@ import {
   type AdapterDescription,
 } from "../index.js";
 import { create, renderFigure, type Figure } from "./figure.js";
-import { renderHeatMap } from "./heat-map.js";
-import type { JobReport, SentenceReport } from "./job.js";
+import { renderHeatMap } from "./panels/heat-map.js";
+import type { JobReport, SentenceReport } from "../jobs/score.js";
 import type { PageElements } from "./page.js";
 import type { Racer } from "./race.js";
-import type { TimelineView } from "./timeline-view.js";
-import { count, percent, thousands, titleTimeline } from "./words.js";
+import type { TimelineView } from "./panels/timeline-view.js";
+import { count, percent, thousands, titleTimeline } from "../jobs/words.js";
 
 type Pass = Pick<JobReport, "stats" | "trace">;
 

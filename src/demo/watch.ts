@@ -1,6 +1,6 @@
 // One recorded pass after another, as the form says at the moment: what one changes shows in the next picture.
 import type { Model, RunStats, Trace } from "../index.js";
-import type { JobRequest } from "./job.js";
+import type { JobRequest } from "../jobs/score.js";
 
 export interface WatchHooks {
   /** What is to run next; undefined to end. */

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll } from "vitest";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
-import { serve, type Server } from "../../src/cli/serve.js";
+import { launchBrowser, type LaunchedBrowser } from "../../src/cli/browser/launch-browser.js";
+import { serve, type Server } from "../../src/cli/browser/serve.js";
 import { expectBuilt, root } from "./run-start.js";
 
 export let page: Page;

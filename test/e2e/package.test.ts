@@ -9,8 +9,8 @@ import type { Page } from "puppeteer";
 import { build, createServer, type InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import webpack from "webpack";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
-import { serve } from "../../src/cli/serve.js";
+import { launchBrowser, type LaunchedBrowser } from "../../src/cli/browser/launch-browser.js";
+import { serve } from "../../src/cli/browser/serve.js";
 import { expectBuilt, root } from "./run-start.js";
 
 const run = promisify(execFile);

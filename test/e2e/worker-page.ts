@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import type { Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
-import { serve, type Server } from "../../src/cli/serve.js";
+import { launchBrowser, type LaunchedBrowser } from "../../src/cli/browser/launch-browser.js";
+import { serve, type Server } from "../../src/cli/browser/serve.js";
 import { expectBuilt, root } from "./run-start.js";
 
 let server: Server;

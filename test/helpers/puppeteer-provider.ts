@@ -1,7 +1,7 @@
 // Lets vitest run tests in the browser that weft itself launches, with the same flags and adapter.
 import { defineBrowserProvider } from "@vitest/browser";
 import type { BrowserProvider, BrowserProviderOption } from "vitest/node";
-import { launchBrowser, type LaunchedBrowser } from "../../src/cli/launch-browser.js";
+import { launchBrowser, type LaunchedBrowser } from "../../src/cli/browser/launch-browser.js";
 
 /** A vitest browser provider over puppeteer: one browser, one page per session. */
 export function puppeteerProvider(): BrowserProviderOption {

@@ -1,7 +1,7 @@
 // The pure parts of the benchmark: lengths, statistics, the count of useful work, and the made-up model.
 import { describe, expect, it } from "vitest";
 import { parseBenchOptions } from "../../src/cli/bench/options.js";
-import { OptionError } from "../../src/cli/option-values.js";
+import { OptionError } from "../../src/cli/terminal/option-values.js";
 import { writeOnnx } from "../../src/cli/bench/peers/onnx-writer.js";
 import { padSentences, runPeer } from "../../src/cli/bench/peers/peer.js";
 import { quantile, spreadOf, usefulFlops } from "../../src/cli/bench/statistics.js";

@@ -14,7 +14,7 @@ interface BuildStamp {
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 // Plain JavaScript, without types.
 const { hashSource, isBuilt, markBuilt } = (await import(
-  join(repository, "src/cli/build-stamp.js")
+  join(repository, "src/cli/setup/build-stamp.js")
 )) as BuildStamp;
 
 let root: string;

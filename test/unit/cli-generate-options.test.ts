@@ -1,7 +1,7 @@
 // What may be written after `npm run generate --`.
 import { expect, it } from "vitest";
-import { parseGenerateOptions } from "../../src/cli/generate-options.js";
-import { OptionError } from "../../src/cli/option-values.js";
+import { parseGenerateOptions } from "../../src/cli/generate/options.js";
+import { OptionError } from "../../src/cli/terminal/option-values.js";
 
 it("takes every option, and leaves to the model what is not given", () => {
   const sampling = [

@@ -1,7 +1,7 @@
 // What a terminal is shown while texts are written: lines that update in place, never wider or more than it has.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { printable } from "../../src/cli/printable.js";
-import { StoryBoard, wholeTexts, type BoardOutput } from "../../src/cli/story-board.js";
+import { printable } from "../../src/cli/terminal/printable.js";
+import { StoryBoard, wholeTexts, type BoardOutput } from "../../src/cli/terminal/story-board.js";
 
 /** A terminal that does what the board's control sequences say. */
 class Screen implements BoardOutput {

@@ -1,6 +1,6 @@
 // Where losses lie in the picture of a training run.
 import { describe, expect, it } from "vitest";
-import { layOutCurve } from "../../src/demo/loss-curve.js";
+import { layOutCurve } from "../../src/demo/panels/loss-curve.js";
 
 describe("the curve of the loss", () => {
   it("goes from left to right, and down as the loss falls", () => {

@@ -1,6 +1,6 @@
 // What the page says while a model is being loaded.
 import { expect, it } from "vitest";
-import { describeLoading } from "../../src/demo/words.js";
+import { describeLoading } from "../../src/jobs/words.js";
 
 const at = (loadedBytes: number, totalBytes?: number): string =>
   describeLoading("my-model", { phase: "download", file: "model.safetensors", loadedBytes, totalBytes });

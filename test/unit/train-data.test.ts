@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OptionError } from "../../src/cli/option-values.js";
-import { holdOut, parseTexts } from "../../src/cli/train-data.js";
-import { parseTrainOptions } from "../../src/cli/train-options.js";
+import { OptionError } from "../../src/cli/terminal/option-values.js";
+import { holdOut, parseTexts } from "../../src/cli/train/data.js";
+import { parseTrainOptions } from "../../src/cli/train/options.js";
 
 const parse = (file: string, content: string): string[] => parseTexts("--data", file, content);
 

@@ -1,7 +1,7 @@
 // What a benchmark case is. Its two halves meet as JSON: the command prepares a request and prints what comes back; the
 // page, or this process with Dawn, does the work in between.
 import type { AdapterDescription } from "../../index.js";
-import type { PageHooks } from "../page-call.js";
+import type { PageHooks } from "../browser/page-call.js";
 import type { Plot } from "./plots.js";
 
 /** One number that was measured. */

@@ -9,8 +9,8 @@ import {
   runtimeHelp,
   usage,
   word,
-} from "../option-values.js";
-import type { Runtime } from "../run-module.js";
+} from "../terminal/option-values.js";
+import type { Runtime } from "../browser/run-module.js";
 import { workloads } from "./workloads.js";
 
 export interface BenchOptions {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { distFolder } from "../../dist-folder.js";
+import { distFolder } from "../../browser/dist-folder.js";
 
 /** Where a page finds them. */
 export const PEERS_ADDRESS = "/peers/";

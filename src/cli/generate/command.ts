@@ -1,0 +1,91 @@
+// `npm run generate`: continues a text, in a headless browser or in Node, and prints it as it is written.
+import { count as tokens, endOfText } from "../../jobs/words.js";
+import type { WriteEvent } from "../../jobs/write.js";
+import type { FinishReason } from "../../index.js";
+import { placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { helpText, parseGenerateOptions, type GenerateCommand } from "./options.js";
+import type { GenerateReport, GenerateRequest } from "./page.js";
+import { describeModel, describeWriting, line } from "../terminal/print-report.js";
+import { printable } from "../terminal/printable.js";
+import { Progress } from "../terminal/progress.js";
+import { runModule } from "../browser/run-module.js";
+import { StoryBoard, wholeTexts } from "../terminal/story-board.js";
+
+/** Why texts end, in words of this command. */
+const endings: Readonly<Record<FinishReason, string>> = {
+  stop: "stop (the model's end token, or --stop)",
+  length: "length (--max-tokens, or the model's context)",
+  abort: "abort (Ctrl-C)",
+};
+
+/** What shells expect of a program that SIGINT ended. */
+const INTERRUPTED = 130;
+
+async function generate(command: GenerateCommand): Promise<void> {
+  const { prompt, model, count, queues, options, runtime, json } = command;
+  const { name, address, folders } = placeModel(model, runtime);
+  const prompts = Array.from({ length: count }, () => prompt);
+  const request: GenerateRequest = { model: address, queues, prompts, options };
+  const progress = new Progress();
+  let isInterrupted = false;
+  let show: ((event: WriteEvent) => void) | undefined;
+  let board: StoryBoard | undefined;
+  const begin = (): ((event: WriteEvent) => void) => {
+    progress.end();
+    process.stdout.write("\n");
+    if (count > 1) {
+      const shown = new StoryBoard(prompts);
+      board = shown;
+      return (event) => shown.add(event);
+    }
+    process.stdout.write(printable(prompt));
+    return (event) => {
+      if ("piece" in event) process.stdout.write(printable(event.piece));
+    };
+  };
+  try {
+    const { result, browser } = await runModule<GenerateRequest, GenerateReport, WriteEvent>(runtime, {
+      module: "page-generate",
+      request,
+      folders,
+      onProgress: (words, part) => progress.show(words === "loading" ? `Loading ${name}` : words, part),
+      onEvent(event) {
+        show ??= begin();
+        show(event);
+      },
+      onInterrupt() {
+        isInterrupted = true;
+        process.exitCode = INTERRUPTED;
+      },
+    }).finally(() => {
+      progress.end();
+      board?.end();
+    });
+    if (count > 1) print(wholeTexts(result.texts));
+    else process.stdout.write("\n");
+    const ends = [...new Set(result.texts.map(({ finishReason }) => endings[finishReason]))];
+    const seeds = count > 1 ? `${options.seed} to ${options.seed + count - 1}` : String(options.seed);
+    print([
+      ...describeModel(result.info, { browser, model: name }),
+      line(
+        "prompt",
+        `${tokens(result.texts[0]!.promptTokens, "token")}: ${JSON.stringify(endOfText(prompt, 60))}`,
+      ),
+      line("seed", seeds),
+      line("ended by", ends.join(", ")),
+      ...describeWriting(result),
+    ]);
+    if (json === undefined) return;
+    await writeInto(json, `${JSON.stringify({ browser, model: name, request, ...result })}\n`);
+    print([line("json", shorten(json))]);
+  } catch (error) {
+    // Before there was anything to print.
+    if (!isInterrupted) throw error;
+  }
+}
+
+await runCommand("generate", async () => {
+  const command = parseGenerateOptions(process.argv.slice(2));
+  if (command.help) process.stdout.write(`${helpText}\n`);
+  else await generate(command);
+});

@@ -1,0 +1,25 @@
+// What `npm run generate` runs inside the browser's page: loads the model through the built module and writes texts.
+import { writeTexts, type WriteEvent, type WriteReport, type WriteRequest } from "../../jobs/write.js";
+import { Model, type ModelInfo } from "../../index.js";
+import { loadOptions } from "../browser/page-load.js";
+import type { PageHooks } from "../browser/page-call.js";
+
+export interface GenerateRequest extends WriteRequest {
+  /** The URL of the model's folder. */
+  readonly model: string;
+  readonly queues: number;
+}
+
+export interface GenerateReport extends WriteReport {
+  readonly info: ModelInfo;
+}
+
+/** The contract of every page module: see run-in-page.ts. Aborting ends the texts where they are. */
+export async function run(
+  { model: source, queues, ...request }: GenerateRequest,
+  report: (words: string, part?: number) => void,
+  { emit, signal }: PageHooks<WriteEvent>,
+): Promise<GenerateReport> {
+  using model = await Model.load(source, loadOptions(queues, report, signal));
+  return { info: model.info, ...(await writeTexts(model, request, { signal, onEvent: emit })) };
+}

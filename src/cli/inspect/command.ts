@@ -1,0 +1,98 @@
+// `npx weft inspect`: what a model's folder holds, what it needs, and whether this machine can run it.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { thousands } from "../../jobs/words.js";
+import { describeModel } from "../../index.js";
+import { embedded, placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { distFolder } from "../browser/dist-folder.js";
+import {
+  checkRuntime,
+  flag,
+  fromCaller,
+  OptionError,
+  readOptions,
+  runtimeHelp,
+  usage,
+  word,
+} from "../terminal/option-values.js";
+import type { InspectReport, InspectRequest } from "./page.js";
+import { describeModel as describeLoaded, line } from "../terminal/print-report.js";
+import { Progress } from "../terminal/progress.js";
+import { runModule } from "../browser/run-module.js";
+
+const helpText = `Says what a GPT-2 folder in Hugging Face layout holds, what memory it needs per queue, and whether this machine fits.
+
+Usage: ${usage("inspect")} [DIR] [options]          (without DIR: the embedded model)
+
+  --no-load               only read the files, ask nothing of the machine
+${runtimeHelp}
+  --json FILE             also write everything as JSON
+  --help                  print this`;
+
+const known = { help: flag, "no-load": flag, runtime: word, json: word } as const;
+
+async function inspect(): Promise<void> {
+  const { values, positionals } = readOptions(process.argv.slice(2), known, true);
+  if (values.help) {
+    process.stdout.write(`${helpText}\n`);
+    return;
+  }
+  const runtime = checkRuntime(values.runtime);
+  if (positionals.length > 1) throw new OptionError(`expected one folder, received also "${positionals[1]}"`);
+  const given = positionals[0] === undefined ? undefined : fromCaller(positionals[0]);
+  const folder = given ?? join(distFolder, embedded);
+  if (!existsSync(join(folder, "config.json")))
+    throw new OptionError(`${folder} has no config.json: expected the folder of a model`);
+  const { config, tensors, parameters, hasTokenizer } = await describeModel(folder);
+  const formats = new Map<string, number>();
+  for (const { dtype } of tensors) formats.set(dtype, (formats.get(dtype) ?? 0) + 1);
+  // A key and a value of C numbers per layer, in f32.
+  const cacheBytes = 8 * config.layers * config.channels;
+  print([
+    line("folder", folder),
+    line(
+      "model",
+      `GPT-2, ${config.layers} layers, C = ${config.channels}, ${config.heads} heads, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
+    ),
+    line("", `${config.activation}, ${config.tiedHead ? "tied" : "untied"} head`),
+    line(
+      "weights",
+      `${thousands(parameters)} numbers in ${tensors.length} tensors: ${[...formats].map(([name, count]) => `${count} ${name}`).join(", ")}`,
+    ),
+    line("tokenizer", hasTokenizer ? "tokenizer.json" : "none: it takes token ids only"),
+    line(
+      "memory",
+      `${megabytes(4 * parameters)} of weights per queue in f32, ${megabytes(2 * parameters)} in f16`,
+    ),
+    line(
+      "",
+      `${(cacheBytes / 1024).toFixed(1)} KiB of keys and values per token; ${megabytes(cacheBytes * config.contextLength)} per full context`,
+    ),
+  ]);
+  let result: InspectReport | undefined;
+  if (!values["no-load"]) {
+    const { name, address, folders } = placeModel(given, runtime);
+    const progress = new Progress();
+    const answer = await runModule<InspectRequest, InspectReport>(runtime, {
+      module: "page-inspect",
+      request: { model: address },
+      folders,
+      onProgress: (_, part) => progress.show(`Loading ${name}`, part),
+    }).finally(() => progress.end());
+    result = answer.result;
+    print([
+      ...describeLoaded(result.info, { browser: answer.browser, model: name }),
+      line("fits", `loaded in ${(result.info.loadMs / 1000).toFixed(1)} s`),
+    ]);
+  }
+  if (values.json === undefined) return;
+  const json = fromCaller(values.json);
+  await writeInto(json, `${JSON.stringify({ folder, config, parameters, tensors, ...result })}\n`);
+  print([line("json", shorten(json))]);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+await runCommand("inspect", inspect);

@@ -1,0 +1,138 @@
+// The one entry of every npm script. Plain JavaScript, as it runs before anything is installed: brings the dependencies
+// and the browser a command needs, then runs it. `node src/cli/setup/setup.js <command> [arguments]`.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { hashSource, isBuilt, markBuilt } from "./build-stamp.js";
+import { findChromium } from "./find-chromium.js";
+import { findLavapipe } from "./find-lavapipe.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
+const bin = (name) => join(root, "node_modules", ".bin", name);
+const node = process.execPath;
+
+const build = [
+  [bin("vite"), "build", "--logLevel", "warn"],
+  [bin("tsc"), "-p", "src/tsconfig.json"],
+  [bin("vite"), "build", "--logLevel", "warn", "--mode", "cli"],
+];
+const demo = [bin("vite"), "build", "--logLevel", "warn", "--mode", "demo"];
+const check = [
+  [bin("tsc"), "-p", "."],
+  [bin("oxlint")],
+  [bin("prettier"), "--check", "--log-level", "warn", "."],
+];
+
+/** What every page that uses weft loads. */
+const size = [bin("size-limit"), "--silent"];
+
+/**
+ * What each npm script does: steps in order, the last of which gets the arguments; whether it needs a browser and lavapipe,
+ * and whether it builds what is built already.
+ */
+const commands = {
+  start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
+  generate: { needsBrowser: true, steps: [...build, [node, "dist/cli/generate.js"]] },
+  train: { needsBrowser: true, steps: [...build, [node, "dist/cli/train.js"]] },
+  bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
+  demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
+  build: { needsBrowser: false, rebuilds: true, steps: [...build, demo] },
+  check: { needsBrowser: false, steps: check },
+  test: {
+    needsBrowser: true,
+    needsLavapipe: true,
+    rebuilds: true,
+    steps: [...check, ...build, size, demo, [bin("vitest"), "run"]],
+  },
+};
+
+const [name = "", ...rest] = process.argv.slice(2);
+const command = commands[name];
+if (!command) fail(`unknown command "${name}"; there are ${Object.keys(commands).join(", ")}`);
+
+await installDependencies();
+const environment = { ...process.env };
+if (command.needsBrowser) {
+  const chromium = await findChromium();
+  environment.WEFT_CHROMIUM = chromium;
+  useSoftwareVulkan(environment, chromium);
+}
+if (command.needsLavapipe) {
+  const { icd, libraries, missing } = findLavapipe(join(root, "node_modules", ".weft-lavapipe"));
+  if (missing) environment.WEFT_LAVAPIPE_MISSING = missing;
+  else Object.assign(environment, { WEFT_LAVAPIPE_ICD: icd, WEFT_LAVAPIPE_LIBRARIES: libraries });
+}
+const source = hashSource(root);
+const isCurrent = !command.rebuilds && isBuilt(root, source);
+for (const [index, step] of command.steps.entries()) {
+  if (isCurrent && build.includes(step)) continue;
+  if (step === build[0]) console.log("Building …");
+  const isLast = index === command.steps.length - 1;
+  const status = await run(isLast ? [...step, ...rest] : step, environment);
+  if (status !== 0) process.exit(status);
+  if (step === build.at(-1)) markBuilt(root, source);
+}
+if (name === "build")
+  console.log("Built the module in dist/, the commands in dist/cli, the page in dist/demo.");
+
+/** Installs exactly what the lock file says when it was not installed yet, or when the lock file changed since. */
+async function installDependencies() {
+  const stamp = join(root, "node_modules", ".weft-lock-hash");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  console.log("Installing the locked dependencies …");
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  // Fresh colours and progress of npm itself would only hide what comes after.
+  const status = await run(
+    [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error", "--no-update-notifier"],
+    process.env,
+  );
+  if (status !== 0) fail("npm ci failed: check the network and the npm registry, then run the command again");
+  writeFileSync(stamp, lock);
+}
+
+/**
+ * Dawn in Node loads Vulkan like any program. Where Linux has no driver, Chromium's own software driver (SwiftShader)
+ * serves: it comes with the browser. The choice is printed with every test run, as the adapter's name.
+ */
+function useSoftwareVulkan(env, chromium) {
+  if (process.platform !== "linux" || env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES) return;
+  if (existsSync("/usr/share/vulkan/icd.d") || existsSync("/etc/vulkan/icd.d")) return;
+  const folders = [dirname(chromium), "/usr/lib/chromium", "/usr/lib/chromium-browser"];
+  const folder = folders.find((candidate) => existsSync(join(candidate, "vk_swiftshader_icd.json")));
+  if (!folder) return;
+  env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
+  // Its loader too, for machines without one.
+  env.LD_LIBRARY_PATH = [env.LD_LIBRARY_PATH, folder].filter(Boolean).join(":");
+  env.XDG_RUNTIME_DIR ??= "/tmp";
+}
+
+/** The exit status. A signal is passed on, and its effect awaited: the step may have to tidy up. */
+function run([program, ...parameters], env) {
+  const child = spawn(program, parameters, {
+    cwd: root,
+    env,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const passOn = (signal) => child.kill(signal);
+  for (const signal of signals) process.on(signal, passOn);
+  return new Promise((resolve) => {
+    child.once("error", (error) => fail(`could not run ${program}: ${error.message}`));
+    child.once("close", (status, signal) => {
+      for (const passed of signals) process.off(passed, passOn);
+      resolve(status ?? 128 + constants.signals[signal]);
+    });
+  });
+}
+
+function fail(problem) {
+  console.error(`weft: ${problem}.`);
+  process.exit(1);
+}

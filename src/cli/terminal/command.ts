@@ -1,0 +1,56 @@
+// What all commands do alike: name the model, print, write files, and end with a line that says what failed.
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+import { distFolder } from "../browser/dist-folder.js";
+import { OptionError, usage } from "./option-values.js";
+import type { Runtime } from "../browser/run-module.js";
+
+export const embedded = "tinystories-gpt2";
+
+/** Where a module finds the model in `folder`; undefined for the embedded one. */
+export function placeModel(
+  folder: string | undefined,
+  runtime: Runtime,
+): {
+  readonly name: string;
+  /** The URL of the model's folder in a page, its path in this process. */
+  readonly address: string;
+  readonly folders: Readonly<Record<string, string>>;
+} {
+  if (runtime === "node")
+    return {
+      name: folder === undefined ? embedded : basename(folder),
+      address: folder ?? join(distFolder, embedded),
+      folders: {},
+    };
+  return folder === undefined
+    ? { name: embedded, address: `/${embedded}/`, folders: {} }
+    : { name: basename(folder), address: "/model/", folders: { "/model/": folder } };
+}
+
+/** Lines, set apart from what was printed before. */
+export function print(lines: readonly string[]): void {
+  process.stdout.write(`\n${lines.join("\n")}\n`);
+}
+
+export async function writeInto(file: string, content: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, content);
+}
+
+export function shorten(file: string): string {
+  const short = relative(process.cwd(), file);
+  return short.startsWith("..") ? file : short;
+}
+
+/** Runs a command. `name`: the one whose --help lists the options. */
+export async function runCommand(name: string, command: () => Promise<void>): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    const isOption = error instanceof OptionError;
+    const advice = isOption ? ` (${usage(name)} --help lists the options)` : "";
+    process.stderr.write(`weft: ${(error as Error).message}${advice}\n`);
+    process.exitCode = isOption ? 2 : 1;
+  }
+}

@@ -1,0 +1,102 @@
+// Reads and checks the options of commands. Every failure is one line that says what was expected and what came.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { runtimes, usualRuntime, type Runtime } from "../browser/run-module.js";
+
+/** An option that cannot be used; `message` is one line. */
+export class OptionError extends Error {
+  override name = "OptionError";
+}
+
+export const word = { type: "string" } as const;
+export const words = { type: "string", multiple: true } as const;
+export const flag = { type: "boolean" } as const;
+
+type Options = NonNullable<ParseArgsConfig["options"]>;
+
+/** What was written after "--". @throws OptionError for what is not known. */
+export function readOptions<Known extends Options, Free extends boolean = false>(
+  args: readonly string[],
+  options: Known,
+  allowPositionals?: Free,
+): ReturnType<typeof parseArgs<{ options: Known; allowPositionals: Free }>> {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: (allowPositionals ?? false) as Free });
+  } catch (error) {
+    // Node adds advice for programs with positional arguments, after the first sentence.
+    throw new OptionError((error as Error).message.split(/\.\s|\.?$/m)[0]);
+  }
+}
+
+/** npm changes to the project's folder; paths are meant from where the user was. */
+export function fromCaller(path: string): string {
+  return resolve(process.env["INIT_CWD"] ?? ".", path);
+}
+
+/** A folder with a model that has a tokenizer; undefined for the embedded one. */
+export function checkModel(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const folder = fromCaller(given);
+  const isMissing = (file: string): boolean => !existsSync(join(folder, file));
+  if (!existsSync(folder)) throw new OptionError(`--model: there is no folder ${folder}`);
+  if (isMissing("config.json")) throw new OptionError(`--model: ${folder} has no config.json`);
+  if (isMissing("model.safetensors") && isMissing("model.safetensors.index.json"))
+    throw new OptionError(`--model: ${folder} has no model.safetensors, nor its index and shards`);
+  if (isMissing("tokenizer.json"))
+    throw new OptionError(`--model: ${folder} has no tokenizer.json, without which text has no tokens`);
+  return folder;
+}
+
+/** The line of --help for every command that runs in both. */
+export const runtimeHelp: string = `  --runtime NAME          chromium: a page of a headless browser; node: Dawn in this process
+                          (default ${usualRuntime()})`;
+
+export function checkRuntime(text: string | undefined): Runtime {
+  return text === undefined ? usualRuntime() : checkChoice("--runtime", text, runtimes);
+}
+
+/** How the user calls a command: as an npm script of the project, or by the package's own program. */
+export function usage(command: string): string {
+  if (process.env["WEFT_PROGRAM"]) return `npx weft ${command}`;
+  return command === "start" ? "npm start --" : `npm run ${command} --`;
+}
+
+export function checkWhole(
+  option: string,
+  text: string | undefined,
+  range: { readonly least: number; readonly most?: number },
+): number | undefined {
+  if (text === undefined) return undefined;
+  const { least, most = Number.MAX_SAFE_INTEGER } = range;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  const expected = range.most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new OptionError(`${option}: expected a whole number ${expected}, received "${text}"`);
+}
+
+/** `isAbove`: the least is not allowed itself. */
+export function checkReal(
+  option: string,
+  text: string | undefined,
+  range: { readonly least: number; readonly most: number; readonly isAbove?: boolean },
+): number | undefined {
+  if (text === undefined) return undefined;
+  const { least, most, isAbove = false } = range;
+  const value = Number(text);
+  if (/^\d*\.?\d+(e-?\d+)?$/i.test(text) && value <= most && (isAbove ? value > least : value >= least))
+    return value;
+  const expected = isAbove ? `above ${least}, at most ${most}` : `from ${least} to ${most}`;
+  throw new OptionError(`${option}: expected a number ${expected}, received "${text}"`);
+}
+
+/** The first choice where there is no text. */
+export function checkChoice<Choice extends string>(
+  option: string,
+  text: string | undefined,
+  choices: readonly Choice[],
+): Choice {
+  const choice = text === undefined ? choices[0] : choices.find((candidate) => candidate === text);
+  if (choice) return choice;
+  throw new OptionError(`${option}: expected ${choices.join(" or ")}, received "${text}"`);
+}

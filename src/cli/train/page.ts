@@ -1,0 +1,92 @@
+// What `npm run train` runs inside the browser's page, or in Node: loads or makes the model through the built module,
+// trains it, and sends checkpoints and weights as files.
+import { createModelParts, Model, type ModelInfo, type NewModelOptions, type TrainStep } from "../../index.js";
+import { loadOptions } from "../browser/page-load.js";
+import type { PageHooks } from "../browser/page-call.js";
+import type { TrainChoices } from "./options.js";
+
+export interface TrainRequest {
+  /** The URL or path of the model's folder. */
+  readonly model: string;
+  /** Present: a new model of this shape instead. */
+  readonly fresh?: NewModelOptions;
+  readonly queues: number;
+  readonly texts: readonly string[];
+  /** Empty for none. */
+  readonly validation: readonly string[];
+  readonly every: number;
+  /** The URL or path of a checkpoint. */
+  readonly resume?: string;
+  readonly options: TrainChoices;
+}
+
+export interface TrainReport {
+  readonly info: ModelInfo;
+  /** Whether all steps were done. */
+  readonly isWhole: boolean;
+  /** How the trained model begins a text. Empty without a begin token. */
+  readonly sample: string;
+}
+
+export type TrainEvent = { readonly info: ModelInfo } | { readonly step: TrainStep };
+
+/** The contract of every page module: see run-in-page.ts. Aborting ends the run after the step it is in. */
+export async function run(
+  request: TrainRequest,
+  report: (words: string, part?: number) => void,
+  { emit, send, signal }: PageHooks<TrainEvent>,
+): Promise<TrainReport> {
+  const { fresh, queues, texts, validation, every, options } = request;
+  const resume = request.resume === undefined ? undefined : await readBytes(request.resume);
+  const source = fresh ? createModelParts(fresh) : request.model;
+  using model = await Model.load(source, loadOptions(queues, report, signal));
+  emit({ info: model.info });
+  report("training");
+  const training = model.train(texts, {
+    ...options,
+    ...(validation.length > 0 ? { validation: { sentences: validation, every } } : {}),
+    ...(resume ? { resume } : {}),
+  });
+  let last = 0;
+  for await (const step of training) {
+    emit({ step });
+    last = step.step;
+    const isEnd = last === options.steps || signal.aborted;
+    if (isEnd || last % every === 0) {
+      await send("checkpoint.safetensors", await training.checkpoint());
+      await sendModel(model, send);
+    }
+    if (isEnd) break;
+  }
+  // A checkpoint of the last step has nothing left to do.
+  if (last === 0) await sendModel(model, send);
+  return {
+    info: model.info,
+    isWhole: last === 0 || last === options.steps,
+    sample: await writeSample(model),
+  };
+}
+
+async function sendModel(model: Model, send: PageHooks["send"]): Promise<void> {
+  const { config, weights } = await model.save();
+  await send("config.json", new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`));
+  await send("model.safetensors", weights);
+}
+
+async function writeSample(model: Model): Promise<string> {
+  const { beginToken, contextLength } = model.info.config;
+  if (beginToken === undefined) return "";
+  const maxTokens = Math.min(60, contextLength - 1);
+  return (await model.generate([beginToken], { maxTokens, temperature: 0.7, topK: 40, seed: 1 })).text;
+}
+
+/** By URL in a page, by path in Node. */
+async function readBytes(address: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (!("document" in globalThis)) {
+    const { readFile } = await import("node:fs/promises");
+    return new Uint8Array(await readFile(address));
+  }
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`the checkpoint could not be read: status ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

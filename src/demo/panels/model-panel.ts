@@ -1,0 +1,50 @@
+// Which model the page works with: the embedded one, that of a URL, or a folder that is chosen or dropped anywhere.
+import { filesOf, readModelFiles } from "./model-files.js";
+import { showStatus, type ModelElements } from "../page.js";
+import type { Session } from "../session.js";
+
+export function connectModel(elements: ModelElements, session: Session): void {
+  const { form, url, choose, files, status } = elements;
+
+  const tell = (): void =>
+    showStatus(status, `The panels use ${session.name}. It is loaded when it is needed.`);
+  const useFiles = async (chosen: readonly File[]): Promise<void> => {
+    try {
+      const { name, ...parts } = await readModelFiles(chosen);
+      session.use(parts, name);
+      tell();
+    } catch (error) {
+      showStatus(status, (error as Error).message, true);
+    }
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    useUrl();
+  });
+  choose.addEventListener("click", () => files.click());
+  files.addEventListener("change", () => void useFiles([...(files.files ?? [])]));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer) void filesOf(event.dataTransfer).then(useFiles);
+  });
+  // A link may name a model.
+  if (url.value.trim() !== "") useUrl();
+
+  function useUrl(): void {
+    const address = url.value.trim();
+    if (address === "") session.useEmbedded();
+    else if (URL.canParse(address, document.baseURI)) {
+      // As a folder: what follows is looked for in it.
+      const folder = new URL(address.endsWith("/") ? address : `${address}/`, document.baseURI);
+      session.use(folder, folder.pathname.split("/").at(-2) || folder.host);
+    } else
+      return showStatus(
+        status,
+        "This is no URL. It should be that of a folder with config.json in it.",
+        true,
+      );
+    tell();
+  }
+}

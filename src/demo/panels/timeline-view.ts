@@ -1,0 +1,179 @@
+// The picture of a run to look into: zoom and move it, and learn what a group of tasks is, by pointer or by keyboard.
+import { measureTrace, renderTimeline, type Trace } from "../../index.js";
+import { setDisabled } from "../set-disabled.js";
+import { describeGroup, groupsOf, neighbourOf, type ShownGroup } from "./timeline-groups.js";
+
+export interface TimelineElements {
+  /** What the picture is in: it takes the keys. */
+  readonly host: HTMLElement;
+  /** Says what is under the pointer, or chosen by keyboard. */
+  readonly note: HTMLElement;
+  readonly closer: HTMLButtonElement;
+  readonly farther: HTMLButtonElement;
+  readonly whole: HTMLButtonElement;
+}
+
+/** By how much one press zooms, and how far. */
+const ZOOM = 1.6;
+const LEAST_MS = 0.05;
+
+const style = `
+svg { display: block; width: 100%; min-width: 900px; height: auto; touch-action: pan-x pan-y; }
+.chosen > rect:first-of-type { stroke: currentColor; stroke-width: 2; }`;
+
+export class TimelineView {
+  readonly #elements: TimelineElements;
+  readonly #root: ShadowRoot;
+  #trace: Trace | undefined;
+  #title = "";
+  #groups: readonly ShownGroup[] = [];
+  #wholeMs = 0;
+  /** What is shown, in ms since the run began. */
+  #fromMs = 0;
+  #toMs = 0;
+  #chosen: ShownGroup | undefined;
+  #isAsked = false;
+
+  constructor(elements: TimelineElements) {
+    this.#elements = elements;
+    const { host, closer, farther, whole } = elements;
+    // A shadow tree, as the picture brings style rules along, which must not reach the page.
+    this.#root = host.attachShadow({ mode: "open" });
+    closer.addEventListener("click", () => this.#zoom(1 / ZOOM));
+    farther.addEventListener("click", () => this.#zoom(ZOOM));
+    whole.addEventListener("click", () => this.#show(0, this.#wholeMs));
+    host.addEventListener("keydown", (event) => this.#onKey(event));
+    host.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    this.#root.addEventListener("pointermove", (event) => this.#onHover(event as PointerEvent));
+    host.addEventListener("pointerdown", (event) => this.#onGrab(event));
+  }
+
+  /** Shows a run; what part of it is seen stays as it was, where that is not all. */
+  show(trace: Trace, title: string): void {
+    const wasWhole = this.#toMs - this.#fromMs >= this.#wholeMs;
+    this.#trace = trace;
+    this.#title = title;
+    this.#groups = groupsOf(trace);
+    this.#wholeMs = measureTrace(trace).makespanMs;
+    this.#choose(undefined);
+    if (wasWhole) this.#show(0, this.#wholeMs);
+    else this.#show(this.#fromMs, this.#toMs);
+  }
+
+  /** Shows this part of the time, moved to where there is a run. */
+  #show(fromMs: number, toMs: number): void {
+    const lengthMs = Math.min(this.#wholeMs, Math.max(LEAST_MS, toMs - fromMs));
+    this.#fromMs = Math.max(0, Math.min(fromMs, this.#wholeMs - lengthMs));
+    this.#toMs = this.#fromMs + lengthMs;
+    const { closer, farther, whole } = this.#elements;
+    const isWhole = lengthMs >= this.#wholeMs;
+    const isClosest = lengthMs <= LEAST_MS;
+    // First what is enabled: it may inherit the focus.
+    if (isWhole) setDisabled(closer, isClosest);
+    setDisabled(farther, isWhole, closer);
+    setDisabled(whole, isWhole, closer);
+    setDisabled(closer, isClosest, farther);
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    requestAnimationFrame(() => {
+      this.#isAsked = false;
+      this.#draw();
+    });
+  }
+
+  #draw(): void {
+    if (!this.#trace) return;
+    const part = { fromMs: this.#fromMs, toMs: this.#toMs };
+    this.#root.innerHTML = `<style>${style}</style>${renderTimeline(this.#trace, { title: this.#title, ...part })}`;
+    this.#mark();
+  }
+
+  /** Zooms around `centreMs`, by default around what is chosen, or the middle. */
+  #zoom(factor: number, centreMs: number = this.#centreMs()): void {
+    const lengthMs = (this.#toMs - this.#fromMs) * factor;
+    const share = (centreMs - this.#fromMs) / (this.#toMs - this.#fromMs);
+    this.#show(centreMs - share * lengthMs, centreMs + (1 - share) * lengthMs);
+  }
+
+  #centreMs(): number {
+    const { beginMs, endMs } = this.#chosen ?? { beginMs: this.#fromMs, endMs: this.#toMs };
+    return Math.min(this.#toMs, Math.max(this.#fromMs, (beginMs + endMs) / 2));
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "+" || event.key === "=") this.#zoom(1 / ZOOM);
+    else if (event.key === "-") this.#zoom(ZOOM);
+    else if (event.key === "0") this.#show(0, this.#wholeMs);
+    else if (event.key === "Escape") this.#choose(undefined);
+    else if (event.key.startsWith("Arrow")) this.#step(event.key);
+    else return;
+    event.preventDefault();
+  }
+
+  #step(key: string): void {
+    const next = neighbourOf(this.#groups, this.#chosen, key);
+    if (!next) return;
+    this.#choose(next, true);
+    const lengthMs = this.#toMs - this.#fromMs;
+    if (next.beginMs < this.#fromMs) this.#show(next.beginMs, next.beginMs + lengthMs);
+    else if (next.endMs > this.#toMs) this.#show(next.endMs - lengthMs, next.endMs);
+  }
+
+  /** With Ctrl, or two fingers drawn apart, which browsers report as that: the plain wheel belongs to the page. */
+  #onWheel(event: WheelEvent): void {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    this.#zoom(Math.exp(event.deltaY / 200), this.#timeAt(event.clientX));
+  }
+
+  #onHover(event: PointerEvent): void {
+    const id = (event.target as Element).closest("[data-group]")?.getAttribute("data-group");
+    const group = this.#groups.find((own) => own.id === id);
+    if (group) this.#choose(group);
+  }
+
+  /** Drags a part of the picture along. */
+  #onGrab(event: PointerEvent): void {
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    const { host } = this.#elements;
+    const [fromMs, toMs] = [this.#fromMs, this.#toMs];
+    const msPerPixel = (toMs - fromMs) / Math.max(1, this.#lane().width);
+    const move = (moved: PointerEvent): void => {
+      const byMs = (event.clientX - moved.clientX) * msPerPixel;
+      this.#show(fromMs + byMs, toMs + byMs);
+    };
+    host.setPointerCapture(event.pointerId);
+    host.addEventListener("pointermove", move);
+    host.addEventListener("lostpointercapture", () => host.removeEventListener("pointermove", move), {
+      once: true,
+    });
+  }
+
+  #choose(group: ShownGroup | undefined, isByKey = false): void {
+    if (group && group === this.#chosen) return;
+    this.#chosen = group;
+    const { note } = this.#elements;
+    // A pointer passes over many groups on its way: only what was chosen on purpose is read aloud.
+    note.ariaLive = isByKey ? "polite" : "off";
+    note.textContent = group
+      ? describeGroup(group)
+      : "Point at a group of tasks, or choose it with the arrow keys. + and − zoom, 0 shows all, dragging moves.";
+    this.#mark();
+  }
+
+  #mark(): void {
+    for (const old of this.#root.querySelectorAll(".chosen")) old.classList.remove("chosen");
+    const id = this.#chosen?.id;
+    if (id !== undefined) this.#root.querySelector(`[data-group="${id}"]`)?.classList.add("chosen");
+  }
+
+  #timeAt(clientX: number): number {
+    const { left, width } = this.#lane();
+    return this.#fromMs + ((clientX - left) / Math.max(1, width)) * (this.#toMs - this.#fromMs);
+  }
+
+  #lane(): DOMRect {
+    return this.#root.querySelector(".lane")?.getBoundingClientRect() ?? new DOMRect();
+  }
+}

@@ -76,5 +76,5 @@ export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer.js";
 export type { NewModelOptions } from "./families/new-model.js";
 export type { ModelDescription, TensorDescription } from "./runtime/load/describe-model.js";
-export type { Gpt2Activation, Gpt2Config } from "./families/gpt2-config.js";
+export type { ActivationName, ModelConfig } from "./families/gpt2-config.js";
 export type { ModelParts, ModelSource } from "./files/source.js";

@@ -3,10 +3,10 @@ import { FormatError } from "../errors.js";
 import { isRecord, showJson } from "../util/json-value.js";
 
 /** The activation between the two linear layers of the MLP, as Hugging Face names it. */
-export type Gpt2Activation = "gelu_new" | "gelu" | "gelu_pytorch_tanh" | "relu";
+export type ActivationName = "gelu_new" | "gelu" | "gelu_pytorch_tanh" | "relu";
 
 /** The shape of a GPT-2 model. */
-export interface Gpt2Config {
+export interface ModelConfig {
   /** V: entries of the vocabulary. */
   readonly vocabularySize: number;
   /** The longest sentence in tokens. */
@@ -21,7 +21,7 @@ export interface Gpt2Config {
   /** F: width inside the MLP. */
   readonly hidden: number;
   /** "gelu" is the exact one (erf); "gelu_new" and "gelu_pytorch_tanh" are the same tanh formula. */
-  readonly activation: Gpt2Activation;
+  readonly activation: ActivationName;
   readonly layerNormEpsilon: number;
   /** Whether the output head is the token embedding. */
   readonly tiedHead: boolean;
@@ -31,14 +31,14 @@ export interface Gpt2Config {
   readonly beginToken: number | undefined;
 }
 
-const activations: readonly Gpt2Activation[] = ["gelu_new", "gelu", "gelu_pytorch_tanh", "relu"];
+const activations: readonly ActivationName[] = ["gelu_new", "gelu", "gelu_pytorch_tanh", "relu"];
 const architectures = ["GPT2LMHeadModel", "GPT2Model"];
 
 /**
  * Reads `config`, the parsed content of a config.json. Sizes are required; the rest has Hugging Face's defaults.
  * @throws FormatError naming the key, what was expected and what was received.
  */
-export function parseGpt2Config(config: unknown, fileName: string = "config.json"): Gpt2Config {
+export function parseGpt2Config(config: unknown, fileName: string = "config.json"): ModelConfig {
   if (!isRecord(config)) {
     const problem = `expected an object, received ${showJson(config)}`;
     throw new FormatError({ file: fileName, problem, remedy: "Pass the parsed content of config.json." });

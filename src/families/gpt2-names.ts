@@ -1,7 +1,7 @@
 // Which tensors a GPT-2 model consists of, under which names files hold them, and what a file lacks.
 import { FormatError, ShapeError } from "../errors.js";
 import { isDtype, type Dtype } from "../tensor/dtype.js";
-import type { Gpt2Config } from "./gpt2-config.js";
+import type { ModelConfig } from "./gpt2-config.js";
 
 /** A tensor outside the layers. */
 export type Gpt2ModelRole =
@@ -25,7 +25,7 @@ export interface Gpt2Tensor {
 }
 
 /** All tensors of a model, by key. */
-export function listGpt2Tensors(config: Gpt2Config): Map<string, Gpt2Tensor> {
+export function listGpt2Tensors(config: ModelConfig): Map<string, Gpt2Tensor> {
   const { vocabularySize: V, channels: C, hidden: F, contextLength, tiedHead } = config;
   const tensors = new Map<string, Gpt2Tensor>();
   const add = (
@@ -68,7 +68,7 @@ export class Gpt2NameMap {
   readonly #unexpected: string[] = [];
   readonly #tiedHead: boolean;
 
-  constructor(config: Gpt2Config) {
+  constructor(config: ModelConfig) {
     this.#expected = listGpt2Tensors(config);
     this.#tiedHead = config.tiedHead;
   }

@@ -1,7 +1,7 @@
 // A new GPT-2 model that has learned nothing yet: config and random weights from a seed, as files that can be loaded.
 import { ArgumentError } from "../errors.js";
 import { SeededRandom } from "../util/seeded-random.js";
-import { parseGpt2Config, type Gpt2Activation } from "./gpt2-config.js";
+import { parseGpt2Config, type ActivationName } from "./gpt2-config.js";
 import type { StoredTensor } from "../files/safetensors.js";
 import { writeSafetensors } from "../files/safetensors-writer.js";
 import type { ModelParts } from "../files/source.js";
@@ -20,7 +20,7 @@ export interface NewModelOptions {
   /** F: width inside the MLP. Default: 4 C. */
   readonly hidden?: number;
   /** Default: "gelu_new". */
-  readonly activation?: Gpt2Activation;
+  readonly activation?: ActivationName;
   readonly beginToken?: number;
   readonly endToken?: number;
   /** The same seed gives the same weights, in every engine. Default: 0. */

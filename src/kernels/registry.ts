@@ -20,7 +20,13 @@ import { fewRowLinear } from "./linear/few-row.js";
 import { subgroupTiledLinears } from "./linear/subgroup.js";
 import { workgroupTiledHalfLinears, workgroupTiledLinears } from "./linear/workgroup.js";
 import { logProbabilityVariant } from "./loss/log-probability.js";
-import { adamwVariant, addVariant, sgdVariant, sumSquaresVariant, sumVariant } from "./optimizer/optimizer.js";
+import {
+  adamwVariant,
+  addVariant,
+  sgdVariant,
+  sumSquaresVariant,
+  sumVariant,
+} from "./optimizer/optimizer.js";
 import { weightSumVariant } from "./linear/weight-slabs.js";
 
 /** The first entry of a list is the one that runs on every adapter. */

@@ -2,17 +2,17 @@
 import { DeviceError } from "../errors.js";
 import type { Queue } from "../gpu/queue.js";
 import { Gpt2Arena } from "./gpt2-arena.js";
-import { activationBytesPerRow, type Gpt2Dimensions } from "./gpt2-dimensions.js";
+import { activationBytesPerRow, type ModelShape } from "./shape.js";
 
 /** An arena larger than the need by more than this is not taken: it would hide how much memory a call needs. */
 const MAX_OVERSIZE = 4;
 
 export class ArenaPool {
   readonly #queue: Queue;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   #idle: Gpt2Arena | undefined;
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions) {
+  constructor(queue: Queue, dimensions: ModelShape) {
     this.#queue = queue;
     this.#dimensions = dimensions;
   }

@@ -2,7 +2,7 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 
 export class Gpt2Arena {
   readonly queue: Queue;
@@ -25,7 +25,7 @@ export class Gpt2Arena {
   /** Scratch that was too small. A command list not yet submitted may still use it. */
   readonly #outgrown: GpuBuffer[] = [];
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions, rows: number, keyValueBuffers: number) {
+  constructor(queue: Queue, dimensions: ModelShape, rows: number, keyValueBuffers: number) {
     this.queue = queue;
     this.rows = rows;
     const create = (role: string, vectors: number): GpuBuffer =>

@@ -1,7 +1,7 @@
 // A model's weights back from the layout of the kernels to that of its files: the inverse of Gpt2WeightPlacer.
 import { toFloat32 } from "../tensor/dtype.js";
 import type { StoredTensor } from "../files/safetensors.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 import type { Gpt2Weights, LinearWeights, NormWeights } from "./gpt2-weights.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { headIndex, sameIndex, type AxisMap } from "./pad-matrix.js";
@@ -9,7 +9,7 @@ import { headIndex, sameIndex, type AxisMap } from "./pad-matrix.js";
 /** Float32 tensors in Hugging Face's names and shapes, from the contents of the weights' buffers. */
 export function exportGpt2(
   weights: Gpt2Weights,
-  dimensions: Gpt2Dimensions,
+  dimensions: ModelShape,
   hasHeadBias: boolean,
   valuesOf: (buffer: GpuBuffer) => Float32Array<ArrayBuffer>,
 ): StoredTensor[] {

@@ -6,7 +6,11 @@ import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention/attention.js";
 import type { ChooseTokenBinding, ChooseTokenParam } from "../kernels/sampling/choose-token.js";
-import { embeddingVariant, type EmbeddingBinding, type EmbeddingParam } from "../kernels/embedding/embedding.js";
+import {
+  embeddingVariant,
+  type EmbeddingBinding,
+  type EmbeddingParam,
+} from "../kernels/embedding/embedding.js";
 import { layerNormVariant, type LayerNormBinding, type LayerNormParam } from "../kernels/norm/layer-norm.js";
 import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
 import {
@@ -16,9 +20,9 @@ import {
 } from "../kernels/loss/log-probability.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
-import type { Gpt2Activation, Gpt2Config } from "../families/gpt2-config.js";
+import type { ActivationName, ModelConfig } from "../families/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";
 import { forRows, presumedChooseToken, type ByRows, type KernelChoice } from "../tuning/presumed.js";
 
@@ -32,7 +36,7 @@ export interface Gpt2Pipelines {
 }
 
 /** The shaders' numbers of the activations that configurations name. */
-export const activationOf: Readonly<Record<Gpt2Activation, Activation>> = {
+export const activationOf: Readonly<Record<ActivationName, Activation>> = {
   gelu_new: Activation.geluTanh,
   gelu_pytorch_tanh: Activation.geluTanh,
   gelu: Activation.geluErf,
@@ -46,8 +50,8 @@ export const elementOf = (queue: Queue, format: WeightFormat): ElementType =>
 /** Compiles what the model needs, all at once. Throws ShaderError. */
 export async function compileGpt2(
   queue: Queue,
-  config: Gpt2Config,
-  dimensions: Gpt2Dimensions,
+  config: ModelConfig,
+  dimensions: ModelShape,
   format: WeightFormat,
   choice: KernelChoice,
 ): Promise<Gpt2Pipelines> {
@@ -100,16 +104,16 @@ export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
 /** Encodes the forward pass of one model on one queue. Holds no state of a run. */
 export class Gpt2Forward {
   readonly pipelines: Gpt2Pipelines;
-  readonly #config: Gpt2Config;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #config: ModelConfig;
+  readonly #dimensions: ModelShape;
   readonly #weights: Gpt2Weights;
   readonly #queue: Queue;
   #choice: Pipeline<ChooseTokenBinding, ChooseTokenParam> | undefined;
 
   constructor(
     queue: Queue,
-    config: Gpt2Config,
-    dimensions: Gpt2Dimensions,
+    config: ModelConfig,
+    dimensions: ModelShape,
     weights: Gpt2Weights,
     pipelines: Gpt2Pipelines,
   ) {

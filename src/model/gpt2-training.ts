@@ -4,10 +4,10 @@ import { TABLES, type CommandList } from "../gpu/command-list.js";
 import { GradientFlag } from "../kernels/linear/backward.js";
 import { LinearFlag } from "../kernels/linear/linear.js";
 import type { TableRange } from "./gpt2-forward.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 import type { Gpt2Weights, VocabularyShard } from "./gpt2-weights.js";
 import { forRows } from "../tuning/presumed.js";
-import type { Gpt2Config } from "../families/gpt2-config.js";
+import type { ModelConfig } from "../families/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
 import { TrainingKernels, type BucketRange, type LinearGradientParams } from "./training-kernels.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
@@ -32,14 +32,14 @@ export interface GroupRows {
 }
 
 export class Gpt2Training {
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #weights: Gpt2Weights;
   readonly #pipelines: TrainingPipelines;
   readonly #kernels: TrainingKernels;
 
   constructor(
-    config: Gpt2Config,
-    dimensions: Gpt2Dimensions,
+    config: ModelConfig,
+    dimensions: ModelShape,
     weights: Gpt2Weights,
     pipelines: TrainingPipelines,
   ) {

@@ -5,7 +5,7 @@ import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 import type { Gpt2WeightPlacer, PlacedWeight, ShardRange } from "./place-gpt2-weight.js";
 
 export interface LinearWeights {
@@ -50,14 +50,14 @@ export interface Gpt2Weights {
 /** Takes placed weights one by one, in any order, and uploads each at once: none is kept on the host. */
 export class Gpt2WeightsLoader {
   readonly #queue: Queue;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #placer: Gpt2WeightPlacer;
   readonly #buffers = new Map<string, GpuBuffer>();
   #uploadedBytes = 0;
   #hasHeadBias = false;
 
   /** `placer`: of the weights that are to come. */
-  constructor(queue: Queue, dimensions: Gpt2Dimensions, placer: Gpt2WeightPlacer) {
+  constructor(queue: Queue, dimensions: ModelShape, placer: Gpt2WeightPlacer) {
     this.#queue = queue;
     this.#dimensions = dimensions;
     this.#placer = placer;

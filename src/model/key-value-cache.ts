@@ -4,9 +4,13 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import { copySlotsVariant, type CopySlotsBinding, type CopySlotsParam } from "../kernels/attention/copy-slots.js";
+import {
+  copySlotsVariant,
+  type CopySlotsBinding,
+  type CopySlotsParam,
+} from "../kernels/attention/copy-slots.js";
 import { invariant } from "../util/invariant.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 
 /** The first `tokenCount` slots of a page, to be copied to another. */
 export interface SlotCopy {
@@ -16,18 +20,18 @@ export interface SlotCopy {
 }
 
 /** Bytes of one page over all layers. */
-export function pageBytes({ layers, attentionVectors, pageTokens }: Gpt2Dimensions): number {
+export function pageBytes({ layers, attentionVectors, pageTokens }: ModelShape): number {
   return pageTokens * layers * layerSlotBytes(attentionVectors);
 }
 
 export class KeyValueCache {
   readonly #queue: Queue;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   #pages = 0;
   #layers: GpuBuffer[] = [];
   #copySlots: Pipeline<CopySlotsBinding, CopySlotsParam> | undefined;
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions) {
+  constructor(queue: Queue, dimensions: ModelShape) {
     this.#queue = queue;
     this.#dimensions = dimensions;
   }
@@ -37,7 +41,7 @@ export class KeyValueCache {
   }
 
   /** The most pages that the bindings of the queue's adapter hold. */
-  static maxPages(queue: Queue, { attentionVectors, pageTokens }: Gpt2Dimensions): number {
+  static maxPages(queue: Queue, { attentionVectors, pageTokens }: ModelShape): number {
     return Math.floor(queue.maxBindingBytes / (pageTokens * layerSlotBytes(attentionVectors)));
   }
 

@@ -5,7 +5,7 @@ import { transposeMatrix } from "../tensor/transpose.js";
 import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
 import type { Gpt2Weight } from "./read-gpt2-weights.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 import { headIndex, placeMatrix, type MatrixPlacement } from "./pad-matrix.js";
 
 /** What one buffer of a replica holds. */
@@ -27,10 +27,10 @@ const BEYOND_FLOAT16 = 65520;
 
 export class Gpt2WeightPlacer {
   readonly format: WeightFormat;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #maxBindingBytes: number;
 
-  constructor(dimensions: Gpt2Dimensions, format: WeightFormat, maxBindingBytes: number) {
+  constructor(dimensions: ModelShape, format: WeightFormat, maxBindingBytes: number) {
     this.#dimensions = dimensions;
     this.format = format;
     this.#maxBindingBytes = maxBindingBytes;

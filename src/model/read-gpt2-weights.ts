@@ -1,6 +1,6 @@
 // Streams the weights of a GPT-2 model as float32, in the shapes of its files: matrices [in, out], embeddings [V, C].
 import { toFloat32 } from "../tensor/dtype.js";
-import type { Gpt2Config } from "../families/gpt2-config.js";
+import type { ModelConfig } from "../families/gpt2-config.js";
 import { Gpt2NameMap, type Gpt2Tensor } from "../families/gpt2-names.js";
 import type { ModelFolder } from "../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../files/read-tensors.js";
@@ -19,7 +19,7 @@ export interface Gpt2Weight {
  */
 export async function* readGpt2Weights(
   folder: ModelFolder,
-  config: Gpt2Config,
+  config: ModelConfig,
   options: ReadOptions & { readonly onUnexpected?: (names: readonly string[]) => void } = {},
 ): AsyncGenerator<Gpt2Weight, void, undefined> {
   const names = new Gpt2NameMap(config);

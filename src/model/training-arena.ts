@@ -6,7 +6,7 @@ import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
 import { weightOwners } from "../kernels/linear/backward.js";
 import { mostSlabs } from "../kernels/linear/weight-slabs.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 
 /** Activations of one layer, (rows, ·). Names as in Gpt2Arena. */
 export interface LayerActivations {
@@ -75,7 +75,7 @@ export class TrainingArena {
   readonly pageTable: GpuBuffer;
   readonly #buffers: GpuBuffer[] = [];
 
-  constructor(queue: Queue, dimensions: Gpt2Dimensions, options: TrainingArenaOptions) {
+  constructor(queue: Queue, dimensions: ModelShape, options: TrainingArenaOptions) {
     const { rows, chunkRows, recompute } = options;
     this.queue = queue;
     this.rows = rows;
@@ -158,7 +158,7 @@ export class TrainingArena {
 
 /** The most vec4s that the sums over slabs of up to `rows` rows take, where `vectorsOf` is what one sum of a weight takes. */
 function partialVectors(
-  { channelVectors: C, attentionVectors: A, hiddenVectors: F }: Gpt2Dimensions,
+  { channelVectors: C, attentionVectors: A, hiddenVectors: F }: ModelShape,
   rows: number,
   vectorsOf: (inputVectors: number, outputVectors: number) => number,
 ): number {

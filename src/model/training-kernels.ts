@@ -3,7 +3,7 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
 import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear/backward.js";
 import { cutSlabs, type Slabs } from "../kernels/linear/weight-slabs.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
+import type { ModelShape } from "./shape.js";
 import type { TableRange } from "./gpt2-forward.js";
 import type { LinearWeights, NormWeights } from "./gpt2-weights.js";
 import { forRows } from "../tuning/presumed.js";
@@ -17,11 +17,11 @@ export interface BucketRange {
 }
 
 export class TrainingKernels {
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #epsilon: number;
   readonly #pipelines: TrainingPipelines;
 
-  constructor(dimensions: Gpt2Dimensions, layerNormEpsilon: number, pipelines: TrainingPipelines) {
+  constructor(dimensions: ModelShape, layerNormEpsilon: number, pipelines: TrainingPipelines) {
     this.#dimensions = dimensions;
     this.#epsilon = layerNormEpsilon;
     this.#pipelines = pipelines;

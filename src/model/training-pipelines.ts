@@ -37,10 +37,14 @@ import {
   type LinearBackwardWeightParam,
 } from "../kernels/linear/backward.js";
 import { Activation } from "../kernels/linear/linear.js";
-import { weightSumVariant, type WeightSumBinding, type WeightSumParam } from "../kernels/linear/weight-slabs.js";
+import {
+  weightSumVariant,
+  type WeightSumBinding,
+  type WeightSumParam,
+} from "../kernels/linear/weight-slabs.js";
 import { activationOf, type Gpt2Pipelines } from "./gpt2-forward.js";
-import type { Gpt2Dimensions } from "./gpt2-dimensions.js";
-import type { Gpt2Config } from "../families/gpt2-config.js";
+import type { ModelShape } from "./shape.js";
+import type { ModelConfig } from "../families/gpt2-config.js";
 
 type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
 type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardWeightParam>;
@@ -66,8 +70,8 @@ export type TrainingPipelines = Omit<Gpt2Pipelines, "logProbability"> & OwnPipel
 /** Compiles all of them at once. `forward`: of the model. Throws ShaderError. */
 export async function compileTraining(
   queue: Queue,
-  config: Gpt2Config,
-  dimensions: Gpt2Dimensions,
+  config: ModelConfig,
+  dimensions: ModelShape,
   forward: Gpt2Pipelines,
 ): Promise<TrainingPipelines> {
   const roles = Object.entries(variantsOf(config, dimensions));
@@ -78,8 +82,8 @@ export async function compileTraining(
 }
 
 function variantsOf(
-  config: Gpt2Config,
-  { headVectors }: Gpt2Dimensions,
+  config: ModelConfig,
+  { headVectors }: ModelShape,
 ): Record<keyof OwnPipelines, KernelVariant> {
   const activation = activationOf[config.activation];
   const { none } = Activation;

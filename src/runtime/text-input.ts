@@ -1,7 +1,7 @@
 // Text on its way into a model, and out of it: what callers pass as text or as token ids becomes ids.
 import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
-import type { Gpt2Config } from "../families/gpt2-config.js";
+import type { ModelConfig } from "../families/gpt2-config.js";
 import type { TextFiles } from "./load/loaded-model.js";
 import { checkIds, checkList, checkSentences } from "../util/check.js";
 
@@ -10,10 +10,10 @@ export type Sentence = readonly number[] | Uint32Array;
 
 export class TextInput {
   readonly #files: TextFiles;
-  readonly #config: Gpt2Config;
+  readonly #config: ModelConfig;
   #tokenizer: Promise<TextTokenizer> | undefined;
 
-  constructor(files: TextFiles, config: Gpt2Config) {
+  constructor(files: TextFiles, config: ModelConfig) {
     this.#files = files;
     this.#config = config;
   }

@@ -7,7 +7,7 @@ import type { Fence, Placement, QueueGain } from "../plan/vocabulary.js";
 import type { Trace } from "../trace/trace.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
-import type { Gpt2Config } from "../families/gpt2-config.js";
+import type { ModelConfig } from "../families/gpt2-config.js";
 
 export type { Arithmetic, KernelPick, KernelPicks, QueueGain, WeightFormat };
 
@@ -166,7 +166,7 @@ export type Scores = readonly Score[] & RunResult;
 
 /** What a model is and runs on. JSON-serialisable. */
 export interface ModelInfo {
-  readonly config: Gpt2Config;
+  readonly config: ModelConfig;
   readonly adapter: AdapterDescription;
   /** Queues that were loaded. */
   readonly queues: number;

@@ -1,7 +1,11 @@
 // Samples of causal attention: of the model's own shapes, to measure; small ones with known results, to verify.
-import { QUERY_BLOCK_ROWS, type AttentionBinding, type AttentionParam } from "../kernels/attention/attention.js";
+import {
+  QUERY_BLOCK_ROWS,
+  type AttentionBinding,
+  type AttentionParam,
+} from "../kernels/attention/attention.js";
 import { SeededRandom } from "../util/seeded-random.js";
-import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import type { ModelShape } from "../model/shape.js";
 import type { KernelSample } from "./sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";
 
@@ -38,7 +42,7 @@ function tablesOf({ lengths, rows }: AttentionSampleShape, pageTokens: number) {
 type Sample = KernelSample<AttentionBinding, AttentionParam>;
 
 /** Zeros. */
-export function attentionSample(shape: AttentionSampleShape, dimensions: Gpt2Dimensions): Sample {
+export function attentionSample(shape: AttentionSampleShape, dimensions: ModelShape): Sample {
   const { heads, headWidth, attentionVectors, pageTokens } = dimensions;
   const { rowInfo, pageTable, blockTable, rowCount, slots } = tablesOf(shape, pageTokens);
   const rowBytes = 16 * attentionVectors;
@@ -58,7 +62,7 @@ export function attentionSample(shape: AttentionSampleShape, dimensions: Gpt2Dim
 /** Two heads of the model's width. */
 export function attentionTrial(
   shape: AttentionSampleShape,
-  { headVectors, pageTokens }: Gpt2Dimensions,
+  { headVectors, pageTokens }: ModelShape,
 ): KernelTrial<AttentionBinding, AttentionParam> {
   const [heads, D] = [2, 4 * headVectors];
   const width = heads * D;

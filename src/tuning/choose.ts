@@ -6,7 +6,7 @@ import type { Activation, LinearBinding, LinearFamily, LinearParam } from "../ke
 import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
-import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import type { ModelShape } from "../model/shape.js";
 import { presumedChoice, type ByRows, type KernelChoice } from "./presumed.js";
 import { linearSample, linearTrial } from "./linear-trial.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
@@ -39,7 +39,7 @@ export interface ChosenKernels {
 /** Throws DeviceError ("wrong-results") where no family of a kernel passes, CancelledError when `signal` aborts. */
 export async function chooseKernels(
   queue: Queue,
-  dimensions: Gpt2Dimensions,
+  dimensions: ModelShape,
   options: ChooseOptions,
 ): Promise<ChosenKernels> {
   const presumed = presumedChoice(queue.adapter, options.arithmetic);

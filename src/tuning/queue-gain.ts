@@ -4,7 +4,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { Activation } from "../kernels/linear/linear.js";
 import type { QueueGain } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
-import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import type { ModelShape } from "../model/shape.js";
 import { forRows, type KernelChoice } from "./presumed.js";
 import { SampleBuffers } from "./sample.js";
 import { linearSample } from "./linear-trial.js";
@@ -28,7 +28,7 @@ export interface QueueGainOptions {
 /** Throws CancelledError when `signal` aborts. */
 export async function measureQueueGain(
   queues: readonly [Queue, Queue],
-  dimensions: Gpt2Dimensions,
+  dimensions: ModelShape,
   options: QueueGainOptions,
 ): Promise<QueueGain> {
   return {
@@ -39,7 +39,7 @@ export async function measureQueueGain(
 
 async function measureRows(
   queues: readonly [Queue, Queue],
-  { channelVectors, hiddenVectors }: Gpt2Dimensions,
+  { channelVectors, hiddenVectors }: ModelShape,
   rows: number,
   { choice, activation, element, signal }: QueueGainOptions,
 ): Promise<number> {

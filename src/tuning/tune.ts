@@ -1,16 +1,11 @@
 // Which kernels a model that is being loaded uses: known from another load, measured now, or presumed.
 import type { Queue } from "../gpu/queue.js";
-import {
-  chooseKernels,
-  type ChosenKernels,
-  type KernelFamilies,
-  type KernelPicks,
-} from "./choose.js";
-import type { Gpt2Dimensions } from "../model/gpt2-dimensions.js";
+import { chooseKernels, type ChosenKernels, type KernelFamilies, type KernelPicks } from "./choose.js";
+import type { ModelShape } from "../model/shape.js";
 import { activationOf, elementOf } from "../model/gpt2-forward.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
-import type { Gpt2Config } from "../families/gpt2-config.js";
+import type { ModelConfig } from "../families/gpt2-config.js";
 import { isKernelPicks } from "./known-kernels.js";
 import { recall, remember } from "./remembered.js";
 import type { LoadOptions } from "../runtime/types.js";
@@ -20,8 +15,8 @@ const TUNE_MS = 1500;
 
 export async function tuneKernels(
   queue: Queue,
-  config: Gpt2Config,
-  dimensions: Gpt2Dimensions,
+  config: ModelConfig,
+  dimensions: ModelShape,
   format: WeightFormat,
   arithmetic: Arithmetic,
   families: KernelFamilies,
@@ -54,7 +49,7 @@ export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: Load
 /** All that the figures of a kernel depend on: the adapter, and the model's shapes. */
 export function shapeKey(
   { adapter }: Queue,
-  { channels, hidden, heads, headWidth, contextLength, pageTokens }: Gpt2Dimensions,
+  { channels, hidden, heads, headWidth, contextLength, pageTokens }: ModelShape,
   element: string,
 ): string {
   const { vendor, architecture, device, description } = adapter;

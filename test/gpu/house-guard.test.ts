@@ -8,6 +8,7 @@ import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 
 const inBrowser = typeof document === "object";
 const recordFile = repositoryFile("test/gpu/house-guard.json");
+// oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
 const original = CommandList.prototype.dispatch;
 
 afterEach(() => {

@@ -3,7 +3,7 @@ import { float32ToFloat16, toFloat32, type Dtype } from "../../src/tensor/dtype.
 import type { StoredTensor } from "../../src/files/safetensors.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import type { ModelParts } from "../../src/files/source.js";
-import type { Gpt2Activation } from "../../src/families/gpt2-config.js";
+import type { ActivationName } from "../../src/families/gpt2-config.js";
 import type { Gpt2ReferenceConfig } from "../reference/gpt2.js";
 import { SeededRandom } from "./random.js";
 
@@ -19,7 +19,7 @@ export interface TinyModelOptions {
   /** F. */
   readonly hidden?: number;
   readonly contextLength?: number;
-  readonly activation?: Gpt2Activation;
+  readonly activation?: ActivationName;
   readonly tiedHead?: boolean;
   readonly headBias?: boolean;
   readonly dtype?: Dtype;

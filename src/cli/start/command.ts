@@ -6,7 +6,13 @@ import { count, titleTimeline } from "../../jobs/words.js";
 import { measureTrace, renderTimeline, toChromeTrace, validateTrace } from "../../index.js";
 import { embedded, placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
 import type { ScoringReport, StartEvent, StartReport, StartRequest } from "./page.js";
-import { describeFigures, describeRun, describeWriting, line, renderTable } from "../terminal/print-report.js";
+import {
+  describeFigures,
+  describeRun,
+  describeWriting,
+  line,
+  renderTable,
+} from "../terminal/print-report.js";
 import { Progress } from "../terminal/progress.js";
 import { distFolder } from "../browser/dist-folder.js";
 import { runInPage } from "../browser/run-in-page.js";

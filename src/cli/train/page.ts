@@ -1,6 +1,12 @@
 // What `npm run train` runs inside the browser's page, or in Node: loads or makes the model through the built module,
 // trains it, and sends checkpoints and weights as files.
-import { createModelParts, Model, type ModelInfo, type NewModelOptions, type TrainStep } from "../../index.js";
+import {
+  createModelParts,
+  Model,
+  type ModelInfo,
+  type NewModelOptions,
+  type TrainStep,
+} from "../../index.js";
 import { loadOptions } from "../browser/page-load.js";
 import type { PageHooks } from "../browser/page-call.js";
 import type { TrainChoices } from "./options.js";

@@ -1,6 +1,6 @@
 // What a model's generation_config.json says about how its tokens are chosen.
 import { ArgumentError, FormatError } from "../../errors.js";
-import type { Gpt2Config } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/gpt2-config.js";
 import { checkWhole } from "../../util/check.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 
@@ -23,7 +23,7 @@ const keys = {
 } as const satisfies Partial<Record<keyof SamplingOptions, string>>;
 
 /** Reads a parsed generation_config.json; undefined where the model has none. Throws FormatError. */
-export function readGenerationDefaults(file: unknown, config: Gpt2Config): GenerationDefaults {
+export function readGenerationDefaults(file: unknown, config: ModelConfig): GenerationDefaults {
   if (file !== undefined && (typeof file !== "object" || file === null || Array.isArray(file)))
     throw unusable("expected a JSON object", file);
   const values = (file ?? {}) as Record<string, unknown>;

@@ -3,7 +3,7 @@
 // needed by the next step is taken on the GPU, and a stop that is noticed late only wastes a row.
 import { CommandList } from "../../gpu/command-list.js";
 import type { Gpt2Arena } from "../../model/gpt2-arena.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import { KeyValueCache, pageBytes } from "../../model/key-value-cache.js";
 import type { Turn } from "../../schedule/fair-turns.js";
 import { PagePool } from "../../schedule/steps/page-pool.js";
@@ -53,7 +53,7 @@ const STALL_FACTOR = 1.3;
 
 export class GenerationEngine {
   readonly #replica: Replica;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #options: EngineOptions;
   readonly #cache: KeyValueCache;
   readonly #slots: SequenceSlots;
@@ -72,7 +72,7 @@ export class GenerationEngine {
   #inFlight = 0;
   #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0, sharedRows: 0 };
 
-  constructor(replica: Replica, dimensions: Gpt2Dimensions, options: EngineOptions) {
+  constructor(replica: Replica, dimensions: ModelShape, options: EngineOptions) {
     this.#replica = replica;
     this.#dimensions = dimensions;
     this.#options = options;

@@ -4,7 +4,7 @@ import { Readback } from "../../gpu/readback.js";
 import { OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
 import { SAMPLED_TOKEN } from "../../kernels/embedding/embedding.js";
 import type { Gpt2Arena } from "../../model/gpt2-arena.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import type { KeyValueCache } from "../../model/key-value-cache.js";
 import type { Sequence } from "../../schedule/steps/sequence.js";
 import type { Step, StepEntry } from "../../schedule/steps/step-scheduler.js";
@@ -15,11 +15,11 @@ import type { SequenceSlots } from "./sequence-rows.js";
 
 export class StepEncoder {
   readonly #replica: Replica;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #cache: KeyValueCache;
   readonly #slots: SequenceSlots;
 
-  constructor(replica: Replica, dimensions: Gpt2Dimensions, cache: KeyValueCache, slots: SequenceSlots) {
+  constructor(replica: Replica, dimensions: ModelShape, cache: KeyValueCache, slots: SequenceSlots) {
     this.#replica = replica;
     this.#dimensions = dimensions;
     this.#cache = cache;

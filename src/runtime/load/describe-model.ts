@@ -1,6 +1,6 @@
 // What a model's folder holds, from its configuration and the headers of its weight files: no weight is read.
 import { readRequiredJson, readText } from "../../files/model-folder.js";
-import { parseGpt2Config, type Gpt2Config } from "../../families/gpt2-config.js";
+import { parseGpt2Config, type ModelConfig } from "../../families/gpt2-config.js";
 import { readTensorEntries } from "../../files/read-tensors.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
 
@@ -14,7 +14,7 @@ export interface TensorDescription {
 
 /** What a model's folder holds. */
 export interface ModelDescription {
-  readonly config: Gpt2Config;
+  readonly config: ModelConfig;
   readonly tensors: readonly TensorDescription[];
   /** Numbers in all tensors. */
   readonly parameters: number;

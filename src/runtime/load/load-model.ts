@@ -3,7 +3,7 @@ import { ArgumentError, DeviceError } from "../../errors.js";
 import type { Queue } from "../../gpu/queue.js";
 import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../kernels/registry.js";
 import type { KernelFamilies } from "../../tuning/choose.js";
-import { dimensionsOf, weightBytes, type Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import { shapeOf, weightBytes, type ModelShape } from "../../model/shape.js";
 import { compileGpt2, Gpt2Forward } from "../../model/gpt2-forward.js";
 import { Gpt2WeightsLoader } from "../../model/gpt2-weights.js";
 import { Gpt2WeightPlacer } from "../../model/place-gpt2-weight.js";
@@ -11,7 +11,7 @@ import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/weight-format.js";
 import { throwIfAborted } from "../../util/signal.js";
-import { parseGpt2Config, type Gpt2Config } from "../../families/gpt2-config.js";
+import { parseGpt2Config, type ModelConfig } from "../../families/gpt2-config.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
 import { readGpt2Weights } from "../../model/read-gpt2-weights.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
@@ -53,7 +53,7 @@ export async function loadModel(
     multipleOf: 4,
     remedy: "Keys are read four at a time; 16 is usual.",
   });
-  const dimensions = dimensionsOf(config, pageTokens);
+  const dimensions = shapeOf(config, pageTokens);
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
   const format = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
   if (arithmetic === "f16") checkHalfWeights(format);
@@ -133,7 +133,7 @@ export async function loadModel(
 }
 
 /** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */
-function checkBindingBytes(value: number | undefined, { channelVectors }: Gpt2Dimensions): void {
+function checkBindingBytes(value: number | undefined, { channelVectors }: ModelShape): void {
   const least = 64 * channelVectors;
   if (value === undefined || value >= least) return;
   throw new ArgumentError({
@@ -183,7 +183,7 @@ async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefine
 /** Streams every tensor to every queue. Answers the names of tensors the model has no use for. */
 async function uploadWeights(
   folder: ModelFolder,
-  config: Gpt2Config,
+  config: ModelConfig,
   queues: readonly Queue[],
   placer: Gpt2WeightPlacer,
   loaders: readonly Gpt2WeightsLoader[],

@@ -1,9 +1,9 @@
 // A model on its queues: what loading makes, and all that runs works on.
 import type { Queue } from "../../gpu/queue.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Forward } from "../../model/gpt2-forward.js";
 import type { Gpt2Weights } from "../../model/gpt2-weights.js";
-import type { Gpt2Config } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/gpt2-config.js";
 import type { ArenaPool } from "../../model/arena-pool.js";
 import type { GenerationDefaults } from "../generate/defaults.js";
 import type { QueueShare } from "../passes/plan-run.js";
@@ -21,8 +21,8 @@ export interface Replica {
 }
 
 export interface LoadedModel {
-  readonly config: Gpt2Config;
-  readonly dimensions: Gpt2Dimensions;
+  readonly config: ModelConfig;
+  readonly dimensions: ModelShape;
   readonly replicas: readonly Replica[];
   readonly textFiles: TextFiles;
   readonly generationDefaults: GenerationDefaults;

@@ -3,13 +3,13 @@ import { DeviceError } from "../../errors.js";
 import { openQueues, type OpenQueuesOptions } from "../../gpu/open-queues.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { ChosenKernels, KernelFamilies } from "../../tuning/choose.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import { activationOf, elementOf } from "../../model/gpt2-forward.js";
 import { measureQueueGain } from "../../tuning/queue-gain.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
 import type { Arithmetic } from "../../tensor/arithmetic.js";
 import type { WeightFormat } from "../../tensor/weight-format.js";
-import type { Gpt2Config } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/gpt2-config.js";
 import { isRecord } from "../../util/json-value.js";
 import { recall, remember } from "../../tuning/remembered.js";
 import { isTuned, shapeKey, tuneKernels } from "../../tuning/tune.js";
@@ -29,8 +29,8 @@ export interface ModelQueuesOptions {
   readonly count: number | "auto";
   /** Whether memory allows a second copy of the weights. */
   readonly mayBeTwo: boolean;
-  readonly config: Gpt2Config;
-  readonly dimensions: Gpt2Dimensions;
+  readonly config: ModelConfig;
+  readonly dimensions: ModelShape;
   readonly format: WeightFormat;
   readonly arithmetic: Arithmetic;
   readonly families: KernelFamilies;

@@ -3,7 +3,7 @@ import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { Gpt2Arena } from "../../model/gpt2-arena.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Forward } from "../../model/gpt2-forward.js";
 import type { Move } from "../../schedule/moves.js";
 import type { Group } from "../../schedule/submission.js";
@@ -26,12 +26,12 @@ export class ForwardEncoder implements QueueEncoder {
   /** All queues of the run, by index: where rows travel to. */
   readonly #queues: readonly RunQueue[];
   readonly #output: QueueOutput;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
 
   constructor(
     own: RunQueue,
     queues: readonly RunQueue[],
-    dimensions: Gpt2Dimensions,
+    dimensions: ModelShape,
     collector: OutputCollector,
   ) {
     this.queue = own.queue;

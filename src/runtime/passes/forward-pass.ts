@@ -6,7 +6,7 @@ import type { Trace } from "../../trace/trace.js";
 import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
 import { throwIfAborted } from "../../util/signal.js";
-import type { Gpt2Config } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/gpt2-config.js";
 import { ArenaLayout } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
@@ -109,7 +109,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
   }
 }
 
-function costOf({ channels, hidden, layers, vocabularySize }: Gpt2Config, output: OutputKind): CostModel {
+function costOf({ channels, hidden, layers, vocabularySize }: ModelConfig, output: OutputKind): CostModel {
   const headOutputs = output === "all" || output === "logProbabilities" ? vocabularySize : 0;
   return flopCost({ channels, hidden, layers, causal: true, headOutputs });
 }

@@ -3,7 +3,7 @@ import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { Gpt2Arena } from "../../model/gpt2-arena.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Forward } from "../../model/gpt2-forward.js";
 import { countRows, cutRuns, writeRowTable, type RowRun } from "../../model/rows.js";
 
@@ -20,7 +20,7 @@ export class OutputCollector {
   readonly #tokens: readonly Uint32Array[];
   readonly #width: number;
 
-  constructor(kind: OutputKind, tokens: readonly Uint32Array[], dimensions: Gpt2Dimensions) {
+  constructor(kind: OutputKind, tokens: readonly Uint32Array[], dimensions: ModelShape) {
     this.kind = kind;
     this.#tokens = tokens;
     this.#width =
@@ -64,10 +64,10 @@ export class OutputCollector {
 export class QueueOutput {
   readonly #queue: Queue;
   readonly #forward: Gpt2Forward;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   readonly #collector: OutputCollector;
 
-  constructor(queue: Queue, forward: Gpt2Forward, dimensions: Gpt2Dimensions, collector: OutputCollector) {
+  constructor(queue: Queue, forward: Gpt2Forward, dimensions: ModelShape, collector: OutputCollector) {
     this.#queue = queue;
     this.#forward = forward;
     this.#dimensions = dimensions;

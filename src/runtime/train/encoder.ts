@@ -2,7 +2,7 @@
 import { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { Gpt2Dimensions } from "../../model/gpt2-dimensions.js";
+import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Weights } from "../../model/gpt2-weights.js";
 import type { Group } from "../../schedule/submission.js";
 import type { Gpt2Training, GroupRows, LossRows } from "../../model/gpt2-training.js";
@@ -42,12 +42,12 @@ export interface TrainingShare {
 export class TrainingEncoder implements QueueEncoder {
   readonly queue: Queue;
   readonly #share: TrainingShare;
-  readonly #dimensions: Gpt2Dimensions;
+  readonly #dimensions: ModelShape;
   /** Where losses lie in arena.loss. */
   readonly #losses: { readonly run: RowRun; readonly at: number }[] = [];
   #lossCount = 0;
 
-  constructor(share: TrainingShare, dimensions: Gpt2Dimensions) {
+  constructor(share: TrainingShare, dimensions: ModelShape) {
     this.queue = share.queue;
     this.#share = share;
     this.#dimensions = dimensions;

@@ -1,0 +1,254 @@
+// GPT-2's config.json and tensor names: what is read, what is refused and how that is said.
+import { describe, expect, it } from "vitest";
+import { FormatError, ShapeError } from "../../../src/errors.js";
+import { float32ToFloat16, toFloat32 } from "../../../src/tensor/dtype.js";
+import { parseGpt2Config, type ModelConfig } from "../../../src/families/gpt2-config.js";
+import { Gpt2NameMap, listGpt2Tensors } from "../../../src/families/gpt2-names.js";
+import { readRequiredJson } from "../../../src/files/model-folder.js";
+import { readGpt2Weights, type Gpt2Weight } from "../../../src/model/read-gpt2-weights.js";
+import type { StoredTensor } from "../../../src/files/safetensors.js";
+import { writeSafetensors } from "../../../src/files/safetensors-writer.js";
+import { openModelFolder } from "../../../src/files/source.js";
+import { expectClose } from "../../helpers/expect-close.js";
+import { randomFloats } from "../../helpers/random.js";
+import { describeWithModel, sharedPath } from "../../helpers/shared-models.js";
+import { exact } from "../../helpers/tolerances.js";
+import { readSafetensors } from "../../reference/read-safetensors.js";
+import { ChunkedFolder } from "../files/folder-fake.js";
+import { collect, rejection } from "../files/outcome.js";
+
+const json = { model_type: "gpt2", vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 2, n_head: 3 };
+const untied = parseGpt2Config({ ...json, tie_word_embeddings: false });
+
+describe("parseGpt2Config", () => {
+  it("fills in what Hugging Face's files may leave out", () => {
+    expect(parseGpt2Config(json)).toEqual({
+      vocabularySize: 7,
+      contextLength: 5,
+      channels: 6,
+      layers: 2,
+      heads: 3,
+      headWidth: 2,
+      hidden: 24,
+      activation: "gelu_new",
+      layerNormEpsilon: 1e-5,
+      tiedHead: true,
+      endToken: undefined,
+      beginToken: undefined,
+    } satisfies ModelConfig);
+  });
+
+  it.each([
+    [{ n_inner: null }, { hidden: 24 }],
+    [{ n_inner: 10 }, { hidden: 10 }],
+    [{ n_positions: undefined, n_ctx: 9 }, { contextLength: 9 }],
+    [{ n_ctx: 9 }, { contextLength: 5 }],
+    [{ activation_function: "gelu" }, { activation: "gelu" }],
+    [{ activation_function: "relu" }, { activation: "relu" }],
+    [{ activation_function: "gelu_pytorch_tanh" }, { activation: "gelu_pytorch_tanh" }],
+    [{ layer_norm_epsilon: 1e-6 }, { layerNormEpsilon: 1e-6 }],
+    [{ tie_word_embeddings: false }, { tiedHead: false }],
+    [
+      { eos_token_id: 6, bos_token_id: 0 },
+      { endToken: 6, beginToken: 0 },
+    ],
+    [
+      { eos_token_id: null, bos_token_id: 50256 },
+      { endToken: undefined, beginToken: undefined },
+    ],
+    [{ model_type: undefined, architectures: ["GPT2Model"] }, { layers: 2 }],
+    [{ architectures: ["GPT2LMHeadModel"], scale_attn_weights: true, n_ctx: null }, { layers: 2 }],
+  ])("reads %j", (changes, expected) => {
+    expect(parseGpt2Config({ ...json, ...changes })).toMatchObject(expected);
+  });
+
+  it.each([
+    [{ vocab_size: undefined }, "vocab_size: expected a whole number above 0, received nothing"],
+    [{ n_positions: undefined }, "n_ctx: expected a whole number above 0, received nothing"],
+    [{ n_embd: "6" }, 'n_embd: expected a whole number above 0, received "6"'],
+    [{ n_layer: 0 }, "n_layer: expected a whole number above 0, received 0"],
+    [{ n_head: 1.5 }, "n_head: expected a whole number above 0, received 1.5"],
+    [{ n_head: 4 }, "n_head: expected a divisor of n_embd = 6, received 4"],
+    [{ n_inner: -1 }, "n_inner: expected a whole number above 0, received -1"],
+    [{ model_type: "llama" }, 'model_type: expected gpt2, received "llama"'],
+    [{ model_type: undefined }, "model_type: expected gpt2, received nothing"],
+    [
+      { architectures: ["GPT2ForSequenceClassification"] },
+      'architectures: expected one of GPT2LMHeadModel, GPT2Model, received ["GPT2ForSequenceClassification"]',
+    ],
+    [
+      { architectures: "GPT2Model" },
+      'architectures: expected one of GPT2LMHeadModel, GPT2Model, received "GPT2Model"',
+    ],
+    [
+      { activation_function: "silu" },
+      'activation_function: expected gelu_new, gelu, gelu_pytorch_tanh, relu, received "silu"',
+    ],
+    [{ layer_norm_epsilon: 0 }, "layer_norm_epsilon: expected a number above 0, received 0"],
+    [{ tie_word_embeddings: "yes" }, 'tie_word_embeddings: expected true or false, received "yes"'],
+    [{ scale_attn_weights: false }, "scale_attn_weights: expected true, received false"],
+    [
+      { scale_attn_by_inverse_layer_idx: true },
+      "scale_attn_by_inverse_layer_idx: expected false, received true",
+    ],
+    [{ add_cross_attention: true }, "add_cross_attention: expected false, received true"],
+    [
+      { quantization_config: { bits: 4 } },
+      'quantization_config: expected unquantized weights, received {"bits":4}',
+    ],
+    [{ eos_token_id: [1] }, "eos_token_id: expected a token id or null, received [1]"],
+  ])("refuses %j", (changes, problem) => {
+    const call = (): ModelConfig => parseGpt2Config({ ...json, ...changes });
+    expect(call).toThrow(FormatError);
+    expect(call).toThrow(`config.json: ${problem}. Correct the key, or choose a GPT-2 language model`);
+  });
+
+  it.each([[null], [[]], ["text"]])("refuses %j in place of an object, naming the file", (value) => {
+    expect(() => parseGpt2Config(value, "other.json")).toThrow(
+      /^other\.json: expected an object, received .*\. Pass/,
+    );
+  });
+});
+
+describe("listGpt2Tensors", () => {
+  it("lists 4 tensors, 12 per layer and the optional head", () => {
+    const tied = listGpt2Tensors(parseGpt2Config(json));
+    expect([...tied.values()].filter(({ isRequired }) => isRequired)).toHaveLength(4 + 2 * 12);
+    expect(tied.has("lm_head.weight")).toBe(false);
+    expect(listGpt2Tensors(untied).get("lm_head.weight")).toMatchObject({
+      fileShape: [7, 6],
+      isRequired: true,
+    });
+    expect(tied.get("h.1.attn.c_attn.weight")).toEqual({
+      key: "h.1.attn.c_attn.weight",
+      layer: 1,
+      role: "attn.c_attn.weight",
+      fileShape: [6, 18],
+      isRequired: true,
+    });
+    expect(tied.get("h.0.mlp.c_proj.weight")?.fileShape).toEqual([24, 6]);
+    expect(tied.get("wpe.weight")).toMatchObject({ layer: undefined, fileShape: [5, 6] });
+  });
+});
+
+describe("Gpt2NameMap", () => {
+  const norm = { dtype: "F32", shape: [6] };
+
+  it("matches names with and without the prefix", () => {
+    const names = new Gpt2NameMap(untied);
+    expect(names.match({ name: "transformer.h.1.ln_1.bias", ...norm })?.tensor.key).toBe("h.1.ln_1.bias");
+    expect(names.match({ name: "h.0.ln_1.bias", ...norm })?.tensor).toMatchObject({
+      layer: 0,
+      role: "ln_1.bias",
+    });
+    expect(names.match({ name: "lm_head.weight", dtype: "BF16", shape: [7, 6] })?.dtype).toBe("BF16");
+  });
+
+  it("passes over mask buffers and the copy of a tied head, and lists what it does not know", () => {
+    const names = new Gpt2NameMap(parseGpt2Config(json));
+    const unused = [
+      { name: "h.0.attn.bias", dtype: "U8", shape: [1, 1, 5, 5] },
+      { name: "transformer.h.1.attn.masked_bias", dtype: "F32", shape: [] },
+      { name: "lm_head.weight", dtype: "F32", shape: [7, 6] },
+      { name: "h.2.ln_1.bias", ...norm },
+      { name: "score.weight", dtype: "I64", shape: [1] },
+    ];
+    expect(unused.map((tensor) => names.match(tensor))).toEqual(unused.map(() => undefined));
+    expect(names.unexpected).toEqual(["h.2.ln_1.bias", "score.weight"]);
+  });
+
+  it.each([
+    [{ dtype: "F32", shape: [18, 6] }, "F32 [18, 6]"],
+    [{ dtype: "F32", shape: [108] }, "F32 [108]"],
+    [{ dtype: "I32", shape: [6, 18] }, "I32 [6, 18]"],
+  ])("refuses %j for a matrix of 6 × 18", (stored, received) => {
+    const match = (): unknown => new Gpt2NameMap(untied).match({ name: "h.0.attn.c_attn.weight", ...stored });
+    expect(match).toThrow(ShapeError);
+    expect(match).toThrow(
+      `Tensor "h.0.attn.c_attn.weight": expected F32, F16 or BF16 [6, 18], received ${received}. The weights and`,
+    );
+  });
+
+  it("refuses a tensor that comes twice under two names", () => {
+    const names = new Gpt2NameMap(untied);
+    names.match({ name: "ln_f.bias", ...norm });
+    const again = (): unknown => names.match({ name: "transformer.ln_f.bias", ...norm });
+    expect(again).toThrow(FormatError);
+    expect(again).toThrow(
+      /expected each tensor once, received "ln_f\.bias" and "transformer\.ln_f\.bias"\. Export/,
+    );
+  });
+
+  it("names all required tensors that are missing, and what came instead", () => {
+    const names = new Gpt2NameMap(untied);
+    for (const { key, fileShape } of listGpt2Tensors(untied).values()) {
+      if (!key.startsWith("ln_f.")) names.match({ name: key, dtype: "F32", shape: fileShape });
+    }
+    names.match({ name: "norm.bias", ...norm });
+    expect(() => names.expectComplete()).toThrow(FormatError);
+    expect(() => names.expectComplete()).toThrow(
+      /received none of ln_f\.weight, ln_f\.bias; unexpected: norm\.bias\. The weights and config\.json are/,
+    );
+  });
+});
+
+describe("readGpt2Weights", () => {
+  it.each([
+    ["F32", ""],
+    ["F16", "transformer."],
+  ] as const)("gives every weight of a %s file with the prefix %j", async (dtype, prefix) => {
+    const tensors = makeTensors(dtype, prefix);
+    const weights = await read(tensors);
+    expect(weights).toHaveLength(tensors.length);
+    for (const { tensor, values } of weights) {
+      const stored = tensors.find(({ name }) => name.endsWith(tensor.key))!;
+      expect(tensor.fileShape).toEqual(stored.shape);
+      expectClose(values, toFloat32(stored.bytes, dtype), exact);
+    }
+  });
+
+  it("reports unexpected tensors and refuses an incomplete file", async () => {
+    const tensors = makeTensors("F32", "");
+    const reported: string[] = [];
+    await read([...tensors, { ...tensors[0]!, name: "extra" }], (names) => reported.push(...names));
+    expect(reported).toEqual(["extra"]);
+    expect(await rejection(read(tensors.slice(1)))).toBeInstanceOf(FormatError);
+    expect(await read(tensors.filter(({ name }) => name !== "lm_head.bias"))).toHaveLength(
+      tensors.length - 1,
+    );
+  });
+
+  for (const model of ["gpt2-nano-sort", "gpt2-slm4096", "tinystories-gpt2"]) {
+    describeWithModel(model, 1, () => {
+      it("gives the numbers that the reference's own reader finds", async () => {
+        const folder = openModelFolder(sharedPath("models", model));
+        const config = parseGpt2Config(await readRequiredJson(folder, "config.json"));
+        const reference = readSafetensors(sharedPath("models", model, "model.safetensors"));
+        const weights = await collect(readGpt2Weights(folder, config));
+        expect(new Set(weights.map(({ tensor }) => tensor.key))).toEqual(new Set(reference.keys()));
+        for (const { tensor, values } of weights) expectClose(values, reference.get(tensor.key)!, exact);
+      });
+    });
+  }
+});
+
+/** Every tensor of the untied model, with random values. */
+function makeTensors(dtype: "F32" | "F16", prefix: string): StoredTensor[] {
+  return [...listGpt2Tensors(untied).values()].map(({ key, fileShape }, seed) => {
+    const values = randomFloats(
+      seed,
+      fileShape.reduce((a, b) => a * b, 1),
+    );
+    const stored = dtype === "F32" ? values : float32ToFloat16(values);
+    const name = key.startsWith("lm_head") ? key : prefix + key;
+    return { name, dtype, shape: fileShape, bytes: new Uint8Array(stored.buffer) };
+  });
+}
+
+function read(
+  tensors: readonly StoredTensor[],
+  onUnexpected: (names: readonly string[]) => void = () => {},
+): Promise<Gpt2Weight[]> {
+  const folder = new ChunkedFolder({ "model.safetensors": writeSafetensors(tensors) }, 1000);
+  return collect(readGpt2Weights(folder, untied, { onUnexpected }));
+}

@@ -1,0 +1,255 @@
+// Folders behind http, on the disk and in memory: what is missing, what fails, what is cancelled.
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { ArgumentError, CancelledError, FetchError, FormatError } from "../../../src/errors.js";
+import {
+  openRequired,
+  readJson,
+  readRequiredJson,
+  readText,
+  type ModelFolder,
+} from "../../../src/files/model-folder.js";
+import { writeSafetensors } from "../../../src/files/safetensors-writer.js";
+import { openModelFolder } from "../../../src/files/source.js";
+import { randomFloats } from "../../helpers/random.js";
+import { readAll, rejection } from "./outcome.js";
+
+/** Larger than a chunk of the disk or of a connection. */
+const tensor = {
+  name: "a",
+  dtype: "F32",
+  shape: [300_000],
+  bytes: new Uint8Array(randomFloats(1, 300_000).buffer),
+};
+const weights = writeSafetensors([tensor]);
+const zipped = gzipSync(weights);
+
+/** `folder` holds the tensor and nothing else. Comparing the bytes at once is a hundred times as fast as toEqual. */
+async function expectTensor(folder: ModelFolder): Promise<void> {
+  const [first, ...others] = await readAll(folder);
+  expect(others).toEqual([]);
+  expect({ ...first, bytes: undefined }).toEqual({ ...tensor, bytes: undefined });
+  expect(Buffer.compare(first!.bytes, tensor.bytes)).toBe(0);
+}
+
+describe("a folder behind http", () => {
+  let server: Server;
+  let origin: string;
+  /** Paths of the requests, and those whose connection the client gave up. */
+  const requested: string[] = [];
+  const abandoned: string[] = [];
+
+  const answer: RequestListener = (request, response) => {
+    const path = request.url!;
+    requested.push(path);
+    response.on("close", () => response.writableFinished || abandoned.push(path));
+    const name = path.replace(/^\/[a-z]+\//, "").replace(/\?.*$/, "");
+    if (path.startsWith("/stalls/")) {
+      response.writeHead(200, { "content-length": weights.length });
+      response.write(weights.subarray(0, 1000));
+    } else if (path.startsWith("/breaks/")) {
+      response.writeHead(200, { "content-length": weights.length });
+      response.write(weights.subarray(0, 1000), () => response.destroy());
+    } else if (path.startsWith("/page/")) {
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<!doctype html>");
+    } else if (path.startsWith("/fails/")) {
+      response.writeHead(503, { "content-type": "text/html" }).end("<!doctype html>busy");
+    } else if (name === "model.safetensors" && path.startsWith("/zipped/")) {
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": zipped.length }).end(zipped);
+    } else if (name === "model.safetensors") {
+      response.writeHead(200, { "content-length": weights.length }).end(weights);
+    } else if (name === "config.json") {
+      response.writeHead(200, { "content-type": "application/json" }).end('{"a":"ü"}');
+    } else {
+      response.writeHead(404).end("nothing here");
+    }
+  };
+
+  beforeAll(async () => {
+    server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    origin = typeof address === "object" && address ? `http://127.0.0.1:${address.port}` : "";
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("reads texts, JSON and tensors, from a string or a URL, with or without a slash or a query", async () => {
+    for (const source of [`${origin}/model`, new URL(`${origin}/model/#part`), `${origin}/model/?key=1`]) {
+      const folder = openModelFolder(source);
+      expect(await readJson(folder, "config.json")).toEqual({ a: "ü" });
+      await expectTensor(folder);
+    }
+    expect(requested.at(-1)).toBe("/model/model.safetensors?key=1");
+  });
+
+  it("knows the size that the server tells, unless the content is compressed", async () => {
+    const plain = await openRequired(openModelFolder(`${origin}/model`), "model.safetensors");
+    expect(plain.sizeBytes).toBe(weights.length);
+    await plain.close();
+    await plain.close();
+    const folder = openModelFolder(`${origin}/zipped`);
+    const file = await openRequired(folder, "model.safetensors");
+    expect(file.sizeBytes).toBeUndefined();
+    await file.close();
+    await expectTensor(folder);
+  });
+
+  it("answers a missing file with nothing, and a required one with an error that names it", async () => {
+    const folder = openModelFolder(`${origin}/model`);
+    expect(await readText(folder, "tokenizer.json")).toBeUndefined();
+    expect(await readJson(folder, "generation_config.json")).toBeUndefined();
+    const error = await rejection(readRequiredJson(folder, "other.json"));
+    expect(error).toBeInstanceOf(FetchError);
+    expect(String(error)).toMatch(
+      /\/model\/ other\.json: there is no such file\. A model folder contains config\.json/,
+    );
+  });
+
+  it("takes the page that some servers send in place of a missing file for what it means", async () => {
+    expect(await readText(openModelFolder(`${origin}/page`), "tokenizer.json")).toBeUndefined();
+  });
+
+  it("reports the status of any other refusal", async () => {
+    const error = await rejection(readText(openModelFolder(`${origin}/fails`), "config.json"));
+    expect(error).toBeInstanceOf(FetchError);
+    expect(error).toMatchObject({ status: 503, url: `${origin}/fails/config.json` });
+    expect(String(error)).toMatch(/the server answered 503 Service Unavailable\. Check the address/);
+  });
+
+  it("reports a server that does not answer, and a connection that breaks", async () => {
+    const unreachable = await rejection(readText(openModelFolder("http://127.0.0.1:1/model"), "config.json"));
+    expect(unreachable).toBeInstanceOf(FetchError);
+    expect(String(unreachable)).toMatch(/the server did not answer.*Check the address and the connection/);
+    const broken = await rejection(readAll(openModelFolder(`${origin}/breaks`)));
+    expect(broken).toBeInstanceOf(FetchError);
+    expect(String(broken)).toMatch(/the connection broke before the end of the file\. Check the connection/);
+  });
+
+  it("is cancelled before a request: none is sent", async () => {
+    const before = requested.length;
+    const read = readText(openModelFolder(`${origin}/model`), "config.json", AbortSignal.abort("no"));
+    expect(await rejection(read)).toMatchObject({ name: "CancelledError", cause: "no" });
+    expect(requested).toHaveLength(before);
+  });
+
+  it("is cancelled during a download that stalls: the connection is given up", async () => {
+    const controller = new AbortController();
+    const read = readAll(openModelFolder(`${origin}/stalls`), {
+      signal: controller.signal,
+      onProgress: () => setTimeout(() => controller.abort("enough"), 5),
+    });
+    const error = await rejection(read);
+    expect(error).toBeInstanceOf(CancelledError);
+    expect(error).toMatchObject({ cause: "enough" });
+    await vi.waitFor(() => expect(abandoned).toContain("/stalls/model.safetensors"));
+  });
+
+  it("gives the connection up when a reader closes early", async () => {
+    const file = await openRequired(openModelFolder(`${origin}/stalls`), "early.bin");
+    await file.read();
+    await file.close();
+    await vi.waitFor(() => expect(abandoned).toContain("/stalls/early.bin"));
+  });
+});
+
+describe("a folder on the disk", () => {
+  let path: string;
+  beforeAll(async () => {
+    path = await mkdtemp(join(tmpdir(), "weft-"));
+    await writeFile(join(path, "model.safetensors"), weights);
+    await writeFile(join(path, "config.json"), '{"a":1}');
+    await writeFile(join(path, "tokenizer.json"), "<html>");
+    await mkdir(join(path, "generation_config.json"));
+  });
+  afterAll(() => rm(path, { recursive: true }));
+
+  it("is read by path and by file: URL", async () => {
+    for (const source of [path, pathToFileURL(path), pathToFileURL(path).href]) {
+      const folder = openModelFolder(source);
+      expect(await readRequiredJson(folder, "config.json")).toEqual({ a: 1 });
+      await expectTensor(folder);
+    }
+  });
+
+  it("answers a missing file with nothing, and a required one or a missing folder with an error", async () => {
+    expect(await readText(openModelFolder(path), "tokenizer_config.json")).toBeUndefined();
+    const error = await rejection(readRequiredJson(openModelFolder(join(path, "nowhere")), "config.json"));
+    expect(error).toBeInstanceOf(FetchError);
+    expect(String(error)).toMatch(/nowhere config\.json: there is no such file\..*huggingface\.co/);
+  });
+
+  it("reports a file that is no JSON, and one that is a folder", async () => {
+    const error = await rejection(readJson(openModelFolder(path), "tokenizer.json"));
+    expect(error).toBeInstanceOf(FormatError);
+    expect(String(error)).toMatch(
+      /tokenizer\.json: expected JSON, received text that begins with "<html>"\. Check/,
+    );
+    const folder = await rejection(readJson(openModelFolder(path), "generation_config.json"));
+    expect(folder).toBeInstanceOf(FetchError);
+    expect(String(folder)).toMatch(/EISDIR.*Check that it is a file/);
+  });
+
+  it("is cancelled by its signal", async () => {
+    const read = readText(openModelFolder(path), "config.json", AbortSignal.abort());
+    expect(await rejection(read)).toBeInstanceOf(CancelledError);
+  });
+});
+
+describe("a model in memory", () => {
+  it.each([
+    ["Uint8Array", weights],
+    ["a part of a larger buffer", new Uint8Array([1, ...weights, 2]).subarray(1, 1 + weights.length)],
+    ["ArrayBuffer", weights.buffer],
+    ["Blob", new Blob([weights])],
+  ])("is read from %s", async (_, bytes) => {
+    const folder = openModelFolder({ config: { a: 1 }, weights: bytes, tokenizerConfig: { b: 2 } });
+    expect(await readRequiredJson(folder, "config.json")).toEqual({ a: 1 });
+    expect(await readJson(folder, "tokenizer.json")).toBeUndefined();
+    expect(await readJson(folder, "tokenizer_config.json")).toEqual({ b: 2 });
+    await expectTensor(folder);
+  });
+});
+
+describe("openModelFolder", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("resolves a relative address against the page, where there is one", () => {
+    vi.stubGlobal("document", { baseURI: "https://host.example/app/index.html" });
+    expect(openModelFolder("models/a").location).toBe("https://host.example/app/models/a/");
+    expect(openModelFolder("/models/a/").location).toBe("https://host.example/models/a/");
+    expect(openModelFolder("https://other.example/a").location).toBe("https://other.example/a/");
+  });
+
+  it("says how to reach files of the disk from a page", () => {
+    vi.stubGlobal("document", { baseURI: "file:///app/index.html" });
+    vi.stubGlobal("process", undefined);
+    expect(() => openModelFolder("models/a")).toThrow(FetchError);
+    expect(() => openModelFolder("models/a")).toThrow(
+      /a page cannot read files of the disk\. Serve the page/,
+    );
+  });
+
+  it.each([
+    [undefined],
+    [null],
+    [""],
+    [3],
+    ["http://"],
+    [{}],
+    [{ config: {} }],
+    [{ config: {}, weights: [1] }],
+  ])("refuses %j as a source", (source) => {
+    // @ts-expect-error a caller without types can pass anything
+    const call = (): unknown => openModelFolder(source);
+    expect(call).toThrow(ArgumentError);
+    expect(call).toThrow(/^source: expected a folder's URL or path, .*, received .*\. Pass the folder/);
+  });
+});

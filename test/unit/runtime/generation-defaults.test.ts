@@ -1,0 +1,71 @@
+// What generation_config.json says about how tokens are chosen, and what it must not say.
+import { describe, expect, it } from "vitest";
+import { FormatError } from "../../../src/errors.js";
+import { readGenerationDefaults } from "../../../src/runtime/generate/defaults.js";
+import { parseGpt2Config } from "../../../src/families/gpt2-config.js";
+import { makeTinyModel } from "../../helpers/tiny-model.js";
+
+const config = { ...parseGpt2Config(makeTinyModel().config), endToken: 7 };
+
+describe("readGenerationDefaults", () => {
+  it("takes the likeliest token, until the config's end token, where there is no file", () => {
+    const { sampling, stopTokens, maxTokens } = readGenerationDefaults(undefined, config);
+    expect(sampling).toEqual({ temperature: 0 });
+    expect([...stopTokens]).toEqual([7]);
+    expect(maxTokens).toBeUndefined();
+    const { endToken: _, ...endless } = config;
+    expect(readGenerationDefaults({}, { ...endless, endToken: undefined }).stopTokens.size).toBe(0);
+  });
+
+  it("reads every key it knows", () => {
+    const file = {
+      do_sample: true,
+      temperature: 0.7,
+      top_k: 40,
+      top_p: 0.9,
+      min_p: 0.1,
+      repetition_penalty: 1.2,
+      max_new_tokens: 5,
+      max_length: 30,
+      eos_token_id: [3, 4],
+      transformers_version: "4.0.0",
+    };
+    const { sampling, stopTokens, maxTokens, maxLength } = readGenerationDefaults(file, config);
+    expect(maxLength).toBe(30);
+    expect(sampling).toEqual({ temperature: 0.7, topK: 40, topP: 0.9, minP: 0.1, repetitionPenalty: 1.2 });
+    expect([...stopTokens]).toEqual([3, 4]);
+    expect(maxTokens).toBe(5);
+  });
+
+  it("draws only where the file says so", () => {
+    expect(readGenerationDefaults({ temperature: 0.7 }, config).sampling).toEqual({ temperature: 0 });
+    expect(readGenerationDefaults({ do_sample: true }, config).sampling).toEqual({});
+  });
+
+  it("takes null for left out, and forgets end tokens that the vocabulary lacks", () => {
+    const file = { do_sample: true, temperature: null, top_k: null, eos_token_id: [2, 13, null, "x"] };
+    const { sampling, stopTokens } = readGenerationDefaults(file, config);
+    expect(sampling).toEqual({});
+    expect([...stopTokens]).toEqual([2]);
+  });
+
+  it.each([
+    [{ do_sample: true, temperature: -1 }, "temperature: expected a number from 0 to 100, received -1"],
+    [{ do_sample: true, temperature: "hot" }, 'temperature: expected a number, received "hot"'],
+    [{ top_k: 1.5 }, "top_k: expected a whole number from 0 to"],
+    [{ top_p: 0 }, "top_p: expected a number above 0, at most 1, received 0"],
+    [{ min_p: 2 }, "min_p: expected a number from 0 to 1, received 2"],
+    [{ repetition_penalty: 0 }, "repetition_penalty: expected"],
+    [{ max_new_tokens: 0 }, "max_new_tokens: expected a whole number from 1 to"],
+    [{ max_new_tokens: 2.5 }, "received 2.5"],
+    [[], "expected a JSON object, received []"],
+    [null, "expected a JSON object, received null"],
+    ["text", 'expected a JSON object, received "text"'],
+  ])("refuses %j", (file, words) => {
+    expect(() => readGenerationDefaults(file, config)).toThrow(FormatError);
+    expect(() => readGenerationDefaults(file, config)).toThrow(words);
+    expect(() => readGenerationDefaults(file, config)).toThrow(
+      /^generation_config\.json: .*Correct the file/,
+    );
+  });
+});

@@ -1,0 +1,74 @@
+// Conversations as text, by templates as tokenizer_config.json has them.
+import { describe, expect, it } from "vitest";
+import { ArgumentError, FormatError } from "../../../src/errors.js";
+import { renderChat, type ChatMessage } from "../../../src/text/chat-template.js";
+import { rejection } from "../../helpers/rejection.js";
+
+const messages: readonly ChatMessage[] = [
+  { role: "system", content: "Be brief." },
+  { role: "user", content: "Who are you?" },
+  { role: "assistant", content: "A model." },
+  { role: "user", content: "Really?" },
+];
+
+const template =
+  "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>\n" +
+  "{{ message['content'] | trim }}{{ eos_token }}\n{% endfor %}" +
+  "{% if add_generation_prompt %}<|assistant|>\n{% endif %}";
+
+const rendered =
+  "<s><|system|>\nBe brief.</s>\n<|user|>\nWho are you?</s>\n<|assistant|>\nA model.</s>\n" +
+  "<|user|>\nReally?</s>\n<|assistant|>\n";
+
+describe("renderChat", () => {
+  it.each([
+    ["texts", { bos_token: "<s>", eos_token: "</s>" }],
+    ["objects", { bos_token: { content: "<s>", lstrip: false }, eos_token: { content: "</s>" } }],
+  ])("renders roles, contents and the tokens that are named by %s", async (_, tokens) => {
+    expect(await renderChat(messages, { chat_template: template, ...tokens })).toBe(rendered);
+  });
+
+  it("takes the default of several templates", async () => {
+    const templates = [
+      { name: "tool_use", template: "no" },
+      { name: "default", template: "{{ messages | length }} messages" },
+    ];
+    expect(await renderChat(messages, { chat_template: templates })).toBe("4 messages");
+  });
+
+  it.each([
+    [undefined],
+    [{}],
+    [{ chat_template: null }],
+    [{ chat_template: [{ name: "rag", template: "" }] }],
+  ])("says that %j has no template", async (config) => {
+    const error = await rejection(renderChat(messages, config));
+    expect(error).toBeInstanceOf(ArgumentError);
+    expect(error.message).toMatch(/^messages: expected a text or token ids, .*no chat_template, received/);
+  });
+
+  it.each([[{ role: "user" }], [{ content: "x" }], [{ role: 1, content: "x" }], [null], ["x"]])(
+    "refuses %j as a message",
+    async (message) => {
+      const given = [messages[0]!, message as ChatMessage];
+      const error = await rejection(renderChat(given, { chat_template: template }));
+      expect(error).toBeInstanceOf(ArgumentError);
+      expect(error.message).toMatch(/^messages\[1\]: expected an object with the texts role and content/);
+    },
+  );
+
+  it.each([
+    [
+      "what the template itself refuses",
+      "{{ raise_exception('Roles must alternate') }}",
+      "Roles must alternate",
+    ],
+    ["a template that is none", "{% for %}", ""],
+  ])("passes on %s", async (_, broken, words) => {
+    const error = await rejection(renderChat(messages, { chat_template: broken }));
+    expect(error).toBeInstanceOf(FormatError);
+    expect(error.message).toMatch(/^tokenizer_config\.json: chat_template: /);
+    expect(error.message).toContain(words);
+    expect(error.cause).toBeInstanceOf(Error);
+  });
+});

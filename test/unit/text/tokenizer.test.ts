@@ -1,0 +1,134 @@
+// The tokenizer adapter: with a small vocabulary of our own, and against ids that another program computed.
+import { describe, expect, it } from "vitest";
+import { ArgumentError, FormatError } from "../../../src/errors.js";
+import { loadTokenizer, type TextTokenizer } from "../../../src/text/tokenizer.js";
+import { describeWithModel, readSharedText } from "../../helpers/shared-models.js";
+
+/** Byte-level BPE over the letters a and b, a space and a full stop, with one merge and an end token. */
+const smallTokenizer = {
+  version: "1.0",
+  added_tokens: [
+    {
+      id: 5,
+      content: "<end>",
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    },
+  ],
+  normalizer: null,
+  pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+  post_processor: null,
+  decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+  model: { type: "BPE", vocab: { a: 0, b: 1, Ġ: 2, ".": 3, ab: 4 }, merges: ["a b"] },
+};
+
+describe("loadTokenizer", () => {
+  it("encodes by merges and decodes to the same text, spaces before stops included", async () => {
+    const tokenizer = await loadTokenizer(smallTokenizer);
+    expect(tokenizer.encode("ab a .<end>")).toEqual([4, 2, 0, 2, 3, 5]);
+    expect(tokenizer.decode([4, 2, 0, 2, 3, 5])).toBe("ab a .<end>");
+    expect(tokenizer.encode("")).toEqual([]);
+    expect(tokenizer.decode([])).toBe("");
+  });
+
+  it("leaves special tokens out when asked", async () => {
+    const tokenizer = await loadTokenizer(smallTokenizer);
+    expect(tokenizer.decode([4, 5, 4], { skipSpecialTokens: true })).toBe("abab");
+    expect(tokenizer.decode([5], { skipSpecialTokens: true })).toBe("");
+  });
+
+  it("tells the text of one token", async () => {
+    const tokenizer = await loadTokenizer(smallTokenizer);
+    expect([2, 4, 5].map((id) => tokenizer.tokenText(id))).toEqual([" ", "ab", "<end>"]);
+  });
+
+  it("takes the end token from the config, as text or as object, and only from there", async () => {
+    const endTokens = [
+      undefined,
+      {},
+      { eos_token: "<end>" },
+      { eos_token: { content: "<end>" } },
+      { eos_token: "?" },
+    ];
+    const found = await Promise.all(
+      endTokens.map(async (config) => (await loadTokenizer(smallTokenizer, config)).endToken),
+    );
+    expect(found).toEqual([undefined, undefined, 5, 5, undefined]);
+  });
+
+  it("leaves out characters that the vocabulary lacks", async () => {
+    const tokenizer = await loadTokenizer(smallTokenizer);
+    expect(tokenizer.encode("abc!")).toEqual([4]);
+  });
+
+  it("refuses ids that the vocabulary lacks", async () => {
+    const tokenizer = await loadTokenizer(smallTokenizer);
+    expect(() => tokenizer.decode([0, 6])).toThrow(ArgumentError);
+    expect(() => tokenizer.tokenText(-1)).toThrow(ArgumentError);
+    expect(() => tokenizer.tokenText(0.5)).toThrow(/expected the id of a token.*received 0.5\./);
+  });
+
+  it.each([[null], ["text"], [[]], [{}], [{ ...smallTokenizer, model: { type: "No such model" } }]])(
+    "refuses %j as tokenizer.json",
+    async (json) => {
+      await expect(loadTokenizer(json)).rejects.toThrow(FormatError);
+      await expect(loadTokenizer(json)).rejects.toThrow(/tokenizer\.json: expected .* received:? .*\. Copy/);
+    },
+  );
+
+  it("refuses a config that is no object", async () => {
+    await expect(loadTokenizer(smallTokenizer, 3)).rejects.toThrow(
+      /^tokenizer_config\.json: expected a JSON object/,
+    );
+  });
+
+  describeWithModel("tinystories-gpt2", 3, () => {
+    const expected: {
+      prompts: { text: string; ids: number[]; greedy_ids: number[]; greedy_text: string }[];
+      nll: { stories: { story: number; ids: number[] }[] };
+    } = JSON.parse(readSharedText("models", "tinystories-gpt2", "expected.json"));
+
+    it("gives the ids of the prompts and the text of their continuations", async () => {
+      const tokenizer = await loadStoryTokenizer();
+      expect(tokenizer.endToken).toBe(1023);
+      for (const { text, ids, greedy_ids: greedyIds, greedy_text: greedyText } of expected.prompts) {
+        expect(tokenizer.encode(text)).toEqual(ids);
+        expect(tokenizer.decode(ids)).toBe(text);
+        expect(tokenizer.decode(greedyIds)).toBe(greedyText);
+      }
+    });
+
+    it("gives the ids of the held-out stories", async () => {
+      const tokenizer = await loadStoryTokenizer();
+      const corpus: string[] = JSON.parse(readSharedText("corpora", "tinystories_1000.json"));
+      for (const { story, ids } of expected.nll.stories) {
+        const own = tokenizer.encode(`<|endoftext|>${repairStory(corpus[story]!)}`).slice(0, 256);
+        expect(own, `story ${story}`).toEqual(ids);
+      }
+    });
+
+    it("decodes any story to the text it encoded", async () => {
+      const tokenizer = await loadStoryTokenizer();
+      const corpus: string[] = JSON.parse(readSharedText("corpora", "tinystories_1000.json"));
+      for (const text of corpus.slice(0, 100)) expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    });
+  });
+});
+
+function loadStoryTokenizer(): Promise<TextTokenizer> {
+  const [tokenizer, config]: unknown[] = ["tokenizer.json", "tokenizer_config.json"].map((file) =>
+    JSON.parse(readSharedText("models", "tinystories-gpt2", file)),
+  );
+  return loadTokenizer(tokenizer, config);
+}
+
+/** What the model's README says was done to the corpus: white space normalised, a mis-decoded dash made ASCII. */
+function repairStory(text: string): string {
+  return text
+    .replaceAll(/ +\n/g, "\n")
+    .replaceAll(/\n{3,}/g, "\n\n")
+    .replaceAll("\u00e2\u20ac\u201c", "-");
+}

@@ -8,6 +8,12 @@ import type { TimestampSlot } from "./timestamps.js";
 /** Stands for the table buffer of the submission, whose identity is known only when it is submitted. */
 export const TABLES: unique symbol = Symbol("tables");
 
+/** Entries of a row or block table, in the table buffer of the submission. */
+export interface TableRange {
+  readonly firstEntry: number;
+  readonly count: number;
+}
+
 type Binding = Bindable | typeof TABLES;
 
 type Command =

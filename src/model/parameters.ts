@@ -1,91 +1,168 @@
-// The trainable tensors of a model on one queue: a list for the optimizer, and a like structure for their gradients.
-import type { GpuBuffer } from "../gpu/buffer.js";
-import type {
-  Gpt2Weights,
-  LayerWeights,
-  LinearWeights,
-  NormWeights,
-  VocabularyShard,
-} from "./gpt2-weights.js";
+// The parameter table: every weight of a model, once, with all that placing, uploading, saving, training and counting need to
+// know of it. They are loops over its rows.
+import type { RoleSource, TensorNames } from "../families/family.js";
+import type { ModelConfig } from "../families/model-config.js";
+import { widthOf, type AxisName, type Bias, type Recipe, type Role, type Step } from "../families/recipe.js";
+import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
+import { invariant } from "../util/invariant.js";
+import { axisOf, type Axis } from "./axis.js";
 
-/** One tensor as the optimizer sees it, in the layout of the kernels: padded, and zero where it is. */
-export interface Parameter {
-  /** Unique; the same for a tensor and its gradient. */
+/** How values begin in a new model: normal with mean 0 and so large a deviation, or all the same. */
+export type Start = { readonly deviation: number } | { readonly value: number };
+
+/** What a buffer holds of a parameter: `count` of its outputs from `first` on. All, but where a vocabulary is split. */
+export interface Piece {
+  /** Unique in a model; that of the buffer, and in checkpoints. */
   readonly name: string;
-  readonly buffer: GpuBuffer;
-  /** Whether weight decay applies: matrices and embeddings, not biases and norms, as GPT-2 was trained. */
-  readonly decays: boolean;
+  readonly first: number;
+  readonly count: number;
+  /** Padded outputs: the row stride of a matrix (inputs, outputs), and the length of a vector. */
+  readonly stride: number;
+  /** Numbers in the buffer, padding included. */
+  readonly elements: number;
 }
 
-/** Every trainable tensor, in an order that depends on the model's shape alone. */
-export function listParameters(weights: Gpt2Weights, hasHeadBias: boolean): Parameter[] {
+/** One row of the table: a matrix, or a vector of biases or gains. */
+export interface Parameter {
+  readonly name: string;
+  readonly role: Role;
+  readonly layer: number | undefined;
+  readonly part: "weight" | "bias";
+  /** Of a matrix; a vector has outputs only. */
+  readonly inputs: Axis | undefined;
+  readonly outputs: Axis;
+  /** Matrices lie (inputs, outputs), as products read them, or as a row per output, which are looked up whole. */
+  readonly layout: "inputs first" | "outputs first";
+  readonly source: RoleSource;
+  /** Always in a file; never, zeros stand for it; or where the file has it, else zeros. */
+  readonly stored: Bias;
+  readonly format: WeightFormat;
+  /** Whether weight decay applies: to matrices and embeddings, not to biases and norms. */
+  readonly decays: boolean;
+  readonly start: Start;
+  readonly pieces: readonly Piece[];
+}
+
+/** The usual deviation of matrices and embeddings at the start, as GPT-2 had it. */
+const DEVIATION = 0.02;
+
+export interface TableOptions {
+  /** How matrices are stored on the GPU; vectors are always float32. */
+  readonly format: WeightFormat;
+  /** The most bytes of one binding: what a vocabulary is split by. Default: no bound. */
+  readonly maxBindingBytes?: number;
+}
+
+/** The parameters of a model in an order that depends on its recipe alone. */
+export function listParameters(
+  config: ModelConfig,
+  recipe: Recipe,
+  names: TensorNames,
+  { format, maxBindingBytes = Infinity }: TableOptions,
+): readonly Parameter[] {
   const parameters: Parameter[] = [];
-  const add = (name: string, buffer: GpuBuffer, decays: boolean): void => {
-    parameters.push({ name, buffer, decays });
+  const residual = { deviation: DEVIATION / Math.sqrt(2 * config.layers) };
+  const axis = (name: AxisName): Axis => axisOf(name, config);
+
+  const add = (role: Role, layer: number | undefined, more: Omit<Parameter, "name" | "role" | "layer" | "source" | "format" | "pieces">): void => {
+    const source = names.roles[role];
+    invariant(source, `the family names no tensor for "${role}"`);
+    const name = `${layer === undefined ? "" : `layer-${layer}.`}${role}.${more.part}`;
+    const own = more.inputs ? format : "f32";
+    const isVocabulary = more.outputs === vocabulary;
+    const pieces = isVocabulary
+      ? cutVocabulary(name, more, config, weightElementBytes[format], maxBindingBytes)
+      : [wholePiece(name, more)];
+    parameters.push({ name, role, layer, source, format: own, pieces, ...more });
   };
-  const addNorm = (name: string, norm: NormWeights): void => {
-    add(`${name}.gain`, norm.gain, false);
-    add(`${name}.bias`, norm.bias, false);
+  const vocabulary = axis("vocabulary");
+  const matrix = (role: Role, layer: number | undefined, inputs: Axis, outputs: Axis, start: Start): void =>
+    add(role, layer, { part: "weight", inputs, outputs, layout: "inputs first", stored: "always", decays: true, start });
+  const vector = (role: Role, layer: number | undefined, part: Parameter["part"], outputs: Axis, stored: Bias, value: number): void =>
+    add(role, layer, { part, inputs: undefined, outputs, layout: "inputs first", stored, decays: false, start: { value } });
+
+  const addStep = (step: Step, layer: number | undefined): void => {
+    switch (step.kind) {
+      case "lookUp": {
+        const channels = axis(widthOf(step.to, recipe));
+        const start = { deviation: DEVIATION };
+        matrix(step.tokens, layer, channels, vocabulary, start);
+        const tables = [
+          [step.positions, "positions"],
+          [step.tokenTypes, "tokenTypes"],
+        ] as const;
+        for (const [role, rows] of tables)
+          if (role !== undefined)
+            add(role, layer, { part: "weight", inputs: channels, outputs: axis(rows), layout: "outputs first", stored: "always", decays: true, start });
+        return;
+      }
+      case "norm": {
+        const width = axis(widthOf(step.from, recipe));
+        vector(step.role, layer, "weight", width, "always", 1);
+        vector(step.role, layer, "bias", width, step.bias, 0);
+        return;
+      }
+      case "linear": {
+        const outputs = axis(widthOf(step.to, recipe));
+        matrix(step.role, layer, axis(widthOf(step.from, recipe)), outputs, step.adds ? residual : { deviation: DEVIATION });
+        vector(step.role, layer, "bias", outputs, step.bias, 0);
+        return;
+      }
+      default:
+        step satisfies never;
+    }
   };
-  const addLinear = (name: string, linear: LinearWeights): void => {
-    add(`${name}.weight`, linear.weight, true);
-    add(`${name}.bias`, linear.bias, false);
-  };
-  for (const shard of weights.tokens) add(`tokens@${shard.firstToken}`, shard.weight, true);
-  add("positions", weights.positions, true);
-  for (const [index, layer] of weights.layers.entries()) {
-    const name = `layer-${index}`;
-    addNorm(`${name}.norm1`, layer.norm1);
-    addLinear(`${name}.query`, layer.query);
-    addLinear(`${name}.keyValue`, layer.keyValue);
-    addLinear(`${name}.projection`, layer.projection);
-    addNorm(`${name}.norm2`, layer.norm2);
-    addLinear(`${name}.up`, layer.up);
-    addLinear(`${name}.down`, layer.down);
-  }
-  addNorm("finalNorm", weights.finalNorm);
-  for (const shard of weights.head) {
-    if (weights.head !== weights.tokens) add(`head@${shard.firstToken}`, shard.weight, true);
-    if (hasHeadBias) add(`headBias@${shard.firstToken}`, shard.bias, false);
-  }
+
+  for (const step of recipe.embed) addStep(step, undefined);
+  for (const [layer, { beforeAttention, afterAttention }] of recipe.layers.entries())
+    for (const step of [...beforeAttention, ...afterAttention]) addStep(step, layer);
+  for (const step of recipe.finish) addStep(step, undefined);
+  if (!recipe.head.tied)
+    matrix("head", undefined, axis(widthOf(recipe.head.from, recipe)), vocabulary, { deviation: DEVIATION });
+  vector("head", undefined, "bias", vocabulary, recipe.head.bias, 0);
   return parameters;
 }
 
-/** The same structure over buffers of the same sizes that `create` makes: for gradients. */
-export function mirrorWeights(
-  weights: Gpt2Weights,
-  create: (like: GpuBuffer) => GpuBuffer,
-): { readonly mirror: Gpt2Weights; readonly buffers: readonly GpuBuffer[] } {
-  const made = new Map<GpuBuffer, GpuBuffer>();
-  const like = (buffer: GpuBuffer): GpuBuffer => {
-    let copy = made.get(buffer);
-    if (!copy) made.set(buffer, (copy = create(buffer)));
-    return copy;
-  };
-  const norm = ({ gain, bias }: NormWeights): NormWeights => ({ gain: like(gain), bias: like(bias) });
-  const linear = (own: LinearWeights): LinearWeights => ({
-    ...own,
-    weight: like(own.weight),
-    bias: like(own.bias),
-  });
-  const shards = (own: readonly VocabularyShard[]): VocabularyShard[] =>
-    own.map((shard) => ({ ...shard, weight: like(shard.weight), bias: like(shard.bias) }));
-  const tokens = shards(weights.tokens);
-  const mirror: Gpt2Weights = {
-    format: weights.format,
-    tokens,
-    head: weights.head === weights.tokens ? tokens : shards(weights.head),
-    positions: like(weights.positions),
-    layers: weights.layers.map((layer): LayerWeights => ({
-      norm1: norm(layer.norm1),
-      query: linear(layer.query),
-      keyValue: linear(layer.keyValue),
-      projection: linear(layer.projection),
-      norm2: norm(layer.norm2),
-      up: linear(layer.up),
-      down: linear(layer.down),
-    })),
-    finalNorm: norm(weights.finalNorm),
-  };
-  return { mirror, buffers: [...made.values()] };
+/** Bytes of one replica of the weights on a GPU. */
+export function weightBytes(parameters: readonly Parameter[]): number {
+  let bytes = 0;
+  for (const { pieces, format } of parameters)
+    for (const { elements } of pieces) bytes += elements * weightElementBytes[format];
+  return bytes;
+}
+
+/** Numbers in the model, as files hold them. */
+export function countNumbers({ inputs, outputs }: Pick<Parameter, "inputs" | "outputs">): number {
+  return (inputs?.size ?? 1) * outputs.size;
+}
+
+type Extent = Pick<Parameter, "inputs" | "outputs" | "layout">;
+
+function wholePiece(name: string, { inputs, outputs, layout }: Extent): Piece {
+  const stride = 4 * outputs.vectors;
+  if (!inputs) return { name, first: 0, count: outputs.size, stride, elements: stride };
+  const elements =
+    layout === "outputs first" ? outputs.size * 4 * inputs.vectors : 4 * inputs.vectors * stride;
+  return { name, first: 0, count: outputs.size, stride, elements };
+}
+
+/** Pieces of as many tokens as a binding holds of their rows of C numbers; those of a bias go with them. */
+function cutVocabulary(
+  name: string,
+  { inputs }: Extent,
+  { channels, vocabularySize }: ModelConfig,
+  elementBytes: number,
+  maxBindingBytes: number,
+): Piece[] {
+  const tokenBytes = 4 * elementBytes * Math.ceil(channels / 4);
+  const most = 4 * Math.floor(Math.min(maxBindingBytes, Number.MAX_SAFE_INTEGER) / tokenBytes / 4);
+  invariant(most > 0, "a binding holds no four tokens");
+  const pieces: Piece[] = [];
+  for (let first = 0; first < vocabularySize; first += most) {
+    const count = Math.min(most, vocabularySize - first);
+    const stride = 4 * Math.ceil(count / 4);
+    const elements = (inputs ? 4 * inputs.vectors : 1) * stride;
+    pieces.push({ name: `${name}@${first}`, first, count, stride, elements });
+  }
+  return pieces;
 }

@@ -1,0 +1,21 @@
+// A dispatch of few rows may use another kernel than one of many: all kernels of a layer give the same bits.
+import type { AttentionFamily } from "./attention/attention.js";
+import type { LinearFamily } from "./linear/linear.js";
+
+/** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
+const FEW_ROWS = 8;
+
+/** One for dispatches of few rows, one for all others. */
+export interface ByRows<R> {
+  readonly few: R;
+  readonly many: R;
+}
+
+/** Which kernels a model uses. */
+export interface KernelChoice {
+  readonly linear: ByRows<LinearFamily>;
+  readonly attention: ByRows<AttentionFamily>;
+}
+
+/** The one for a dispatch of `rows` rows. */
+export const forRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);

@@ -1,0 +1,83 @@
+// The rows that token ids and positions look up, and the gradients of the tables they are looked up in.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { EmbeddingBackwardBinding, EmbeddingBackwardParam } from "../kernels/embedding/backward.js";
+import type { EmbeddingBinding, EmbeddingParam } from "../kernels/embedding/embedding.js";
+import type { EmbeddingWeights } from "./weights.js";
+
+export type EmbeddingPipeline = Pipeline<EmbeddingBinding, EmbeddingParam>;
+
+export interface EmbeddingForward {
+  readonly weights: EmbeddingWeights;
+  readonly rowInfo: GpuBuffer;
+  /** The newest token of each sequence, for rows whose token the host does not know. */
+  readonly sampled?: GpuBuffer | undefined;
+  readonly X: GpuBuffer;
+  readonly rows: TableRange;
+}
+
+/** A dispatch per shard: each writes the rows whose token is its own. */
+export function embeddingForward(
+  list: CommandList,
+  pipeline: EmbeddingPipeline,
+  { weights, rowInfo, sampled, X, rows }: EmbeddingForward,
+): void {
+  for (const shard of weights.tokens)
+    list.dispatch(
+      pipeline,
+      {
+        tokenEmbedding: shard.weight,
+        positionEmbedding: weights.positions,
+        rowInfo,
+        rowTable: TABLES,
+        sampled: sampled ?? TABLES,
+        X,
+      },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        channelVectors: weights.channelVectors,
+        firstToken: shard.firstToken,
+        tokenCount: shard.tokenCount,
+        shardStride: shard.stride,
+      },
+    );
+}
+
+/** Buckets of rows that looked up the same id, in the tables. */
+export interface BucketRange {
+  readonly firstBucket: number;
+  readonly count: number;
+}
+
+export interface EmbeddingBackward {
+  readonly dX: GpuBuffer;
+  /** The gradients, which are added to. */
+  readonly to: EmbeddingWeights;
+  /** By token, for each shard. */
+  readonly tokens: readonly BucketRange[];
+  readonly positions: BucketRange;
+}
+
+export function embeddingBackward(
+  list: CommandList,
+  pipeline: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>,
+  { dX, to, tokens, positions }: EmbeddingBackward,
+): void {
+  const { channelVectors } = to;
+  const add = (dE: GpuBuffer, buckets: BucketRange, idStride: number, channelStride: number): void =>
+    list.dispatch(
+      pipeline,
+      { dX, tables: TABLES, dE },
+      {
+        firstBucket: buckets.firstBucket,
+        bucketCount: buckets.count,
+        channelVectors,
+        idStride,
+        channelStride,
+      },
+    );
+  for (const [index, shard] of to.tokens.entries()) add(shard.weight, tokens[index]!, 1, shard.stride);
+  add(to.positions, positions, 4 * channelVectors, 1);
+}

@@ -1,0 +1,155 @@
+// The head: logits of rows, shard by shard, what is read out of them, and the gradients of a loss over them. Rows of logits
+// are compact: row i of a table has row i of the logits, padded to a multiple of 4.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
+import type { Pipeline } from "../gpu/pipelines.js";
+import { forRows } from "../kernels/by-rows.js";
+import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/backward.js";
+import { LinearFlag } from "../kernels/linear/linear.js";
+import type { CrossEntropyBinding, CrossEntropyParam } from "../kernels/loss/cross-entropy.js";
+import type { LogProbabilityBinding, LogProbabilityParam } from "../kernels/loss/log-probability.js";
+import type { LinearBackwardPipelines, LinearPipelines } from "./linear.js";
+import type { VocabularyShard } from "./weights.js";
+
+/** V, and a row of logits in vec4s: ceil(V/4). */
+export interface VocabularySize {
+  readonly vocabulary: number;
+  readonly vocabularyVectors: number;
+}
+
+export interface HeadForward {
+  readonly X: GpuBuffer;
+  readonly shards: readonly VocabularyShard[];
+  readonly logits: GpuBuffer;
+  readonly rows: TableRange;
+  readonly size: VocabularySize;
+}
+
+export function headForward(list: CommandList, pipelines: LinearPipelines, call: HeadForward): void {
+  const { X, shards, logits, rows, size } = call;
+  for (const shard of shards)
+    list.dispatch(
+      forRows(pipelines, rows.count),
+      { X, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
+      {
+        firstEntry: rows.firstEntry,
+        rowCount: rows.count,
+        inputVectors: shard.inputVectors,
+        outputVectors: shard.outputVectors,
+        outputStride: size.vocabularyVectors,
+        outputOffset: shard.firstToken / 4,
+        outputEntry: 0,
+        flags: LinearFlag.compactOutput,
+      },
+    );
+}
+
+/** Log-probability of the token in entry targets.firstEntry + i of the tables under row i, into output[i]. */
+export function logProbability(
+  list: CommandList,
+  pipeline: Pipeline<LogProbabilityBinding, LogProbabilityParam>,
+  call: {
+    readonly logits: GpuBuffer;
+    readonly targets: TableRange;
+    readonly output: GpuBuffer;
+    readonly size: VocabularySize;
+  },
+): void {
+  const { logits, targets, output, size } = call;
+  list.dispatch(
+    pipeline,
+    { logits, targets: TABLES, logProbability: output },
+    {
+      rowCount: targets.count,
+      vocabulary: size.vocabulary,
+      rowStride: 4 * size.vocabularyVectors,
+      firstTarget: targets.firstEntry,
+    },
+  );
+}
+
+/** Cross-entropy of a target per row, and its gradient in place of the logits. */
+export function crossEntropyBackward(
+  list: CommandList,
+  pipeline: Pipeline<CrossEntropyBinding, CrossEntropyParam>,
+  call: {
+    readonly logits: GpuBuffer;
+    readonly loss: GpuBuffer;
+    readonly rowCount: number;
+    /** First word of the targets in the tables, and place of the first row's loss. */
+    readonly firstTarget: number;
+    readonly firstLoss: number;
+    /** Of the gradient: 1 over the targets of the whole batch. */
+    readonly scale: number;
+    readonly size: VocabularySize;
+  },
+): void {
+  const { logits, loss, size, rowCount, firstTarget, firstLoss, scale } = call;
+  list.dispatch(
+    pipeline,
+    { targets: TABLES, logits, loss },
+    {
+      rowCount,
+      vocabulary: size.vocabulary,
+      rowStride: 4 * size.vocabularyVectors,
+      firstTarget,
+      firstLoss,
+      scale,
+    },
+  );
+}
+
+export interface HeadBackward {
+  readonly dLogits: GpuBuffer;
+  readonly X: GpuBuffer;
+  readonly rows: TableRange;
+  readonly size: VocabularySize;
+}
+
+/** dX of the rows: shards add up in order. */
+export function headBackwardInput(
+  list: CommandList,
+  { input }: LinearBackwardPipelines,
+  call: HeadBackward & { readonly shards: readonly VocabularyShard[]; readonly dX: GpuBuffer },
+): void {
+  const { dLogits, X, shards, dX, rows, size } = call;
+  for (const [index, shard] of shards.entries())
+    list.dispatch(
+      input,
+      { dY: dLogits, W: shard.weight, P: X, rowTable: TABLES, dX },
+      paramsOf(rows, shard, size, index === 0 ? 0 : GradientFlag.addToOutput),
+    );
+}
+
+/** Adds the gradients of the head's weight and bias over the rows, which are too few to cut into slabs. */
+export function headBackwardWeight(
+  list: CommandList,
+  { weight }: LinearBackwardPipelines,
+  call: HeadBackward & { readonly to: readonly VocabularyShard[] },
+): void {
+  const { dLogits, X, to, rows, size } = call;
+  for (const shard of to)
+    list.dispatch(
+      weight,
+      { X, dY: dLogits, rowTable: TABLES, dW: shard.weight, db: shard.bias },
+      { ...paramsOf(rows, shard, size, GradientFlag.addToOutput), slabRows: rows.count },
+    );
+}
+
+function paramsOf(
+  rows: TableRange,
+  shard: VocabularyShard,
+  size: VocabularySize,
+  flags: number,
+): Record<LinearBackwardParam, number> {
+  return {
+    firstEntry: rows.firstEntry,
+    rowCount: rows.count,
+    inputVectors: shard.inputVectors,
+    outputVectors: shard.outputVectors,
+    gradientStride: size.vocabularyVectors,
+    gradientOffset: shard.firstToken / 4,
+    outputEntry: 0,
+    flags: flags | GradientFlag.compactGradient,
+  };
+}

@@ -1,0 +1,42 @@
+// Weights as layers take them: buffers in the layout of the kernels with the widths that go with them. Gradients of weights
+// have the same form.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
+
+/** A matrix (K, N) and a bias (N). Widths are in vec4s. */
+export interface LinearWeights {
+  readonly format: WeightFormat;
+  readonly weight: GpuBuffer;
+  readonly bias: GpuBuffer;
+  readonly inputVectors: number;
+  readonly outputVectors: number;
+}
+
+export interface NormWeights {
+  readonly gain: GpuBuffer;
+  readonly bias: GpuBuffer;
+  /** The width that mean and variance are formed over, and the same in vec4s. */
+  readonly channels: number;
+  readonly channelVectors: number;
+}
+
+/** Consecutive tokens of an embedding or head: as many as one binding holds. A linear layer from C to these tokens. */
+export interface VocabularyShard extends LinearWeights {
+  readonly firstToken: number;
+  readonly tokenCount: number;
+  /** `tokenCount` padded to a multiple of 4. */
+  readonly stride: number;
+}
+
+/** What looks up a token: its own row, in shards, and that of its position. */
+export interface EmbeddingWeights {
+  readonly tokens: readonly VocabularyShard[];
+  readonly positions: GpuBuffer;
+  readonly channelVectors: number;
+}
+
+/** Room for the sums of a weight and its bias over each slab of rows. */
+export interface PartialSums {
+  readonly weight: GpuBuffer;
+  readonly bias: GpuBuffer;
+}

@@ -1,0 +1,106 @@
+// Which rows of numbers a pass and a training step keep on the GPU, and how wide they are: what an arena is made from.
+import { mostSlabs } from "../kernels/linear/weight-slabs.js";
+import { weightOwners } from "../kernels/linear/backward.js";
+import type { Place } from "../families/recipe.js";
+import type { Program, ProgramNorm, ProgramStep, Value } from "./program.js";
+import type { ModelShape } from "./shape.js";
+
+/** A buffer with a row per token. */
+export interface RowBuffer {
+  readonly name: string;
+  readonly bytesPerRow: number;
+}
+
+/**
+ * Of a forward pass: a buffer per place, which all layers write in turn. Keys and values have `keyValueBuffers`: one, or one
+ * per layer where attention of a layer may begin before another has ended; none where they are in the cache.
+ */
+export function forwardRows({ values }: Program, keyValueBuffers: number): readonly RowBuffer[] {
+  const vectorsOf = new Map<Place, number>();
+  for (const { place, vectors } of values) vectorsOf.set(place, vectors);
+  return [...vectorsOf].flatMap(([place, vectors]) =>
+    place === "keyValue"
+      ? Array.from({ length: keyValueBuffers }, (_, layer) => rowsOf(keyValueName(layer), vectors))
+      : [rowsOf(place, vectors)],
+  );
+}
+
+export const keyValueName = (layer: number): string => `keyValue-${layer}`;
+
+/** Bytes of rows and of what describes them, per token. */
+export function bytesPerRow(rows: readonly RowBuffer[]): number {
+  return rows.reduce((sum, { bytesPerRow: own }) => sum + own, ROW_INFO_BYTES);
+}
+
+/** Four words that describe a row: see rows.ts. */
+export const ROW_INFO_BYTES = 16;
+
+/**
+ * Of a training step: activations of every layer, and their gradients too, so that weight gradients may be formed at any later
+ * time. With `recompute` only what segments begin with is kept, and all layers share the rest.
+ */
+export function trainingRows(program: Program, { heads }: ModelShape, recompute: boolean): readonly RowBuffer[] {
+  const rows = new Map<string, RowBuffer>();
+  const add = (name: string, vectors: number): void => {
+    rows.set(name, rowsOf(name, vectors));
+  };
+  for (const value of program.values) add(activationName(value, recompute), value.vectors);
+  for (const value of differentiated(program)) add(gradientName(value, recompute), value.vectors);
+  for (const step of stepsOf(program))
+    if (step.step.kind === "norm") add(normStatsName(step as ProgramNorm, recompute), 1 / 2);
+  for (const { layer } of program.attention) add(attentionStatsName(layer, recompute), heads / 2);
+  return [...rows.values()];
+}
+
+export function activationName({ name, layer, isKept }: Value, recompute: boolean): string {
+  return nameIn(name, layer, recompute && !isKept);
+}
+
+export function gradientName({ name, layer }: Value, recompute: boolean): string {
+  return nameIn(`d.${name}`, layer, recompute);
+}
+
+/** Mean and scale of each row, for the gradients of the norm's weights. */
+export function normStatsName({ step, layer }: ProgramNorm, recompute: boolean): string {
+  return nameIn(`stats.${step.role}`, layer, recompute);
+}
+
+/** Log-sum-exp and δ of each row and head. */
+export function attentionStatsName(layer: number, recompute: boolean): string {
+  return nameIn("stats.attention", layer, recompute);
+}
+
+/** The most vec4s that partial sums of a weight and of a bias take, over slabs of up to `rows` rows. */
+export function partialVectors(program: Program, rows: number): { readonly weight: number; readonly bias: number } {
+  const most = { weight: 1, bias: 1 };
+  const need = (owners: number, weight: number, bias: number): void => {
+    const slabs = mostSlabs(rows, owners);
+    if (slabs <= 1) return;
+    most.weight = Math.max(most.weight, slabs * weight);
+    most.bias = Math.max(most.bias, slabs * bias);
+  };
+  for (const own of stepsOf(program)) {
+    if (!("input" in own)) continue;
+    const [K, N] = [own.input.vectors, own.output.vectors];
+    if (own.step.kind === "norm") need(K, K, K);
+    else need(weightOwners(K, N), 4 * K * N, N);
+  }
+  return most;
+}
+
+function stepsOf({ segments }: Program): readonly ProgramStep[] {
+  return segments.flatMap(({ steps }) => steps);
+}
+
+/** The values that have a gradient: all but what comes out of an activation, for which what goes into it stands. */
+function differentiated(program: Program): readonly Value[] {
+  const activated = new Set(
+    stepsOf(program).flatMap((own) => ("preActivation" in own && own.preActivation ? [own.output] : [])),
+  );
+  return program.values.filter((value) => !activated.has(value));
+}
+
+const nameIn = (name: string, layer: number | undefined, isShared: boolean): string =>
+  layer === undefined || isShared ? name : `${name}-${layer}`;
+
+const rowsOf = (name: string, vectors: number): RowBuffer => ({ name, bytesPerRow: 16 * vectors });

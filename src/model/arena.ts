@@ -1,0 +1,84 @@
+// Buffers with a row per token of every sentence that a queue works on, no padding: the activations of a forward pass, of
+// generation or of a training step, made from a list. Also what describes the rows.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { BufferUsage } from "../gpu/flags.js";
+import type { Queue } from "../gpu/queue.js";
+import { invariant } from "../util/invariant.js";
+import { ROW_INFO_BYTES, type RowBuffer } from "./activations.js";
+
+const USAGE: number = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
+
+export class Arena {
+  readonly queue: Queue;
+  readonly rows: number;
+  /** (rows, 4) u32: see `RowWord`. */
+  readonly rowInfo: GpuBuffer;
+  readonly #buffers = new Map<string, GpuBuffer>();
+  readonly #scratch = new Map<string, GpuBuffer>();
+  /** Scratch that was too small. A command list not yet submitted may still use it. */
+  readonly #outgrown: GpuBuffer[] = [];
+
+  /** Throws DeviceError when there is no room; nothing is left allocated then. */
+  constructor(queue: Queue, rows: number, buffers: readonly RowBuffer[]) {
+    this.queue = queue;
+    this.rows = rows;
+    try {
+      for (const { name, bytesPerRow } of buffers) this.#create(name, bytesPerRow * rows);
+      this.rowInfo = this.#create("rowInfo", ROW_INFO_BYTES * rows);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#buffers.has(name);
+  }
+
+  of(name: string): GpuBuffer {
+    const buffer = this.#buffers.get(name);
+    invariant(buffer, `the arena has no rows of "${name}"`);
+    return buffer;
+  }
+
+  /** First row of keys and values of every page of every sentence. */
+  get pageTable(): GpuBuffer {
+    return this.scratch("pageTable", 4);
+  }
+
+  /** Describes the rows of the submissions that follow, and where their sentences' keys and values lie. */
+  writeRows(rowInfo: Uint32Array<ArrayBuffer>, pageTable: Uint32Array<ArrayBuffer>): void {
+    const pages = this.scratch("pageTable", pageTable.byteLength);
+    this.queue.device.queue.writeBuffer(this.rowInfo.raw, 0, rowInfo);
+    this.queue.device.queue.writeBuffer(pages.raw, 0, pageTable);
+  }
+
+  /** A buffer of at least `sizeBytes`, the same one for the same name where it fits. Its content is not kept. */
+  scratch(name: string, sizeBytes: number): GpuBuffer {
+    const current = this.#scratch.get(name);
+    if (current && current.sizeBytes >= sizeBytes) return current;
+    if (current) this.#outgrown.push(current);
+    const buffer = this.queue.createBuffer(`arena.${name}`, sizeBytes, USAGE);
+    this.#scratch.set(name, buffer);
+    return buffer;
+  }
+
+  /** Frees scratch that was outgrown. Call between runs. */
+  trim(): void {
+    if (this.#outgrown.length === 0) return;
+    for (const buffer of this.#outgrown.splice(0)) buffer.dispose();
+    this.queue.pipelines.forgetBindGroups();
+  }
+
+  dispose(): void {
+    for (const buffer of [...this.#buffers.values(), ...this.#scratch.values(), ...this.#outgrown])
+      buffer.dispose();
+    this.queue.pipelines.forgetBindGroups();
+  }
+
+  #create(name: string, sizeBytes: number): GpuBuffer {
+    const buffer = this.queue.createBuffer(`arena.${name}`, sizeBytes, USAGE);
+    this.#buffers.set(name, buffer);
+    return buffer;
+  }
+}

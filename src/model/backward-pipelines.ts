@@ -1,0 +1,61 @@
+// The kernels that only training needs, compiled for one model on one queue.
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import { activateVariant } from "../kernels/activation/activate.js";
+import {
+  attentionBackwardKeyValueVariant,
+  attentionBackwardQueryVariant,
+} from "../kernels/attention/backward.js";
+import { embeddingBackwardVariant, type EmbeddingBackwardBinding, type EmbeddingBackwardParam } from "../kernels/embedding/backward.js";
+import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
+import { Activation } from "../kernels/linear/linear.js";
+import { weightSumVariant } from "../kernels/linear/weight-slabs.js";
+import { crossEntropyVariant, type CrossEntropyBinding, type CrossEntropyParam } from "../kernels/loss/cross-entropy.js";
+import {
+  layerNormBackwardInputVariant,
+  layerNormBackwardWeightVariant,
+} from "../kernels/norm/layer-norm-backward.js";
+import { activationOf, type ActivatePipeline } from "../layers/activation.js";
+import type { AttentionBackwardPipelines } from "../layers/attention.js";
+import type { LinearBackwardPipelines } from "../layers/linear.js";
+import type { NormBackwardPipelines } from "../layers/norm.js";
+import type { ModelDefinition } from "./definition.js";
+
+export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
+  readonly copyRows: ActivatePipeline;
+  readonly activate: ActivatePipeline;
+  readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
+  readonly embedding: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
+  /** By layer. */
+  readonly attention: readonly AttentionBackwardPipelines[];
+}
+
+/** Compiles all of them at once. Throws ShaderError. */
+export async function compileBackward(
+  queue: Queue,
+  { config, shape, program }: ModelDefinition,
+): Promise<BackwardPipelines> {
+  const { pipelines } = queue;
+  const activation = activationOf[config.activation];
+  const compileAttention = (isCausal: boolean): Promise<AttentionBackwardPipelines> => {
+    const options = { headVectors: shape.headVectors, isCausal };
+    return Promise.all([
+      pipelines.get(attentionBackwardQueryVariant(options, "f32")),
+      pipelines.get(attentionBackwardKeyValueVariant(options, "f32")),
+    ]).then(([attentionQuery, attentionKeyValue]) => ({ attentionQuery, attentionKeyValue }));
+  };
+  const [copyRows, activate, crossEntropy, embedding, input, weight, weightSum, normInput, normWeight, attention] =
+    await Promise.all([
+      pipelines.get(activateVariant(Activation.none, "f32")),
+      pipelines.get(activateVariant(activation, "f32")),
+      pipelines.get(crossEntropyVariant("f32")),
+      pipelines.get(embeddingBackwardVariant("f32")),
+      pipelines.get(linearBackwardInputVariant(activation, "f32")),
+      pipelines.get(linearBackwardWeightVariant("f32")),
+      pipelines.get(weightSumVariant("f32")),
+      pipelines.get(layerNormBackwardInputVariant("f32")),
+      pipelines.get(layerNormBackwardWeightVariant("f32")),
+      Promise.all(program.attention.map(({ step }) => compileAttention(step.causal))),
+    ]);
+  return { copyRows, activate, crossEntropy, embedding, input, weight, weightSum, normInput, normWeight, attention };
+}

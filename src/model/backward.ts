@@ -1,0 +1,308 @@
+// A training step of one model on one queue: its program walked forward with every value kept, then backward for the gradients
+// of activations, and of weights, which read all rows of a share of the batch. No family has a backward pass of its own.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import type { CommandList, TableRange } from "../gpu/command-list.js";
+import { activateForward } from "../layers/activation.js";
+import { attentionBackward, attentionForward } from "../layers/attention.js";
+import { embeddingBackward, embeddingForward, type BucketRange } from "../layers/embedding.js";
+import {
+  crossEntropyBackward,
+  headBackwardInput,
+  headBackwardWeight,
+  headForward,
+} from "../layers/head.js";
+import { linearBackwardInput, linearBackwardWeight, linearForward } from "../layers/linear.js";
+import { normBackwardInput, normBackwardWeight, normForward } from "../layers/norm.js";
+import type { BackwardPipelines } from "./backward-pipelines.js";
+import type { ModelDefinition } from "./definition.js";
+import { compiled, type Forward } from "./forward.js";
+import type { ProgramLinear, ProgramNorm, ProgramStep, Value } from "./program.js";
+import type { TrainingArena } from "./training-arena.js";
+import type { ModelWeights } from "./weights.js";
+
+/** Rows with a target, at most a chunk: their entries, and where their targets and losses are. */
+export interface LossRows {
+  readonly rows: TableRange;
+  /** First word of their targets in the tables. */
+  readonly firstTarget: number;
+  /** Place of the first row's loss; the others' follow. */
+  readonly firstLoss: number;
+}
+
+/** What the gradients of a segment's weights read. */
+export interface ShareRows {
+  readonly rows: TableRange;
+  /** For segment L: all rows with a target, chunk by chunk. */
+  readonly loss: readonly LossRows[];
+  /** For segment 0: by position, and by token for each shard of the embedding. */
+  readonly positions: BucketRange;
+  readonly tokens: readonly BucketRange[];
+}
+
+export class Backward {
+  readonly #forward: Forward;
+  readonly #model: ModelDefinition;
+  readonly #pipelines: BackwardPipelines;
+
+  constructor(forward: Forward, pipelines: BackwardPipelines) {
+    this.#forward = forward;
+    this.#model = forward.model;
+    this.#pipelines = pipelines;
+  }
+
+  /** Segment `segment` (0…layers) of the forward pass. */
+  encodeSlice(list: CommandList, arena: TrainingArena, segment: number, rows: TableRange): void {
+    for (const step of this.#model.program.segments[segment]!.steps)
+      this.#encodeForward(list, arena, step, rows);
+  }
+
+  /** Attention at `layer` for the query blocks of a block table. */
+  encodeAttention(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
+    const { step, query, keyValue, output } = this.#model.program.attention[layer]!;
+    attentionForward(list, this.#forward.pipelines.attention[layer]!, {
+      Q: arena.activation(query),
+      KV: arena.activation(keyValue),
+      rowInfo: arena.rowInfo,
+      pageTable: arena.pageTable,
+      A: arena.activation(output),
+      blocks,
+      heads: this.#model.shape.heads,
+      scale: step.scale,
+    });
+  }
+
+  /**
+   * The gradients of a segment's activations. For the last segment `loss` lists the rows with a target, and `lossScale` is 1
+   * over the targets of the whole batch. The gradients of the program's `zeroed` values must be zero before the step.
+   */
+  encodeSliceGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    segment: number,
+    rows: TableRange,
+    loss: readonly LossRows[],
+    lossScale: number,
+  ): void {
+    const { segments, final } = this.#model.program;
+    const { after, steps } = segments[segment]!;
+    if (segment > 0) this.#formAgain(list, arena, after, rows);
+    for (const chunk of loss) {
+      this.#encodeLoss(list, arena, chunk, lossScale);
+      headBackwardInput(list, this.#pipelines, {
+        ...this.#headOf(arena, chunk.rows),
+        shards: this.#forward.headShards,
+        dX: arena.gradient(final),
+      });
+    }
+    for (const step of steps.toReversed()) this.#encodeInputGradient(list, arena, step, rows);
+  }
+
+  /** Gradients of queries, keys and values of whole sentences at `layer`, listed as rows and as blocks of rows. */
+  encodeAttentionGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    layer: number,
+    rows: TableRange,
+    blocks: TableRange,
+  ): void {
+    const { segments, attention } = this.#model.program;
+    const { step, query, keyValue, output } = attention[layer]!;
+    this.#formAgain(list, arena, segments[layer]!.before, rows);
+    attentionBackward(list, this.#pipelines.attention[layer]!, {
+      Q: arena.activation(query),
+      KV: arena.activation(keyValue),
+      A: arena.activation(output),
+      dA: arena.gradient(output),
+      rowInfo: arena.rowInfo,
+      dQ: arena.gradient(query),
+      dKV: arena.gradient(keyValue),
+      stats: arena.attentionStats(layer),
+      blocks,
+      heads: this.#model.shape.heads,
+      scale: step.scale,
+    });
+  }
+
+  /** Adds the gradients of the weights of `segment` over all rows of a share to `gradients`. */
+  encodeWeightGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    gradients: ModelWeights,
+    segment: number,
+    share: ShareRows,
+    lossScale: number,
+  ): void {
+    // The logits of a chunk are gone since its activation gradients were formed: they are formed again, in chunks that
+    // depend on the share alone, so that the order of these sums does not depend on how slices were scheduled. That is 4 %
+    // of a step of the benchmark on SwiftShader; to keep them would take memory that grows with the batch.
+    for (const chunk of share.loss) {
+      this.#encodeLoss(list, arena, chunk, lossScale);
+      headBackwardWeight(list, this.#pipelines, {
+        ...this.#headOf(arena, chunk.rows),
+        to: gradients.vocabulary(this.#model.recipe.head.tied ? "tokens" : "head"),
+      });
+    }
+    for (const step of this.#model.program.segments[segment]!.steps.toReversed())
+      this.#encodeWeightGradient(list, arena, gradients, step, share);
+  }
+
+  /** With `recompute`: what was not kept of half a segment. */
+  #formAgain(list: CommandList, arena: TrainingArena, steps: readonly ProgramStep[], rows: TableRange): void {
+    if (!arena.recompute) return;
+    for (const step of steps) if (!step.output.isKept) this.#encodeForward(list, arena, step, rows);
+  }
+
+  #encodeForward(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
+    const { step } = own;
+    switch (step.kind) {
+      case "lookUp": {
+        const weights = this.#forward.weights.embedding(step);
+        embeddingForward(list, compiled(this.#forward.pipelines.embedding, weights.tokens[0]!.format), {
+          weights,
+          rowInfo: arena.rowInfo,
+          X: arena.activation(own.output),
+          rows,
+        });
+        return;
+      }
+      case "norm":
+        normForward(list, this.#forward.pipelines.norm, {
+          X: arena.activation((own as ProgramNorm).input),
+          Y: arena.activation(own.output),
+          ...this.#normOf(own as ProgramNorm, rows),
+        });
+        return;
+      case "linear":
+        this.#encodeLinear(list, arena, own as ProgramLinear, rows);
+        return;
+      default:
+        step satisfies never;
+    }
+  }
+
+  #encodeLinear(list: CommandList, arena: TrainingArena, own: ProgramLinear, rows: TableRange): void {
+    const { step, layer, input, before, preActivation, output } = own;
+    const weights = this.#forward.weights.linear(step.role, layer);
+    if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
+    linearForward(list, this.#forward.linearPipelines(weights), {
+      X: arena.activation(input),
+      weights,
+      Y: arena.activation(preActivation ?? output),
+      rows,
+      adds: step.adds,
+    });
+    if (!preActivation) return;
+    activateForward(list, this.#pipelines.activate, {
+      X: arena.activation(preActivation),
+      Y: arena.activation(output),
+      rows,
+      vectors: output.vectors,
+    });
+  }
+
+  /** The gradient of a step's input, from that of its output. */
+  #encodeInputGradient(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
+    if (!("input" in own)) return;
+    const { input, gradient } = own;
+    const inputGradient = "inputPreActivation" in own ? (own.inputPreActivation ?? input) : input;
+    const dX = arena.gradient(inputGradient);
+    if (gradient.copiedFrom) this.#copyRows(list, arena.gradient(gradient.copiedFrom), dX, input, rows);
+    if (own.step.kind === "norm") {
+      normBackwardInput(list, this.#pipelines, {
+        X: arena.activation(input),
+        dY: arena.gradient(gradient.source),
+        dX,
+        stats: arena.normStats(own as ProgramNorm),
+        ...this.#normOf(own as ProgramNorm, rows),
+      });
+      return;
+    }
+    const { step, layer, preActivation, inputPreActivation } = own as ProgramLinear;
+    linearBackwardInput(list, this.#pipelines, {
+      dY: arena.gradient(preActivation ?? gradient.source),
+      weights: this.#forward.weights.linear(step.role, layer),
+      dX,
+      rows,
+      preActivation: inputPreActivation && arena.activation(inputPreActivation),
+      adds: gradient.adds,
+    });
+  }
+
+  #encodeWeightGradient(
+    list: CommandList,
+    arena: TrainingArena,
+    gradients: ModelWeights,
+    own: ProgramStep,
+    { rows, tokens, positions }: ShareRows,
+  ): void {
+    const { step, layer } = own;
+    const { partials } = arena;
+    switch (step.kind) {
+      case "lookUp": {
+        const to = gradients.embedding(step);
+        embeddingBackward(list, this.#pipelines.embedding, { dX: arena.gradient(own.output), to, tokens, positions });
+        return;
+      }
+      case "norm": {
+        const { input, gradient } = own as ProgramNorm;
+        normBackwardWeight(list, this.#pipelines, {
+          X: arena.activation(input),
+          dY: arena.gradient(gradient.source),
+          stats: arena.normStats(own as ProgramNorm),
+          to: gradients.norm(step.role, layer),
+          rows,
+          partials,
+        });
+        return;
+      }
+      case "linear": {
+        const { input, preActivation, gradient } = own as ProgramLinear;
+        linearBackwardWeight(list, this.#pipelines, {
+          X: arena.activation(input),
+          dY: arena.gradient(preActivation ?? gradient.source),
+          to: gradients.linear(step.role, layer),
+          rows,
+          partials,
+        });
+        return;
+      }
+      default:
+        step satisfies never;
+    }
+  }
+
+  /** Logits of a chunk, turned into their gradient; its losses go to arena.loss. */
+  #encodeLoss(list: CommandList, arena: TrainingArena, chunk: LossRows, lossScale: number): void {
+    const { logits, loss } = arena;
+    const { rows, firstTarget, firstLoss } = chunk;
+    const shards = this.#forward.headShards;
+    const size = this.#model.shape;
+    const X = arena.activation(this.#model.program.final);
+    headForward(list, this.#forward.linearPipelines(shards[0]!), { X, shards, logits, rows, size });
+    crossEntropyBackward(list, this.#pipelines.crossEntropy, {
+      logits,
+      loss,
+      rowCount: rows.count,
+      firstTarget,
+      firstLoss,
+      scale: lossScale,
+      size,
+    });
+  }
+
+  #headOf(arena: TrainingArena, rows: TableRange) {
+    const X = arena.activation(this.#model.program.final);
+    return { dLogits: arena.logits, X, rows, size: this.#model.shape };
+  }
+
+  #normOf({ step, layer }: ProgramNorm, rows: TableRange) {
+    const weights = this.#forward.weights.norm(step.role, layer);
+    return { weights, rows, epsilon: this.#model.config.normEpsilon };
+  }
+
+  #copyRows(list: CommandList, X: GpuBuffer, Y: GpuBuffer, { vectors }: Value, rows: TableRange): void {
+    activateForward(list, this.#pipelines.copyRows, { X, Y, rows, vectors });
+  }
+}
+
+

@@ -1,0 +1,78 @@
+// Moves numbers between a tensor of a file and a piece of a parameter in the layout of the kernels, either way: rows and
+// columns to their padded places, turned where the two lie differently.
+import { placeIn } from "./axis.js";
+import type { FilePart, FileTensor } from "./file-tensors.js";
+import type { Piece } from "./parameters.js";
+
+/** Outputs and inputs that are moved at once, so that reads and writes both stay in the cache. */
+const BLOCK = 32;
+
+export interface PartCopy {
+  readonly tensor: FileTensor;
+  readonly part: FilePart;
+  readonly piece: Piece;
+}
+
+/** Where the numbers of an array lie: that of output o and input i at outputs[o] + inputs[i]. */
+interface Places {
+  readonly outputs: Int32Array;
+  readonly inputs: Int32Array;
+}
+
+/** Copies what `part` and `piece` have in common from the values of the tensor to those of the piece. */
+export function copyIn(copy: PartCopy, from: Float32Array, to: Float32Array): void {
+  const { file, own } = placesOf(copy);
+  move(from, file, to, own);
+}
+
+/** The inverse of `copyIn`. */
+export function copyOut(copy: PartCopy, from: Float32Array, to: Float32Array): void {
+  const { file, own } = placesOf(copy);
+  move(from, own, to, file);
+}
+
+/** Whether the piece has the numbers of the tensor in their order, so that nothing has to be moved. */
+export function isSame({ tensor, part, piece }: PartCopy): boolean {
+  const { inputs, layout } = part.parameter;
+  const isTurned = inputs !== undefined && (tensor.order === "out,in") === (layout === "inputs first");
+  return !isTurned && part.count === tensor.outputs && piece.elements === tensor.outputs * tensor.inputs;
+}
+
+function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; readonly own: Places } {
+  const { parameter, firstOutput, count, outputAt } = part;
+  const { inputs, outputs, layout } = parameter;
+  const first = Math.max(firstOutput, piece.first);
+  const outputCount = Math.max(0, Math.min(firstOutput + count, piece.first + piece.count) - first);
+  const inputCount = inputs?.size ?? 1;
+  const inputPlace = (index: number): number => (inputs ? placeIn(inputs, index) : 0);
+  const [fileOutput, fileInput] = tensor.order === "out,in" ? [tensor.inputs, 1] : [1, tensor.outputs];
+  const [ownOutput, ownInput] =
+    layout === "outputs first" ? [4 * (inputs?.vectors ?? 0), 1] : [1, piece.stride];
+  const list = (length: number, place: (index: number) => number): Int32Array =>
+    Int32Array.from({ length }, (_, index) => place(index));
+  return {
+    file: {
+      outputs: list(outputCount, (index) => fileOutput * outputAt(first - firstOutput + index)),
+      inputs: list(inputCount, (index) => fileInput * index),
+    },
+    own: {
+      outputs: list(outputCount, (index) => ownOutput * placeIn(outputs, first - piece.first + index)),
+      inputs: list(inputCount, (index) => ownInput * inputPlace(index)),
+    },
+  };
+}
+
+function move(from: Float32Array, source: Places, to: Float32Array, target: Places): void {
+  const [outputs, inputs] = [source.outputs.length, source.inputs.length];
+  for (let outputBlock = 0; outputBlock < outputs; outputBlock += BLOCK) {
+    const outputEnd = Math.min(outputBlock + BLOCK, outputs);
+    for (let inputBlock = 0; inputBlock < inputs; inputBlock += BLOCK) {
+      const inputEnd = Math.min(inputBlock + BLOCK, inputs);
+      for (let output = outputBlock; output < outputEnd; output++) {
+        const [read, write] = [source.outputs[output]!, target.outputs[output]!];
+        for (let input = inputBlock; input < inputEnd; input++)
+          to[write + target.inputs[input]!] = from[read + source.inputs[input]!]!;
+      }
+    }
+  }
+}

@@ -1,0 +1,146 @@
+// The tensors of files that a model's parameters come from and are saved to, and what a file lacks. A parameter may be a part
+// of a tensor, or be joined from several.
+import { FormatError, ShapeError } from "../errors.js";
+import type { TensorNames, TensorPart } from "../families/family.js";
+import { isDtype, type Dtype } from "../tensor/dtype.js";
+import type { Parameter } from "./parameters.js";
+
+/** Outputs of a tensor that are outputs of a parameter. */
+export interface FilePart {
+  readonly parameter: Parameter;
+  /** The parameter's first output that is here, and how many are. */
+  readonly firstOutput: number;
+  readonly count: number;
+  /** Where output i of these, from 0 on, is among those of the tensor. */
+  outputAt(index: number): number;
+}
+
+/** A tensor of a file. */
+export interface FileTensor {
+  /** The name in files, without prefix: "h.0.attn.c_attn.weight". */
+  readonly key: string;
+  readonly shape: readonly number[];
+  /** All outputs, and inputs: 1 of a vector. */
+  readonly outputs: number;
+  readonly inputs: number;
+  readonly order: "out,in" | "in,out";
+  readonly isRequired: boolean;
+  readonly parts: readonly FilePart[];
+}
+
+/** All tensors that files of a model hold or may hold, in the order of the parameters, by key. */
+export function listFileTensors(parameters: readonly Parameter[]): ReadonlyMap<string, FileTensor> {
+  const parts = new Map<string, FilePart[]>();
+  for (const parameter of parameters) {
+    if (parameter.stored === "never") continue;
+    let firstOutput = 0;
+    for (const own of parameter.source.parts) {
+      const part = partOf(parameter, own, firstOutput);
+      firstOutput += part.count;
+      const key = keyOf(own.of, parameter.layer, parameter.part);
+      const others = parts.get(key);
+      if (others) others.push(part);
+      else parts.set(key, [part]);
+    }
+  }
+  return new Map([...parts].map(([key, own]) => [key, tensorOf(key, own)]));
+}
+
+const keyOf = (of: string, layer: number | undefined, part: Parameter["part"]): string =>
+  `${of.replace("{l}", String(layer))}.${part}`;
+
+function partOf(parameter: Parameter, own: TensorPart, firstOutput: number): FilePart {
+  const { first = 0, count: blocks = 1 } = own;
+  const size = own.size ?? parameter.outputs.size / parameter.source.parts.length;
+  const stride = own.stride ?? size;
+  return {
+    parameter,
+    firstOutput,
+    count: blocks * size,
+    outputAt: (index) => first + Math.floor(index / size) * stride + (index % size),
+  };
+}
+
+function tensorOf(key: string, parts: readonly FilePart[]): FileTensor {
+  const [{ parameter }] = parts as [FilePart];
+  const outputs = Math.max(...parts.map(({ count, outputAt }) => outputAt(count - 1) + 1));
+  const inputs = parameter.inputs?.size ?? 1;
+  const order = parameter.source.order ?? "out,in";
+  const shape = !parameter.inputs ? [outputs] : order === "out,in" ? [outputs, inputs] : [inputs, outputs];
+  return { key, shape, outputs, inputs, order, isRequired: parts.some((part) => part.parameter.stored === "always"), parts };
+}
+
+/** Matches the tensors of files with those of one model, one by one. */
+export class TensorMatcher {
+  readonly #expected: ReadonlyMap<string, FileTensor>;
+  readonly #names: TensorNames;
+  readonly #nameByKey = new Map<string, string>();
+  readonly #unexpected: string[] = [];
+
+  constructor(tensors: ReadonlyMap<string, FileTensor>, names: TensorNames) {
+    this.#expected = tensors;
+    this.#names = names;
+  }
+
+  /** Names of tensors that the model has no use for. */
+  get unexpected(): readonly string[] {
+    return this.#unexpected;
+  }
+
+  /**
+   * The model's tensor that a file holds as `stored`; undefined for one the model does not use, known or unexpected.
+   * @throws ShapeError for another shape or number format; FormatError when the model has that tensor already.
+   */
+  match(stored: {
+    readonly name: string;
+    readonly dtype: string;
+    readonly shape: readonly number[];
+  }): { readonly tensor: FileTensor; readonly dtype: Dtype } | undefined {
+    const key = this.#keyOf(stored.name);
+    const tensor = this.#expected.get(key);
+    if (!tensor) {
+      if (!this.#names.ignored.test(key)) this.#unexpected.push(stored.name);
+      return undefined;
+    }
+    const { dtype, shape } = stored;
+    if (!isDtype(dtype) || shape.join() !== tensor.shape.join()) {
+      throw new ShapeError({
+        tensor: stored.name,
+        expected: `F32, F16 or BF16 [${tensor.shape.join(", ")}]`,
+        received: `${dtype} [${shape.join(", ")}]`,
+        remedy:
+          "The weights and config.json are of different models, or in a number format weft does not read.",
+      });
+    }
+    const earlier = this.#nameByKey.get(key);
+    if (earlier !== undefined) {
+      throw new FormatError({
+        file: "model.safetensors",
+        problem: `expected each tensor once, received "${earlier}" and "${stored.name}"`,
+        remedy: "Export the model again.",
+      });
+    }
+    this.#nameByKey.set(key, stored.name);
+    return { tensor, dtype };
+  }
+
+  /** @throws FormatError naming the required tensors that have not been matched. */
+  expectComplete(): void {
+    const missing = [...this.#expected.values()].filter(
+      ({ key, isRequired }) => isRequired && !this.#nameByKey.has(key),
+    );
+    if (missing.length === 0) return;
+    const names = missing.map(({ key }) => key).join(", ");
+    const unexpected = this.#unexpected.length === 0 ? "" : `; unexpected: ${this.#unexpected.join(", ")}`;
+    throw new FormatError({
+      file: "model.safetensors",
+      problem: `expected ${this.#expected.size} tensors, received none of ${names}${unexpected}`,
+      remedy: "The weights and config.json are of different models, or the export is incomplete.",
+    });
+  }
+
+  #keyOf(name: string): string {
+    const prefix = this.#names.prefixes.find((own) => name.startsWith(own));
+    return prefix === undefined ? name : name.slice(prefix.length);
+  }
+}

@@ -1,0 +1,175 @@
+// The forward pass of one model on one queue: its program walked step by step over tables of rows. Holds no state of a run.
+import type { GpuBuffer } from "../gpu/buffer.js";
+import type { CommandList, TableRange } from "../gpu/command-list.js";
+import { attentionForward } from "../layers/attention.js";
+import { embeddingForward } from "../layers/embedding.js";
+import { headForward, logProbability } from "../layers/head.js";
+import { linearForward, type LinearPipelines } from "../layers/linear.js";
+import { normForward } from "../layers/norm.js";
+import type { LinearWeights, VocabularyShard } from "../layers/weights.js";
+import { invariant } from "../util/invariant.js";
+import { keyValueName } from "./activations.js";
+import type { Arena } from "./arena.js";
+import type { ModelDefinition } from "./definition.js";
+import type { ForwardPipelines } from "./pipelines.js";
+import type { ProgramStep } from "./program.js";
+import type { Place } from "../families/recipe.js";
+import type { ModelWeights } from "./weights.js";
+
+/** A key-value cache that outlives the submission, and which of its rows are written. */
+export interface CacheRows {
+  keyValueOf(layer: number): GpuBuffer;
+  /** Entry of the cache row of the first row in the tables; the others' follow. */
+  readonly firstCacheEntry: number;
+  /** The newest token of each sequence, for rows whose token the host does not know. */
+  readonly sampled: GpuBuffer;
+}
+
+/** Called after every step with what it wrote: "norm1.0", "finalNorm". For tests. */
+export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
+
+export class Forward {
+  readonly model: ModelDefinition;
+  readonly weights: ModelWeights;
+  readonly pipelines: ForwardPipelines;
+
+  constructor(model: ModelDefinition, weights: ModelWeights, pipelines: ForwardPipelines) {
+    this.model = model;
+    this.weights = weights;
+    this.pipelines = pipelines;
+  }
+
+  /** Segment `segment` (0…layers) for the rows of a row table. Without a cache, keys and values are in the arena. */
+  encodeSegment(
+    list: CommandList,
+    arena: Arena,
+    segment: number,
+    rows: TableRange,
+    cache?: CacheRows,
+    observe?: StageObserver,
+  ): void {
+    for (const step of this.model.program.segments[segment]!.steps) {
+      const buffer = this.#bufferOf(arena, step.output.place, step.layer, cache);
+      this.#encodeStep(list, arena, step, buffer, rows, cache);
+      const name = step.step.kind === "lookUp" ? "embedding" : step.step.role;
+      observe?.(step.layer === undefined ? name : `${name}.${step.layer}`, buffer);
+    }
+  }
+
+  /** Attention at `layer` (0…layers−1) for the query blocks of a block table. */
+  encodeAttention(
+    list: CommandList,
+    arena: Arena,
+    layer: number,
+    blocks: TableRange,
+    cache?: CacheRows,
+    observe?: StageObserver,
+  ): void {
+    const { step } = this.model.program.attention[layer]!;
+    const A = arena.of("attention");
+    attentionForward(list, this.pipelines.attention[layer]!, {
+      Q: arena.of("query"),
+      KV: this.#bufferOf(arena, "keyValue", layer, cache),
+      rowInfo: arena.rowInfo,
+      pageTable: arena.pageTable,
+      A,
+      blocks,
+      heads: this.model.shape.heads,
+      scale: step.scale,
+    });
+    observe?.(`attention.${layer}`, A);
+  }
+
+  /** What the last segment leaves: the rows that the head reads, (rows, C). */
+  finalRows(arena: Arena): GpuBuffer {
+    return arena.of(this.model.program.final.place);
+  }
+
+  /** Logits of the rows of a table (after the last segment) into rows 0… of `logits`, (rows, V padded to 4). */
+  encodeHead(list: CommandList, arena: Arena, rows: TableRange, logits: GpuBuffer): void {
+    const shards = this.headShards;
+    const X = this.finalRows(arena);
+    headForward(list, this.linearPipelines(shards[0]!), { X, shards, logits, rows, size: this.model.shape });
+  }
+
+  /** Log-probability of one token per row of `logits`: see `logProbability`. */
+  encodeLogProbability(list: CommandList, logits: GpuBuffer, targets: TableRange, output: GpuBuffer): void {
+    logProbability(list, this.pipelines.logProbability, { logits, targets, output, size: this.model.shape });
+  }
+
+  /** Those of the embedding, where the head is tied to it. */
+  get headShards(): readonly VocabularyShard[] {
+    return this.weights.vocabulary(this.model.recipe.head.tied ? "tokens" : "head");
+  }
+
+  linearPipelines({ format }: Pick<LinearWeights, "format">): LinearPipelines {
+    return compiled(this.pipelines.linear, format);
+  }
+
+  #encodeStep(
+    list: CommandList,
+    arena: Arena,
+    own: ProgramStep,
+    output: GpuBuffer,
+    rows: TableRange,
+    cache: CacheRows | undefined,
+  ): void {
+    const { step, layer } = own;
+    switch (step.kind) {
+      case "lookUp": {
+        const weights = this.weights.embedding(step);
+        embeddingForward(list, compiled(this.pipelines.embedding, weights.tokens[0]!.format), {
+          weights,
+          rowInfo: arena.rowInfo,
+          sampled: cache?.sampled,
+          X: output,
+          rows,
+        });
+        return;
+      }
+      case "norm":
+        normForward(list, this.pipelines.norm, {
+          X: arena.of(step.from),
+          weights: this.weights.norm(step.role, layer),
+          Y: output,
+          rows,
+          epsilon: this.model.config.normEpsilon,
+        });
+        return;
+      case "linear": {
+        const weights = this.weights.linear(step.role, layer);
+        linearForward(list, this.linearPipelines(weights), {
+          X: arena.of(step.from),
+          weights,
+          Y: output,
+          rows,
+          activates: step.activates,
+          adds: step.adds,
+          ...(cache && step.to === "keyValue" ? { outputEntry: cache.firstCacheEntry } : {}),
+        });
+        return;
+      }
+      default:
+        step satisfies never;
+    }
+  }
+
+  #bufferOf(arena: Arena, place: Place, layer: number | undefined, cache: CacheRows | undefined): GpuBuffer {
+    if (place !== "keyValue") return arena.of(place);
+    if (cache) return cache.keyValueOf(layer!);
+    return keyValueOf(arena, layer!);
+  }
+}
+
+/** Keys and values of a layer in an arena that has them for each layer, or for all in turn. */
+export function keyValueOf(arena: Arena, layer: number): GpuBuffer {
+  const own = keyValueName(layer);
+  return arena.of(arena.has(own) ? own : keyValueName(0));
+}
+
+/** The pipelines for a format, which `compileForward` was told of. */
+export function compiled<P>(pipelines: ReadonlyMap<string, P>, format: string): P {
+  const own = pipelines.get(format);
+  invariant(own, `no kernels were compiled for weights in ${format}`);
+  return own;
+}

@@ -1,0 +1,80 @@
+// The kernels of a model's forward pass, compiled on one queue.
+import type { ElementType } from "../gpu/kernel.js";
+import type { KernelVariant } from "../gpu/kernel.js";
+import type { Pipeline } from "../gpu/pipelines.js";
+import type { Queue } from "../gpu/queue.js";
+import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
+import { embeddingVariant } from "../kernels/embedding/embedding.js";
+import {
+  logProbabilityVariant,
+  type LogProbabilityBinding,
+  type LogProbabilityParam,
+} from "../kernels/loss/log-probability.js";
+import { layerNormVariant } from "../kernels/norm/layer-norm.js";
+import { activationOf } from "../layers/activation.js";
+import type { AttentionPipelines } from "../layers/attention.js";
+import type { EmbeddingPipeline } from "../layers/embedding.js";
+import type { LinearPipelines } from "../layers/linear.js";
+import type { NormPipeline } from "../layers/norm.js";
+import type { WeightFormat } from "../tensor/weight-format.js";
+import { invariant } from "../util/invariant.js";
+import type { ModelDefinition } from "./definition.js";
+
+export interface ForwardPipelines {
+  /** By how matrices are stored: a model may mix formats. */
+  readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
+  readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
+  readonly norm: NormPipeline;
+  /** By layer. */
+  readonly attention: readonly AttentionPipelines[];
+  readonly logProbability: Pipeline<LogProbabilityBinding, LogProbabilityParam>;
+}
+
+/** How a queue's shaders read weights of a format. */
+export const elementOf = (queue: Queue, format: WeightFormat): ElementType =>
+  format === "f32" || queue.adapter.hasShaderF16 ? format : "packed-f16";
+
+/** Compiles what the model needs, all at once. `formats`: those of its matrices. Throws ShaderError. */
+export async function compileForward(
+  queue: Queue,
+  { config, shape, program }: ModelDefinition,
+  formats: readonly WeightFormat[],
+  choice: KernelChoice,
+): Promise<ForwardPipelines> {
+  const activation = activationOf[config.activation];
+  const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>
+    new Map(
+      await Promise.all(
+        formats.map(async (format) => [format, await compile(elementOf(queue, format))] as const),
+      ),
+    );
+  const compileBoth = async <F, B extends string, P extends string>(
+    kernels: ByRows<F>,
+    variantOf: (kernel: F) => KernelVariant<B, P>,
+  ): Promise<ByRows<Pipeline<B, P>>> => {
+    const [few, many] = await Promise.all([
+      queue.pipelines.get(variantOf(kernels.few)),
+      queue.pipelines.get(variantOf(kernels.many)),
+    ]);
+    return { few, many };
+  };
+  const compileAttention = async (): Promise<AttentionPipelines[]> =>
+    Promise.all(
+      program.attention.map(({ step }) => {
+        invariant(
+          step.window === undefined && step.cap === undefined && shape.heads === shape.keyValueHeads,
+          "attention with windows, caps or grouped heads has no kernel yet",
+        );
+        const options = { ...shape, isCausal: step.causal };
+        return compileBoth(choice.attention, (kernel) => kernel.variant(options, "f32"));
+      }),
+    );
+  const [embedding, norm, linear, attention, logProbability] = await Promise.all([
+    byFormat((element) => queue.pipelines.get(embeddingVariant(element))),
+    queue.pipelines.get(layerNormVariant("f32")),
+    byFormat((element) => compileBoth(choice.linear, (kernel) => kernel.variant(activation, element))),
+    compileAttention(),
+    queue.pipelines.get(logProbabilityVariant("f32")),
+  ]);
+  return { embedding, norm, linear, attention, logProbability };
+}

@@ -1,0 +1,237 @@
+// A recipe with its values named: what every step reads and writes, which values are still wanted when their segment is over,
+// and how gradients flow back. The forward pass, training and their memory are walks over it. No GPU.
+import {
+  widthOf,
+  type AttentionStep,
+  type LinearStep,
+  type LookUpStep,
+  type NormStep,
+  type Place,
+  type Recipe,
+} from "../families/recipe.js";
+import type { ModelConfig } from "../families/model-config.js";
+import { invariant } from "../util/invariant.js";
+import { axisOf } from "./axis.js";
+
+/** Rows that one step writes. In a forward pass all values of a place share a buffer; in training each has its own. */
+export interface Value {
+  /** After the step that writes it; the same in all layers. */
+  readonly name: string;
+  /** Undefined for what is no layer's. */
+  readonly layer: number | undefined;
+  readonly place: Place;
+  /** Width of a row in vec4s. */
+  readonly vectors: number;
+  /** Read after its segment's half is over, so that it is kept where the rest is formed again for the backward pass. */
+  isKept: boolean;
+}
+
+/** How the gradient of a step's output becomes a contribution to that of its input. */
+export interface GradientFlow {
+  /** The value whose gradient is the output's: the output, or what it becomes by additions to the residual stream alone. */
+  source: Value;
+  /** Added to what is there, instead of written. */
+  adds: boolean;
+  /** Copied there before: the gradient of the residual stream behind the next addition, which passes through it. */
+  copiedFrom: Value | undefined;
+}
+
+interface Placed {
+  readonly layer: number | undefined;
+  readonly input: Value;
+  readonly output: Value;
+  readonly gradient: GradientFlow;
+}
+
+export interface ProgramLookUp extends Pick<Placed, "layer" | "output"> {
+  readonly step: LookUpStep;
+}
+
+export interface ProgramNorm extends Placed {
+  readonly step: NormStep;
+}
+
+export interface ProgramLinear extends Placed {
+  readonly step: LinearStep;
+  /** What the output was before it was added to. */
+  readonly before: Value | undefined;
+  /** Where the step activates: what goes into the activation. Training keeps both. */
+  readonly preActivation: Value | undefined;
+  /** Where the input came out of an activation: what went into it, whose gradient stands for the input's. */
+  readonly inputPreActivation: Value | undefined;
+}
+
+export type ProgramStep = ProgramLookUp | ProgramNorm | ProgramLinear;
+
+export interface ProgramAttention {
+  readonly step: AttentionStep;
+  readonly layer: number;
+  readonly query: Value;
+  readonly keyValue: Value;
+  readonly output: Value;
+}
+
+/** Segment l: what follows the attention of layer l − 1 (or the embedding), then what leads to that of layer l (or the head). */
+export interface ProgramSegment {
+  readonly after: readonly ProgramStep[];
+  readonly before: readonly ProgramStep[];
+  /** Both, in order. */
+  readonly steps: readonly ProgramStep[];
+}
+
+export interface Program {
+  readonly segments: readonly ProgramSegment[];
+  readonly attention: readonly ProgramAttention[];
+  /** What the head reads. */
+  readonly final: Value;
+  readonly values: readonly Value[];
+  /** Values whose gradient is only ever added to: it has to be zero before. */
+  readonly zeroed: readonly Value[];
+}
+
+export function buildProgram(recipe: Recipe, config: ModelConfig): Program {
+  const program = nameValues(recipe, config);
+  markKept(program);
+  return { ...program, zeroed: traceGradients(program) };
+}
+
+/** Walks the recipe forward: each step reads the newest value of the place it reads from. */
+function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"> {
+  const values: Value[] = [];
+  const newest = new Map<Place, Value>();
+  const preActivations = new Map<Value, Value>();
+  const create = (name: string, layer: number | undefined, place: Place): Value => {
+    const { vectors } = axisOf(widthOf(place, recipe), config);
+    const value: Value = { name, layer, place, vectors, isKept: layer === undefined };
+    values.push(value);
+    return value;
+  };
+  const read = (place: Place): Value => {
+    const value = newest.get(place);
+    invariant(value, `the recipe reads "${place}" before it is written`);
+    return value;
+  };
+  const flow = (output: Value): GradientFlow => ({ source: output, adds: false, copiedFrom: undefined });
+
+  const walk = (steps: Recipe["embed"], layer: number | undefined, last?: { name: string; layer: number | undefined }): ProgramStep[] => {
+    // The residual stream that a layer begins with has the same name in all of them, whatever step wrote it.
+    const lastResidual = steps.findLastIndex(({ to }) => to === "residual");
+    return steps.map((step, index): ProgramStep => {
+      const [name, own] = last && index === lastResidual ? [last.name, last.layer] : [step.kind === "lookUp" ? "embedding" : step.role, layer];
+      if (step.kind === "lookUp") {
+        const output = create(name, own, step.to);
+        newest.set(step.to, output);
+        return { step, layer, output };
+      }
+      const input = read(step.from);
+      if (step.kind === "norm") {
+        const output = create(name, own, step.to);
+        newest.set(step.to, output);
+        return { step, layer, input, output, gradient: flow(output) };
+      }
+      const before = step.adds ? read(step.to) : undefined;
+      const preActivation = step.activates ? create(`${name}.preActivation`, own, step.to) : undefined;
+      const output = create(name, own, step.to);
+      if (preActivation) preActivations.set(output, preActivation);
+      newest.set(step.to, output);
+      return {
+        step,
+        layer,
+        input,
+        output,
+        before,
+        preActivation,
+        inputPreActivation: preActivations.get(input),
+        gradient: flow(output),
+      };
+    });
+  };
+
+  const layers = recipe.layers.length;
+  const input = (layer: number): { name: string; layer: number | undefined } =>
+    layer < layers ? { name: "input", layer } : { name: "output", layer: undefined };
+  const segments: ProgramSegment[] = [];
+  const attention: ProgramAttention[] = [];
+  let after = walk(recipe.embed, undefined, input(0));
+  for (const [layer, own] of recipe.layers.entries()) {
+    segments.push(segmentOf(after, walk(own.beforeAttention, layer)));
+    const [query, keyValue] = [read("query"), read("keyValue")];
+    const output = create("attention", layer, "attention");
+    newest.set("attention", output);
+    attention.push({ step: own.attention, layer, query, keyValue, output });
+    after = walk(own.afterAttention, layer, input(layer + 1));
+  }
+  segments.push(segmentOf(after, walk(recipe.finish, undefined)));
+  return { segments, attention, final: read(recipe.head.from), values };
+}
+
+/**
+ * A value is kept where it is read in another half than it is written in. The halves are what follows an attention, up to the
+ * next layer; and a layer's beginning with its attention: each can be formed again from what is kept.
+ */
+function markKept({ segments, attention, final }: Omit<Program, "zeroed">): void {
+  const halves = segments.flatMap(({ after, before }, segment) => [
+    { steps: after, attention: undefined },
+    { steps: before, attention: attention[segment] },
+  ]);
+  const halfOf = new Map<Value, number>();
+  const read = (value: Value | undefined, half: number): void => {
+    if (value && halfOf.get(value) !== half) value.isKept = true;
+  };
+  for (const [half, { steps, attention: own }] of halves.entries()) {
+    for (const step of steps) {
+      if ("input" in step) read(step.input, half);
+      if ("before" in step) read(step.before, half);
+      halfOf.set(step.output, half);
+    }
+    if (!own) continue;
+    read(own.query, half);
+    read(own.keyValue, half);
+    halfOf.set(own.output, half);
+  }
+  final.isKept = true;
+}
+
+/** Walks the program backward, to see which contribution to a gradient comes first. */
+function traceGradients({ segments, attention, final }: Omit<Program, "zeroed">): readonly Value[] {
+  const begun = new Set<Value>([final]);
+  const zeroed = new Set<Value>([final]);
+  /** By value of the residual stream, what the next addition makes of it: its gradient goes on to it unchanged. */
+  const becomes = new Map<Value, Value>();
+  for (const { steps } of segments)
+    for (const step of steps) if ("before" in step && step.before) becomes.set(step.before, step.output);
+  const sourceOf = (value: Value): Value => {
+    let source = value;
+    while (!begun.has(source) && becomes.has(source)) source = becomes.get(source)!;
+    return source;
+  };
+  /** Values whose gradient was taken from behind them: nothing may add to it any more. */
+  const passed = new Set<Value>();
+  const begin = (value: Value, gradient: GradientFlow, canWrite: boolean): void => {
+    invariant(!passed.has(value), `the gradient of "${value.name}" was used before it was whole`);
+    const source = sourceOf(value);
+    for (let own = becomes.get(value); !begun.has(value) && own && own !== source; own = becomes.get(own)) passed.add(own);
+    gradient.copiedFrom = source === value ? undefined : source;
+    gradient.adds = begun.has(value) || gradient.copiedFrom !== undefined || !canWrite;
+    if (gradient.adds && !begun.has(value) && gradient.copiedFrom === undefined) {
+      invariant(value.layer === undefined, `nothing sets the gradient of "${value.name}" before it is added to`);
+      zeroed.add(value);
+    }
+    begun.add(value);
+  };
+  for (let segment = segments.length - 1; segment >= 0; segment--) {
+    const own = attention[segment];
+    if (own) for (const value of [own.query, own.keyValue]) begun.add(value);
+    for (const step of segments[segment]!.steps.toReversed()) {
+      if (!("input" in step)) continue;
+      step.gradient.source = sourceOf(step.output);
+      // The kernel of a norm adds to the gradient of its input.
+      begin(step.input, step.gradient, step.step.kind === "linear");
+    }
+  }
+  return [...zeroed];
+}
+
+function segmentOf(after: readonly ProgramStep[], before: readonly ProgramStep[]): ProgramSegment {
+  return { after, before, steps: [...after, ...before] };
+}

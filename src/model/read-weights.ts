@@ -1,0 +1,34 @@
+// Streams the weights of a model as float32, in the shapes and order of its files.
+import type { TensorNames } from "../families/family.js";
+import type { ModelFolder } from "../files/model-folder.js";
+import { readTensors, type ReadOptions } from "../files/read-tensors.js";
+import { toFloat32 } from "../tensor/dtype.js";
+import { TensorMatcher, type FileTensor } from "./file-tensors.js";
+
+/** One tensor of a file, with its numbers. */
+export interface FileWeight {
+  readonly tensor: FileTensor;
+  /** Row-major, of the shape `tensor.shape`. */
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * Yields every tensor of the model, in the order of the files. `onUnexpected` is called at the end with the names of
+ * tensors that the model has no use for, where there are any.
+ * @throws what `readTensors` throws; ShapeError; FormatError for a tensor that is missing (at the end) or comes twice.
+ */
+export async function* readWeights(
+  folder: ModelFolder,
+  tensors: ReadonlyMap<string, FileTensor>,
+  names: TensorNames,
+  options: ReadOptions & { readonly onUnexpected?: (names: readonly string[]) => void } = {},
+): AsyncGenerator<FileWeight, void, undefined> {
+  const matcher = new TensorMatcher(tensors, names);
+  for await (const stored of readTensors(folder, options)) {
+    const match = matcher.match(stored);
+    if (!match) continue;
+    yield { tensor: match.tensor, values: toFloat32(stored.bytes, match.dtype) };
+  }
+  matcher.expectComplete();
+  if (matcher.unexpected.length > 0) options.onUnexpected?.(matcher.unexpected);
+}

@@ -1,0 +1,194 @@
+// One replica of a model's weights on one queue, or a like set of their gradients: a buffer per piece of the parameter table,
+// and the weights as layers take them.
+import { DeviceError } from "../errors.js";
+import type { LookUpStep, Role } from "../families/recipe.js";
+import type { GpuBuffer } from "../gpu/buffer.js";
+import { BufferUsage } from "../gpu/flags.js";
+import type { Queue } from "../gpu/queue.js";
+import type { EmbeddingWeights, LinearWeights, NormWeights, VocabularyShard } from "../layers/weights.js";
+import { invariant } from "../util/invariant.js";
+import type { Parameter } from "./parameters.js";
+import type { PlacedPiece } from "./place.js";
+
+/** A piece that is trained, and its buffer. */
+export interface TrainablePiece {
+  /** Unique; the same for a weight and its gradient. */
+  readonly name: string;
+  readonly buffer: GpuBuffer;
+  readonly decays: boolean;
+}
+
+export class ModelWeights {
+  readonly parameters: readonly Parameter[];
+  /** Those that came with the model: the others are zeros that stand for what it does not have. */
+  readonly stored: readonly Parameter[];
+  readonly #byName: ReadonlyMap<string, Parameter>;
+  readonly #buffers: ReadonlyMap<string, GpuBuffer>;
+  readonly #linears = new Map<string, LinearWeights>();
+  readonly #norms = new Map<string, NormWeights>();
+  readonly #vocabularies = new Map<Role, readonly VocabularyShard[]>();
+
+  constructor(
+    parameters: readonly Parameter[],
+    stored: readonly Parameter[],
+    buffers: ReadonlyMap<string, GpuBuffer>,
+  ) {
+    this.parameters = parameters;
+    this.stored = stored;
+    this.#byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+    this.#buffers = buffers;
+  }
+
+  get buffers(): readonly GpuBuffer[] {
+    return [...this.#buffers.values()];
+  }
+
+  /** The buffers of what came with the model: what is saved and trained. */
+  get storedBuffers(): readonly GpuBuffer[] {
+    return this.trainable.map(({ buffer }) => buffer);
+  }
+
+  /** Every piece that the optimizer changes, in the order of the parameters. */
+  get trainable(): readonly TrainablePiece[] {
+    return this.stored.flatMap(({ pieces, decays }) =>
+      pieces.map(({ name }) => ({ name, buffer: this.bufferOf(name), decays })),
+    );
+  }
+
+  bufferOf(piece: string): GpuBuffer {
+    const buffer = this.#buffers.get(piece);
+    invariant(buffer, `weight ${piece} was never added`);
+    return buffer;
+  }
+
+  linear(role: Role, layer: number | undefined): LinearWeights {
+    return cached(this.#linears, nameOf(role, layer), (name) => {
+      const { inputs, outputs, format } = this.#parameter(`${name}.weight`);
+      return {
+        format,
+        weight: this.bufferOf(`${name}.weight`),
+        bias: this.bufferOf(`${name}.bias`),
+        inputVectors: inputs!.vectors,
+        outputVectors: outputs.vectors,
+      };
+    });
+  }
+
+  norm(role: Role, layer: number | undefined): NormWeights {
+    return cached(this.#norms, nameOf(role, layer), (name) => {
+      const { outputs } = this.#parameter(`${name}.weight`);
+      return {
+        gain: this.bufferOf(`${name}.weight`),
+        bias: this.bufferOf(`${name}.bias`),
+        channels: outputs.size,
+        channelVectors: outputs.vectors,
+      };
+    });
+  }
+
+  embedding({ tokens, positions }: LookUpStep): EmbeddingWeights {
+    invariant(positions, "an embedding without learned positions has no kernel yet");
+    const shards = this.vocabulary(tokens);
+    return {
+      tokens: shards,
+      positions: this.bufferOf(`${positions}.weight`),
+      channelVectors: shards[0]!.inputVectors,
+    };
+  }
+
+  /** The shards of an embedding, or of the head, whose bias is that of the model's head in either case. */
+  vocabulary(role: Role): readonly VocabularyShard[] {
+    return cached(this.#vocabularies, role, () => {
+      const { inputs, pieces, format } = this.#parameter(`${role}.weight`);
+      const biases = this.#parameter("head.bias").pieces;
+      return pieces.map(({ name, first, count, stride }, index) => ({
+        format,
+        weight: this.bufferOf(name),
+        bias: this.bufferOf(biases[index]!.name),
+        inputVectors: inputs!.vectors,
+        outputVectors: stride / 4,
+        firstToken: first,
+        tokenCount: count,
+        stride,
+      }));
+    });
+  }
+
+  /** The same over buffers that `create` makes for each of these: for gradients. */
+  like(create: (like: GpuBuffer) => GpuBuffer): ModelWeights {
+    const buffers = new Map([...this.#buffers].map(([name, buffer]) => [name, create(buffer)]));
+    return new ModelWeights(this.parameters, this.stored, buffers);
+  }
+
+  #parameter(name: string): Parameter {
+    const parameter = this.#byName.get(name);
+    invariant(parameter, `the model has no parameter ${name}`);
+    return parameter;
+  }
+}
+
+/** Takes placed pieces one by one, in any order, and uploads each at once: none is kept on the host. */
+export class WeightsLoader {
+  readonly #queue: Queue;
+  readonly #parameters: readonly Parameter[];
+  readonly #buffers = new Map<string, GpuBuffer>();
+  #uploadedBytes = 0;
+
+  constructor(queue: Queue, parameters: readonly Parameter[]) {
+    this.#queue = queue;
+    this.#parameters = parameters;
+  }
+
+  /** Bytes handed to the device since the last fence: the host keeps copies of them until then. */
+  get uploadedBytes(): number {
+    return this.#uploadedBytes;
+  }
+
+  async settle(): Promise<void> {
+    this.#uploadedBytes = 0;
+    await this.#queue.fence();
+  }
+
+  add({ name, values }: PlacedPiece): void {
+    const { maxBindingBytes } = this.#queue;
+    if (values.byteLength > maxBindingBytes) {
+      throw new DeviceError({
+        reason: "limit",
+        problem: `Weight "${name}" has ${values.byteLength} bytes, one binding of this adapter holds ${maxBindingBytes}`,
+        remedy: "Use a smaller model: of all weights only the vocabulary is split over bindings.",
+      });
+    }
+    const usage = BufferUsage.storage | BufferUsage.copyTarget | BufferUsage.copySource;
+    const buffer = this.#queue.createBuffer(`weights.${name}`, values.byteLength, usage);
+    this.#buffers.set(name, buffer);
+    this.#queue.device.queue.writeBuffer(buffer.raw, 0, values);
+    this.#uploadedBytes += values.byteLength;
+  }
+
+  /** The replica, when every tensor was added: zeros stand for biases that the model does not have. */
+  finish(): ModelWeights {
+    const stored = this.#parameters.filter(({ pieces }) => pieces.every(({ name }) => this.#buffers.has(name)));
+    for (const { pieces, stored: required, name } of this.#parameters)
+      for (const piece of pieces)
+        if (!this.#buffers.has(piece.name)) {
+          invariant(required !== "always", `weight ${name} was never added`);
+          this.add({ name: piece.name, values: new Float32Array(piece.elements) });
+        }
+    return new ModelWeights(this.#parameters, stored, this.#buffers);
+  }
+
+  /** Frees every buffer, also those of a replica that was finished. */
+  dispose(): void {
+    for (const buffer of this.#buffers.values()) buffer.dispose();
+    this.#buffers.clear();
+  }
+}
+
+const nameOf = (role: Role, layer: number | undefined): string =>
+  layer === undefined ? role : `layer-${layer}.${role}`;
+
+function cached<Weights>(known: Map<string, Weights>, key: string, make: (key: string) => Weights): Weights {
+  let weights = known.get(key);
+  if (!weights) known.set(key, (weights = make(key)));
+  return weights;
+}

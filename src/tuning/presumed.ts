@@ -1,16 +1,16 @@
-// Which family of each kernel a model uses. All families of an arithmetic give the same bits, so that dispatches of few rows may
-// use another than those of many.
+// Which kernels a model uses for linear layers, attention and the choice of tokens, where nothing was measured. All kernels of
+// an arithmetic give the same bits, so that dispatches of few rows may use another than those of many.
 import type { AdapterDescription } from "../gpu/queue.js";
 import { fewRowAttention } from "../kernels/attention/few-row.js";
 import { workgroupTiledAttention } from "../kernels/attention/workgroup.js";
-import { registerTiledAttention, type AttentionFamily } from "../kernels/attention/attention.js";
+import { registerTiledAttention, type AttentionKernel } from "../kernels/attention/attention.js";
 import { workgroupChooseToken } from "../kernels/sampling/choose-token-workgroup.js";
-import { invocationChooseToken, type ChooseTokenFamily } from "../kernels/sampling/choose-token.js";
+import { invocationChooseToken, type ChooseTokenKernel } from "../kernels/sampling/choose-token.js";
 import { fewRowHalfLinear, registerTiledHalfLinear } from "../kernels/linear/half.js";
 import { fewRowLinear } from "../kernels/linear/few-row.js";
 import { subgroupTiledLinears } from "../kernels/linear/subgroup.js";
 import { workgroupTiledHalfLinears, workgroupTiledLinears } from "../kernels/linear/workgroup.js";
-import { registerTiledLinear, type LinearFamily } from "../kernels/linear/linear.js";
+import { registerTiledLinear, type LinearKernel } from "../kernels/linear/linear.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 
 /** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
@@ -23,8 +23,8 @@ export interface ByRows<R> {
 }
 
 export interface KernelChoice {
-  readonly linear: ByRows<LinearFamily>;
-  readonly attention: ByRows<AttentionFamily>;
+  readonly linear: ByRows<LinearKernel>;
+  readonly attention: ByRows<AttentionKernel>;
 }
 
 /** The one for a dispatch of `rows` rows. */
@@ -56,5 +56,5 @@ export const presumedChoice = (
 });
 
 /** How tokens are chosen: not measured, as what is fast depends on whether there are many invocations to share a row. */
-export const presumedChooseToken = ({ isSoftware }: AdapterDescription): ChooseTokenFamily =>
+export const presumedChooseToken = ({ isSoftware }: AdapterDescription): ChooseTokenKernel =>
   isSoftware ? invocationChooseToken : workgroupChooseToken;

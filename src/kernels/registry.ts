@@ -54,50 +54,42 @@ export const chooseTokenKernels: readonly [ChooseTokenKernel, ...ChooseTokenKern
   workgroupChooseToken,
 ];
 
-/** Every variant, with attention for the given head widths (in vec4s). */
+/** Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`. */
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
+  const linears = element === "f16" ? [...linearKernels, ...halfLinearKernels] : linearKernels;
+  const activations = Object.values(Activation);
   const weightReaders = [
     embeddingVariant(element),
-    ...[...linearKernels, ...(element === "f16" ? halfLinearKernels : [])].flatMap((kernel) =>
-      Object.values(Activation).map((activation) => kernel.variant(activation, element)),
-    ),
+    ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, element))),
   ];
-  if (element === "packed-f16") return weightReaders; // nothing else reads packed weights
-  const flags = [false, true];
-  const attention = attentionKernels.flatMap((kernel) =>
-    headVectors.flatMap((vectors) =>
-      flags.map((isCausal) => kernel.variant({ headVectors: vectors, isCausal, pageTokens: 16 }, element)),
-    ),
-  );
-  const attentionBackward = headVectors.flatMap((vectors) =>
-    flags.flatMap((isCausal) => [
-      attentionBackwardQueryVariant({ headVectors: vectors, isCausal }, element),
-      attentionBackwardKeyValueVariant({ headVectors: vectors, isCausal }, element),
-    ]),
-  );
-  const linearBackward = Object.values(Activation).map((activation) =>
-    linearBackwardInputVariant(activation, element),
+  const attentionShapes = headVectors.flatMap((vectors) =>
+    [false, true].map((isCausal) => ({ headVectors: vectors, isCausal })),
   );
   return [
     ...weightReaders,
-    layerNormVariant(element),
-    logProbabilityVariant(element),
-    ...chooseTokenKernels.map((kernel) => kernel.variant(element)),
-    copySlotsVariant(element),
-    ...attention,
-    ...linearBackward,
-    linearBackwardWeightVariant(element),
-    weightSumVariant(element),
-    ...attentionBackward,
-    ...Object.values(Activation).map((activation) => activateVariant(activation, element)),
-    layerNormBackwardInputVariant(element),
-    layerNormBackwardWeightVariant(element),
-    embeddingBackwardVariant(element),
-    crossEntropyVariant(element),
-    adamwVariant(element),
-    sgdVariant(element),
-    sumSquaresVariant(element),
-    sumVariant(element),
-    addVariant(element),
+    layerNormVariant,
+    logProbabilityVariant,
+    ...chooseTokenKernels.map(({ variant }) => variant),
+    copySlotsVariant,
+    ...attentionKernels.flatMap((kernel) =>
+      attentionShapes.map((shape) => kernel.variant({ ...shape, pageTokens: 16 })),
+    ),
+    ...activations.map(linearBackwardInputVariant),
+    linearBackwardWeightVariant,
+    weightSumVariant,
+    ...attentionShapes.flatMap((shape) => [
+      attentionBackwardQueryVariant(shape),
+      attentionBackwardKeyValueVariant(shape),
+    ]),
+    ...activations.map(activateVariant),
+    layerNormBackwardInputVariant,
+    layerNormBackwardWeightVariant,
+    embeddingBackwardVariant,
+    crossEntropyVariant,
+    adamwVariant,
+    sgdVariant,
+    sumSquaresVariant,
+    sumVariant,
+    addVariant,
   ];
 }

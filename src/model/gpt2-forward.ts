@@ -68,10 +68,10 @@ export async function compileGpt2(
   };
   const [embedding, norm, linear, attention, logProbability] = await Promise.all([
     queue.pipelines.get(embeddingVariant(element)),
-    queue.pipelines.get(layerNormVariant("f32")),
+    queue.pipelines.get(layerNormVariant),
     compileBoth(choice.linear, (family) => family.variant(activationOf[config.activation], element)),
-    compileBoth(choice.attention, (family) => family.variant({ ...dimensions, isCausal: true }, "f32")),
-    queue.pipelines.get(logProbabilityVariant("f32")),
+    compileBoth(choice.attention, (family) => family.variant({ ...dimensions, isCausal: true })),
+    queue.pipelines.get(logProbabilityVariant),
   ]);
   return { embedding, norm, linear, attention, logProbability };
 }
@@ -223,7 +223,7 @@ export class Gpt2Forward {
 
   /** Compiles the kernel that chooses tokens, which only generation needs. Throws ShaderError. */
   async prepareChoice(): Promise<void> {
-    this.#choice ??= await this.#queue.pipelines.get(presumedChooseToken(this.#queue.adapter).variant("f32"));
+    this.#choice ??= await this.#queue.pipelines.get(presumedChooseToken(this.#queue.adapter).variant);
   }
 
   /** Chooses a token for each of the first `rowCount` rows of `logits`; needs `prepareChoice`. */

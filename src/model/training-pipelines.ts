@@ -89,16 +89,16 @@ function variantsOf(
   const { none } = Activation;
   const attention = { headVectors, isCausal: true };
   return {
-    copyRows: activateVariant(none, "f32"),
-    activate: activateVariant(activation, "f32"),
-    crossEntropy: crossEntropyVariant("f32"),
-    input: linearBackwardInputVariant(activation, "f32"),
-    weight: linearBackwardWeightVariant("f32"),
-    weightSum: weightSumVariant("f32"),
-    normInput: layerNormBackwardInputVariant("f32"),
-    normWeight: layerNormBackwardWeightVariant("f32"),
-    attentionQuery: attentionBackwardQueryVariant(attention, "f32"),
-    attentionKeyValue: attentionBackwardKeyValueVariant(attention, "f32"),
-    embeddingBackward: embeddingBackwardVariant("f32"),
+    copyRows: activateVariant(none),
+    activate: activateVariant(activation),
+    crossEntropy: crossEntropyVariant,
+    input: linearBackwardInputVariant(activation),
+    weight: linearBackwardWeightVariant,
+    weightSum: weightSumVariant,
+    normInput: layerNormBackwardInputVariant,
+    normWeight: layerNormBackwardWeightVariant,
+    attentionQuery: attentionBackwardQueryVariant(attention),
+    attentionKeyValue: attentionBackwardKeyValueVariant(attention),
+    embeddingBackward: embeddingBackwardVariant,
   };
 }

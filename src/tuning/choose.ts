@@ -91,7 +91,7 @@ export async function chooseKernels(
       sample: attentionSample(sampled, dimensions),
       trial: () => attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, dimensions),
       usesWorkgroupMemory: (kernel) => kernel.needs(shape).bytes > 0,
-      variantOf: (kernel) => kernel.variant(shape, "f32"),
+      variantOf: (kernel) => kernel.variant(shape),
     };
   };
 

@@ -69,7 +69,7 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
     const runWith = (own: AttentionKernel): Promise<Float32Array<ArrayBuffer>> =>
       runKernel(
         queue(),
-        own.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }, "f32"),
+        own.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }),
         {
           Q: padHeads(q),
           KV: keyValue,

@@ -70,7 +70,7 @@ async function choose(
   const run = async (own: ChooseTokenKernel): Promise<readonly Uint32Array[]> => {
     const outputs = await runKernelOutputs(
       queue(),
-      own.variant("f32"),
+      own.variant,
       {
         options: words,
         bias,

@@ -5,7 +5,6 @@ import {
   foldGrid,
   specialise,
   type Constants,
-  type ElementType,
   type KernelDefinition,
   type KernelVariant,
 } from "../../gpu/kernel.js";
@@ -44,7 +43,7 @@ export interface AttentionKernel {
   readonly name: string;
   readonly suits: SuitableRows;
   needs(shape: AttentionShape): WorkgroupNeeds;
-  variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
+  variant(options: AttentionOptions): KernelVariant<AttentionBinding, AttentionParam>;
 }
 
 /** The prelude's constants. */
@@ -66,5 +65,5 @@ export const registerTiledAttention: AttentionKernel = {
   name: "register-tiled",
   suits: "any",
   needs: () => ({ invocations: 32, bytes: 0 }),
-  variant: (options, element) => specialise(forward, attentionConstants(options), element),
+  variant: (options) => specialise(forward, attentionConstants(options)),
 };

@@ -22,5 +22,5 @@ export const fewRowAttention: AttentionKernel = {
   name: "few-row",
   suits: "few",
   needs: ({ headVectors }) => ({ invocations: 64, bytes: 1024 + 16 * headVectors }),
-  variant: (options, element) => specialise(forward, attentionConstants(options), element),
+  variant: (options) => specialise(forward, attentionConstants(options)),
 };

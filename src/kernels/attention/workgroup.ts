@@ -26,6 +26,5 @@ export const workgroupTiledAttention: AttentionKernel = {
   name: "workgroup-tiled",
   suits: "many",
   needs: (shape) => ({ invocations: 64, bytes: 32 * tileKeys(shape) * shape.headVectors }),
-  variant: (options, element) =>
-    specialise(forward, { ...attentionConstants(options), TILE_KEYS: tileKeys(options) }, element),
+  variant: (options) => specialise(forward, { ...attentionConstants(options), TILE_KEYS: tileKeys(options) }),
 };

@@ -18,5 +18,5 @@ const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
 /** 64 invocations share a row, and 0.5 KiB of workgroup memory, which every adapter has. */
 export const workgroupChooseToken: ChooseTokenKernel = {
   name: "row-per-workgroup",
-  variant: (element) => specialise(choose, {}, element),
+  variant: specialise(choose, {}),
 };

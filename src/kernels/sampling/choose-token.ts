@@ -1,7 +1,7 @@
 // Chooses one token per row of logits: greedy, or drawn after penalties, temperature and filters.
 import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-token.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type ChooseTokenBinding = "options" | "bias" | "logits" | "weights" | "counts" | "sampled" | "chosen";
 export type ChooseTokenParam = "rowCount" | "vocabulary" | "rowStride" | "firstOption";
@@ -62,7 +62,7 @@ export const chooseTokenInterface: Pick<
 /** One of the kernels that choose tokens. All choose the same; they differ in where they are fast. */
 export interface ChooseTokenKernel {
   readonly name: string;
-  variant(element: ElementType): KernelVariant<ChooseTokenBinding, ChooseTokenParam>;
+  readonly variant: KernelVariant<ChooseTokenBinding, ChooseTokenParam>;
 }
 
 const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
@@ -75,5 +75,5 @@ const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
 /** A row per invocation, no workgroup memory: fast on software adapters, runs on all. */
 export const invocationChooseToken: ChooseTokenKernel = {
   name: "row-per-invocation",
-  variant: (element) => specialise(choose, {}, element),
+  variant: specialise(choose, {}),
 };

@@ -1,4 +1,4 @@
-// common/running-softmax.wgsl — what the families of attention share: they give the same bits because they do the same
+// common/running-softmax.wgsl — what the kernels of attention share: they give the same bits because they do the same
 // operations on the same four keys in the same order.
 
 // Finite, because WGSL may assume that infinities do not occur; exp(MASKED − maximum) is exactly 0.

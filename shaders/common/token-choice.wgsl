@@ -1,4 +1,4 @@
-// common/token-choice.wgsl — what the families that choose tokens share. They give the same tokens because they add in the
+// common/token-choice.wgsl — what the kernels that choose tokens share. They give the same tokens because they add in the
 // same order: the vocabulary is cut into PARTS runs of consecutive tokens; each is added up in order, then their sums are.
 
 const PARTS = 64u;

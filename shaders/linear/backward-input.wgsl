@@ -17,7 +17,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dY: array<vec4<f32>>;       // (rows, gradientStride)
-@group(0) @binding(2) var<storage, read> W: array<vec4<T>>;          // (K, N/4)
+@group(0) @binding(2) var<storage, read> W: array<vec4<f32>>;        // (K, N/4)
 @group(0) @binding(3) var<storage, read> P: array<vec4<f32>>;        // (rows, K/4); read with THROUGH_ACTIVATION only
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;       // rows of dX, then of dY
 @group(0) @binding(5) var<storage, read_write> dX: array<vec4<f32>>; // (rows, K/4)
@@ -40,8 +40,7 @@ fn dots(sums: vec4<f32>, y: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
 fn loadWeights(vector: u32, n: u32) -> mat4x4<f32> {
   let at = 4u * vector * params.outputVectors + n;
   let stride = params.outputVectors;
-  return mat4x4<f32>(
-    vec4<f32>(W[at]), vec4<f32>(W[at + stride]), vec4<f32>(W[at + 2u * stride]), vec4<f32>(W[at + 3u * stride]));
+  return mat4x4<f32>(W[at], W[at + stride], W[at + 2u * stride], W[at + 3u * stride]);
 }
 
 fn gradientRow(entry: u32) -> u32 {

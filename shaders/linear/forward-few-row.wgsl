@@ -4,7 +4,7 @@
 // Rows and flags as in linear/forward.wgsl.
 // Grid: ceil(N/4/32), ceil(rowCount/8), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
-// Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and family.
+// Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and kernel.
 
 struct Params {
   firstEntry: u32,    // first entry of this dispatch in rowTable

@@ -3,7 +3,7 @@
 // Rows and flags as in linear/forward.wgsl.
 // Grid: ceil(N/4/VECTORS/WORKGROUP_X), ceil(rowCount/ROWS/WORKGROUP_Y), 1.  Needs: f16, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward, within the error of common/products-half.wgsl.
-// Reduction order: that of common/products-half.wgsl, over k = 0…K−1, then the bias: the same for every row and family.
+// Reduction order: that of common/products-half.wgsl, over k = 0…K−1, then the bias: the same for every row and kernel.
 
 struct Params {
   firstEntry: u32,    // first entry of this dispatch in rowTable

@@ -7,7 +7,7 @@
 // Products are those of common/products-float.wgsl or products-half.wgsl: Factor is f32 or f16.
 // Needs: (TILE_COLUMNS/4/THREAD_VECTORS)·(TILE_ROWS/THREAD_ROWS) invocations, 64·(TILE_ROWS + TILE_COLUMNS) bytes for f32.
 // Reference: test/reference/linear.ts linearForward.
-// Reduction order: that of the products over k = 0…K−1, then the bias: the same for every row and family.
+// Reduction order: that of the products over k = 0…K−1, then the bias: the same for every row and kernel.
 
 struct Params {
   firstEntry: u32,    // first entry of this dispatch in rowTable
@@ -36,7 +36,7 @@ const TILE_VECTORS = TILE_COLUMNS / 4u;
 const THREADS_X = TILE_VECTORS / THREAD_VECTORS;
 const THREADS_Y = TILE_ROWS / THREAD_ROWS;
 const THREADS = THREADS_X * THREADS_Y;
-// Vec4s that an invocation brings into each tile: whole numbers for every family.
+// Vec4s that an invocation brings into each tile: whole numbers for every kernel.
 const X_LOADS = TILE_ROWS * DEPTH / THREADS;
 const W_LOADS = 4u * DEPTH * TILE_VECTORS / THREADS;
 

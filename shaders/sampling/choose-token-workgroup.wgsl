@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
 @group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
 
-// Of each part.
+// One for each part.
 var<workgroup> partValues: array<f32, PARTS>;
 var<workgroup> partTokens: array<u32, PARTS>;
 var<workgroup> total: f32;

@@ -41,19 +41,22 @@ export interface KernelDefinition<B extends string = string, P extends string = 
 export interface KernelVariant<B extends string = string, P extends string = string> {
   readonly definition: KernelDefinition<B, P>;
   readonly constants: Constants;
-  readonly element: ElementType;
+  /** Only where the shader reads stored weights. */
+  readonly element?: ElementType;
   /** Identifies the variant among all variants. */
   readonly key: string;
 }
 
-/** Fixes the prelude's constants (as u32 or bool) and the element type of stored weights. */
+/** Fixes the prelude's constants (as u32 or bool) and, for a shader that reads stored weights as `T`, their element type. */
 export function specialise<B extends string, P extends string>(
   definition: KernelDefinition<B, P>,
   constants: Constants,
-  element: ElementType,
+  element?: ElementType,
 ): KernelVariant<B, P> {
   const values = Object.entries(constants).map(([name, value]) => `${name}=${value}`);
-  return { definition, constants, element, key: [definition.name, element, ...values].join(" ") };
+  return element === undefined
+    ? { definition, constants, key: [definition.name, ...values].join(" ") }
+    : { definition, constants, element, key: [definition.name, element, ...values].join(" ") };
 }
 
 /** The WGSL lines in front of the kernel's file: `enable`, `alias`, `const`, then the common fragments. */
@@ -62,7 +65,7 @@ export function preludeOf(variant: KernelVariant): string {
   if (variant.element === "f16") extensions.add("f16");
   const lines = [
     ...Array.from(extensions, (name) => `enable ${name};`),
-    `alias T = ${elementTypes[variant.element]};`,
+    ...(variant.element === undefined ? [] : [`alias T = ${elementTypes[variant.element]};`]),
     ...Object.entries(variant.constants).map(([name, value]) =>
       typeof value === "boolean" ? `const ${name} = ${value};` : `const ${name} = ${value}u;`,
     ),

@@ -1,6 +1,6 @@
 // A dispatch of few rows may use another kernel than one of many: all kernels of a layer give the same bits.
-import type { AttentionFamily } from "./attention/attention.js";
-import type { LinearFamily } from "./linear/linear.js";
+import type { AttentionKernel } from "./attention/attention.js";
+import type { LinearKernel } from "./linear/linear.js";
 
 /** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
 const FEW_ROWS = 8;
@@ -13,8 +13,8 @@ export interface ByRows<R> {
 
 /** Which kernels a model uses. */
 export interface KernelChoice {
-  readonly linear: ByRows<LinearFamily>;
-  readonly attention: ByRows<AttentionFamily>;
+  readonly linear: ByRows<LinearKernel>;
+  readonly attention: ByRows<AttentionKernel>;
 }
 
 /** The one for a dispatch of `rows` rows. */

@@ -1,9 +1,9 @@
-// What a family of kernels asks of an adapter, beyond what every one has.
+// What a kernel asks of an adapter, beyond what every one has.
 
 export interface WorkgroupNeeds {
-  /** Of one workgroup. */
+  /** How many a workgroup has. */
   readonly invocations: number;
-  /** Of workgroup memory. */
+  /** Workgroup memory. */
   readonly bytes: number;
   readonly feature?: "subgroups" | "shader-f16";
 }
@@ -17,10 +17,10 @@ interface WorkgroupOffer {
   readonly features: ReadonlySet<string>;
 }
 
-/** The dispatches in which a family can be the fastest: those of few rows, as in decoding, or of many. */
+/** The dispatches in which a kernel can be the fastest: those of few rows, as in decoding, or of many. */
 export type SuitableRows = "few" | "many" | "any";
 
-/** Whether a device can run a family with these needs. */
+/** Whether a device can run a kernel with these needs. */
 export const fitsDevice = (
   { invocations, bytes, feature }: WorkgroupNeeds,
   { limits, features }: WorkgroupOffer,

@@ -47,7 +47,7 @@ export class KeyValueCache {
 
   /** Compiles what `encodeCopies` needs. Throws ShaderError. */
   async prepare(): Promise<void> {
-    this.#copySlots ??= await this.#queue.pipelines.get(copySlotsVariant("f32"));
+    this.#copySlots ??= await this.#queue.pipelines.get(copySlotsVariant);
   }
 
   /** Adds copies, one dispatch per layer. No page may be both copied from and to. Needs `prepare`. */

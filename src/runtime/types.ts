@@ -180,7 +180,7 @@ export interface ModelInfo {
   readonly weightBytes: number;
   /** Milliseconds from `load` to ready. */
   readonly loadMs: number;
-  /** The families of kernels in use, for dispatches of few rows and of many, with what was measured. */
+  /** The kernels in use, for dispatches of few rows and of many, with what was measured. */
   readonly kernels: KernelPicks;
   /** With `verify`: what was found, as a text to report problems with. */
   readonly verification?: string;

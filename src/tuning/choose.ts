@@ -1,8 +1,8 @@
-// Chooses the families that a model uses on the adapter it runs on: see pick-kernel.ts for how one is picked.
+// Chooses the kernels that a model uses on the adapter it runs on: see pick.ts for how one is picked.
 import type { ElementType } from "../gpu/kernel.js";
 import type { Queue } from "../gpu/queue.js";
-import type { AttentionBinding, AttentionFamily, AttentionParam } from "../kernels/attention/attention.js";
-import type { Activation, LinearBinding, LinearFamily, LinearParam } from "../kernels/linear/linear.js";
+import type { AttentionBinding, AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
+import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../kernels/linear/linear.js";
 import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
@@ -11,32 +11,32 @@ import { presumedChoice, type ByRows, type KernelChoice } from "./presumed.js";
 import { linearSample, linearTrial } from "./linear-trial.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
 
-/** One pick per kernel that has families, for dispatches of few rows and of many. */
+/** One pick per place that has several kernels, for dispatches of few rows and of many. */
 export type KernelPicks = Readonly<Record<keyof KernelChoice, ByRows<KernelPick>>>;
 
-export interface KernelFamilies {
-  readonly linear: readonly LinearFamily[];
-  readonly attention: readonly AttentionFamily[];
+export interface CandidateKernels {
+  readonly linear: readonly LinearKernel[];
+  readonly attention: readonly AttentionKernel[];
 }
 
 export interface ChooseOptions extends Pick<PickOptions, "tuneMs" | "verify" | "signal"> {
-  readonly families: KernelFamilies;
+  readonly candidates: CandidateKernels;
   readonly activation: Activation;
   readonly element: ElementType;
-  /** Of `families.linear`. */
+  /** What the kernels in `candidates.linear` multiply in. */
   readonly arithmetic: Arithmetic;
-  /** Of another time on the same adapter with the same shapes. */
+  /** What another load found on the same adapter with the same shapes. */
   readonly known: KernelPicks | undefined;
 }
 
 export interface ChosenKernels {
   readonly choice: KernelChoice;
   readonly picks: KernelPicks;
-  /** A line for every family that was verified. */
+  /** A line for every kernel that was verified. */
   readonly verification: readonly string[];
 }
 
-/** Throws DeviceError ("wrong-results") where no family of a kernel passes, CancelledError when `signal` aborts. */
+/** Throws DeviceError ("wrong-results") where no kernel of a place passes, CancelledError when `signal` aborts. */
 export async function chooseKernels(
   queue: Queue,
   dimensions: ModelShape,
@@ -48,17 +48,17 @@ export async function chooseKernels(
   // The places share the time; those of few rows are done quickly, and leave theirs to the others.
   const endMs = performance.now() + options.tuneMs;
   let placesLeft = 4;
-  const pick = <F extends { readonly name: string }, B extends string, P extends string>(
-    place: KernelPlace<F, B, P>,
+  const pick = <K extends { readonly name: string }, B extends string, P extends string>(
+    place: KernelPlace<K, B, P>,
     before: KernelPick | undefined,
-  ): Promise<{ readonly family: F; readonly pick: KernelPick }> => {
+  ): Promise<{ readonly kernel: K; readonly pick: KernelPick }> => {
     const tuneMs = options.tuneMs > 0 ? Math.max(1, (endMs - performance.now()) / placesLeft--) : 0;
     return pickKernel(queue, place, { ...options, tuneMs, known: before }, verification);
   };
 
-  const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearFamily, LinearBinding, LinearParam> => {
-    const { families, activation, element, arithmetic } = options;
-    const fitting = families.linear.filter(({ needs }) => fitsDevice(needs, queue.device));
+  const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearKernel, LinearBinding, LinearParam> => {
+    const { candidates, activation, element, arithmetic } = options;
+    const fitting = candidates.linear.filter(({ needs }) => fitsDevice(needs, queue.device));
     return {
       name: `linear layers, ${rows} rows, ${element}`,
       candidates: candidatesOf(fitting, presumed.linear[rows], rows),
@@ -70,15 +70,15 @@ export async function chooseKernels(
       ),
       trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
-      variantOf: (family) => family.variant(activation, element),
+      variantOf: (kernel) => kernel.variant(activation, element),
     };
   };
   const attention = (
     rows: keyof ByRows<unknown>,
-  ): KernelPlace<AttentionFamily, AttentionBinding, AttentionParam> => {
+  ): KernelPlace<AttentionKernel, AttentionBinding, AttentionParam> => {
     const shape = { ...dimensions, isCausal: true };
-    const fitting = options.families.attention.filter((family) =>
-      fitsDevice(family.needs(shape), queue.device),
+    const fitting = options.candidates.attention.filter((kernel) =>
+      fitsDevice(kernel.needs(shape), queue.device),
     );
     const long = Math.min(256, dimensions.contextLength);
     const sampled: AttentionSampleShape =
@@ -90,8 +90,8 @@ export async function chooseKernels(
       candidates: candidatesOf(fitting, presumed.attention[rows], rows),
       sample: attentionSample(sampled, dimensions),
       trial: () => attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, dimensions),
-      usesWorkgroupMemory: (family) => family.needs(shape).bytes > 0,
-      variantOf: (family) => family.variant(shape, "f32"),
+      usesWorkgroupMemory: (kernel) => kernel.needs(shape).bytes > 0,
+      variantOf: (kernel) => kernel.variant(shape),
     };
   };
 
@@ -101,8 +101,8 @@ export async function chooseKernels(
   const attentionMany = await pick(attention("many"), known?.attention.many);
   return {
     choice: {
-      linear: { few: linearFew.family, many: linearMany.family },
-      attention: { few: attentionFew.family, many: attentionMany.family },
+      linear: { few: linearFew.kernel, many: linearMany.kernel },
+      attention: { few: attentionFew.kernel, many: attentionMany.kernel },
     },
     picks: {
       linear: { few: linearFew.pick, many: linearMany.pick },
@@ -113,11 +113,11 @@ export async function chooseKernels(
 }
 
 /** Those that suit, the presumed one first; where none suits, all. */
-function candidatesOf<F extends { readonly suits: SuitableRows }>(
-  fitting: readonly F[],
-  presumed: F,
-  rows: keyof ByRows<F>,
-): readonly F[] {
+function candidatesOf<K extends { readonly suits: SuitableRows }>(
+  fitting: readonly K[],
+  presumed: K,
+  rows: keyof ByRows<K>,
+): readonly K[] {
   const suiting = fitting.filter(({ suits }) => suits === "any" || suits === rows);
   if (suiting.length === 0) return fitting;
   return suiting.toSorted((a, b) => Number(b === presumed) - Number(a === presumed));

@@ -1,4 +1,4 @@
-// Picks one of several families for one place of a model: the fastest as measured, and on request one that was verified.
+// Picks one of several kernels for one place of a model: the fastest as measured, and on request one that was verified.
 import { DeviceError, ShaderError } from "../errors.js";
 import type { KernelVariant } from "../gpu/kernel.js";
 import type { Pipeline } from "../gpu/pipelines.js";
@@ -8,12 +8,12 @@ import { tryKernel, type KernelTrial } from "./trial.js";
 
 /** What was picked for one place, and why. JSON-serialisable. */
 export interface KernelPick {
-  readonly family: string;
-  /** Of one dispatch on the model's shapes, by family: those that were measured. */
+  readonly kernel: string;
+  /** How long a dispatch on the model's shapes takes, by kernel: those that were measured. */
   readonly microseconds: Readonly<Record<string, number>>;
-  /** Families that failed on this adapter, and how. */
+  /** Kernels that failed on this adapter, and how. */
   readonly dropped: Readonly<Record<string, string>>;
-  /** Families for which the time did not suffice: one of them may be faster. The next load measures them. */
+  /** Kernels for which the time did not suffice: one of them may be faster. The next load measures them. */
   readonly unmeasured: readonly string[];
 }
 
@@ -21,15 +21,15 @@ interface Named {
   readonly name: string;
 }
 
-/** A place of the model where one of several families computes. */
-export interface KernelPlace<F extends Named, B extends string, P extends string> {
+/** A place of the model where one of several kernels computes. */
+export interface KernelPlace<K extends Named, B extends string, P extends string> {
   readonly name: string;
-  /** Families that fit the adapter. The first is what is presumed to be fast. */
-  readonly candidates: readonly F[];
+  /** Kernels that fit the adapter. The first is what is presumed to be fast. */
+  readonly candidates: readonly K[];
   readonly sample: KernelSample<B, P>;
   trial(): KernelTrial<B, P>;
-  usesWorkgroupMemory(family: F): boolean;
-  variantOf(family: F): KernelVariant<B, P>;
+  usesWorkgroupMemory(kernel: K): boolean;
+  variantOf(kernel: K): KernelVariant<B, P>;
 }
 
 export interface PickOptions {
@@ -42,37 +42,37 @@ export interface PickOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Of measuring. */
+/** What measuring adds to. */
 interface Results {
   readonly microseconds: Record<string, number>;
   readonly dropped: Record<string, string>;
   readonly unmeasured: string[];
 }
 
-/** A family with workgroup memory so much slower than one without shows that the adapter has none that is fast. */
+/** A kernel with workgroup memory so much slower than one without shows that the adapter has none that is fast. */
 const HOPELESS = 4;
 
-/** Adds to `report` a line for every family that was verified. Throws DeviceError ("wrong-results") when none passes. */
-export async function pickKernel<F extends Named, B extends string, P extends string>(
+/** Adds to `report` a line for every kernel that was verified. Throws DeviceError ("wrong-results") when none passes. */
+export async function pickKernel<K extends Named, B extends string, P extends string>(
   queue: Queue,
-  place: KernelPlace<F, B, P>,
+  place: KernelPlace<K, B, P>,
   options: PickOptions,
   report: string[],
-): Promise<{ readonly family: F; readonly pick: KernelPick }> {
+): Promise<{ readonly kernel: K; readonly pick: KernelPick }> {
   const dropped: Record<string, string> = {};
   const { known, tuneMs } = options;
   const microseconds: Record<string, number> = { ...known?.microseconds };
   const unmeasured: string[] = [];
   const isKnown = known?.unmeasured.length === 0;
   if (tuneMs > 0 && !isKnown) await measure(queue, place, options, { microseconds, dropped, unmeasured });
-  const timeOf = ({ name }: F): number => microseconds[name] ?? Number.MAX_VALUE;
-  for (const family of place.candidates.toSorted((a, b) => timeOf(a) - timeOf(b))) {
-    if (family.name in dropped) continue;
-    const problem = options.verify ? await verify(queue, place, family, report) : undefined;
+  const timeOf = ({ name }: K): number => microseconds[name] ?? Number.MAX_VALUE;
+  for (const kernel of place.candidates.toSorted((a, b) => timeOf(a) - timeOf(b))) {
+    if (kernel.name in dropped) continue;
+    const problem = options.verify ? await verify(queue, place, kernel, report) : undefined;
     if (problem === undefined) {
-      return { family, pick: { family: family.name, microseconds, dropped, unmeasured } };
+      return { kernel, pick: { kernel: kernel.name, microseconds, dropped, unmeasured } };
     }
-    dropped[family.name] = problem;
+    dropped[kernel.name] = problem;
   }
   const failures = Object.entries(dropped).map(([name, problem]) => `${name}: ${problem}`);
   throw new DeviceError({
@@ -82,40 +82,40 @@ export async function pickKernel<F extends Named, B extends string, P extends st
   });
 }
 
-/** Measures families that are not known yet, and adds to `results`. */
-async function measure<F extends Named, B extends string, P extends string>(
+/** Measures kernels that are not known yet, and adds to `results`. */
+async function measure<K extends Named, B extends string, P extends string>(
   queue: Queue,
-  place: KernelPlace<F, B, P>,
+  place: KernelPlace<K, B, P>,
   { tuneMs, known, signal }: PickOptions,
   { microseconds, dropped, unmeasured }: Results,
 ): Promise<void> {
   const endMs = performance.now() + tuneMs;
   const buffers = await SampleBuffers.create(queue, place.sample);
   let bestMs = Math.min(...Object.values(microseconds)) / 1000;
-  const isHopeless = (family: F): boolean =>
-    place.usesWorkgroupMemory(family) && 0.001 * (microseconds[family.name] ?? 0) > HOPELESS * bestMs;
+  const isHopeless = (kernel: K): boolean =>
+    place.usesWorkgroupMemory(kernel) && 0.001 * (microseconds[kernel.name] ?? 0) > HOPELESS * bestMs;
   let isMemorySlow = place.candidates.some(isHopeless);
   // The first has all the time it takes: it is presumed to be used, or what an earlier load had no time for.
   let isFirst = true;
   const isLate = (): boolean => !isFirst && performance.now() > endMs;
   try {
-    for (const family of place.candidates) {
-      if (known && !known.unmeasured.includes(family.name)) continue;
-      if (isMemorySlow && place.usesWorkgroupMemory(family)) continue;
+    for (const kernel of place.candidates) {
+      if (known && !known.unmeasured.includes(kernel.name)) continue;
+      if (isMemorySlow && place.usesWorkgroupMemory(kernel)) continue;
       // Once begun, a compilation is waited for: what is measured next would share the processor with it.
-      const pipeline = isLate() ? undefined : await compile(queue, place.variantOf(family));
+      const pipeline = isLate() ? undefined : await compile(queue, place.variantOf(kernel));
       if (pipeline === undefined || isLate()) {
-        unmeasured.push(family.name);
+        unmeasured.push(kernel.name);
         continue;
       }
       isFirst = false;
       if (pipeline instanceof ShaderError) {
-        dropped[family.name] = firstLine(pipeline);
+        dropped[kernel.name] = firstLine(pipeline);
         continue;
       }
       const ms = await buffers.time(pipeline, bestMs, signal);
-      microseconds[family.name] = Number((1000 * ms).toPrecision(4));
-      isMemorySlow ||= isHopeless(family);
+      microseconds[kernel.name] = Number((1000 * ms).toPrecision(4));
+      isMemorySlow ||= isHopeless(kernel);
       bestMs = Math.min(bestMs, ms);
     }
   } finally {
@@ -123,14 +123,14 @@ async function measure<F extends Named, B extends string, P extends string>(
   }
 }
 
-/** Why the family is not fit for use here, or undefined. */
-async function verify<F extends Named, B extends string, P extends string>(
+/** Why the kernel is not fit for use here, or undefined. */
+async function verify<K extends Named, B extends string, P extends string>(
   queue: Queue,
-  place: KernelPlace<F, B, P>,
-  family: F,
+  place: KernelPlace<K, B, P>,
+  kernel: K,
   report: string[],
 ): Promise<string | undefined> {
-  const pipeline = await compile(queue, place.variantOf(family));
+  const pipeline = await compile(queue, place.variantOf(kernel));
   let problem: string | undefined;
   let figure = "";
   if (pipeline instanceof ShaderError) problem = firstLine(pipeline);
@@ -140,7 +140,7 @@ async function verify<F extends Named, B extends string, P extends string>(
     if (!passed) problem = figure;
   }
   report.push(
-    `${place.name}, ${family.name}: ${problem === undefined ? `right, ${figure}` : `FAILED, ${problem}`}`,
+    `${place.name}, ${kernel.name}: ${problem === undefined ? `right, ${figure}` : `FAILED, ${problem}`}`,
   );
   return problem;
 }

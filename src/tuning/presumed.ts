@@ -1,5 +1,5 @@
-// Which family of each kernel a model uses. All families of an arithmetic give the same bits, so that dispatches of few rows may
-// use another than those of many.
+// Which kernels a model uses for linear layers, attention and the choice of tokens, where nothing was measured. All kernels of
+// an arithmetic give the same bits, so that dispatches of few rows may use another than those of many.
 import type { AdapterDescription } from "../gpu/queue.js";
 import { fewRowAttention } from "../kernels/attention/few-row.js";
 import type { KernelChoice } from "../kernels/by-rows.js";

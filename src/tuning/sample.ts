@@ -1,4 +1,4 @@
-// Work for one dispatch of a kernel on buffers of its own: what a family is measured or verified by.
+// Work for one dispatch of a kernel on buffers of its own, by which it is measured or verified.
 import { CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
@@ -23,7 +23,7 @@ const LEAST_MS = 2;
 const MOST_DISPATCHES = 512;
 /** Without a GPU clock the wait for the fence counts too, up to 3 ms. */
 const LEAST_MS_BY_WALL = 20;
-/** So much slower than the best, a family is not timed a second time. */
+/** A kernel so much slower than the best is not timed a second time. */
 const HOPELESS = 1.5;
 
 /** The buffers of a sample on a queue. Dispose them. */

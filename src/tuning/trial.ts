@@ -6,7 +6,7 @@ import { SampleBuffers, type KernelSample } from "./sample.js";
 /** A sample with known results. */
 export interface KernelTrial<B extends string, P extends string> extends KernelSample<B, P> {
   readonly output: B;
-  /** Of the whole output, in float64. */
+  /** The whole output, in float64. */
   readonly expected: Float64Array;
   /** How far a result may be from it. */
   readonly tolerance: number;

@@ -1,6 +1,6 @@
 // Which kernels a model that is being loaded uses: known from another load, measured now, or presumed.
 import type { Queue } from "../gpu/queue.js";
-import { chooseKernels, type ChosenKernels, type KernelFamilies, type KernelPicks } from "./choose.js";
+import { chooseKernels, type ChosenKernels, type CandidateKernels, type KernelPicks } from "./choose.js";
 import type { ModelShape } from "../model/shape.js";
 import { activationOf, elementOf } from "../model/gpt2-forward.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
@@ -19,19 +19,19 @@ export async function tuneKernels(
   dimensions: ModelShape,
   format: WeightFormat,
   arithmetic: Arithmetic,
-  families: KernelFamilies,
+  candidates: CandidateKernels,
   load: LoadOptions,
 ): Promise<ChosenKernels> {
   const { verify = false, signal, onProgress } = load;
   const tune = isTuned(queue, load);
   const element = elementOf(queue, format);
-  const names = [...families.linear, ...families.attention].map(({ name }) => name);
+  const names = [...candidates.linear, ...candidates.attention].map(({ name }) => name);
   const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
   const known = tune ? recall(key, isKernelPicks) : undefined;
   const tuneMs = tune && !(known && isComplete(known)) ? TUNE_MS : 0;
   if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
   const activation = activationOf[config.activation];
-  const options = { families, activation, element, arithmetic, tuneMs, known, verify, signal };
+  const options = { candidates, activation, element, arithmetic, tuneMs, known, verify, signal };
   const chosen = await chooseKernels(queue, dimensions, options);
   if (tuneMs > 0) remember(key, chosen.picks);
   return chosen;

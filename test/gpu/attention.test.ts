@@ -1,7 +1,7 @@
 // Attention kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { QUERY_BLOCK_ROWS, type AttentionFamily } from "../../src/kernels/attention/attention.js";
-import { attentionFamilies } from "../../src/kernels/registry.js";
+import { QUERY_BLOCK_ROWS, type AttentionKernel } from "../../src/kernels/attention/attention.js";
+import { attentionKernels } from "../../src/kernels/registry.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";
@@ -22,7 +22,7 @@ interface Batch {
   readonly pageTokens?: number;
 }
 
-describe.each(attentionFamilies)("attention, $name", (family) => {
+describe.each(attentionKernels)("attention, $name", (kernel) => {
   const queue = useTestQueue();
 
   /** All of `lengths` in one dispatch, behind an unused row. */
@@ -66,10 +66,10 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
         keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * slot * padded);
         keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * slot + 1) * padded);
       }
-    const runFamily = (own: AttentionFamily): Promise<Float32Array<ArrayBuffer>> =>
+    const runWith = (own: AttentionKernel): Promise<Float32Array<ArrayBuffer>> =>
       runKernel(
         queue(),
-        own.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }, "f32"),
+        own.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }),
         {
           Q: padHeads(q),
           KV: keyValue,
@@ -81,10 +81,10 @@ describe.each(attentionFamilies)("attention, $name", (family) => {
         { firstEntry: 0, blockCount: blocks.length / 2, heads, scale: 1 / Math.sqrt(D) },
         "A",
       );
-    const result = await runFamily(family);
-    if (family !== attentionFamilies[0]) {
-      const first = await runFamily(attentionFamilies[0]);
-      expect(new Uint32Array(result.buffer), "bits of the first family").toEqual(
+    const result = await runWith(kernel);
+    if (kernel !== attentionKernels[0]) {
+      const first = await runWith(attentionKernels[0]);
+      expect(new Uint32Array(result.buffer), "bits of the first kernel").toEqual(
         new Uint32Array(first.buffer),
       );
     }

@@ -91,7 +91,7 @@ describe("the gradients of attention", () => {
     const sizes = { heads, scale: 1 / Math.sqrt(D) };
     ({ dQ, stats } = await runKernelOutputs(
       queue(),
-      attentionBackwardQueryVariant(options, "f32"),
+      attentionBackwardQueryVariant(options),
       { ...common, A: padHeads(a), blockTable, dQ, stats },
       { firstEntry: 1, blockCount, ...sizes },
       ["dQ", "stats"],
@@ -99,7 +99,7 @@ describe("the gradients of attention", () => {
     for (let block = 0; block < blockCount; block += blocksAtOnce)
       dKV = await runKernel(
         queue(),
-        attentionBackwardKeyValueVariant(options, "f32"),
+        attentionBackwardKeyValueVariant(options),
         { ...common, stats, blockTable, dKV },
         { firstEntry: 1 + block, blockCount: Math.min(blocksAtOnce, blockCount - block), ...sizes },
         "dKV",

@@ -131,7 +131,7 @@ describe("the gradient of a linear layer's inputs", () => {
     const before = randomFloats(5, arenaRows * K, scale);
     const dX = await runKernel(
       queue(),
-      linearBackwardInputVariant(activation, "f32"),
+      linearBackwardInputVariant(activation),
       {
         dY: stored,
         W: storeWeight(weight, N, K),
@@ -194,7 +194,7 @@ describe("the gradient of a linear layer's inputs", () => {
     const P = Float32Array.from({ length: 801 }, (__, index) => (index - 400) / 8);
     const dX = await runKernel(
       queue(),
-      linearBackwardInputVariant(activation, "f32"),
+      linearBackwardInputVariant(activation),
       {
         dY: padRows(new Float32Array(P.length).fill(1), 1, 4),
         W: Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -243,7 +243,7 @@ describe("the gradient of a linear layer's inputs", () => {
       const row = entries[entry]!;
       const alone = await runKernel(
         queue(),
-        linearBackwardInputVariant(Activation.geluTanh, "f32"),
+        linearBackwardInputVariant(Activation.geluTanh),
         {
           dY: stored,
           W: storeWeight(randomFloats(2, 130 * 33, 1 / Math.sqrt(130)), 130, 33),
@@ -272,7 +272,7 @@ describe("the gradients of a linear layer's weight and bias", () => {
     const run = (outputs: typeof before, more: { flags: number; slabRows: number }): Promise<typeof before> =>
       runKernelOutputs(
         queue(),
-        linearBackwardWeightVariant("f32"),
+        linearBackwardWeightVariant,
         { ...inputs, ...outputs },
         { ...params, ...more },
         ["dW", "db"],
@@ -289,7 +289,7 @@ describe("the gradients of a linear layer's weight and bias", () => {
       const partial = await run({ dW: nothing(before.dW), db: nothing(before.db) }, { flags, slabRows });
       result = await runKernelOutputs(
         queue(),
-        weightSumVariant("f32"),
+        weightSumVariant,
         { partialW: partial.dW, partialB: partial.db, ...before },
         { weightVectors: before.dW.length / 4, biasVectors: before.db.length / 4, slabs },
         ["dW", "db"],

@@ -40,7 +40,7 @@ describe("the gradients of layer norm", () => {
     const shared = { X: pad(x), dY: pad(dY), rowTable: Uint32Array.from([77, ...own]) };
     const { dX, stats } = await runKernelOutputs(
       queue(),
-      layerNormBackwardInputVariant("f32"),
+      layerNormBackwardInputVariant,
       { ...shared, gain: pad(gain), dX: pad(before), stats: new Float32Array(2 * arenaRows).fill(7) },
       { firstEntry: 1, rowCount: rows, channels: C, channelVectors: pad4(C) / 4, epsilon },
       ["dX", "stats"],
@@ -52,7 +52,7 @@ describe("the gradients of layer norm", () => {
     ): Promise<typeof outputs> =>
       runKernelOutputs(
         queue(),
-        layerNormBackwardWeightVariant("f32"),
+        layerNormBackwardWeightVariant,
         { ...shared, stats, ...to },
         { firstEntry: 1, rowCount: rows, channelVectors: pad4(C) / 4, ...more },
         ["dGain", "dBias"],
@@ -68,7 +68,7 @@ describe("the gradients of layer norm", () => {
       const partial = await weightGradient(to, { slabRows, addToOutput: 0 });
       const sum = await runKernelOutputs(
         queue(),
-        weightSumVariant("f32"),
+        weightSumVariant,
         { partialW: partial.dGain, partialB: partial.dBias, dW: dGain, db: dBias },
         { weightVectors: pad4(C) / 4, biasVectors: pad4(C) / 4, slabs },
         ["dW", "db"],

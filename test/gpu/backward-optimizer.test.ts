@@ -55,7 +55,7 @@ async function runAdamw(size: number, decay: number, maxNorm: number): Promise<R
     };
     actual = await runKernelOutputs(
       queue(),
-      adamwVariant("f32"),
+      adamwVariant,
       { gradient, squares: Float32Array.of(norm * norm, 999), ...actual },
       { vectorCount: size / 4, ...options, ...corrections, maxNorm },
       ["weight", "first", "second"],
@@ -82,7 +82,7 @@ describe("adamw", () => {
   it("leaves padding at 0", async () => {
     const result = await runKernelOutputs(
       queue(),
-      adamwVariant("f32"),
+      adamwVariant,
       { gradient: zeros(), squares: zeros(), weight: zeros(), first: zeros(), second: zeros() },
       {
         vectorCount: 2,
@@ -118,7 +118,7 @@ async function runSgd(
     const norm = globalNorm([gradient]);
     actual = await runKernelOutputs(
       queue(),
-      sgdVariant("f32"),
+      sgdVariant,
       { gradient, squares: Float32Array.of(norm * norm, 999), ...actual },
       { vectorCount: size / 4, ...options, maxNorm },
       ["weight", "velocity"],
@@ -149,14 +149,14 @@ describe("sgd", () => {
 
 async function sumSquares(x: Values, sums: Values, firstPartial: number): Promise<Values> {
   const params = { vectorCount: x.length / 4, firstPartial };
-  return runKernel(queue(), sumSquaresVariant("f32"), { X: x, sums }, params, "sums");
+  return runKernel(queue(), sumSquaresVariant, { X: x, sums }, params, "sums");
 }
 
 async function addUp(terms: Values): Promise<number> {
   let values = terms;
   while (values.length > 1) {
     const Y = new Float32Array(Math.ceil(values.length / SUM_TERMS));
-    values = await runKernel(queue(), sumVariant("f32"), { X: values, Y }, { count: values.length }, "Y");
+    values = await runKernel(queue(), sumVariant, { X: values, Y }, { count: values.length }, "Y");
   }
   return values[0]!;
 }
@@ -200,7 +200,7 @@ describe("the squared global norm", () => {
 describe("the sum of two gradients", () => {
   it.each(sizes)("adds %i elements to what is there", async (size) => {
     const [x, y] = [randomFloats(1, size), randomFloats(2, size)];
-    const sum = await runKernel(queue(), addVariant("f32"), { X: x, Y: y }, { vectorCount: size / 4 }, "Y");
+    const sum = await runKernel(queue(), addVariant, { X: x, Y: y }, { vectorCount: size / 4 }, "Y");
     expectClose(
       sum,
       x.map((value, index) => value + y[index]!),

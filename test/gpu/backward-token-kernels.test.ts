@@ -55,7 +55,7 @@ async function scatter(
   const bucketCount = tables.length > 1 ? (tables[2]! - 1) / BUCKET_WORDS : 0;
   return runKernel(
     queue(),
-    embeddingBackwardVariant("f32"),
+    embeddingBackwardVariant,
     { dX: padRows(dX, C, pad4(C)), tables, dE },
     { firstBucket: 1, bucketCount, channelVectors: pad4(C) / 4, ...strides },
     "dE",
@@ -161,7 +161,7 @@ async function checkLoss(
   for (let row = 0; row < rows; row++) stored.fill(1e4, row * stride + vocabulary, (row + 1) * stride);
   const result = await runKernelOutputs(
     queue(),
-    crossEntropyVariant("f32"),
+    crossEntropyVariant,
     {
       targets: Uint32Array.from([999, 999, ...targets]),
       logits: stored,
@@ -217,7 +217,7 @@ describe("the activation by itself", () => {
       x.set([-50, 50].slice(0, F), own[0]! * F);
       const y = await runKernel(
         queue(),
-        activateVariant(kind, "f32"),
+        activateVariant(kind),
         {
           X: padRows(x, F, pad4(F)),
           rowTable: Uint32Array.from([77, ...own]),

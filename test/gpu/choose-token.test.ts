@@ -1,7 +1,7 @@
 // Choosing tokens on real execution, against float64 distributions and the same random numbers.
 import { describe, expect, it } from "vitest";
-import { IN_PROMPT, OPTION_WORDS, type ChooseTokenFamily } from "../../src/kernels/sampling/choose-token.js";
-import { chooseTokenFamilies } from "../../src/kernels/registry.js";
+import { IN_PROMPT, OPTION_WORDS, type ChooseTokenKernel } from "../../src/kernels/sampling/choose-token.js";
+import { chooseTokenKernels } from "../../src/kernels/registry.js";
 import {
   checkSampling,
   hasPenalties,
@@ -35,9 +35,9 @@ interface Drawn {
   readonly counts: Uint32Array;
 }
 
-/** Draws once per row from the same logits; fails where the first family draws otherwise. */
+/** Draws once per row from the same logits; fails where the first kernel draws otherwise. */
 async function choose(
-  family: ChooseTokenFamily,
+  kernel: ChooseTokenKernel,
   logits: Float32Array,
   options: SamplingOptions,
   rows: number,
@@ -67,10 +67,10 @@ async function choose(
   const counts = new Uint32Array(vocabulary);
   for (const token of prompt) counts[token]! |= IN_PROMPT;
   for (const token of generated) counts[token]!++;
-  const run = async (own: ChooseTokenFamily): Promise<readonly Uint32Array[]> => {
+  const run = async (own: ChooseTokenKernel): Promise<readonly Uint32Array[]> => {
     const outputs = await runKernelOutputs(
       queue(),
-      own.variant("f32"),
+      own.variant,
       {
         options: words,
         bias,
@@ -88,9 +88,9 @@ async function choose(
       (bits) => new Uint32Array(bits.buffer, bits.byteOffset, bits.length),
     );
   };
-  const outputs = await run(family);
-  if (family !== chooseTokenFamilies[0])
-    expect(outputs, "what the first family chooses").toEqual(await run(chooseTokenFamilies[0]));
+  const outputs = await run(kernel);
+  if (kernel !== chooseTokenKernels[0])
+    expect(outputs, "what the first kernel chooses").toEqual(await run(chooseTokenKernels[0]));
   const [chosen, sampled, countsAfter] = outputs as [Uint32Array, Uint32Array, Uint32Array];
   expect(sampled).toEqual(chosen.filter((_, index) => index % 2 === 0));
   return {
@@ -148,11 +148,11 @@ const cases: readonly (SamplingOptions & { readonly temperature: number })[] = [
   { temperature: 0.8, topK: 20, topP: 0.8, minP: 0.02, logitBias: { 2: 3 } },
 ];
 
-describe.each(chooseTokenFamilies)("choosing tokens, $name", (family) => {
+describe.each(chooseTokenKernels)("choosing tokens, $name", (kernel) => {
   const logits = randomFloats(3, V, 1.5);
 
   it.each(cases)("draws from the float64 distribution: %o", async (options) => {
-    const { tokens, logProbabilities } = await choose(family, logits, options, ROWS);
+    const { tokens, logProbabilities } = await choose(kernel, logits, options, ROWS);
     const bias = new Map(Object.entries(options.logitBias ?? {}).map(([key, value]) => [Number(key), value]));
     const distribution = tokenDistribution({ ...options, bias, logits });
     expectDistribution(tokens, distribution);
@@ -168,16 +168,16 @@ describe.each(chooseTokenFamilies)("choosing tokens, $name", (family) => {
 
   it("takes the likeliest token at temperature 0, the lower id among equals", async () => {
     const tied = Float32Array.from({ length: V }, (_, token) => (token === 9 || token === 40 ? 3 : 0));
-    expect((await choose(family, tied, { temperature: 0 }, 3)).tokens).toEqual([9, 9, 9]);
-    expect((await choose(family, logits, { temperature: 0 }, 1)).tokens[0]).toBe(
+    expect((await choose(kernel, tied, { temperature: 0 }, 3)).tokens).toEqual([9, 9, 9]);
+    expect((await choose(kernel, logits, { temperature: 0 }, 1)).tokens[0]).toBe(
       logits.reduce((best, value, token) => (value > logits[best]! ? token : best), 0),
     );
   });
 
   it("keeps the lower ids where equal ones exceed top-k or top-p", async () => {
     const flat = new Float32Array(V);
-    expect(new Set((await choose(family, flat, { topK: 3 }, ROWS)).tokens)).toEqual(new Set([0, 1, 2]));
-    expect(new Set((await choose(family, flat, { topP: 4.5 / V }, ROWS)).tokens)).toEqual(
+    expect(new Set((await choose(kernel, flat, { topK: 3 }, ROWS)).tokens)).toEqual(new Set([0, 1, 2]));
+    expect(new Set((await choose(kernel, flat, { topP: 4.5 / V }, ROWS)).tokens)).toEqual(
       new Set([0, 1, 2, 3, 4]),
     );
   });
@@ -209,7 +209,7 @@ describe.each(chooseTokenFamilies)("choosing tokens, $name", (family) => {
         };
         const penalised = penalisedLogits(reference);
         const best = penalised.reduce((top, value, token) => (value > penalised[top]! ? token : top), 0);
-        const { tokens, counts } = await choose(family, own, { ...options, temperature: 0 }, 1);
+        const { tokens, counts } = await choose(kernel, own, { ...options, temperature: 0 }, 1);
         expect(tokens).toEqual([best]);
         const times = generated.filter((token) => token === best).length;
         const isCounted = Object.keys(options).some((name) => name !== "logitBias");
@@ -224,7 +224,7 @@ describe.each(chooseTokenFamilies)("choosing tokens, $name", (family) => {
       { temperature: 2, topK: 40 },
       { temperature: 1.5, topP: 0.9, minP: 0.001 },
     ]) {
-      const { tokens, logProbabilities } = await choose(family, own, options, 48);
+      const { tokens, logProbabilities } = await choose(kernel, own, options, 48);
       const distribution = tokenDistribution({ ...options, logits: own });
       const expected = tokens.map((_, row) => drawToken(distribution, uniformOf(seedOf(row), row % 7)));
       expect(tokens.filter((token, row) => token !== expected[row]).length).toBeLessThanOrEqual(1);
@@ -237,9 +237,9 @@ describe.each(chooseTokenFamilies)("choosing tokens, $name", (family) => {
   });
 
   it("gives the same token for a seed and position, whatever row it is in", async () => {
-    const many = await choose(family, logits, { temperature: 1 }, 28);
+    const many = await choose(kernel, logits, { temperature: 1 }, 28);
     for (const row of [7, 14, 21]) {
-      const alone = await choose(family, logits, { temperature: 1 }, 1, row);
+      const alone = await choose(kernel, logits, { temperature: 1 }, 1, row);
       expect(alone.tokens[0]).toBe(many.tokens[row]);
     }
   });

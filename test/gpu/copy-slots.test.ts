@@ -17,7 +17,7 @@ it.each([
     expected.set(keyValue.subarray(from! * width, (from! + 1) * width), to! * width);
   const actual = await runKernel(
     queue(),
-    copySlotsVariant("f32"),
+    copySlotsVariant,
     // One pair in front that is not this dispatch's.
     { slotTable: Uint32Array.from([0, 15, ...pairs.flat()]), KV: keyValue },
     { firstEntry: 1, slotCount: pairs.length, slotVectors },

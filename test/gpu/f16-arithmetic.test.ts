@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ArgumentError, DeviceError } from "../../src/errors.js";
 import { findGpu } from "../../src/gpu/find-gpu.js";
-import { attentionFamilies, halfLinearFamilies } from "../../src/kernels/registry.js";
+import { attentionKernels, halfLinearKernels } from "../../src/kernels/registry.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { expectClose } from "../helpers/expect-close.js";
@@ -53,12 +53,12 @@ describe("products in f16", () => {
       expect((await model.generate(prompt, options)).tokens).toEqual(together[index]!.tokens);
   });
 
-  it("are found right by verification, in every family, with figures where they are measured", async () => {
-    for (const linear of halfLinearFamilies) {
+  it("are found right by verification, in every kernel, with figures where they are measured", async () => {
+    for (const linear of halfLinearKernels) {
       const loaded = await loadModel(
         tiny.parts,
         { arithmetic: "f16", verify: true, tune: true },
-        { linear: [linear], attention: attentionFamilies },
+        { linear: [linear], attention: attentionKernels },
       );
       const { kernels, verification } = loaded.info;
       for (const replica of loaded.replicas) {

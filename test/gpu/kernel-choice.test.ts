@@ -1,10 +1,10 @@
 // Which kernels a model uses: whichever they are, it gives the same bits; they are measured, remembered and verified.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { CancelledError, DeviceError } from "../../src/errors.js";
-import type { AttentionFamily } from "../../src/kernels/attention/attention.js";
-import type { LinearFamily } from "../../src/kernels/linear/linear.js";
-import { attentionFamilies, linearFamilies } from "../../src/kernels/registry.js";
-import type { KernelFamilies } from "../../src/tuning/choose.js";
+import type { AttentionKernel } from "../../src/kernels/attention/attention.js";
+import type { LinearKernel } from "../../src/kernels/linear/linear.js";
+import { attentionKernels, linearKernels } from "../../src/kernels/registry.js";
+import type { CandidateKernels } from "../../src/tuning/choose.js";
 import { execute } from "../../src/runtime/passes/forward-pass.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
@@ -16,16 +16,16 @@ import { rejection } from "../helpers/rejection.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 import { WatchedGpu } from "../helpers/watched-gpu.js";
 
-const all: KernelFamilies = { linear: linearFamilies, attention: attentionFamilies };
+const all: CandidateKernels = { linear: linearKernels, attention: attentionKernels };
 const tiny = makeTinyModel();
 const sentences = makeSentences(4, 5, 24, 13);
 
-/** Loads with these families, and gives the logits of a batch and of one short sentence, as bits. */
+/** Loads with these kernels, and gives the logits of a batch and of one short sentence, as bits. */
 async function run(
-  families: KernelFamilies,
+  kernels: CandidateKernels,
   options: LoadOptions = {},
 ): Promise<{ readonly bits: Uint32Array[]; readonly info: ModelInfo }> {
-  const loaded = await loadModel(tiny.parts, options, families);
+  const loaded = await loadModel(tiny.parts, options, kernels);
   const replica = loaded.replicas[0]!;
   try {
     const bits: Uint32Array[] = [];
@@ -52,9 +52,9 @@ async function run(
   }
 }
 
-/** Weights after two steps of training with these families, which begin with dispatches of few rows. */
-async function train(families: KernelFamilies): Promise<Uint8Array> {
-  const loaded = await loadModel(tiny.parts, {}, families);
+/** Weights after two steps of training with these kernels, which begin with dispatches of few rows. */
+async function train(kernels: CandidateKernels): Promise<Uint8Array> {
+  const loaded = await loadModel(tiny.parts, {}, kernels);
   try {
     const training = new TrainingRun(
       {
@@ -74,41 +74,41 @@ async function train(families: KernelFamilies): Promise<Uint8Array> {
   }
 }
 
-/** The same family under another name, with `replacement` for a piece of its shader. */
-function changed<F extends LinearFamily | AttentionFamily>(family: F, piece: string, replacement: string): F {
+/** The same kernel under another name, with `replacement` for a piece of its shader. */
+function changed<K extends LinearKernel | AttentionKernel>(kernel: K, piece: string, replacement: string): K {
   const variant = (...parameters: [never, never]): object => {
-    const own = family.variant(...parameters);
+    const own = kernel.variant(...parameters);
     expect(own.definition.source).toContain(piece);
     const source = own.definition.source.replace(piece, replacement);
     return { ...own, key: `changed ${replacement} ${own.key}`, definition: { ...own.definition, source } };
   };
-  return { ...family, name: `changed-${family.name}`, variant };
+  return { ...kernel, name: `changed-${kernel.name}`, variant };
 }
 
-const [registerLinear, fewRowLinear] = linearFamilies as [LinearFamily, LinearFamily];
-const [registerAttention] = attentionFamilies as [AttentionFamily];
+const [registerLinear, fewRowLinear] = linearKernels as [LinearKernel, LinearKernel];
+const [registerAttention] = attentionKernels as [AttentionKernel];
 const wrongLinear = changed(registerLinear, "sum + bias[column]", "sum - bias[column]");
 const wrongAttention = changed(registerAttention, "(*sums)[d] / total", "(*sums)[d]");
 const brokenLinear = changed(registerLinear, "fn main", "fun main");
 
-describe("every family", () => {
+describe("every kernel", () => {
   it("gives a whole model the same bits", async () => {
     const { bits } = await run({ linear: [registerLinear], attention: [registerAttention] });
-    for (const [index, linear] of linearFamilies.entries()) {
-      const attention = attentionFamilies[index % attentionFamilies.length]!;
+    for (const [index, linear] of linearKernels.entries()) {
+      const attention = attentionKernels[index % attentionKernels.length]!;
       const other = await run({ linear: [linear], attention: [attention] });
-      expect(other.info.kernels.linear.many.family).toBe(linear.name);
-      expect(other.info.kernels.attention.few.family).toBe(attention.name);
+      expect(other.info.kernels.linear.many.kernel).toBe(linear.name);
+      expect(other.info.kernels.attention.few.kernel).toBe(attention.name);
       expect(other.bits, `${linear.name}, ${attention.name}`).toEqual(bits);
     }
   });
 });
 
 describe("training", () => {
-  it("uses the model's families, and has the same bits with all of them", async () => {
+  it("uses the model's kernels, and has the same bits with all of them", async () => {
     const weights = await train({ linear: [registerLinear], attention: [registerAttention] });
-    for (const [index, linear] of linearFamilies.entries()) {
-      const attention = attentionFamilies[index % attentionFamilies.length]!;
+    for (const [index, linear] of linearKernels.entries()) {
+      const attention = attentionKernels[index % attentionKernels.length]!;
       expect(await train({ linear: [linear], attention: [attention] }), linear.name).toEqual(weights);
     }
     const wrong = await train({ linear: [wrongLinear], attention: [registerAttention] });
@@ -128,9 +128,9 @@ describe("measuring", () => {
     const options: LoadOptions = { tune: true, onProgress: ({ phase }) => phases.push(phase) };
     using model = await Model.load(parts, options);
     for (const byRows of Object.values(model.info.kernels))
-      for (const { family, microseconds, dropped } of Object.values(byRows)) {
+      for (const { kernel, microseconds, dropped } of Object.values(byRows)) {
         expect(Object.keys(microseconds).length).toBeGreaterThan(0);
-        expect(microseconds[family]).toBe(Math.min(...Object.values<number>(microseconds)));
+        expect(microseconds[kernel]).toBe(Math.min(...Object.values<number>(microseconds)));
         expect(dropped).toEqual({});
       }
     using whole = await loadUntilMeasured(parts, options);
@@ -162,7 +162,7 @@ describe("measuring", () => {
         const [first, next, last] = [hurried, second, whole].map(
           ({ info }) => info.kernels[kernel][rows],
         ) as [KernelPick, KernelPick, KernelPick];
-        expect(Object.keys(first.microseconds)).toEqual([first.family]);
+        expect(Object.keys(first.microseconds)).toEqual([first.kernel]);
         expect(first.unmeasured.length).toBeGreaterThan(0);
         expect(next.microseconds).toEqual({
           ...first.microseconds,
@@ -179,13 +179,13 @@ describe("measuring", () => {
       for (const { microseconds } of Object.values(byRows)) expect(microseconds).toEqual({});
   });
 
-  it("drops a family that does not compile, and says so", async () => {
+  it("drops a kernel that does not compile, and says so", async () => {
     const { info } = await run(
-      { linear: [brokenLinear, fewRowLinear], attention: attentionFamilies },
+      { linear: [brokenLinear, fewRowLinear], attention: attentionKernels },
       { tune: true },
     );
-    const { family, microseconds, dropped } = info.kernels.linear.many;
-    expect(family).toBe("few-row");
+    const { kernel, microseconds, dropped } = info.kernels.linear.many;
+    expect(kernel).toBe("few-row");
     expect(Object.keys(microseconds)).toEqual(["few-row"]);
     expect(dropped["changed-register-tiled"]).toMatch(/did not compile/);
   });
@@ -206,9 +206,9 @@ describe("measuring", () => {
 });
 
 describe("verifying", () => {
-  it("finds every family right", async () => {
-    for (const [index, linear] of linearFamilies.entries()) {
-      const attention = attentionFamilies[index % attentionFamilies.length]!;
+  it("finds every kernel right", async () => {
+    for (const [index, linear] of linearKernels.entries()) {
+      const attention = attentionKernels[index % attentionKernels.length]!;
       const { info } = await run(
         { linear: [linear], attention: [attention] },
         { verify: true, weights: index % 2 === 0 ? "f16" : "f32" },
@@ -220,10 +220,10 @@ describe("verifying", () => {
     }
   });
 
-  it("drops a family that computes wrongly for one that does not", async () => {
+  it("drops a kernel that computes wrongly for one that does not", async () => {
     const { bits } = await run(all);
     const { bits: own, info } = await run(
-      // Under other names, as the family that is presumed to be fast would come before the wrong one.
+      // Under other names, as the kernel that is presumed to be fast would come before the wrong one.
       {
         linear: [wrongLinear, { ...registerLinear, name: "safe" }],
         attention: [wrongAttention, { ...registerAttention, name: "safe" }],
@@ -231,8 +231,8 @@ describe("verifying", () => {
       { verify: true },
     );
     for (const byRows of Object.values(info.kernels))
-      for (const { family, dropped } of Object.values(byRows)) {
-        expect(family).toBe("safe");
+      for (const { kernel, dropped } of Object.values(byRows)) {
+        expect(kernel).toBe("safe");
         expect(Object.values(dropped)).toEqual([expect.stringMatching(/^wrong by at most/)]);
       }
     expect(info.verification).toMatch(
@@ -241,10 +241,10 @@ describe("verifying", () => {
     expect(own).toEqual(bits);
   });
 
-  it("fails where no family of a kernel is right, and closes the device", async () => {
+  it("fails where no kernel is right, and closes the device", async () => {
     const watched = await WatchedGpu.create();
-    const families = { linear: [wrongLinear, brokenLinear], attention: attentionFamilies };
-    const error = await rejection(loadModel(tiny.parts, { verify: true, gpu: watched.gpu }, families));
+    const kernels = { linear: [wrongLinear, brokenLinear], attention: attentionKernels };
+    const error = await rejection(loadModel(tiny.parts, { verify: true, gpu: watched.gpu }, kernels));
     expect(error).toBeInstanceOf(DeviceError);
     expect(error).toMatchObject({ reason: "wrong-results" });
     expect(error.message).toMatch(
@@ -254,15 +254,15 @@ describe("verifying", () => {
   });
 });
 
-/** Loads as often as it takes to measure every family. */
+/** Loads as often as it takes to measure every kernel. */
 async function loadUntilMeasured(parts: ModelParts, options: LoadOptions): Promise<Model> {
   for (let loads = 1; ; loads++) {
     const model = await Model.load(parts, options);
     const picks = Object.values(model.info.kernels).flatMap((byRows) => [byRows.few, byRows.many]);
     if (picks.every(({ unmeasured }) => unmeasured.length === 0)) return model;
     model.dispose();
-    // Each measures one family or more.
-    expect(loads).toBeLessThan(linearFamilies.length);
+    // Each measures one kernel or more.
+    expect(loads).toBeLessThan(linearKernels.length);
   }
 }
 

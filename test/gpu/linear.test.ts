@@ -1,8 +1,8 @@
 // Linear kernels on real execution, against the float64 reference.
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ElementType } from "../../src/gpu/kernel.js";
-import { Activation, LinearFlag, type LinearFamily } from "../../src/kernels/linear/linear.js";
-import { halfLinearFamilies, linearFamilies } from "../../src/kernels/registry.js";
+import { Activation, LinearFlag, type LinearKernel } from "../../src/kernels/linear/linear.js";
+import { halfLinearKernels, linearKernels } from "../../src/kernels/registry.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
@@ -61,12 +61,12 @@ const referenceActivation = {
   [Activation.relu]: "relu",
 } as const;
 
-describe.each([...linearFamilies, ...halfLinearFamilies])("linear, $name", (family) => {
+describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel) => {
   const queue = useTestQueue();
-  const isHalf = halfLinearFamilies.includes(family);
+  const isHalf = halfLinearKernels.includes(kernel);
   const [first, firstElement] = isHalf
-    ? ([halfLinearFamilies[0], "f16"] as const)
-    : ([linearFamilies[0], "f32"] as const);
+    ? ([halfLinearKernels[0], "f16"] as const)
+    : ([linearKernels[0], "f32"] as const);
   /** `magnitudes`: what sums are without signs. */
   const expectSums = (
     actual: Float32Array,
@@ -98,7 +98,7 @@ describe.each([...linearFamilies, ...halfLinearFamilies])("linear, $name", (fami
     const bias = randomFloats(3, N);
     const before = randomFloats(4, arenaRows * N);
     const rowTable = shuffledRows(arenaRows).slice(0, rows);
-    const run = (own: LinearFamily, elementOfRun: ElementType): Promise<Float32Array> =>
+    const run = (own: LinearKernel, elementOfRun: ElementType): Promise<Float32Array> =>
       runKernel(
         queue(),
         own.variant(activation, elementOfRun),
@@ -124,9 +124,9 @@ describe.each([...linearFamilies, ...halfLinearFamilies])("linear, $name", (fami
         },
         "Y",
       );
-    const y = await run(family, element);
-    if (family !== first || element !== firstElement)
-      expect(bitsOf(y), "bits of the first family").toEqual(bitsOf(await run(first, firstElement)));
+    const y = await run(kernel, element);
+    if (kernel !== first || element !== firstElement)
+      expect(bitsOf(y), "bits of the first kernel").toEqual(bitsOf(await run(first, firstElement)));
     const product = linearForward({ x, weight, bias, activation: referenceActivation[activation], N, K });
     const magnitude = linearForward({ x: x.map(Math.abs), weight: weight.map(Math.abs), N, K });
     const expected = Float64Array.from(before);
@@ -167,7 +167,7 @@ describe.each([...linearFamilies, ...halfLinearFamilies])("linear, $name", (fami
       const values = Float32Array.from({ length: 101 }, (__, index) => index - 50);
       const y = await runKernel(
         queue(),
-        family.variant(activation, firstElement),
+        kernel.variant(activation, firstElement),
         {
           X: padRows(values, 1, 4),
           W: stored(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
@@ -208,7 +208,7 @@ describe.each([...linearFamilies, ...halfLinearFamilies])("linear, $name", (fami
     const targets = shuffledRows(2 * rows).slice(0, rows);
     const y = await runKernel(
       queue(),
-      family.variant(Activation.none, firstElement),
+      kernel.variant(Activation.none, firstElement),
       {
         X: x,
         W: stored(transposeMatrix(weight, N, K)),

@@ -22,7 +22,7 @@ describe("layer norm", () => {
       const [gain, bias] = [randomFloats(2, C), randomFloats(3, C)];
       const y = await runKernel(
         queue(),
-        layerNormVariant("f32"),
+        layerNormVariant,
         {
           X: padRows(x, C, pad4(C)),
           gain: padRows(gain, C, pad4(C)),
@@ -126,7 +126,7 @@ describe("log-probability", () => {
       const targets = Array.from({ length: rows }, () => random.integer(V));
       const result = await runKernel(
         queue(),
-        logProbabilityVariant("f32"),
+        logProbabilityVariant,
         {
           logits: padRows(logits, V, pad4(V)),
           targets: Uint32Array.from([999, ...targets]),

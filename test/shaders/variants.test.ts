@@ -15,9 +15,8 @@ import { listVariants } from "../../src/kernels/registry.js";
 const nullGpu = create(["backend=null"]);
 
 const headVectors = [2, 4, 12, 16, 20];
-const variants = (["f32", "f16", "packed-f16"] as const).flatMap((element) =>
-  listVariants(element, headVectors),
-);
+const lists = (["f32", "f16", "packed-f16"] as const).map((element) => listVariants(element, headVectors));
+const variants = lists.flat();
 const files = import.meta.glob<string>("../../shaders/*/*.wgsl", {
   query: "?raw",
   import: "default",
@@ -33,8 +32,21 @@ describe("every kernel variant", () => {
     expect(variants.length).toBeGreaterThan(50);
   });
 
-  it("has a key of its own", () => {
-    expect(new Set(variants.map(({ key }) => key)).size).toBe(variants.length);
+  it("has a key of its own: only those that ignore the element type are in several lists", () => {
+    for (const list of lists) expect(new Set(list.map(({ key }) => key)).size).toBe(list.length);
+    const codes = new Map<string, string>();
+    for (const variant of variants) {
+      const code = preludeOf(variant) + variant.definition.source;
+      expect(codes.get(variant.key) ?? code, variant.key).toBe(code);
+      codes.set(variant.key, code);
+    }
+  });
+
+  it("has an element type where its shader reads weights as T, and only there", () => {
+    for (const variant of variants) {
+      const code = [...variant.definition.common, variant.definition.source].join("\n");
+      expect(variant.element !== undefined, variant.key).toBe(/\bT>/.test(code.replaceAll(/\/\/.*/g, "")));
+    }
   });
 
   it("belongs to a shader file, and every shader file to a variant", () => {

@@ -1,13 +1,7 @@
 // The activation of the MLP by itself, for training, which keeps what went in and what came out.
 import activation from "../../../shaders/common/activation.wgsl?raw";
 import source from "../../../shaders/activation/activate.wgsl?raw";
-import {
-  foldGrid,
-  specialise,
-  type ElementType,
-  type KernelDefinition,
-  type KernelVariant,
-} from "../../gpu/kernel.js";
+import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 import type { Activation } from "../linear/linear.js";
 
 export type ActivateBinding = "X" | "rowTable" | "Y";
@@ -22,7 +16,5 @@ const activate: KernelDefinition<ActivateBinding, ActivateParam> = {
   grid: ({ rowCount, vectors }) => foldGrid(Math.ceil((rowCount * vectors) / 64)),
 };
 
-export const activateVariant = (
-  kind: Activation,
-  element: ElementType,
-): KernelVariant<ActivateBinding, ActivateParam> => specialise(activate, { ACTIVATION: kind }, element);
+export const activateVariant = (kind: Activation): KernelVariant<ActivateBinding, ActivateParam> =>
+  specialise(activate, { ACTIVATION: kind });

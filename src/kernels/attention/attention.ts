@@ -5,7 +5,6 @@ import {
   foldGrid,
   specialise,
   type Constants,
-  type ElementType,
   type KernelDefinition,
   type KernelVariant,
 } from "../../gpu/kernel.js";
@@ -29,7 +28,7 @@ export const QUERY_BLOCK_ROWS = 4;
 export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
-/** What is the same for all families. */
+/** What is the same for all kernels of attention. */
 export const attentionInterface: Pick<
   KernelDefinition<AttentionBinding, AttentionParam>,
   "common" | "bindings" | "params"
@@ -39,12 +38,12 @@ export const attentionInterface: Pick<
   params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
 };
 
-/** A family of kernels for the same attention. All give the same bits; they differ in where they are fast. */
-export interface AttentionFamily {
+/** One of the kernels that compute attention. All give the same bits; they differ in where they are fast. */
+export interface AttentionKernel {
   readonly name: string;
   readonly suits: SuitableRows;
   needs(shape: AttentionShape): WorkgroupNeeds;
-  variant(options: AttentionOptions, element: ElementType): KernelVariant<AttentionBinding, AttentionParam>;
+  variant(options: AttentionOptions): KernelVariant<AttentionBinding, AttentionParam>;
 }
 
 /** The prelude's constants. */
@@ -62,9 +61,9 @@ const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
 };
 
 /** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
-export const registerTiledAttention: AttentionFamily = {
+export const registerTiledAttention: AttentionKernel = {
   name: "register-tiled",
   suits: "any",
   needs: () => ({ invocations: 32, bytes: 0 }),
-  variant: (options, element) => specialise(forward, attentionConstants(options), element),
+  variant: (options) => specialise(forward, attentionConstants(options)),
 };

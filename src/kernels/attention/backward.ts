@@ -4,7 +4,6 @@ import querySource from "../../../shaders/attention/backward-query.wgsl?raw";
 import {
   foldGrid,
   specialise,
-  type ElementType,
   type Grid,
   type KernelDefinition,
   type KernelVariant,
@@ -58,12 +57,10 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
 
 export const attentionBackwardQueryVariant = (
   options: AttentionShape,
-  element: ElementType,
 ): KernelVariant<AttentionBackwardQueryBinding, AttentionParam> =>
-  specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
+  specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal });
 
 export const attentionBackwardKeyValueVariant = (
   options: AttentionShape,
-  element: ElementType,
 ): KernelVariant<AttentionBackwardKeyValueBinding, AttentionParam> =>
-  specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal }, element);
+  specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal });

@@ -1,12 +1,6 @@
 // Copies of keys and values within a cache, for a page that is shared only in part.
 import source from "../../../shaders/attention/copy-slots.wgsl?raw";
-import {
-  foldGrid,
-  specialise,
-  type ElementType,
-  type KernelDefinition,
-  type KernelVariant,
-} from "../../gpu/kernel.js";
+import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type CopySlotsBinding = "slotTable" | "KV";
 export type CopySlotsParam = "firstEntry" | "slotCount" | "slotVectors";
@@ -20,5 +14,4 @@ const copySlots: KernelDefinition<CopySlotsBinding, CopySlotsParam> = {
   grid: ({ slotCount, slotVectors }) => foldGrid(Math.ceil((slotCount * slotVectors) / 64)),
 };
 
-export const copySlotsVariant = (element: ElementType): KernelVariant<CopySlotsBinding, CopySlotsParam> =>
-  specialise(copySlots, {}, element);
+export const copySlotsVariant: KernelVariant<CopySlotsBinding, CopySlotsParam> = specialise(copySlots, {});

@@ -1,4 +1,4 @@
-// Attention family for dispatches of few rows, as in decoding.
+// Attention kernel for dispatches of few rows, as in decoding.
 import source from "../../../shaders/attention/forward-few-row.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js";
 import {
@@ -6,7 +6,7 @@ import {
   attentionInterface,
   QUERY_BLOCK_ROWS,
   type AttentionBinding,
-  type AttentionFamily,
+  type AttentionKernel,
   type AttentionParam,
 } from "./attention.js";
 
@@ -18,9 +18,9 @@ const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
 };
 
 /** A workgroup per row and head: keys are scored in parallel, and channels summed in parallel. */
-export const fewRowAttention: AttentionFamily = {
+export const fewRowAttention: AttentionKernel = {
   name: "few-row",
   suits: "few",
   needs: ({ headVectors }) => ({ invocations: 64, bytes: 1024 + 16 * headVectors }),
-  variant: (options, element) => specialise(forward, attentionConstants(options), element),
+  variant: (options) => specialise(forward, attentionConstants(options)),
 };

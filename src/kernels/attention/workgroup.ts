@@ -1,11 +1,11 @@
-// Attention family that shares keys and values through workgroup memory.
+// Attention kernel that shares keys and values through workgroup memory.
 import source from "../../../shaders/attention/forward-workgroup.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js";
 import {
   attentionConstants,
   attentionInterface,
   type AttentionBinding,
-  type AttentionFamily,
+  type AttentionKernel,
   type AttentionParam,
   type AttentionShape,
 } from "./attention.js";
@@ -22,10 +22,9 @@ const tileKeys = ({ headVectors }: AttentionShape): number =>
   4 * Math.min(8, Math.max(1, Math.floor(128 / headVectors)));
 
 /** A row per invocation, 64 rows per workgroup. */
-export const workgroupTiledAttention: AttentionFamily = {
+export const workgroupTiledAttention: AttentionKernel = {
   name: "workgroup-tiled",
   suits: "many",
   needs: (shape) => ({ invocations: 64, bytes: 32 * tileKeys(shape) * shape.headVectors }),
-  variant: (options, element) =>
-    specialise(forward, { ...attentionConstants(options), TILE_KEYS: tileKeys(options) }, element),
+  variant: (options) => specialise(forward, { ...attentionConstants(options), TILE_KEYS: tileKeys(options) }),
 };

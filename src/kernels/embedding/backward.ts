@@ -1,12 +1,6 @@
 // Gradients of token and position embeddings, by buckets of the rows that looked up the same id.
 import source from "../../../shaders/embedding/backward.wgsl?raw";
-import {
-  foldGrid,
-  specialise,
-  type ElementType,
-  type KernelDefinition,
-  type KernelVariant,
-} from "../../gpu/kernel.js";
+import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type EmbeddingBackwardBinding = "dX" | "tables" | "dE";
 export type EmbeddingBackwardParam =
@@ -30,6 +24,5 @@ const backward: KernelDefinition<EmbeddingBackwardBinding, EmbeddingBackwardPara
   grid: ({ bucketCount, channelVectors }) => foldGrid(Math.ceil((bucketCount * channelVectors) / 64)),
 };
 
-export const embeddingBackwardVariant = (
-  element: ElementType,
-): KernelVariant<EmbeddingBackwardBinding, EmbeddingBackwardParam> => specialise(backward, {}, element);
+export const embeddingBackwardVariant: KernelVariant<EmbeddingBackwardBinding, EmbeddingBackwardParam> =
+  specialise(backward, {});

@@ -3,7 +3,7 @@ import activationSource from "../../../shaders/common/activation.wgsl?raw";
 import derivative from "../../../shaders/common/activation-derivative.wgsl?raw";
 import inputSource from "../../../shaders/linear/backward-input.wgsl?raw";
 import weightSource from "../../../shaders/linear/backward-weight.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 import type { Activation } from "./linear.js";
 
 export type LinearBackwardParam =
@@ -73,14 +73,13 @@ const backwardWeight: KernelDefinition<LinearBackwardWeightBinding, LinearBackwa
 
 export const linearBackwardInputVariant = (
   activation: Activation,
-  element: ElementType,
 ): KernelVariant<LinearBackwardInputBinding, LinearBackwardParam> =>
-  specialise(backwardInput, { ACTIVATION: activation, ...WORKGROUP }, element);
+  specialise(backwardInput, { ACTIVATION: activation, ...WORKGROUP });
 
-export const linearBackwardWeightVariant = (
-  element: ElementType,
-): KernelVariant<LinearBackwardWeightBinding, LinearBackwardWeightParam> =>
-  specialise(backwardWeight, WORKGROUP, element);
+export const linearBackwardWeightVariant: KernelVariant<
+  LinearBackwardWeightBinding,
+  LinearBackwardWeightParam
+> = specialise(backwardWeight, WORKGROUP);
 
 /** Invocations that hold the sums of a weight: a tile each. */
 export function weightOwners(inputVectors: number, outputVectors: number): number {

@@ -1,11 +1,11 @@
-// Linear family for dispatches of few rows, as in decoding.
+// Linear kernel for dispatches of few rows, as in decoding.
 import source from "../../../shaders/linear/forward-few-row.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import {
   linearFragments,
   linearInterface,
   type LinearBinding,
-  type LinearFamily,
+  type LinearKernel,
   type LinearParam,
 } from "./linear.js";
 
@@ -18,7 +18,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
 });
 
 /** Four columns per invocation, no workgroup memory; computes only rows that are there. */
-export const fewRowLinear: LinearFamily = {
+export const fewRowLinear: LinearKernel = {
   name: "few-row",
   suits: "any",
   needs: { invocations: 32, bytes: 0 },

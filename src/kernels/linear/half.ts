@@ -1,11 +1,12 @@
-// Linear families whose products are in f16, without workgroup memory: bits of their own, the same in all families of f16.
+// Linear kernels whose products are in f16, without workgroup memory: bits of their own, the same in all kernels
+// with products in f16.
 import source from "../../../shaders/linear/forward-half.wgsl?raw";
 import { specialise, type Constants, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import {
   linearFragments,
   linearInterface,
   type LinearBinding,
-  type LinearFamily,
+  type LinearKernel,
   type LinearParam,
 } from "./linear.js";
 
@@ -22,7 +23,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
   ],
 });
 
-const family = (name: string, constants: Constants): LinearFamily => ({
+const halfLinear = (name: string, constants: Constants): LinearKernel => ({
   name,
   suits: "any",
   needs: { invocations: 32, bytes: 0, feature: "shader-f16" },
@@ -31,7 +32,7 @@ const family = (name: string, constants: Constants): LinearFamily => ({
 });
 
 /** 8 rows × 8 columns per invocation. */
-export const registerTiledHalfLinear: LinearFamily = family("register-tiled-f16", {
+export const registerTiledHalfLinear: LinearKernel = halfLinear("register-tiled-f16", {
   ROWS: 8,
   VECTORS: 2,
   WORKGROUP_X: 8,
@@ -39,7 +40,7 @@ export const registerTiledHalfLinear: LinearFamily = family("register-tiled-f16"
 });
 
 /** Four columns per invocation; computes only rows that are there. */
-export const fewRowHalfLinear: LinearFamily = family("few-row-f16", {
+export const fewRowHalfLinear: LinearKernel = halfLinear("few-row-f16", {
   ROWS: 8,
   VECTORS: 1,
   WORKGROUP_X: 32,

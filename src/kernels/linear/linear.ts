@@ -33,7 +33,7 @@ export type LinearParam =
   | "outputEntry"
   | "flags";
 
-/** What is the same for all families. */
+/** What is the same for all kernels of a linear layer. */
 export const linearInterface = {
   bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
   params: {
@@ -48,15 +48,15 @@ export const linearInterface = {
   },
 } as const;
 
-/** What all families put in front: how they activate, read weights, and multiply. */
+/** What all of them put in front: how they activate, read weights, and multiply. */
 export const linearFragments = (element: ElementType, arithmetic: Arithmetic = "f32"): readonly string[] => [
   activationSource,
   weightReader(element),
   arithmetic === "f32" ? productsFloat : productsHalf,
 ];
 
-/** A family of kernels for the same product. All give the same bits; they differ in where they are fast. */
-export interface LinearFamily {
+/** One of the kernels that compute a linear layer. All of an arithmetic give the same bits; they differ in where they are fast. */
+export interface LinearKernel {
   readonly name: string;
   readonly suits: SuitableRows;
   readonly needs: WorkgroupNeeds;
@@ -79,7 +79,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
 });
 
 /** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
-export const registerTiledLinear: LinearFamily = {
+export const registerTiledLinear: LinearKernel = {
   name: "register-tiled",
   suits: "any",
   needs: { invocations: 32, bytes: 0 },

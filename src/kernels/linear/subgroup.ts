@@ -1,11 +1,11 @@
-// Linear families whose invocations pass inputs to each other through their subgroup.
+// Linear kernels whose invocations pass inputs to each other through their subgroup.
 import source from "../../../shaders/linear/forward-subgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import {
   linearFragments,
   linearInterface,
   type LinearBinding,
-  type LinearFamily,
+  type LinearKernel,
   type LinearParam,
 } from "./linear.js";
 
@@ -22,8 +22,8 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
   ],
 });
 
-/** Register tiles as in the first family, with a quarter of its loads of X, `columns` wide per workgroup. */
-function subgroupTiled(columns: number): LinearFamily {
+/** Register tiles as in `registerTiledLinear`, with a quarter of its loads of X, `columns` wide per workgroup. */
+function subgroupTiled(columns: number): LinearKernel {
   const invocations = columns / 8;
   return {
     name: `subgroup-${columns}`,
@@ -35,7 +35,7 @@ function subgroupTiled(columns: number): LinearFamily {
 }
 
 /** The first wastes nothing where widths are multiples of 128; the second fills subgroups of 32. */
-export const subgroupTiledLinears: readonly [LinearFamily, LinearFamily] = [
+export const subgroupTiledLinears: readonly [LinearKernel, LinearKernel] = [
   subgroupTiled(128),
   subgroupTiled(256),
 ];

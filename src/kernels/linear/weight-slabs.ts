@@ -1,13 +1,7 @@
 // A weight's gradient where one owner per tile would leave an adapter idle: rows are cut into slabs, each with owners of
 // its own for partial sums, which a second kernel adds in order.
 import source from "../../../shaders/linear/backward-weight-sum.wgsl?raw";
-import {
-  foldGrid,
-  specialise,
-  type ElementType,
-  type KernelDefinition,
-  type KernelVariant,
-} from "../../gpu/kernel.js";
+import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 /**
  * Invocations that fill an adapter, more or less. A constant, not a measurement: the cut decides the order of sums, and so
@@ -55,5 +49,4 @@ const weightSum: KernelDefinition<WeightSumBinding, WeightSumParam> = {
   grid: ({ weightVectors, biasVectors }) => foldGrid(Math.ceil((weightVectors + biasVectors) / 64)),
 };
 
-export const weightSumVariant = (element: ElementType): KernelVariant<WeightSumBinding, WeightSumParam> =>
-  specialise(weightSum, {}, element);
+export const weightSumVariant: KernelVariant<WeightSumBinding, WeightSumParam> = specialise(weightSum, {});

@@ -1,11 +1,11 @@
-// Linear families that share tiles of their operands through workgroup memory.
+// Linear kernels that share tiles of their operands through workgroup memory.
 import source from "../../../shaders/linear/forward-workgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import {
   linearFragments,
   linearInterface,
   type LinearBinding,
-  type LinearFamily,
+  type LinearKernel,
   type LinearParam,
 } from "./linear.js";
 import type { Arithmetic } from "../../tensor/arithmetic.js";
@@ -33,7 +33,7 @@ function workgroupTiled(
   threadRows: number,
   threadVectors: number,
   arithmetic: Arithmetic = "f32",
-): LinearFamily {
+): LinearKernel {
   const isHalf = arithmetic === "f16";
   return {
     name: `workgroup-${rows}x${columns}${isHalf ? "-f16" : ""}`,
@@ -59,14 +59,14 @@ function workgroupTiled(
 }
 
 /** From small tiles, which fill a GPU with little work, to large ones, which read each operand less often. */
-export const workgroupTiledLinears: readonly [LinearFamily, LinearFamily, LinearFamily] = [
+export const workgroupTiledLinears: readonly [LinearKernel, LinearKernel, LinearKernel] = [
   workgroupTiled(32, 64, 4, 1),
   workgroupTiled(64, 64, 4, 1),
   workgroupTiled(128, 128, 8, 2),
 ];
 
 /** With products in f16. */
-export const workgroupTiledHalfLinears: readonly [LinearFamily, LinearFamily] = [
+export const workgroupTiledHalfLinears: readonly [LinearKernel, LinearKernel] = [
   workgroupTiled(64, 64, 4, 1, "f16"),
   workgroupTiled(128, 128, 8, 2, "f16"),
 ];

@@ -1,6 +1,6 @@
 // Cross-entropy of one token per row of logits, and its gradient in place of the logits.
 import source from "../../../shaders/loss/cross-entropy-backward.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type CrossEntropyBinding = "targets" | "logits" | "loss";
 export type CrossEntropyParam =
@@ -22,6 +22,7 @@ const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
   grid: ({ rowCount }) => [Math.ceil(rowCount / 8), 1, 1],
 };
 
-export const crossEntropyVariant = (
-  element: ElementType,
-): KernelVariant<CrossEntropyBinding, CrossEntropyParam> => specialise(backward, {}, element);
+export const crossEntropyVariant: KernelVariant<CrossEntropyBinding, CrossEntropyParam> = specialise(
+  backward,
+  {},
+);

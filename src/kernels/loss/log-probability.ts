@@ -1,6 +1,6 @@
 // Log-probability of one given token per row of logits.
 import source from "../../../shaders/loss/log-probability.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type LogProbabilityBinding = "logits" | "targets" | "logProbability";
 export type LogProbabilityParam = "rowCount" | "vocabulary" | "rowStride" | "firstTarget";
@@ -14,6 +14,7 @@ const forward: KernelDefinition<LogProbabilityBinding, LogProbabilityParam> = {
   grid: ({ rowCount }) => [Math.ceil(rowCount / 64), 1, 1],
 };
 
-export const logProbabilityVariant = (
-  element: ElementType,
-): KernelVariant<LogProbabilityBinding, LogProbabilityParam> => specialise(forward, {}, element);
+export const logProbabilityVariant: KernelVariant<LogProbabilityBinding, LogProbabilityParam> = specialise(
+  forward,
+  {},
+);

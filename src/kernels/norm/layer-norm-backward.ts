@@ -1,7 +1,7 @@
 // Gradients of layer normalisation: for the inputs, row by row, and for gain and bias, over all rows.
 import inputSource from "../../../shaders/norm/layer-backward-input.wgsl?raw";
 import weightSource from "../../../shaders/norm/layer-backward-weight.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type LayerNormBackwardInputBinding = "X" | "dY" | "gain" | "rowTable" | "dX" | "stats";
 export type LayerNormBackwardInputParam =
@@ -51,12 +51,12 @@ const backwardWeight: KernelDefinition<LayerNormBackwardWeightBinding, LayerNorm
   ],
 };
 
-export const layerNormBackwardInputVariant = (
-  element: ElementType,
-): KernelVariant<LayerNormBackwardInputBinding, LayerNormBackwardInputParam> =>
-  specialise(backwardInput, {}, element);
+export const layerNormBackwardInputVariant: KernelVariant<
+  LayerNormBackwardInputBinding,
+  LayerNormBackwardInputParam
+> = specialise(backwardInput, {});
 
-export const layerNormBackwardWeightVariant = (
-  element: ElementType,
-): KernelVariant<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam> =>
-  specialise(backwardWeight, {}, element);
+export const layerNormBackwardWeightVariant: KernelVariant<
+  LayerNormBackwardWeightBinding,
+  LayerNormBackwardWeightParam
+> = specialise(backwardWeight, {});

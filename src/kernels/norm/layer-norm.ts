@@ -1,6 +1,6 @@
 // Layer normalisation of the rows of a table.
 import source from "../../../shaders/norm/layer-forward.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type LayerNormBinding = "X" | "gain" | "bias" | "rowTable" | "Y";
 export type LayerNormParam = "firstEntry" | "rowCount" | "channels" | "channelVectors" | "epsilon";
@@ -20,5 +20,4 @@ const forward: KernelDefinition<LayerNormBinding, LayerNormParam> = {
   grid: ({ rowCount }) => [Math.ceil(rowCount / 64), 1, 1],
 };
 
-export const layerNormVariant = (element: ElementType): KernelVariant<LayerNormBinding, LayerNormParam> =>
-  specialise(forward, {}, element);
+export const layerNormVariant: KernelVariant<LayerNormBinding, LayerNormParam> = specialise(forward, {});

@@ -4,13 +4,7 @@ import addSource from "../../../shaders/optimizer/add.wgsl?raw";
 import sgdSource from "../../../shaders/optimizer/sgd.wgsl?raw";
 import sumSquaresSource from "../../../shaders/optimizer/sum-squares.wgsl?raw";
 import sumSource from "../../../shaders/optimizer/sum.wgsl?raw";
-import {
-  foldGrid,
-  specialise,
-  type ElementType,
-  type KernelDefinition,
-  type KernelVariant,
-} from "../../gpu/kernel.js";
+import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type AdamWBinding = "gradient" | "squares" | "weight" | "first" | "second";
 export type AdamWParam =
@@ -93,13 +87,11 @@ const add: KernelDefinition<SumBinding, "vectorCount"> = {
   grid: ({ vectorCount }) => foldGrid(Math.ceil(vectorCount / 64)),
 };
 
-export const adamwVariant = (element: ElementType): KernelVariant<AdamWBinding, AdamWParam> =>
-  specialise(adamw, {}, element);
-export const sgdVariant = (element: ElementType): KernelVariant<SgdBinding, SgdParam> =>
-  specialise(sgd, {}, element);
-export const sumSquaresVariant = (element: ElementType): KernelVariant<SumSquaresBinding, SumSquaresParam> =>
-  specialise(sumSquares, {}, element);
-export const sumVariant = (element: ElementType): KernelVariant<SumBinding, "count"> =>
-  specialise(sum, {}, element);
-export const addVariant = (element: ElementType): KernelVariant<SumBinding, "vectorCount"> =>
-  specialise(add, {}, element);
+export const adamwVariant: KernelVariant<AdamWBinding, AdamWParam> = specialise(adamw, {});
+export const sgdVariant: KernelVariant<SgdBinding, SgdParam> = specialise(sgd, {});
+export const sumSquaresVariant: KernelVariant<SumSquaresBinding, SumSquaresParam> = specialise(
+  sumSquares,
+  {},
+);
+export const sumVariant: KernelVariant<SumBinding, "count"> = specialise(sum, {});
+export const addVariant: KernelVariant<SumBinding, "vectorCount"> = specialise(add, {});

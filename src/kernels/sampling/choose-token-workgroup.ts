@@ -4,7 +4,7 @@ import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js
 import {
   chooseTokenInterface,
   type ChooseTokenBinding,
-  type ChooseTokenFamily,
+  type ChooseTokenKernel,
   type ChooseTokenParam,
 } from "./choose-token.js";
 
@@ -16,7 +16,7 @@ const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
 };
 
 /** 64 invocations share a row, and 0.5 KiB of workgroup memory, which every adapter has. */
-export const workgroupChooseToken: ChooseTokenFamily = {
+export const workgroupChooseToken: ChooseTokenKernel = {
   name: "row-per-workgroup",
-  variant: (element) => specialise(choose, {}, element),
+  variant: specialise(choose, {}),
 };

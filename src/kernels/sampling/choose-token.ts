@@ -1,7 +1,7 @@
 // Chooses one token per row of logits: greedy, or drawn after penalties, temperature and filters.
 import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-token.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type ChooseTokenBinding = "options" | "bias" | "logits" | "weights" | "counts" | "sampled" | "chosen";
 export type ChooseTokenParam = "rowCount" | "vocabulary" | "rowStride" | "firstOption";
@@ -41,7 +41,7 @@ export const NO_SLOT = 0xffffffff;
 /** In `counts`: the token is in the prompt. The other bits say how often it was generated. */
 export const IN_PROMPT = 0x80000000;
 
-/** What is the same for all families. */
+/** What is the same for all kernels that choose tokens. */
 export const chooseTokenInterface: Pick<
   KernelDefinition<ChooseTokenBinding, ChooseTokenParam>,
   "common" | "bindings" | "params"
@@ -59,10 +59,10 @@ export const chooseTokenInterface: Pick<
   params: { rowCount: "u32", vocabulary: "u32", rowStride: "u32", firstOption: "u32" },
 };
 
-/** A family of kernels that choose tokens. All choose the same; they differ in where they are fast. */
-export interface ChooseTokenFamily {
+/** One of the kernels that choose tokens. All choose the same; they differ in where they are fast. */
+export interface ChooseTokenKernel {
   readonly name: string;
-  variant(element: ElementType): KernelVariant<ChooseTokenBinding, ChooseTokenParam>;
+  readonly variant: KernelVariant<ChooseTokenBinding, ChooseTokenParam>;
 }
 
 const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
@@ -73,7 +73,7 @@ const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
 };
 
 /** A row per invocation, no workgroup memory: fast on software adapters, runs on all. */
-export const invocationChooseToken: ChooseTokenFamily = {
+export const invocationChooseToken: ChooseTokenKernel = {
   name: "row-per-invocation",
-  variant: (element) => specialise(choose, {}, element),
+  variant: specialise(choose, {}),
 };

@@ -1,8 +1,8 @@
 // Loads a model: opens the queues, streams the weights to each of them, compiles the kernels meanwhile.
 import { ArgumentError, DeviceError } from "../../errors.js";
 import type { Queue } from "../../gpu/queue.js";
-import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../kernels/registry.js";
-import type { KernelFamilies } from "../../tuning/choose.js";
+import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernels/registry.js";
+import type { CandidateKernels } from "../../tuning/choose.js";
 import { shapeOf, weightBytes, type ModelShape } from "../../model/shape.js";
 import { compileGpt2, Gpt2Forward } from "../../model/gpt2-forward.js";
 import { Gpt2WeightsLoader } from "../../model/gpt2-weights.js";
@@ -30,9 +30,9 @@ const SETTLE_BYTES = 64 * 2 ** 20;
 export async function loadModel(
   source: ModelSource,
   options: LoadOptions,
-  families: KernelFamilies = {
-    linear: options.arithmetic === "f16" ? halfLinearFamilies : linearFamilies,
-    attention: attentionFamilies,
+  families: CandidateKernels = {
+    linear: options.arithmetic === "f16" ? halfLinearKernels : linearKernels,
+    attention: attentionKernels,
   },
 ): Promise<LoadedModel> {
   const startMs = performance.now();

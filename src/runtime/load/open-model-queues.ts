@@ -2,7 +2,7 @@
 import { DeviceError } from "../../errors.js";
 import { openQueues, type OpenQueuesOptions } from "../../gpu/open-queues.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { ChosenKernels, KernelFamilies } from "../../tuning/choose.js";
+import type { ChosenKernels, CandidateKernels } from "../../tuning/choose.js";
 import type { ModelShape } from "../../model/shape.js";
 import { activationOf, elementOf } from "../../model/gpt2-forward.js";
 import { measureQueueGain } from "../../tuning/queue-gain.js";
@@ -33,7 +33,7 @@ export interface ModelQueuesOptions {
   readonly dimensions: ModelShape;
   readonly format: WeightFormat;
   readonly arithmetic: Arithmetic;
-  readonly families: KernelFamilies;
+  readonly families: CandidateKernels;
   readonly load: LoadOptions;
 }
 

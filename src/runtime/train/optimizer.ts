@@ -143,10 +143,10 @@ export class Optimizer {
     options: CheckedOptimizer,
   ): Promise<Optimizer> {
     const [adamw, sgd, sumSquares, sum] = await Promise.all([
-      queue.pipelines.get(adamwVariant("f32")),
-      queue.pipelines.get(sgdVariant("f32")),
-      queue.pipelines.get(sumSquaresVariant("f32")),
-      queue.pipelines.get(sumVariant("f32")),
+      queue.pipelines.get(adamwVariant),
+      queue.pipelines.get(sgdVariant),
+      queue.pipelines.get(sumSquaresVariant),
+      queue.pipelines.get(sumVariant),
     ]);
     let optimizer: Optimizer | undefined;
     try {

@@ -107,7 +107,7 @@ export class TrainingSession {
             weights,
             parameters,
             hasHeadBias: model.hasHeadBias,
-            add: await queue.pipelines.get(addVariant("f32")),
+            add: await queue.pipelines.get(addVariant),
             addsUp: made.length === 0,
           }),
           arena: undefined,

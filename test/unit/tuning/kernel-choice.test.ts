@@ -1,6 +1,6 @@
-// What kernel families ask of an adapter, and what is remembered of measuring them.
+// What kernels ask of an adapter, and what is remembered of measuring them.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { attentionFamilies, halfLinearFamilies, linearFamilies } from "../../../src/kernels/registry.js";
+import { attentionKernels, halfLinearKernels, linearKernels } from "../../../src/kernels/registry.js";
 import { fitsDevice } from "../../../src/kernels/workgroup-needs.js";
 import type { KernelPicks } from "../../../src/tuning/choose.js";
 import { presumedChoice } from "../../../src/tuning/presumed.js";
@@ -25,32 +25,32 @@ const forbid = (): never => {
   throw new Error("SecurityError");
 };
 
-describe("a family's needs", () => {
+describe("a kernel's needs", () => {
   it("are met by every adapter, for heads of usual widths", () => {
-    for (const { needs } of linearFamilies) if (!needs.feature) expect(fitsDevice(needs, core)).toBe(true);
-    for (const family of attentionFamilies)
+    for (const { needs } of linearKernels) if (!needs.feature) expect(fitsDevice(needs, core)).toBe(true);
+    for (const kernel of attentionKernels)
       for (const headVectors of [1, 16, 20, 32, 64])
-        expect(fitsDevice(family.needs({ headVectors, isCausal: true }), core), family.name).toBe(true);
+        expect(fitsDevice(kernel.needs({ headVectors, isCausal: true }), core), kernel.name).toBe(true);
   });
 
   it("grow with the width of heads where keys are kept in workgroup memory", () => {
     const wide = { headVectors: 256, isCausal: true };
-    const fitting = attentionFamilies.filter((family) => fitsDevice(family.needs(wide), core));
+    const fitting = attentionKernels.filter((kernel) => fitsDevice(kernel.needs(wide), core));
     expect(fitting.map(({ name }) => name)).toEqual(["register-tiled", "few-row"]);
   });
 
   it("are not met by adapters with less", () => {
     const small = { ...core, limits: { ...core.limits, maxComputeInvocationsPerWorkgroup: 128 } };
-    const fitting = linearFamilies.filter(({ needs }) => fitsDevice(needs, small));
+    const fitting = linearKernels.filter(({ needs }) => fitsDevice(needs, small));
     expect(fitting.map(({ name }) => name)).toEqual(["register-tiled", "few-row", "workgroup-32x64"]);
     const needs = { invocations: 1, bytes: 16385 };
     expect(fitsDevice(needs, core)).toBe(false);
   });
 
   it("may be a feature, which only some adapters have", () => {
-    const needing = linearFamilies.filter(({ needs }) => needs.feature);
+    const needing = linearKernels.filter(({ needs }) => needs.feature);
     expect(needing.map(({ name }) => name)).toEqual(["subgroup-128", "subgroup-256"]);
-    for (const { needs } of [...needing, ...halfLinearFamilies]) {
+    for (const { needs } of [...needing, ...halfLinearKernels]) {
       expect(fitsDevice(needs, core)).toBe(false);
       expect(fitsDevice(needs, { ...core, features: new Set([needs.feature!]) })).toBe(true);
     }
@@ -75,7 +75,7 @@ describe("a family's needs", () => {
 });
 
 describe("what was measured", () => {
-  const pick = { family: "a", microseconds: { a: 1, b: 2 }, dropped: {}, unmeasured: [] };
+  const pick = { kernel: "a", microseconds: { a: 1, b: 2 }, dropped: {}, unmeasured: [] };
   const picks: KernelPicks = {
     linear: { few: pick, many: pick },
     attention: { few: pick, many: pick },

@@ -70,7 +70,7 @@ export type {
 export type { SamplingOptions } from "./runtime/generate/sampling.js";
 export type { TraceMetrics } from "./trace/metrics.js";
 export type { TimelineOptions } from "./trace/timeline-svg.js";
-export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./trace/trace.js";
+export type { KernelTime, Trace, TraceStage, TraceSubmission } from "./trace/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer.js";

@@ -1,5 +1,5 @@
 // A GPT-2 training step as kernel sequences over tables of rows: the forward pass with everything kept, its mirror for
-// the gradients of activations, and the gradients of weights, which read all rows of a group. Holds no state of a step.
+// the gradients of activations, and the gradients of weights, which read all rows of a share. Holds no state of a step.
 import { TABLES, type CommandList } from "../gpu/command-list.js";
 import { GradientFlag } from "../kernels/linear/backward.js";
 import { LinearFlag } from "../kernels/linear/linear.js";
@@ -22,7 +22,7 @@ export interface LossRows {
 }
 
 /** What the gradients of a segment's weights read. */
-export interface GroupRows {
+export interface ShareRows {
   readonly rows: TableRange;
   /** For segment L: all rows with a target, chunk by chunk. */
   readonly loss: readonly LossRows[];
@@ -164,23 +164,23 @@ export class Gpt2Training {
     list.dispatch(this.#pipelines.attentionKeyValue, { ...shared, dKV: own.dKeyValue }, params);
   }
 
-  /** Adds the gradients of the weights of `segment` over all rows of a group to `gradients`. */
+  /** Adds the gradients of the weights of `segment` over all rows of a share to `gradients`. */
   encodeWeightGradient(
     list: CommandList,
     arena: TrainingArena,
     gradients: Gpt2Weights,
     segment: number,
-    group: GroupRows,
+    share: ShareRows,
     lossScale: number,
   ): void {
     const { layers } = this.#dimensions;
-    const { rows } = group;
+    const { rows } = share;
     const { partials } = arena;
     if (segment === layers) {
       // The logits of a chunk are gone since its activation gradients were formed: they are formed again, in chunks that
-      // depend on the group alone, so that the order of these sums does not depend on how slices were scheduled. That is 4 %
+      // depend on the share alone, so that the order of these sums does not depend on how slices were scheduled. That is 4 %
       // of a step of the benchmark on SwiftShader; to keep them would take memory that grows with the batch.
-      for (const chunk of group.loss) {
+      for (const chunk of share.loss) {
         this.#encodeLossGradient(list, arena, chunk, lossScale);
         this.#encodeHeadWeight(list, arena, gradients, chunk.rows);
       }
@@ -212,8 +212,8 @@ export class Gpt2Training {
     const { channelVectors } = this.#dimensions;
     const dX = arena.dResidual(0);
     for (const [index, shard] of gradients.tokens.entries())
-      this.#kernels.embeddingGradient(list, dX, shard.weight, group.tokens[index]!, 1, shard.stride);
-    this.#kernels.embeddingGradient(list, dX, gradients.positions, group.positions, 4 * channelVectors, 1);
+      this.#kernels.embeddingGradient(list, dX, shard.weight, share.tokens[index]!, 1, shard.stride);
+    this.#kernels.embeddingGradient(list, dX, gradients.positions, share.positions, 4 * channelVectors, 1);
   }
 
   get #scale(): number {

@@ -1,4 +1,4 @@
-// Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
+// Where the tokens of a batch lie in one queue's arena, and the tables that list them for the tasks of a stage.
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
 import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
 import type { TableRange } from "./gpt2-forward.js";
@@ -71,7 +71,7 @@ export class ArenaLayout {
   /** The rows of tasks as runs in arena order, neighbouring tasks of a sentence merged. */
   runsOf(tasks: readonly Task[]): RowRun[] {
     const runs = tasks.map((task) => {
-      invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its group");
+      invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its share");
       const { sentence, firstToken, tokenCount } = task;
       return { sentence, firstToken, firstRow: this.rowOf(sentence, firstToken), count: tokenCount };
     });

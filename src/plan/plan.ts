@@ -36,7 +36,7 @@ export interface Plan extends PlanShape {
 }
 
 /** Builds the graph of DESIGN §3, forward. */
-export function buildPlan(shape: Omit<PlanShape, "groupOf">): Plan {
+export function buildPlan(shape: Omit<PlanShape, "shareOf">): Plan {
   checkShape(shape);
   const layout = layOut(shape);
   const nodes = describeNodes(shape, layout);

@@ -16,11 +16,11 @@ export function taskOf(plan: Plan, node: number): Task {
   if (kind === NodeKind.attentionGradient)
     return { kind: "attention-gradient", sentence, layer: level, ...rows };
   invariant(kind === NodeKind.weightGradient, "a join is no task");
-  return { kind: "weight-gradient", group: groupOfNode(plan, node), segment: level };
+  return { kind: "weight-gradient", share: shareOfNode(plan, node), segment: level };
 }
 
-/** The group of a weight gradient. */
-export function groupOfNode(plan: Plan, node: number): number {
+/** The share of a weight gradient. */
+export function shareOfNode(plan: Plan, node: number): number {
   return node - gradientBlock(plan.layout, plan.layers, plan.level[node]!).weights;
 }
 
@@ -39,14 +39,14 @@ export function nodeOf(plan: Plan, task: Task): number | undefined {
         : sliceNode(plan, task, block);
     }
     case "slice-gradient":
-      if (!plan.groupOf || !isIndex(task.segment, layers + 1)) return undefined;
+      if (!plan.shareOf || !isIndex(task.segment, layers + 1)) return undefined;
       return sliceNode(plan, task, gradientBlock(layout, layers, task.segment).slices);
     case "attention-gradient":
-      if (!plan.groupOf || !isIndex(task.layer, layers)) return undefined;
+      if (!plan.shareOf || !isIndex(task.layer, layers)) return undefined;
       return sentenceNode(plan, task, gradientBlock(layout, layers, task.layer + 1).attention);
     case "weight-gradient":
-      if (!isIndex(task.segment, layers + 1) || !isIndex(task.group, layout.groups)) return undefined;
-      return gradientBlock(layout, layers, task.segment).weights + task.group;
+      if (!isIndex(task.segment, layers + 1) || !isIndex(task.share, layout.shares)) return undefined;
+      return gradientBlock(layout, layers, task.segment).weights + task.share;
     default:
       // A trace that was read from a file may hold anything.
       task satisfies never;

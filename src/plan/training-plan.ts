@@ -1,25 +1,25 @@
-// The dependency graph of one training step: the forward graph, its mirror, and a weight gradient per group and segment.
+// The dependency graph of one training step: the forward graph, its mirror, and a weight gradient per share and segment.
 //   slice-gradient(s, L, i)    waits for  slice(s, L, i)
 //   slice-gradient(s, l, i)    waits for  attention-gradient(s, l)
 //   attention-gradient(s, l)   waits for  slice-gradient(s, l + 1, ·)     (the mirrored fence)
-//   weight-gradient(g, l)      waits for  slice-gradient(s, l, ·) of every sentence s of group g
-// Groups are fixed sets of sentences: what is summed together must not depend on how many queues there are.
+//   weight-gradient(g, l)      waits for  slice-gradient(s, l, ·) of every sentence s of share g
+// Shares are fixed sets of sentences: what is summed together must not depend on how many queues there are.
 import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
-import { countGroups, gradientBlock, layOut } from "./layout.js";
+import { countShares, gradientBlock, layOut } from "./layout.js";
 import { buildPlan, NodeKind, reverseEdges, type Plan } from "./plan.js";
 import { attentionGrainOf, type Fence } from "./vocabulary.js";
 
 /** The plan of a training step. */
 export interface TrainingPlan extends Plan {
-  readonly groupOf: readonly number[];
+  readonly shareOf: readonly number[];
 }
 
 export interface TrainingShape {
   /** Tokens of each sentence. */
   readonly lengths: readonly number[];
-  /** The group of each sentence, in any order; groups are numbered 0, 1, … and none is empty. */
-  readonly groupOf: readonly number[];
+  /** The share of each sentence, in any order; shares are numbered 0, 1, … and none is empty. */
+  readonly shareOf: readonly number[];
   readonly layers: number;
   readonly sliceTokens: number;
   /** Of the forward part; gradients have the mirrored sentence fence. Default: "sentence". */
@@ -28,16 +28,16 @@ export interface TrainingShape {
 
 /** Builds the graph of DESIGN §3, forward and backward. */
 export function buildTrainingPlan(shape: TrainingShape): TrainingPlan {
-  const { lengths, groupOf, layers, sliceTokens, fence = "sentence" } = shape;
-  checkGroups(lengths, groupOf);
+  const { lengths, shareOf, layers, sliceTokens, fence = "sentence" } = shape;
+  checkShares(lengths, shareOf);
   const attentionGrain = attentionGrainOf(fence, "affine");
   const forward = buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
-  const layout = layOut({ ...forward, groupOf });
+  const layout = layOut({ ...forward, shareOf });
   const kind = new Uint8Array(layout.nodeCount);
   kind.set(forward.kind);
   const plan = {
     ...forward,
-    groupOf,
+    shareOf,
     layout,
     nodeCount: layout.nodeCount,
     taskCount: layout.nodeCount - forward.layers * layout.joinsPerLayer - (layers + 1) * lengths.length,
@@ -53,10 +53,10 @@ export function buildTrainingPlan(shape: TrainingShape): TrainingPlan {
   return { ...plan, ...reverseEdges(plan.dependencyStart, plan.dependencies) };
 }
 
-/** Tokens of each group: what its weight gradients read. */
-export function tokensOfGroups(lengths: readonly number[], groupOf: readonly number[]): number[] {
-  const tokens = Array.from({ length: countGroups(groupOf) }, () => 0);
-  for (const [sentence, length] of lengths.entries()) tokens[groupOf[sentence]!]! += length;
+/** Tokens of each share: what its weight gradients read. */
+export function tokensOfShares(lengths: readonly number[], shareOf: readonly number[]): number[] {
+  const tokens = Array.from({ length: countShares(shareOf) }, () => 0);
+  for (const [sentence, length] of lengths.entries()) tokens[shareOf[sentence]!]! += length;
   return tokens;
 }
 
@@ -74,9 +74,9 @@ function countEdges({ lengths, layers, layout }: Plan): number {
 type Writable = Omit<TrainingPlan, "dependentStart" | "dependents">;
 
 function addGradients(plan: Writable): void {
-  const { layers, layout, lengths, groupOf, dependencies, dependencyStart } = plan;
+  const { layers, layout, lengths, shareOf, dependencies, dependencyStart } = plan;
   const { sliceStart } = layout;
-  const tokens = tokensOfGroups(lengths, groupOf);
+  const tokens = tokensOfShares(lengths, shareOf);
   let node = layout.forwardNodes;
   let edge = dependencyStart[node]!;
   const endNode = (
@@ -109,9 +109,9 @@ function addGradients(plan: Writable): void {
         dependencies[edge++] = block.slices + slice;
       endNode(NodeKind.join, sentence, segment, 0, length);
     }
-    for (const [group, sentences] of sentencesOfGroups(groupOf).entries()) {
+    for (const [share, sentences] of sentencesOfShares(shareOf).entries()) {
       for (const sentence of sentences) dependencies[edge++] = block.joins + sentence;
-      endNode(NodeKind.weightGradient, -1, segment, 0, tokens[group]!);
+      endNode(NodeKind.weightGradient, -1, segment, 0, tokens[share]!);
     }
     if (segment === 0) break;
     for (const [sentence, length] of lengths.entries()) {
@@ -125,31 +125,31 @@ function addGradients(plan: Writable): void {
   );
 }
 
-/** Ascending in each group. */
-function sentencesOfGroups(groupOf: readonly number[]): number[][] {
-  const sentences = Array.from({ length: countGroups(groupOf) }, (): number[] => []);
-  for (const [sentence, group] of groupOf.entries()) sentences[group]!.push(sentence);
+/** Ascending in each share. */
+function sentencesOfShares(shareOf: readonly number[]): number[][] {
+  const sentences = Array.from({ length: countShares(shareOf) }, (): number[] => []);
+  for (const [sentence, share] of shareOf.entries()) sentences[share]!.push(sentence);
   return sentences;
 }
 
-function checkGroups(lengths: readonly number[], groupOf: readonly number[]): void {
-  const argument = "groupOf";
-  const remedy = "Number the groups 0, 1, … and give each sentence one of them.";
-  if (groupOf.length !== lengths.length)
+function checkShares(lengths: readonly number[], shareOf: readonly number[]): void {
+  const argument = "shareOf";
+  const remedy = "Number the shares 0, 1, … and give each sentence one of them.";
+  if (shareOf.length !== lengths.length)
     throw new ArgumentError({
       argument,
-      expected: `a group for each of ${lengths.length} sentences`,
-      received: groupOf.length,
+      expected: `a share for each of ${lengths.length} sentences`,
+      received: shareOf.length,
       remedy,
     });
-  const present = new Set(groupOf);
-  for (const [sentence, group] of groupOf.entries())
-    // As many numbers as groups, all below that: none is missing.
-    if (!(Number.isInteger(group) && group >= 0 && group < present.size))
+  const present = new Set(shareOf);
+  for (const [sentence, share] of shareOf.entries())
+    // As many numbers as shares, all below that: none is missing.
+    if (!(Number.isInteger(share) && share >= 0 && share < present.size))
       throw new ArgumentError({
         argument: `${argument}[${sentence}]`,
-        expected: `a whole number below the ${present.size} groups`,
-        received: group,
+        expected: `a whole number below the ${present.size} shares`,
+        received: share,
         remedy,
       });
 }

@@ -57,10 +57,10 @@ export interface AttentionGradientTask {
   readonly tokenCount: number;
 }
 
-/** The gradient of all weights of segment `segment`, summed over all tokens of one group of sentences. */
+/** The gradient of all weights of segment `segment`, summed over all tokens of one share of sentences. */
 export interface WeightGradientTask {
   readonly kind: "weight-gradient";
-  readonly group: number;
+  readonly share: number;
   readonly segment: number;
 }
 

@@ -95,7 +95,7 @@ export interface RunOptions {
   readonly queues?: number | "auto";
   /** As in `Model.load`, for this call. */
   readonly gpuBudgetMs?: number;
-  /** Also record what ran when. Each group of tasks is then a pass of its own. */
+  /** Also record what ran when. Each stage of tasks is then a pass of its own. */
   readonly trace?: boolean;
   readonly signal?: AbortSignal;
 }

@@ -17,9 +17,9 @@ export interface LevelName {
   readonly level: number;
 }
 
-export function levelsOf({ layers, groupOf }: Plan): Levels {
+export function levelsOf({ layers, shareOf }: Plan): Levels {
   const forward = 2 * layers + 1;
-  return groupOf
+  return shareOf
     ? { count: 2 * forward + layers + 1, firstWeights: 2 * forward }
     : { count: forward, firstWeights: forward };
 }

@@ -11,30 +11,30 @@ import { placeTasks } from "./placement.js";
 import { Readiness } from "./readiness.js";
 import { ReadyTasks } from "./ready-tasks.js";
 import { remainingPaths } from "../plan/remaining-path.js";
-import type { Group, OwnedTokens, Submission, SubmissionLimits } from "./submission.js";
+import type { Stage, OwnedTokens, Submission, SubmissionLimits } from "./submission.js";
 
 export interface SchedulerOptions {
   readonly queues: number;
   readonly placement: SchedulerPlacement;
   /** Submissions a queue may hold at once: enough to hide the host's encoding, few enough to stay responsive. */
   readonly maxInFlight?: number;
-  readonly maxGroupsPerSubmission?: number;
+  readonly maxStagesPerSubmission?: number;
   /**
    * By default everything that is ready is coalesced: the number of dispatches then depends on the layers alone.
    * Under "free" the default is 1, or the queue that asks first would take all the work.
    */
-  readonly maxTasksPerGroup?: number;
+  readonly maxTasksPerStage?: number;
   /**
    * Segments whose weight gradients may be ready on a queue and wait: for all queues, or for each. By default all wait
    * until the queue has nothing else to do. With w, those of segment l were taken before the gradients of segment
-   * l − w − 1 (unless maxTasksPerGroup splits these), so that w + 1 segments' rows are kept for them. Different numbers
+   * l − w − 1 (unless maxTasksPerStage splits these), so that w + 1 segments' rows are kept for them. Different numbers
    * put queues of equal work out of step: the weights of one then run beside the activations of another.
    */
   readonly maxWaitingWeights?: number | readonly number[];
   readonly cost?: CostModel;
 }
 
-const unlimited: SubmissionLimits = { mostCost: Infinity, enoughCost: Infinity, groupCost: 0 };
+const unlimited: SubmissionLimits = { mostCost: Infinity, enoughCost: Infinity, stageCost: 0 };
 
 export class Scheduler {
   readonly plan: Plan;
@@ -42,7 +42,7 @@ export class Scheduler {
   readonly placement: SchedulerPlacement;
   readonly #isFree: boolean;
   readonly #maxInFlight: number;
-  readonly #maxGroups: number;
+  readonly #maxStages: number;
   readonly #maxTasks: number;
   /** Per queue. */
   readonly #maxWaitingWeights: readonly number[];
@@ -60,10 +60,10 @@ export class Scheduler {
   #completeTasks = 0;
 
   constructor(plan: Plan, options: SchedulerOptions) {
-    const { queues, placement, maxInFlight = 2, maxGroupsPerSubmission = 4 } = options;
-    const { maxTasksPerGroup = placement === "free" ? 1 : Infinity, cost = defaultCost(plan) } = options;
+    const { queues, placement, maxInFlight = 2, maxStagesPerSubmission = 4 } = options;
+    const { maxTasksPerStage = placement === "free" ? 1 : Infinity, cost = defaultCost(plan) } = options;
     invariant(Number.isInteger(queues) && queues >= 1 && queues <= maxQueues, `${queues} queues`);
-    for (const limit of [maxInFlight, maxGroupsPerSubmission, maxTasksPerGroup])
+    for (const limit of [maxInFlight, maxStagesPerSubmission, maxTasksPerStage])
       invariant(limit >= 1, `a scheduler limit is ${limit}`);
     invariant(
       plan.attentionGrain === attentionGrainOf(plan.fence, placement),
@@ -74,8 +74,8 @@ export class Scheduler {
     this.placement = placement;
     this.#isFree = placement === "free";
     this.#maxInFlight = maxInFlight;
-    this.#maxGroups = maxGroupsPerSubmission;
-    this.#maxTasks = maxTasksPerGroup;
+    this.#maxStages = maxStagesPerSubmission;
+    this.#maxTasks = maxTasksPerStage;
     this.#maxWaitingWeights = waitingWeightsOf(options);
     this.#queueOfNode = placeTasks(plan, { queues, placement, cost });
     this.#travelMasks = travelMasks(plan, this.#queueOfNode);
@@ -135,20 +135,20 @@ export class Scheduler {
     let encoder = 0;
     while (slots[encoder]) encoder++;
     if (encoder >= this.#maxInFlight) return undefined;
-    const groups: Group[] = [];
+    const stages: Stage[] = [];
     let cost = 0;
     for (;;) {
-      const withGroups = cost + groups.length * limits.groupCost;
-      if (groups.length === this.#maxGroups || withGroups >= limits.enoughCost) break;
-      const room = limits.mostCost - withGroups - limits.groupCost;
-      const group = this.#formGroup(queue, room, groups.length === 0);
-      if (!group) break;
-      groups.push(group);
-      for (const node of group.nodes) cost += this.#costs[node]!;
+      const withStages = cost + stages.length * limits.stageCost;
+      if (stages.length === this.#maxStages || withStages >= limits.enoughCost) break;
+      const room = limits.mostCost - withStages - limits.stageCost;
+      const stage = this.#formStage(queue, room, stages.length === 0);
+      if (!stage) break;
+      stages.push(stage);
+      for (const node of stage.nodes) cost += this.#costs[node]!;
     }
-    if (groups.length === 0) return undefined;
-    const moves = groups.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
-    const submission: Submission = { id: this.#nextId++, queue, encoder, groups, moves, cost };
+    if (stages.length === 0) return undefined;
+    const moves = stages.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
+    const submission: Submission = { id: this.#nextId++, queue, encoder, stages, moves, cost };
     slots[encoder] = submission;
     this.#submissions.set(submission.id, submission);
     return submission;
@@ -160,13 +160,13 @@ export class Scheduler {
     invariant(submission, `submission ${submissionId} is not in flight`);
     this.#submissions.delete(submissionId);
     this.#slots[submission.queue]![submission.encoder] = undefined;
-    for (const group of submission.groups) {
-      this.#completeTasks += group.nodes.length;
-      this.#countCompleted(group.nodes);
+    for (const stage of submission.stages) {
+      this.#completeTasks += stage.nodes.length;
+      this.#countCompleted(stage.nodes);
     }
   }
 
-  #formGroup(queue: number, maxCost: number, mustTake: boolean): Group | undefined {
+  #formStage(queue: number, maxCost: number, mustTake: boolean): Stage | undefined {
     const ready = this.#ready[this.#isFree ? 0 : queue]!;
     const level = this.#isFree
       ? ready.mostUrgentLevel()
@@ -215,16 +215,16 @@ function waitingWeightsOf({ queues, maxWaitingWeights = Infinity }: SchedulerOpt
 }
 
 /**
- * Whole sentences go first, the costliest ahead: with limited groups, the first fence then opens early. In a training
- * step, whole groups of sentences, and weight gradients in the order of their groups.
+ * Whole sentences go first, the costliest ahead: with limited stages, the first fence then opens early. In a training
+ * step, whole shares of sentences, and weight gradients in the order of their shares.
  */
 function urgencies(plan: Plan, costs: Float64Array): Float64Array {
-  const { sentence, groupOf = plan.lengths.map((_, index) => index) } = plan;
+  const { sentence, shareOf = plan.lengths.map((_, index) => index) } = plan;
   const totals = new Float64Array(plan.lengths.length);
   for (let node = 0; node < plan.nodeCount; node++)
-    if (sentence[node]! >= 0) totals[groupOf[sentence[node]!]!]! += costs[node]!;
+    if (sentence[node]! >= 0) totals[shareOf[sentence[node]!]!]! += costs[node]!;
   const urgency = new Float64Array(plan.nodeCount);
   for (let node = 0; node < plan.nodeCount; node++)
-    if (sentence[node]! >= 0) urgency[node] = totals[groupOf[sentence[node]!]!]!;
+    if (sentence[node]! >= 0) urgency[node] = totals[shareOf[sentence[node]!]!]!;
   return urgency;
 }

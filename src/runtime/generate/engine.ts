@@ -86,7 +86,7 @@ export class GenerationEngine {
       stallFactor: STALL_FACTOR,
       ...(gpuBudgetMs === undefined ? {} : { mostMs: gpuBudgetMs }),
     });
-    this.#turn = replica.share.turns.join(() => this.#pump());
+    this.#turn = replica.load.turns.join(() => this.#pump());
     this.#maxPages = this.#largestCache();
     this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
     this.#scheduler = new StepScheduler(this.#pool);

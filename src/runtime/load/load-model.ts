@@ -95,7 +95,7 @@ export async function loadModel(
         weights,
         forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
         arenas: new ArenaPool(queue, dimensions),
-        share: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
+        load: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
         disposeWeights: () => loader.dispose(),
       };
     });

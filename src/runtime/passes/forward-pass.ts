@@ -34,8 +34,8 @@ export interface Outcome {
   readonly trace: Trace | undefined;
 }
 
-/** A submission is long enough before, unless groups are tiny. */
-const MAX_GROUPS_PER_SUBMISSION = 64;
+/** A submission is long enough before, unless stages are tiny. */
+const MAX_STAGES_PER_SUBMISSION = 64;
 
 /** Where nothing was measured: queues of one adapter only take turns. */
 const NO_GAIN = { small: 1, large: 1 };
@@ -62,7 +62,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     queues,
     placement,
     maxInFlight: SUBMISSIONS_IN_FLIGHT,
-    maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+    maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
     cost,
   });
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
@@ -72,7 +72,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
-  for (const [index, { share }] of replicas.entries()) share.rows += layouts[index]!.rows;
+  for (const [index, { load }] of replicas.entries()) load.rows += layouts[index]!.rows;
   try {
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
       const layout = layouts[index]!;
@@ -85,10 +85,10 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     const run = new PlanRun({
       scheduler,
       encoders,
-      shares: replicas.map(({ share }) => share),
+      loads: replicas.map(({ load }) => load),
       ...(request.gpuBudgetMs === undefined ? {} : { gpuBudgetMs: request.gpuBudgetMs }),
       operation: "The forward pass",
-      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
       timed: request.trace,
     });
     await run.run(signal);
@@ -104,7 +104,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     };
     return { values: collector.values, stats, trace };
   } finally {
-    for (const [index, { share }] of replicas.entries()) share.rows -= layouts[index]!.rows;
+    for (const [index, { load }] of replicas.entries()) load.rows -= layouts[index]!.rows;
     for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
   }
 }
@@ -116,15 +116,15 @@ function costOf({ channels, hidden, layers, vocabularySize }: ModelConfig, outpu
 
 /** By what the first queue has shown: all are of one adapter. */
 function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs = Infinity): QueueSpeed {
-  const { msPerCost, msPerGroup } = replicas[0]!.share.pace;
+  const { msPerCost, msPerStage } = replicas[0]!.load.pace;
   const { gain = NO_GAIN } = info.schedule;
   const mostMs = Math.min(gpuBudgetMs, SHARED_BUDGET_MS);
-  return { queues: replicas.length, cost, msPerCost, msPerGroup, gain, mostMs };
+  return { queues: replicas.length, cost, msPerCost, msPerStage, gain, mostMs };
 }
 
 /** So many replicas, those first that have least to do: the plan gives its first queue the costliest sentence. */
 function leastBusy(replicas: readonly Replica[], count: number): Replica[] {
-  return replicas.toSorted((a, b) => a.share.rows - b.share.rows).slice(0, count);
+  return replicas.toSorted((a, b) => a.load.rows - b.load.rows).slice(0, count);
 }
 
 /** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
@@ -177,7 +177,7 @@ function tracedMs(trace: Trace, queue: number): number {
   let total = 0;
   for (const submission of trace.submissions)
     if (submission.queue === queue)
-      for (const { beginMs, endMs } of submission.groups) total += endMs - beginMs;
+      for (const { beginMs, endMs } of submission.stages) total += endMs - beginMs;
   return total;
 }
 

@@ -32,8 +32,8 @@ export interface TrainOptions {
   };
   /** Decides the order of the data. Default: 0. */
   readonly seed?: number;
-  /** Gradients are formed per group and then added in order: the unit that a queue works on. Default: 2. */
-  readonly groups?: number;
+  /** Gradients are formed per share and then added in order: the unit that a queue works on. Default: 2. */
+  readonly shares?: number;
   /**
    * k, from 1 to the context length: also bounds how many logits are held at once. Changes no bit. Default: as loaded, and
    * 16 where that is "auto".
@@ -46,7 +46,7 @@ export interface TrainOptions {
    * about a sixth more work, and the same bits. Default: false.
    */
   readonly recompute?: boolean;
-  /** How many of the loaded queues to use. Default: all, at most one per group. */
+  /** How many of the loaded queues to use. Default: all, at most one per share. */
   readonly queues?: number;
   /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
   readonly resume?: Uint8Array<ArrayBuffer>;
@@ -97,7 +97,7 @@ interface Settings {
   readonly schedule: LearningRateSchedule;
   readonly optimizer: CheckedOptimizer;
   readonly seed: number;
-  readonly groups: number;
+  readonly shares: number;
   readonly batchTokens: number;
   readonly accumulate: number;
   readonly sliceTokens: number;
@@ -166,7 +166,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
         });
         const seconds = (performance.now() - beganMs) / 1000;
         this.#state = this.#stateOf(settings, step, sampler.position);
-        const sentences = batches.flatMap(({ groups }) => groups.flat());
+        const sentences = batches.flatMap(({ shares }) => shares.flat());
         const tokens = sentences.reduce((sum, { length }) => sum + length, 0);
         const isDue = heldOut && (step % (validation?.every ?? 1) === 0 || step === settings.steps);
         const validationLoss = isDue ? await this.#model.evaluate(heldOut, signal) : undefined;
@@ -246,7 +246,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
     const { sliceTokens } = info.schedule;
     const options = this.#options;
     const steps = whole("steps", options.steps ?? Number.NaN, 1, 1e9);
-    const groups = whole("groups", options.groups, 2, 64);
+    const shares = whole("shares", options.shares, 2, 64);
     const schedule = options.schedule ?? { peak: 1e-3, warmupSteps: Math.ceil(steps / 10) };
     for (const [name, value] of Object.entries(schedule) as [string, unknown][])
       if (name !== "decay" && !(typeof value === "number" && value >= 0 && Number.isFinite(value))) {
@@ -259,7 +259,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       }
     return {
       steps,
-      groups,
+      shares,
       schedule,
       optimizer: checkOptimizer(options.optimizer),
       seed: whole("seed", options.seed, 0, Number.MAX_SAFE_INTEGER, 0),
@@ -272,7 +272,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
         config.contextLength,
       ),
       fence: checkChoice("fence", options.fence, "sentence", fences),
-      queues: whole("queues", options.queues, Math.min(info.queues, groups), Math.min(info.queues, groups)),
+      queues: whole("queues", options.queues, Math.min(info.queues, shares), Math.min(info.queues, shares)),
     };
   }
 }

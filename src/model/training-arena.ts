@@ -47,7 +47,7 @@ export interface TrainingArenaOptions {
   /** Rows of logits. */
   readonly chunkRows: number;
   /**
-   * Keep what segments begin with, and share all else among layers. The queue must then end a level (of `levels.ts`) before it
+   * Keep what segments begin with, and share all else among layers. The queue must then end a level (of `ranks.ts`) before it
    * begins the next, and form the weight gradients of a segment right behind its slices' gradients.
    */
   readonly recompute: boolean;

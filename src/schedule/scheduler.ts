@@ -5,7 +5,7 @@ import type { Plan } from "../plan/plan.js";
 import { attentionGrainOf, type SchedulerPlacement } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 import { defaultCost, nodeCosts, type CostModel } from "../plan/cost.js";
-import { levelOfNode, levelsOf, nameLevel } from "./levels.js";
+import { rankOf, ranksOf, nameRank } from "./ranks.js";
 import { collectMoves, maxQueues, travelMasks } from "./moves.js";
 import { placeTasks } from "./placement.js";
 import { Readiness } from "./readiness.js";
@@ -85,7 +85,7 @@ export class Scheduler {
     const priorities = this.#isFree ? remainingPaths(plan, costs) : urgencies(plan, costs);
     const pools = this.#isFree ? 1 : queues;
     this.#readiness = new Readiness(plan, pools);
-    const { count, firstWeights } = levelsOf(plan);
+    const { count, firstWeights } = ranksOf(plan);
     this.#firstWeights = firstWeights;
     this.#ready = Array.from({ length: pools }, () => new ReadyTasks(count, priorities));
     for (let node = 0; node < plan.layout.slicesPerSegment; node++)
@@ -168,23 +168,23 @@ export class Scheduler {
 
   #formStage(queue: number, maxCost: number, mustTake: boolean): Stage | undefined {
     const ready = this.#ready[this.#isFree ? 0 : queue]!;
-    const level = this.#isFree
-      ? ready.mostUrgentLevel()
-      : this.#chooseLevel(ready, this.#maxWaitingWeights[queue]!);
-    if (level < 0) return undefined;
-    const nodes = ready.take(level, this.#maxTasks, maxCost, this.#costs, mustTake);
+    const rank = this.#isFree
+      ? ready.mostUrgentRank()
+      : this.#chooseRank(ready, this.#maxWaitingWeights[queue]!);
+    if (rank < 0) return undefined;
+    const nodes = ready.take(rank, this.#maxTasks, maxCost, this.#costs, mustTake);
     if (nodes.length === 0) return undefined;
     if (!this.#isFree) this.#countOn(nodes, queue);
     return {
-      ...nameLevel(this.plan, level),
+      ...nameRank(this.plan, rank),
       tasks: nodes.map((node) => taskOf(this.plan, node)),
       nodes,
     };
   }
 
-  #chooseLevel(ready: ReadyTasks, maxWaiting: number): number {
-    const mustGo = ready.countLevels(this.#firstWeights) > maxWaiting;
-    return ready.lowestLevel(mustGo ? this.#firstWeights : 0);
+  #chooseRank(ready: ReadyTasks, maxWaiting: number): number {
+    const mustGo = ready.countRanks(this.#firstWeights) > maxWaiting;
+    return ready.lowestRank(mustGo ? this.#firstWeights : 0);
   }
 
   #countCompleted(nodes: readonly number[]): void {
@@ -202,7 +202,7 @@ export class Scheduler {
   }
 
   #addReady(task: number, pool: number): void {
-    this.#ready[pool]!.add(levelOfNode(this.plan, task), task);
+    this.#ready[pool]!.add(rankOf(this.plan, task), task);
   }
 }
 

@@ -49,7 +49,7 @@ export class Gpt2Arena {
     return this.keyValue[this.keyValue.length === 1 ? 0 : layer]!;
   }
 
-  /** First slot of every page of every sentence. */
+  /** First cache row of every page of every sentence. */
   get pageTable(): GpuBuffer {
     return this.scratch("pageTable", 4);
   }

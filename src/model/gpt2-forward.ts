@@ -85,8 +85,8 @@ export interface TableRange {
 /** A key-value cache that outlives the submission, and what its rows are. Without it, both are in the arena. */
 export interface CacheRows {
   keyValueOf(layer: number): GpuBuffer;
-  /** Entry of the slot of the first row in the tables; the others' follow. */
-  readonly firstSlotEntry: number;
+  /** Entry of the cache row of the first row in the tables; the others' follow. */
+  readonly firstCacheRowEntry: number;
   /** The newest token of each sequence, for rows whose token the host does not know. */
   readonly sampled: GpuBuffer;
 }
@@ -149,7 +149,7 @@ export class Gpt2Forward {
     this.#linear(list, 0, layer.query, arena.normalised, arena.query, rows);
     observe?.(`query.${segment}`, arena.query);
     const keyValue = (cache ?? arena).keyValueOf(segment);
-    this.#linear(list, 0, layer.keyValue, arena.normalised, keyValue, rows, cache?.firstSlotEntry);
+    this.#linear(list, 0, layer.keyValue, arena.normalised, keyValue, rows, cache?.firstCacheRowEntry);
     observe?.(`keyValue.${segment}`, keyValue);
   }
 

@@ -57,7 +57,7 @@ export class ArenaLayout {
     return info;
   }
 
-  /** First slot of every page: here, keys and values lie in the rows of their tokens. */
+  /** First row of keys and values of every page: here, they lie in the rows of their tokens. */
   pageTable(): Uint32Array<ArrayBuffer> {
     return Uint32Array.from(
       this.sentences.flatMap((sentence) =>

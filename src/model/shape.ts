@@ -20,7 +20,7 @@ export interface ModelShape {
   readonly hiddenVectors: number;
   /** ceil(V/4): a row of logits. */
   readonly vocabularyVectors: number;
-  /** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
+  /** Consecutive tokens of a sentence whose keys and values lie in consecutive cache rows. A multiple of 4. */
   readonly pageTokens: number;
 }
 

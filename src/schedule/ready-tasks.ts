@@ -12,8 +12,7 @@ export class ReadyTasks {
 
   /** The first rank from `from` on that has a task, or −1. */
   lowestRank(from = 0): number {
-    for (let rank = from; rank < this.#heaps.length; rank++)
-      if (this.#heaps[rank]!.length > 0) return rank;
+    for (let rank = from; rank < this.#heaps.length; rank++) if (this.#heaps[rank]!.length > 0) return rank;
     return -1;
   }
 

@@ -53,8 +53,8 @@ export class Scheduler {
   /** One set of ready tasks per queue; under "free", where any queue may take any task, one for all. */
   readonly #ready: readonly ReadyTasks[];
   readonly #costs: Float64Array;
-  /** Per queue, the submission in each slot of its window. */
-  readonly #slots: (Submission | undefined)[][];
+  /** Per queue, the submission in each place of its window. */
+  readonly #windows: (Submission | undefined)[][];
   readonly #submissions = new Map<number, Submission>();
   #nextId = 0;
   #completeTasks = 0;
@@ -79,7 +79,7 @@ export class Scheduler {
     this.#maxWaitingWeights = waitingWeightsOf(options);
     this.#queueOfNode = placeTasks(plan, { queues, placement, cost });
     this.#travelMasks = travelMasks(plan, this.#queueOfNode);
-    this.#slots = Array.from({ length: queues }, () => []);
+    this.#windows = Array.from({ length: queues }, () => []);
     const costs = nodeCosts(plan, cost);
     this.#costs = costs;
     const priorities = this.#isFree ? remainingPaths(plan, costs) : urgencies(plan, costs);
@@ -100,7 +100,7 @@ export class Scheduler {
   /** Submissions of `queue` that are not complete. */
   inFlight(queue: number): number {
     let count = 0;
-    for (const slot of this.#slots[queue]!) if (slot) count++;
+    for (const submission of this.#windows[queue]!) if (submission) count++;
     return count;
   }
 
@@ -131,9 +131,9 @@ export class Scheduler {
 
   /** The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. */
   next(queue: number, limits: SubmissionLimits = unlimited): Submission | undefined {
-    const slots = this.#slots[queue]!;
+    const window = this.#windows[queue]!;
     let encoder = 0;
-    while (slots[encoder]) encoder++;
+    while (window[encoder]) encoder++;
     if (encoder >= this.#maxInFlight) return undefined;
     const stages: Stage[] = [];
     let cost = 0;
@@ -149,7 +149,7 @@ export class Scheduler {
     if (stages.length === 0) return undefined;
     const moves = stages.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
     const submission: Submission = { id: this.#nextId++, queue, encoder, stages, moves, cost };
-    slots[encoder] = submission;
+    window[encoder] = submission;
     this.#submissions.set(submission.id, submission);
     return submission;
   }
@@ -159,7 +159,7 @@ export class Scheduler {
     const submission = this.#submissions.get(submissionId);
     invariant(submission, `submission ${submissionId} is not in flight`);
     this.#submissions.delete(submissionId);
-    this.#slots[submission.queue]![submission.encoder] = undefined;
+    this.#windows[submission.queue]![submission.encoder] = undefined;
     for (const stage of submission.stages) {
       this.#completeTasks += stage.nodes.length;
       this.#countCompleted(stage.nodes);

@@ -19,7 +19,7 @@ export interface Stage {
 export interface Submission {
   readonly id: number;
   readonly queue: number;
-  /** The slot it occupies in its queue's window, 0…maxInFlight−1, until it is complete. */
+  /** Its place in its queue's window, 0…maxInFlight−1, until it is complete. */
   readonly encoder: number;
   readonly stages: readonly Stage[];
   /** Rows that must have arrived on other queues before this submission is reported complete. */

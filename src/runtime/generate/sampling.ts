@@ -91,8 +91,8 @@ export function writeOptionWords(
   sampling: Sampling,
   row: {
     readonly sequence: number;
-    readonly countSlot: number | undefined;
-    readonly biasSlot: number | undefined;
+    readonly countRow: number | undefined;
+    readonly biasRow: number | undefined;
     /** Position of the token that is chosen. */
     readonly position: number;
   },
@@ -100,8 +100,8 @@ export function writeOptionWords(
   const reals = new Float32Array(words.buffer, words.byteOffset, words.length);
   words.fill(0, at, at + OPTION_WORDS);
   words[at + OptionWord.sequence] = row.sequence;
-  words[at + OptionWord.countSlot] = row.countSlot ?? NO_SLOT;
-  words[at + OptionWord.biasSlot] = row.biasSlot ?? NO_SLOT;
+  words[at + OptionWord.countSlot] = row.countRow ?? NO_SLOT;
+  words[at + OptionWord.biasSlot] = row.biasRow ?? NO_SLOT;
   reals[at + OptionWord.temperature] = sampling.temperature;
   words[at + OptionWord.topK] = Math.min(sampling.topK, 0xffffffff);
   reals[at + OptionWord.topP] = sampling.topP;

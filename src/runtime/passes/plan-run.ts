@@ -2,7 +2,7 @@
 // Nothing here waits per layer, stage or sentence: the only waits are those for whole submissions.
 import { CancelledError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
-import { TimestampSlot } from "../../gpu/timestamps.js";
+import { TimestampSet } from "../../gpu/timestamps.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { FairTurns, Turn } from "../../schedule/fair-turns.js";
 import type { Move } from "../../schedule/moves.js";
@@ -52,8 +52,8 @@ export class PlanRun {
   readonly #operation: string;
   readonly #maxStages: number;
   readonly #timesKernels: boolean;
-  /** Per queue, the timestamp queries of each slot of its window; undefined where passes are not timed. */
-  readonly #timestamps: (TimestampSlot[] | undefined)[];
+  /** Per queue, the timestamp queries of each place in its window; undefined where passes are not timed. */
+  readonly #timestamps: (TimestampSet[] | undefined)[];
   readonly #startMs = performance.now();
   readonly #inFlight = new Set<Promise<void>>();
   #stop: { readonly error: unknown } | undefined;
@@ -100,7 +100,7 @@ export class PlanRun {
     } finally {
       signal?.removeEventListener("abort", cancel);
       for (const turn of this.#turns) turn.leave();
-      for (const slots of this.#timestamps) for (const slot of slots ?? []) slot.dispose();
+      for (const sets of this.#timestamps) for (const set of sets ?? []) set.dispose();
     }
   }
 
@@ -179,10 +179,10 @@ export class PlanRun {
       reads.push(...encoder.encodeStage(list, stage));
     }
     const arrivals = encoder.encodeMoves(list, submission.moves);
-    let slot: TimestampSlot | undefined;
-    if (timed) slot = this.#slotOf(timed, submission.encoder, list);
+    let timestamps: TimestampSet | undefined;
+    if (timed) timestamps = this.#timestampSet(timed, submission.encoder, list);
     const submittedMs = this.#now();
-    list.submit(`${this.#operation} ${submission.id}`, slot);
+    list.submit(`${this.#operation} ${submission.id}`, timestamps);
     const counts = this.counts[submission.queue]!;
     counts.dispatches += list.dispatches;
     counts.submissions++;
@@ -194,22 +194,22 @@ export class PlanRun {
     const arrived = settleAll([queue.fence(), ...arrivals.map((arrive) => arrive())]);
     return [
       arrived.then(() => note({ doneMs: this.#now() })),
-      ...(slot
-        ? [slot.read().then((passes) => note({ times: stageTimes(passes, firstPasses, kernels) }))]
+      ...(timestamps
+        ? [timestamps.read().then((passes) => note({ times: stageTimes(passes, firstPasses, kernels) }))]
         : []),
       ...reads.map((read) => read()),
     ];
   }
 
   /** Queries for the passes of `list`: those of its place in the window, which is free. */
-  #slotOf(slots: TimestampSlot[], place: number, { queue, passLabels }: CommandList): TimestampSlot {
+  #timestampSet(sets: TimestampSet[], place: number, { queue, passLabels }: CommandList): TimestampSet {
     const passes = Math.max(this.#maxStages, passLabels.length);
-    let slot = slots[place];
-    if (slot && slot.maxPasses >= passes) return slot;
-    slot?.dispose();
-    slot = new TimestampSlot(queue, passes);
-    slots[place] = slot;
-    return slot;
+    let set = sets[place];
+    if (set && set.maxPasses >= passes) return set;
+    set?.dispose();
+    set = new TimestampSet(queue, passes);
+    sets[place] = set;
+    return set;
   }
 
   #now(): number {

@@ -39,7 +39,7 @@ describe("the scheduler", () => {
     );
   });
 
-  test("never holds more submissions, stages or tasks than its limits, nor two in one slot", () => {
+  test("never holds more submissions, stages or tasks than its limits, nor two in one place of the window", () => {
     fc.assert(
       fc.property(anyRun, (run) => {
         const { queues, maxInFlight, maxStagesPerSubmission, maxTasksPerStage } = run.options;
@@ -53,9 +53,9 @@ describe("the scheduler", () => {
               const held = inFlight.filter((one) => one.queue === queue);
               expect(held.length).toBe(scheduler.inFlight(queue));
               expect(held.length).toBeLessThanOrEqual(maxInFlight!);
-              const slots = new Set(held.map((one) => one.encoder));
-              expect(slots.size).toBe(held.length);
-              for (const slot of slots) expect(slot).toBeLessThan(maxInFlight!);
+              const places = new Set(held.map((one) => one.encoder));
+              expect(places.size).toBe(held.length);
+              for (const place of places) expect(place).toBeLessThan(maxInFlight!);
             }
             expect(submission.stages.length).toBeLessThanOrEqual(maxStagesPerSubmission!);
             for (const stage of submission.stages) {

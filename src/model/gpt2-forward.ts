@@ -24,7 +24,7 @@ import type { ActivationName, ModelConfig } from "../families/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";
 import type { ModelShape } from "./shape.js";
 import type { Gpt2Weights, LinearWeights, NormWeights, VocabularyShard } from "./gpt2-weights.js";
-import { forRows, presumedChooseToken, type ByRows, type KernelChoice } from "../tuning/presumed.js";
+import { pickForRows, presumedChooseToken, type ByRows, type KernelChoice } from "../tuning/presumed.js";
 
 /** The compiled kernels of one model on one queue. */
 export interface Gpt2Pipelines {
@@ -44,7 +44,7 @@ export const activationOf: Readonly<Record<ActivationName, Activation>> = {
 };
 
 /** How a queue's shaders read weights of a format. */
-export const elementOf = (queue: Queue, format: WeightFormat): ElementType =>
+export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
   format === "f32" || queue.adapter.hasShaderF16 ? format : "packed-f16";
 
 /** Compiles what the model needs, all at once. Throws ShaderError. */
@@ -55,7 +55,7 @@ export async function compileGpt2(
   format: WeightFormat,
   choice: KernelChoice,
 ): Promise<Gpt2Pipelines> {
-  const element = elementOf(queue, format);
+  const element = elementTypeOf(queue, format);
   const compileBoth = async <F, B extends string, P extends string>(
     families: ByRows<F>,
     variantOf: (family: F) => KernelVariant<B, P>,
@@ -163,7 +163,7 @@ export class Gpt2Forward {
     observe?: StageObserver,
   ): void {
     list.dispatch(
-      forRows(this.pipelines.attention, blocks.count),
+      pickForRows(this.pipelines.attention, blocks.count),
       {
         Q: arena.query,
         KV: (cache ?? arena).keyValueOf(layer),
@@ -187,7 +187,7 @@ export class Gpt2Forward {
     const { channelVectors, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head) {
       list.dispatch(
-        forRows(this.pipelines.linear, rows.count),
+        pickForRows(this.pipelines.linear, rows.count),
         { X: arena.normalised, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
         {
           firstEntry: rows.firstEntry,
@@ -321,7 +321,7 @@ export class Gpt2Forward {
     outputEntry: number = rows.firstEntry,
   ): void {
     list.dispatch(
-      forRows(this.pipelines.linear, rows.count),
+      pickForRows(this.pipelines.linear, rows.count),
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,

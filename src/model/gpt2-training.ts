@@ -6,7 +6,7 @@ import { LinearFlag } from "../kernels/linear/linear.js";
 import type { TableRange } from "./gpt2-forward.js";
 import type { ModelShape } from "./shape.js";
 import type { Gpt2Weights, VocabularyShard } from "./gpt2-weights.js";
-import { forRows } from "../tuning/presumed.js";
+import { pickForRows } from "../tuning/presumed.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
 import type { TrainingArena } from "./training-arena.js";
 import { TrainingKernels, type BucketRange, type LinearGradientParams } from "./training-kernels.js";
@@ -62,7 +62,7 @@ export class Gpt2Training {
   encodeAttention(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
     const own = arena.layers[layer]!;
     list.dispatch(
-      forRows(this.#pipelines.attention, blocks.count),
+      pickForRows(this.#pipelines.attention, blocks.count),
       {
         Q: own.query,
         KV: own.keyValue,
@@ -308,7 +308,7 @@ export class Gpt2Training {
     const { channelVectors, vocabulary, vocabularyVectors } = this.#dimensions;
     for (const shard of this.#weights.head)
       list.dispatch(
-        forRows(this.#pipelines.linear, chunk.rows.count),
+        pickForRows(this.#pipelines.linear, chunk.rows.count),
         {
           X: arena.finalNormalised,
           W: shard.weight,

@@ -14,7 +14,7 @@ export interface RowRun {
 }
 
 /** The rows of the sentences that one queue works on, in the order given, without gaps. */
-export class ArenaLayout {
+export class BatchRows {
   readonly rows: number;
   readonly sentences: readonly number[];
   readonly #firstRow = new Map<number, number>();
@@ -93,7 +93,7 @@ export function countRows(runs: readonly RowRun[]): number {
 }
 
 /** Cuts runs into lists of at most `rows` rows each. */
-export function cutRuns(runs: readonly RowRun[], rows: number): RowRun[][] {
+export function cutIntoChunks(runs: readonly RowRun[], rows: number): RowRun[][] {
   const chunks: RowRun[][] = [];
   let room = 0;
   for (const run of runs) {

@@ -6,7 +6,7 @@ import { cutSlabs, type Slabs } from "../kernels/linear/weight-slabs.js";
 import type { ModelShape } from "./shape.js";
 import type { TableRange } from "./gpt2-forward.js";
 import type { LinearWeights, NormWeights } from "./gpt2-weights.js";
-import { forRows } from "../tuning/presumed.js";
+import { pickForRows } from "../tuning/presumed.js";
 import type { PartialSums } from "./training-arena.js";
 import type { TrainingPipelines } from "./training-pipelines.js";
 
@@ -114,7 +114,7 @@ export class TrainingKernels {
     rows: TableRange,
   ): void {
     list.dispatch(
-      forRows(this.#pipelines.linear, rows.count),
+      pickForRows(this.#pipelines.linear, rows.count),
       { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
       {
         firstEntry: rows.firstEntry,

@@ -6,7 +6,7 @@
 // Shares are fixed sets of sentences: what is summed together must not depend on how many queues there are.
 import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
-import { countShares, gradientBlock, layOut } from "./layout.js";
+import { countShares, gradientBlock, numberNodes } from "./numbering.js";
 import { buildPlan, NodeKind, reverseEdges, type Plan } from "./plan.js";
 import { attentionGrainOf, type Fence } from "./vocabulary.js";
 
@@ -32,21 +32,21 @@ export function buildTrainingPlan(shape: TrainingShape): TrainingPlan {
   checkShares(lengths, shareOf);
   const attentionGrain = attentionGrainOf(fence, "affine");
   const forward = buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
-  const layout = layOut({ ...forward, shareOf });
-  const kind = new Uint8Array(layout.nodeCount);
+  const numbering = numberNodes({ ...forward, shareOf });
+  const kind = new Uint8Array(numbering.nodeCount);
   kind.set(forward.kind);
   const plan = {
     ...forward,
     shareOf,
-    layout,
-    nodeCount: layout.nodeCount,
-    taskCount: layout.nodeCount - forward.layers * layout.joinsPerLayer - (layers + 1) * lengths.length,
+    numbering,
+    nodeCount: numbering.nodeCount,
+    taskCount: numbering.nodeCount - forward.layers * numbering.joinsPerLayer - (layers + 1) * lengths.length,
     kind,
-    sentence: extend(forward.sentence, layout.nodeCount),
-    level: extend(forward.level, layout.nodeCount),
-    firstToken: extend(forward.firstToken, layout.nodeCount),
-    tokenCount: extend(forward.tokenCount, layout.nodeCount),
-    dependencyStart: extend(forward.dependencyStart, layout.nodeCount + 1),
+    sentence: extend(forward.sentence, numbering.nodeCount),
+    level: extend(forward.level, numbering.nodeCount),
+    firstToken: extend(forward.firstToken, numbering.nodeCount),
+    tokenCount: extend(forward.tokenCount, numbering.nodeCount),
+    dependencyStart: extend(forward.dependencyStart, numbering.nodeCount + 1),
     dependencies: extend(forward.dependencies, forward.dependencies.length + countEdges(forward)),
   };
   addGradients(plan);
@@ -67,17 +67,17 @@ function extend(values: Int32Array, count: number): Int32Array {
 }
 
 /** A slice gradient waits for one node and is waited for by one join; a sentence counts in one weight gradient. */
-function countEdges({ lengths, layers, layout }: Plan): number {
-  return (layers + 1) * (2 * layout.slicesPerSegment + lengths.length) + layers * lengths.length;
+function countEdges({ lengths, layers, numbering }: Plan): number {
+  return (layers + 1) * (2 * numbering.slicesPerSegment + lengths.length) + layers * lengths.length;
 }
 
 type Writable = Omit<TrainingPlan, "dependentStart" | "dependents">;
 
 function addGradients(plan: Writable): void {
-  const { layers, layout, lengths, shareOf, dependencies, dependencyStart } = plan;
-  const { sliceStart } = layout;
+  const { layers, numbering, lengths, shareOf, dependencies, dependencyStart } = plan;
+  const { sliceStart } = numbering;
   const tokens = tokensOfShares(lengths, shareOf);
-  let node = layout.forwardNodes;
+  let node = numbering.forwardNodes;
   let edge = dependencyStart[node]!;
   const endNode = (
     kind: number,
@@ -94,10 +94,10 @@ function addGradients(plan: Writable): void {
     dependencyStart[++node] = edge;
   };
   for (let segment = layers; segment >= 0; segment--) {
-    const block = gradientBlock(layout, layers, segment);
-    const lossSlices = layers * layout.nodesPerLayer;
+    const block = gradientBlock(numbering, layers, segment);
+    const lossSlices = layers * numbering.nodesPerLayer;
     const attentionBefore = block.slices - lengths.length;
-    for (let slice = 0, sentence = 0; slice < layout.slicesPerSegment; slice++) {
+    for (let slice = 0, sentence = 0; slice < numbering.slicesPerSegment; slice++) {
       if (slice === sliceStart[sentence + 1]) sentence++;
       dependencies[edge++] = segment === layers ? lossSlices + slice : attentionBefore + sentence;
       const firstToken = (slice - sliceStart[sentence]!) * plan.sliceTokens;
@@ -120,7 +120,7 @@ function addGradients(plan: Writable): void {
     }
   }
   invariant(
-    node === layout.nodeCount && edge === dependencies.length,
+    node === numbering.nodeCount && edge === dependencies.length,
     "the plan's gradients were miscounted",
   );
 }

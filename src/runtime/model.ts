@@ -7,7 +7,7 @@ import type { EngineOptions } from "./generate/engine.js";
 import type { GenerationBatch, GenerationHandle } from "./generate/handle.js";
 import type { GenerationStep } from "./generate/step.js";
 import { Generator, type GenerateOptions, type Prompt } from "./generate/generator.js";
-import { execute, type Outcome } from "./passes/forward-pass.js";
+import { runForwardPass, type Outcome } from "./passes/forward-pass.js";
 import { loadModel } from "./load/load-model.js";
 import type { LoadedModel } from "./load/loaded-model.js";
 import {
@@ -297,7 +297,7 @@ export class Model {
     });
     await this.#update;
     this.#expectUsable(operation);
-    const running = execute(this.#loaded, {
+    const running = runForwardPass(this.#loaded, {
       tokens,
       output,
       sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),

@@ -88,7 +88,7 @@ export class Scheduler {
     const { count, firstWeights } = ranksOf(plan);
     this.#firstWeights = firstWeights;
     this.#ready = Array.from({ length: pools }, () => new ReadyTasks(count, priorities));
-    for (let node = 0; node < plan.layout.slicesPerSegment; node++)
+    for (let node = 0; node < plan.numbering.slicesPerSegment; node++)
       this.#addReady(node, this.#isFree ? 0 : this.#queueOfNode[node]!);
   }
 
@@ -114,7 +114,7 @@ export class Scheduler {
     const owned: { -readonly [Field in keyof OwnedTokens]: OwnedTokens[Field] }[] = [];
     if (this.#isFree) return owned;
     // The slices of segment 0 are the plan's first nodes.
-    const { sliceStart } = this.plan.layout;
+    const { sliceStart } = this.plan.numbering;
     for (let node = sliceStart[sentence]!; node < sliceStart[sentence + 1]!; node++) {
       const queue = this.#queueOfNode[node]!;
       const last = owned.at(-1);

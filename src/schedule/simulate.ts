@@ -27,7 +27,7 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
   for (;;) {
     for (let queue = 0; queue < options.queues; queue++)
       for (let next = scheduler.next(queue); next; next = scheduler.next(queue)) {
-        const executed = execute(next, nowMs, Math.max(nowMs, queueFreeMs[queue]!), device);
+        const executed = simulateSubmission(next, nowMs, Math.max(nowMs, queueFreeMs[queue]!), device);
         queueFreeMs[queue] = executed.stages.at(-1)!.endMs;
         submissions.push(executed);
         pending.push(executed);
@@ -52,7 +52,7 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
   };
 }
 
-function execute(
+function simulateSubmission(
   submission: Submission,
   nowMs: number,
   beginMs: number,

@@ -53,7 +53,7 @@ export class Positions {
   /** Sentences, or in a training step shares of sentences, whose tasks ran on more than one queue. */
   findDivided(): string[] {
     const { shareOf, lengths, sentence } = this.plan;
-    const home = new Int32Array(shareOf ? this.plan.layout.shares : lengths.length).fill(-1);
+    const home = new Int32Array(shareOf ? this.plan.numbering.shares : lengths.length).fill(-1);
     const divided = new Set<number>();
     for (const [node, queue] of this.queue.entries()) {
       const member = !shareOf

@@ -28,7 +28,7 @@ export interface KernelChoice {
 }
 
 /** The one for a dispatch of `rows` rows. */
-export const forRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);
+export const pickForRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);
 
 /**
  * What is fast where nothing was measured: a CPU shares tiles through its caches, and barriers cost it dearly; a GPU needs

@@ -2,7 +2,7 @@
 import type { Queue } from "../gpu/queue.js";
 import { chooseKernels, type ChosenKernels, type KernelFamilies, type KernelPicks } from "./choose.js";
 import type { ModelShape } from "../model/shape.js";
-import { activationOf, elementOf } from "../model/gpt2-forward.js";
+import { activationOf, elementTypeOf } from "../model/gpt2-forward.js";
 import type { Arithmetic } from "../tensor/arithmetic.js";
 import type { WeightFormat } from "../tensor/weight-format.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
@@ -24,7 +24,7 @@ export async function tuneKernels(
 ): Promise<ChosenKernels> {
   const { verify = false, signal, onProgress } = load;
   const tune = isTuned(queue, load);
-  const element = elementOf(queue, format);
+  const element = elementTypeOf(queue, format);
   const names = [...families.linear, ...families.attention].map(({ name }) => name);
   const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
   const known = tune ? recall(key, isKernelPicks) : undefined;

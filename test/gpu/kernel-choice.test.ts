@@ -5,7 +5,7 @@ import type { AttentionFamily } from "../../src/kernels/attention/attention.js";
 import type { LinearFamily } from "../../src/kernels/linear/linear.js";
 import { attentionFamilies, linearFamilies } from "../../src/kernels/registry.js";
 import type { KernelFamilies } from "../../src/tuning/choose.js";
-import { execute } from "../../src/runtime/passes/forward-pass.js";
+import { runForwardPass } from "../../src/runtime/passes/forward-pass.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { saveModel } from "../../src/runtime/save-model.js";
@@ -30,7 +30,7 @@ async function run(
   try {
     const bits: Uint32Array[] = [];
     for (const batch of [sentences, sentences.slice(0, 1)]) {
-      const { values } = await execute(loaded, {
+      const { values } = await runForwardPass(loaded, {
         tokens: batch.map((ids) => Uint32Array.from(ids)),
         output: "all",
         sliceTokens: 5,

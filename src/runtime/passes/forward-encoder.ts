@@ -7,7 +7,7 @@ import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Forward } from "../../model/gpt2-forward.js";
 import type { Move } from "../../schedule/moves.js";
 import type { Stage } from "../../schedule/submission.js";
-import { writeBlockTable, writeRowTable, type ArenaLayout } from "../../model/rows.js";
+import { writeBlockTable, writeRowTable, type BatchRows } from "../../model/rows.js";
 import { QueueOutput, type OutputCollector } from "./output.js";
 import type { QueueEncoder } from "./plan-run.js";
 
@@ -16,7 +16,7 @@ export interface RunQueue {
   readonly queue: Queue;
   readonly forward: Gpt2Forward;
   readonly arena: Gpt2Arena;
-  readonly layout: ArenaLayout;
+  readonly batchRows: BatchRows;
 }
 
 export class ForwardEncoder implements QueueEncoder {
@@ -42,8 +42,8 @@ export class ForwardEncoder implements QueueEncoder {
   }
 
   encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[] {
-    const { queue, forward, arena, layout } = this.#own;
-    const runs = layout.runsOf(stage.tasks);
+    const { queue, forward, arena, batchRows } = this.#own;
+    const runs = batchRows.runsOf(stage.tasks);
     if (stage.kind === "attention") {
       forward.encodeAttention(list, arena, stage.level, writeBlockTable(queue.tables, runs));
       return [];
@@ -74,11 +74,11 @@ export class ForwardEncoder implements QueueEncoder {
       at: readback.copy(
         list,
         source.arena.keyValueOf(layer),
-        rowBytes * source.layout.rowOf(sentence, firstToken),
+        rowBytes * source.batchRows.rowOf(sentence, firstToken),
         rowBytes * tokenCount,
       ),
       buffer: target.arena.keyValueOf(layer),
-      offset: rowBytes * target.layout.rowOf(sentence, firstToken),
+      offset: rowBytes * target.batchRows.rowOf(sentence, firstToken),
       sizeBytes: rowBytes * tokenCount,
     }));
     this.movedBytes += sizeBytes;

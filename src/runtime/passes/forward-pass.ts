@@ -7,7 +7,7 @@ import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { ModelConfig } from "../../families/gpt2-config.js";
-import { ArenaLayout } from "../../model/rows.js";
+import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
 import { OutputCollector, type OutputKind } from "./output.js";
@@ -40,7 +40,7 @@ const MAX_STAGES_PER_SUBMISSION = 64;
 /** Where nothing was measured: queues of one adapter only take turns. */
 const NO_GAIN = { small: 1, large: 1 };
 
-export async function execute(model: LoadedModel, request: Request): Promise<Outcome> {
+export async function runForwardPass(model: LoadedModel, request: Request): Promise<Outcome> {
   const startMs = performance.now();
   const { config, dimensions } = model;
   const { tokens, fence, signal } = request;
@@ -68,17 +68,17 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
   const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
   const replicas = leastBusy(model.replicas, queues);
-  const layouts = layOut(scheduler, lengths, queues, dimensions.pageTokens);
+  const batchRows = assignRows(scheduler, lengths, queues, dimensions.pageTokens);
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
-  for (const [index, { load }] of replicas.entries()) load.rows += layouts[index]!.rows;
+  for (const [index, { load }] of replicas.entries()) load.rows += batchRows[index]!.rows;
   try {
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
-      const layout = layouts[index]!;
-      const arena = await arenas.acquire(Math.max(1, layout.rows), keyValueBuffers);
-      runQueues.push({ queue, forward, arena, layout });
-      arena.writeRows(layout.rowInfo(tokens), layout.pageTable());
+      const own = batchRows[index]!;
+      const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
+      runQueues.push({ queue, forward, arena, batchRows: own });
+      arena.writeRows(own.rowInfo(tokens), own.pageTable());
     }
     const collector = new OutputCollector(request.output, tokens, dimensions);
     const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, dimensions, collector));
@@ -104,7 +104,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     };
     return { values: collector.values, stats, trace };
   } finally {
-    for (const [index, { load }] of replicas.entries()) load.rows -= layouts[index]!.rows;
+    for (const [index, { load }] of replicas.entries()) load.rows -= batchRows[index]!.rows;
     for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
   }
 }
@@ -128,17 +128,17 @@ function leastBusy(replicas: readonly Replica[], count: number): Replica[] {
 }
 
 /** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
-function layOut(
+function assignRows(
   scheduler: Scheduler,
   lengths: readonly number[],
   queues: number,
   pageTokens: number,
-): ArenaLayout[] {
+): BatchRows[] {
   const sentences = Array.from({ length: queues }, (): number[] => []);
   for (let sentence = 0; sentence < lengths.length; sentence++)
     for (const { queue } of scheduler.ownership(sentence))
       if (sentences[queue]!.at(-1) !== sentence) sentences[queue]!.push(sentence);
-  return sentences.map((list) => new ArenaLayout(list, lengths, pageTokens));
+  return sentences.map((list) => new BatchRows(list, lengths, pageTokens));
 }
 
 function tokensPerQueue(scheduler: Scheduler, sentences: number, queues: number): number[] {

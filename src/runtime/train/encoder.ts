@@ -10,10 +10,10 @@ import type { BucketRange } from "../../model/training-kernels.js";
 import type { TrainingArena } from "../../model/training-arena.js";
 import {
   countRows,
-  cutRuns,
+  cutIntoChunks,
   writeBlockTable,
   writeRowTable,
-  type ArenaLayout,
+  type BatchRows,
   type RowRun,
 } from "../../model/rows.js";
 import type { QueueEncoder } from "../passes/plan-run.js";
@@ -26,7 +26,7 @@ export interface QueueTraining {
   readonly queue: Queue;
   readonly training: Gpt2Training;
   readonly arena: TrainingArena;
-  readonly layout: ArenaLayout;
+  readonly batchRows: BatchRows;
   /** Of the batch, by sentence. */
   readonly tokens: readonly Uint32Array[];
   /** The sentences of each share; empty for shares of other queues. */
@@ -54,13 +54,13 @@ export class TrainingEncoder implements QueueEncoder {
   }
 
   encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[] {
-    const { queue, training, arena, layout, lossScale } = this.#work;
+    const { queue, training, arena, batchRows, lossScale } = this.#work;
     const { level } = stage;
     if (stage.kind === "weight-gradient") {
       for (const task of stage.tasks) if (task.kind === "weight-gradient") this.#encodeWeights(list, task);
       return [];
     }
-    const runs = layout.runsOf(stage.tasks);
+    const runs = batchRows.runsOf(stage.tasks);
     switch (stage.kind) {
       case "slice":
         training.encodeSlice(list, arena, level, writeRowTable(queue.tables, runs));
@@ -113,18 +113,18 @@ export class TrainingEncoder implements QueueEncoder {
 
   /** Tables over all rows of a share, in the order of its sentences; only what `segment` reads. */
   #writeShare(share: number, segment: number): ShareRows {
-    const { queue, layout, shares, tokens } = this.#work;
+    const { queue, batchRows, shares, tokens } = this.#work;
     const runs = shares[share]!.map((sentence): RowRun => ({
       sentence,
       firstToken: 0,
-      firstRow: layout.rowOf(sentence, 0),
+      firstRow: batchRows.rowOf(sentence, 0),
       count: tokens[sentence]!.length,
     }));
     const rows = writeRowTable(queue.tables, runs);
     // The losses are formed a second time: they go behind those that are read.
     const loss =
       segment === this.#dimensions.layers
-        ? cutRuns(this.#withTargets(runs), WEIGHT_CHUNK_ROWS).map((chunk) =>
+        ? cutIntoChunks(this.#withTargets(runs), WEIGHT_CHUNK_ROWS).map((chunk) =>
             this.#writeChunk(chunk, this.#work.arena.rows),
           )
         : [];
@@ -141,7 +141,7 @@ export class TrainingEncoder implements QueueEncoder {
 
   /** Chunks of rows with a target; notes where their losses will be. */
   #writeLoss(runs: readonly RowRun[]): LossRows[] {
-    return cutRuns(this.#withTargets(runs), this.#work.chunkRows).map((chunk) => {
+    return cutIntoChunks(this.#withTargets(runs), this.#work.chunkRows).map((chunk) => {
       const firstLoss = this.#lossCount;
       for (const run of chunk) {
         this.#losses.push({ run, at: this.#lossCount });

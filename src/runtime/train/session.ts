@@ -17,7 +17,7 @@ import { Optimizer, type CheckedOptimizer } from "./optimizer.js";
 import { listParameters, type Parameter } from "../../model/parameters.js";
 import { TrainingArena, type TrainingArenaOptions } from "../../model/training-arena.js";
 import { compileTraining } from "../../model/training-pipelines.js";
-import { ArenaLayout } from "../../model/rows.js";
+import { BatchRows } from "../../model/rows.js";
 import { GradientSets } from "./gradient-sets.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { PlanRun } from "../passes/plan-run.js";
@@ -252,10 +252,10 @@ export class TrainingSession {
     const { queue } = replica;
     const { request, batch, lossScale, isFirst, sentences, lengths, shareOf, queueOf } = work;
     const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
-    const layout = new ArenaLayout(own, lengths, this.#model.dimensions.pageTokens);
-    const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
+    const batchRows = new BatchRows(own, lengths, this.#model.dimensions.pageTokens);
+    const chunkRows = Math.min(batchRows.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
     const arena = await this.#arenaOf(replica, {
-      rows: Math.max(1, layout.rows),
+      rows: Math.max(1, batchRows.rows),
       chunkRows: Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
       recompute: request.recompute,
     });
@@ -266,15 +266,15 @@ export class TrainingSession {
     replica.gradients.encodeClear(list, !isFirst);
     for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
     await queue.checked(() => {
-      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(sentences));
-      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, layout.pageTable());
+      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, batchRows.rowInfo(sentences));
+      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, batchRows.pageTable());
       list.submit("training.clear");
     });
     return {
       queue,
       training: replica.training,
       arena,
-      layout,
+      batchRows,
       tokens: sentences,
       shares,
       gradients,

@@ -87,7 +87,7 @@ describe("placement", () => {
     const lengths = [3, 9, 4, 5];
     const plan = buildPlan({ lengths, layers: 1, sliceTokens: 2, fence: "prefix", attentionGrain: "slice" });
     const queues = placeTasks(plan, { queues: 2, placement: "affine", cost });
-    const first = lengths.map((_, sentence) => queues[plan.layout.sliceStart[sentence]!]);
+    const first = lengths.map((_, sentence) => queues[plan.numbering.sliceStart[sentence]!]);
     expect(first).toEqual([0, 0, 1, 1]);
   });
 

@@ -17,7 +17,7 @@ export interface PlanShape {
   readonly shareOf?: readonly number[];
 }
 
-export interface Layout {
+export interface PlanNumbering {
   /** Slices of sentence s are sliceStart[s] … sliceStart[s + 1] − 1, counted over the whole batch. */
   readonly sliceStart: Int32Array;
   readonly slicesPerSegment: number;
@@ -34,7 +34,7 @@ export interface Layout {
 }
 
 /** Counts the nodes of each kind. */
-export function layOut(shape: PlanShape): Layout {
+export function numberNodes(shape: PlanShape): PlanNumbering {
   const { lengths, layers, sliceTokens, fence, attentionGrain, shareOf } = shape;
   const sliceStart = new Int32Array(lengths.length + 1);
   for (const [sentence, length] of lengths.entries())
@@ -70,11 +70,11 @@ export interface GradientBlock {
   readonly attention: number;
 }
 
-export function gradientBlock(layout: Layout, layers: number, segment: number): GradientBlock {
-  const slices = layout.forwardNodes + (layers - segment) * layout.nodesPerGradient;
-  const joins = slices + layout.slicesPerSegment;
-  const weights = joins + layout.sliceStart.length - 1;
-  return { slices, joins, weights, attention: weights + layout.shares };
+export function gradientBlock(numbering: PlanNumbering, layers: number, segment: number): GradientBlock {
+  const slices = numbering.forwardNodes + (layers - segment) * numbering.nodesPerGradient;
+  const joins = slices + numbering.slicesPerSegment;
+  const weights = joins + numbering.sliceStart.length - 1;
+  return { slices, joins, weights, attention: weights + numbering.shares };
 }
 
 /** Shares are numbered from 0. */

@@ -1,7 +1,7 @@
 // The dependency graph of a run, in typed arrays: building it costs milliseconds for 100,000s of nodes. Here the graph of
 // a forward run; training-plan.ts continues it.
 // Pure: knows lengths, layers and slices; knows nothing of queues, time or the GPU.
-import { ArgumentError } from "../errors.js";
+import { checkWhole } from "../util/check.js";
 import { invariant } from "../util/invariant.js";
 import { numberNodes, type PlanNumbering, type PlanShape } from "./numbering.js";
 
@@ -152,30 +152,13 @@ export function reverseEdges(
 }
 
 function checkShape({ lengths, layers, sliceTokens, fence, attentionGrain }: PlanShape): void {
-  const remedy = "Give a positive whole number.";
+  const remedy = "Leave empty sentences out of the batch.";
   for (const [sentence, length] of lengths.entries())
-    if (!isCount(length, 1))
-      throw new ArgumentError({
-        argument: `lengths[${sentence}]`,
-        expected: "at least one token",
-        received: length,
-        remedy: "Leave empty sentences out of the batch.",
-      });
-  if (!isCount(sliceTokens, 1))
-    throw new ArgumentError({
-      argument: "sliceTokens",
-      expected: "at least 1",
-      received: sliceTokens,
-      remedy,
-    });
-  if (!isCount(layers, 0))
-    throw new ArgumentError({ argument: "layers", expected: "at least 0", received: layers, remedy });
+    checkWhole(`lengths[${sentence}]`, length, 0, { least: 1, remedy });
+  checkWhole("sliceTokens", sliceTokens, 0, { least: 1 });
+  checkWhole("layers", layers, 0, { least: 0 });
   invariant(
     fence === "sentence" || attentionGrain === "slice",
     "a prefix fence opens per slice: its attention is per slice too",
   );
-}
-
-function isCount(value: number, minimum: number): boolean {
-  return Number.isSafeInteger(value) && value >= minimum;
 }

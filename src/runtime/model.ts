@@ -10,17 +10,9 @@ import { Generator, type GenerateOptions, type Prompt } from "./generate/generat
 import { runForwardPass, type Outcome } from "./passes/forward-pass.js";
 import { loadModel } from "./load/load-model.js";
 import type { LoadedModel } from "./load/loaded-model.js";
-import {
-  checkChoice,
-  checkGpuBudget,
-  checkList,
-  checkSentences,
-  checkSliceTokens,
-  checkWhole,
-  checkWholeOrAuto,
-  fences,
-  placements,
-} from "../util/check.js";
+import { fences, placements } from "../plan/vocabulary.js";
+import { checkChoice, checkWhole, checkWholeOrAuto } from "../util/check.js";
+import { checkGpuBudget, checkList, checkSentences, checkSliceTokens } from "./load/check-input.js";
 import type { OutputKind } from "./passes/output.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
@@ -96,7 +88,6 @@ export class Model {
       }),
       cacheBytes: checkWhole("cacheBytes", options.cacheBytes, 256 * 2 ** 20, {
         least: 1,
-        most: Number.MAX_SAFE_INTEGER,
         remedy: "It is the most memory for keys and values on one queue.",
       }),
       gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs),
@@ -302,7 +293,7 @@ export class Model {
       output,
       sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),
       fence: checkChoice("fence", options.fence, "sentence", fences),
-      placement: checkChoice("placement", options.placement, "auto", placements),
+      placement: checkChoice("placement", options.placement, "auto", ["auto", ...placements]),
       queues: checkWholeOrAuto("queues", options.queues, info.schedule.queues, {
         least: 1,
         most: info.queues,

@@ -1,4 +1,5 @@
 // The part of validation that needs no plan: values that are impossible whatever was executed.
+import { fences, placements } from "../plan/vocabulary.js";
 import type { Trace, TraceStage, TraceSubmission } from "./trace.js";
 
 /** Problems that leave no plan to hold the trace against. */
@@ -9,9 +10,8 @@ export function checkHeader(trace: Trace): string[] {
   if (!isWhole(trace.sliceTokens, 1)) problems.push(`sliceTokens is ${trace.sliceTokens}.`);
   if (!isWhole(trace.layers, 0)) problems.push(`layers is ${trace.layers}.`);
   if (!isWhole(trace.queues, 1)) problems.push(`queues is ${trace.queues}.`);
-  if (!["sentence", "prefix"].includes(trace.fence)) problems.push(`There is no ${trace.fence} fence.`);
-  if (!["affine", "spread"].includes(trace.placement))
-    problems.push(`There is no ${trace.placement} placement.`);
+  if (!fences.includes(trace.fence)) problems.push(`There is no ${trace.fence} fence.`);
+  if (!placements.includes(trace.placement)) problems.push(`There is no ${trace.placement} placement.`);
   return trace.shares ? problems.concat(checkShares(trace, trace.shares)) : problems;
 }
 

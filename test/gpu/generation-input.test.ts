@@ -23,7 +23,7 @@ const chatTemplate =
 function expectArgumentError(error: Error, argument: string): void {
   expect(error).toBeInstanceOf(ArgumentError);
   expect(error).toMatchObject({ name: "ArgumentError", argument });
-  expect(error.message).toMatch(/^[^:]+: expected .+, received .+\. [A-Z].+\.$/);
+  expect(error.message).toMatch(/^[^:]+: expected .+, received .+\.( [A-Z].+\.)?$/);
 }
 
 let model: Model;

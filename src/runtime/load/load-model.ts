@@ -19,7 +19,8 @@ import { ArenaPool } from "../../model/arena-pool.js";
 import { readGenerationDefaults } from "../generate/defaults.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
 import { openModelQueues } from "./open-model-queues.js";
-import { checkChoice, checkSliceTokens, checkWhole, checkWholeOrAuto } from "../../util/check.js";
+import { checkSliceTokens } from "./check-input.js";
+import { checkChoice, checkWhole, checkWholeOrAuto } from "../../util/check.js";
 import { describeVerification } from "../../tuning/tune.js";
 import type { LoadOptions, ModelInfo } from "../types.js";
 

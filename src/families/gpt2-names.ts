@@ -1,6 +1,6 @@
 // Which tensors a GPT-2 model consists of, under which names files hold them, and what a file lacks.
 import { FormatError, ShapeError } from "../errors.js";
-import { isDtype, type Dtype } from "../tensor/dtype.js";
+import { isDtype, type Dtype } from "../tensor/formats.js";
 import type { ModelConfig } from "./gpt2-config.js";
 
 /** A tensor outside the layers. */

@@ -1,5 +1,5 @@
 // A model's weights back from the layout of the kernels to that of its files: the inverse of Gpt2WeightPlacer.
-import { toFloat32 } from "../tensor/dtype.js";
+import { toFloat32 } from "../tensor/formats.js";
 import type { StoredTensor } from "../files/safetensors.js";
 import type { ModelShape } from "./shape.js";
 import type { Gpt2Weights, LinearWeights, NormWeights } from "./gpt2-weights.js";

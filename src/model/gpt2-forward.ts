@@ -18,7 +18,7 @@ import {
   type LogProbabilityBinding,
   type LogProbabilityParam,
 } from "../kernels/loss/log-probability.js";
-import type { WeightFormat } from "../tensor/weight-format.js";
+import type { WeightFormat } from "../tensor/formats.js";
 import { invariant } from "../util/invariant.js";
 import type { ActivationName, ModelConfig } from "../families/gpt2-config.js";
 import type { Gpt2Arena } from "./gpt2-arena.js";

@@ -3,7 +3,7 @@ import { DeviceError } from "../errors.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { Queue } from "../gpu/queue.js";
-import type { WeightFormat } from "../tensor/weight-format.js";
+import type { WeightFormat } from "../tensor/formats.js";
 import { invariant } from "../util/invariant.js";
 import type { ModelShape } from "./shape.js";
 import type { Gpt2WeightPlacer, PlacedWeight, ShardRange } from "./place-gpt2-weight.js";

@@ -1,8 +1,7 @@
 // Puts a GPT-2 model's tensors into the layout of the kernels: matrices (K, N), padded. Done once for all queues.
 import { ArgumentError } from "../errors.js";
-import { float32ToFloat16 } from "../tensor/dtype.js";
+import { float32ToFloat16, weightElementBytes, type WeightFormat } from "../tensor/formats.js";
 import { transposeMatrix } from "../tensor/transpose.js";
-import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
 import { invariant } from "../util/invariant.js";
 import type { Gpt2Weight } from "./read-gpt2-weights.js";
 import type { ModelShape } from "./shape.js";

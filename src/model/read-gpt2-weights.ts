@@ -1,5 +1,5 @@
 // Streams the weights of a GPT-2 model as float32, in the shapes of its files: matrices [in, out], embeddings [V, C].
-import { toFloat32 } from "../tensor/dtype.js";
+import { toFloat32 } from "../tensor/formats.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
 import { Gpt2NameMap, type Gpt2Tensor } from "../families/gpt2-names.js";
 import type { ModelFolder } from "../files/model-folder.js";

@@ -1,5 +1,5 @@
 // A GPT-2 model's sizes as the kernels see them: inner widths padded to multiples of 4 and counted in vec4s.
-import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
+import { weightElementBytes, type WeightFormat } from "../tensor/formats.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
 
 export interface ModelShape {

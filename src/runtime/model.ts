@@ -18,17 +18,13 @@ import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
 import { TextInput, type Sentence } from "./text-input.js";
 import { TrainingRun, type TrainOptions } from "./train/run.js";
-import type {
-  ForwardOptions,
-  HiddenResult,
-  LoadOptions,
-  LogitsResult,
-  ModelInfo,
-  ModelStats,
-  QueueMemory,
-  RunOptions,
-  Scores,
-} from "./types.js";
+import type { ForwardOptions, RunOptions } from "./passes/pass-options.js";
+import type { HiddenResult, LogitsResult } from "./passes/pass-result.js";
+import type { LoadOptions } from "./load/load-options.js";
+import type { ModelInfo } from "./load/model-info.js";
+import type { ModelStats } from "./generate/stats.js";
+import type { QueueMemory } from "../gpu/buffer.js";
+import type { Scores } from "./score.js";
 
 /** Rows that a prompt gets in its turn of a step: small enough that many prompts share one. */
 const PROMPT_SLICE_TOKENS = 32;

@@ -11,7 +11,7 @@ import { fewRowLinear } from "../kernels/linear/few-row.js";
 import { subgroupTiledLinears } from "../kernels/linear/subgroup.js";
 import { workgroupTiledHalfLinears, workgroupTiledLinears } from "../kernels/linear/workgroup.js";
 import { registerTiledLinear, type LinearFamily } from "../kernels/linear/linear.js";
-import type { Arithmetic } from "../tensor/arithmetic.js";
+import type { Arithmetic } from "../tensor/formats.js";
 
 /** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
 const FEW_ROWS = 8;

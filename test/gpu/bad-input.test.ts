@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ArgumentError, DeviceError, FetchError, FormatError, ShapeError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
-import type { RunOptions } from "../../src/runtime/types.js";
+import type { RunOptions } from "../../src/runtime/passes/pass-options.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import type { ModelSource } from "../../src/files/source.js";
 import { repositoryFile } from "../helpers/data-files.js";

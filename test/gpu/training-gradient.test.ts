@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions } from "../../src/runtime/train/run.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { parseHeader } from "../../src/files/safetensors.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { makeSentences, makeTinyModel, type TinyModelOptions } from "../helpers/tiny-model.js";

@@ -16,7 +16,7 @@ import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
 import type { Sampling } from "./sampling.js";
 import { SequenceRows } from "./sequence-rows.js";
 import { StepEncoder } from "./step-encoder.js";
-import type { ModelStats } from "../types.js";
+import type { ModelStats } from "./stats.js";
 
 /** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
 export interface EngineRequest {

@@ -12,7 +12,7 @@ import type { LoadedModel } from "../load/loaded-model.js";
 import { checkIds, checkSentence, needsTokenizer } from "../load/check-input.js";
 import { checkWhole } from "../../util/check.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
-import type { ModelStats } from "../types.js";
+import type { ModelStats } from "./stats.js";
 
 /** A text, the ids of one, or the messages of a conversation. */
 export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];

@@ -7,7 +7,7 @@ import type { ModelConfig } from "../../families/gpt2-config.js";
 import type { ArenaPool } from "../../model/arena-pool.js";
 import type { GenerationDefaults } from "../generate/defaults.js";
 import type { QueueLoad } from "../passes/plan-run.js";
-import type { ModelInfo } from "../types.js";
+import type { ModelInfo } from "./model-info.js";
 
 /** One queue with a replica of the model. */
 export interface Replica {

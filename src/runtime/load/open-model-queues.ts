@@ -7,13 +7,12 @@ import type { ModelShape } from "../../model/shape.js";
 import { activationOf, elementTypeOf } from "../../model/gpt2-forward.js";
 import { measureQueueGain } from "../../tuning/queue-gain.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
-import type { Arithmetic } from "../../tensor/arithmetic.js";
-import type { WeightFormat } from "../../tensor/weight-format.js";
+import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
 import type { ModelConfig } from "../../families/gpt2-config.js";
 import { isRecord } from "../../util/json-value.js";
 import { recall, remember } from "../../tuning/remembered.js";
 import { isTuned, shapeKey, tuneKernels } from "../../tuning/tune.js";
-import type { LoadOptions } from "../types.js";
+import type { LoadOptions } from "./load-options.js";
 
 /** Two queues have to do so much more than one of either kind of work to be worth a second copy of the weights. */
 const WORTHWHILE = 1.1;

@@ -13,7 +13,7 @@ import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/l
 import { OutputCollector, type OutputKind } from "./output.js";
 import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
-import type { QueueStats, RunStats } from "../types.js";
+import type { QueueStats, RunStats } from "./pass-result.js";
 
 /** A checked call. */
 export interface Request {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createModelParts } from "../../../src/families/new-model.js";
 import { ArgumentError, FormatError } from "../../../src/errors.js";
-import { toFloat32 } from "../../../src/tensor/dtype.js";
+import { toFloat32 } from "../../../src/tensor/formats.js";
 import { BatchSampler, cutWindows } from "../../../src/runtime/train/batches.js";
 import { readCheckpoint, writeCheckpoint } from "../../../src/runtime/train/checkpoint.js";
 import { learningRate } from "../../../src/runtime/train/learning-rate.js";

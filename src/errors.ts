@@ -1,4 +1,4 @@
-// Every error class of weft. Each takes values, builds the sentence and names the remedy.
+// Every error class of weft. Each takes values, builds the sentence, and names a remedy where the sentence does not say it.
 // Errors are thrown where the user's value enters; inside, `invariant` guards what cannot happen.
 
 /** Base class of every error weft throws on purpose. */
@@ -6,15 +6,19 @@ export class WeftError extends Error {
   override name = "WeftError";
 }
 
-/** A value given by the caller is not usable. `expected`, `received` and `remedy` are parts of the message. */
+/**
+ * A value given by the caller is not usable. The message says what was expected and received, and what to do about it where
+ * that is more.
+ */
 export class ArgumentError extends WeftError {
   override name = "ArgumentError";
   readonly argument: string;
   readonly expected: string;
   readonly received: string;
-  constructor(details: { argument: string; expected: string; received: unknown; remedy: string }) {
+  constructor(details: { argument: string; expected: string; received: unknown; remedy?: string }) {
     const received = describe(details.received);
-    super(`${details.argument}: expected ${details.expected}, received ${received}. ${details.remedy}`);
+    const remedy = details.remedy === undefined ? "" : ` ${details.remedy}`;
+    super(`${details.argument}: expected ${details.expected}, received ${received}.${remedy}`);
     this.argument = details.argument;
     this.expected = details.expected;
     this.received = received;

@@ -47,30 +47,26 @@ export type { GenerateOptions, Prompt } from "./runtime/generate/generator.js";
 export type { Sentence } from "./runtime/text-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
 export type { TrainOptions, TrainStep } from "./runtime/train/run.js";
+export type { Arithmetic, WeightFormat } from "./tensor/formats.js";
+export type { ForwardOptions, RunOptions } from "./runtime/passes/pass-options.js";
 export type {
-  Arithmetic,
-  ForwardOptions,
   HiddenResult,
-  KernelPick,
-  KernelPicks,
-  LoadOptions,
-  LoadProgress,
   LogitsResult,
-  ModelInfo,
-  ModelStats,
-  QueueMemory,
   QueueStats,
-  RunOptions,
   RunResult,
   RunStats,
-  Score,
-  Scores,
-  WeightFormat,
-} from "./runtime/types.js";
+} from "./runtime/passes/pass-result.js";
+export type { KernelPick } from "./tuning/pick.js";
+export type { KernelPicks } from "./tuning/choose.js";
+export type { LoadOptions, LoadProgress } from "./runtime/load/load-options.js";
+export type { ModelInfo } from "./runtime/load/model-info.js";
+export type { ModelStats } from "./runtime/generate/stats.js";
+export type { QueueMemory } from "./gpu/buffer.js";
+export type { Score, Scores } from "./runtime/score.js";
 export type { SamplingOptions } from "./runtime/generate/sampling.js";
 export type { TraceMetrics } from "./trace/metrics.js";
 export type { TimelineOptions } from "./trace/timeline-svg.js";
-export type { KernelTime, Trace, TraceGroup, TraceSubmission } from "./trace/trace.js";
+export type { KernelTime, Trace, TraceStage, TraceSubmission } from "./trace/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer.js";

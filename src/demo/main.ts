@@ -3,7 +3,7 @@
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
 import { download } from "./download.js";
-import { runJob, type JobRequest, type JobStage } from "../jobs/score.js";
+import { runJob, type JobRequest, type JobPhase } from "../jobs/score.js";
 import {
   findElements,
   findModelElements,
@@ -33,7 +33,7 @@ let shownTexts: readonly string[] = [];
 let running: AbortController | undefined;
 let isWatching = false;
 
-const stages: Readonly<Record<JobStage, string>> = {
+const phases: Readonly<Record<JobPhase, string>> = {
   scoring: "Scoring the sentences …",
   measuring: "Measuring a forward pass …",
   recording: "Recording its schedule …",
@@ -76,7 +76,7 @@ const run = (): Promise<void> =>
     const { adapter } = model.info;
     showAdapter(elements.adapter, adapter);
     elements.progress.removeAttribute("value");
-    const report = await runJob(model, request, { signal, onStage: (stage) => showStatus(stages[stage]) });
+    const report = await runJob(model, request, { signal, onPhase: (phase) => showStatus(phases[phase]) });
     results = showResults(elements, timeline, report, session.name, adapter);
     shownTexts = request.texts;
     showStatus("Done. Change anything and run again.");

@@ -7,6 +7,9 @@ export interface MemoryCount {
   peakBytes: number;
 }
 
+/** Live GPU buffers of one queue. */
+export type QueueMemory = Readonly<MemoryCount>;
+
 let nextId = 1;
 
 /** Owns one GPUBuffer. `id` is unique in the process and names the buffer in bind group keys. */

@@ -3,7 +3,7 @@
 import type { GpuBuffer } from "./buffer.js";
 import type { Bindable, Pipeline } from "./pipelines.js";
 import type { Queue } from "./queue.js";
-import type { TimestampSlot } from "./timestamps.js";
+import type { TimestampSet } from "./timestamps.js";
 
 /** Stands for the table buffer of the submission, whose identity is known only when it is submitted. */
 export const TABLES: unique symbol = Symbol("tables");
@@ -63,7 +63,7 @@ export class CommandList {
     return this.#dispatches;
   }
 
-  /** The labels of the passes begun so far. With a timestamp slot, each is timed. */
+  /** The labels of the passes begun so far. With a timestamp set, each is timed. */
   get passLabels(): readonly string[] {
     return this.#passLabels;
   }
@@ -124,7 +124,7 @@ export class CommandList {
   }
 
   /** Encodes and submits. Does not wait. */
-  submit(label: string, timestamps?: TimestampSlot): void {
+  submit(label: string, timestamps?: TimestampSet): void {
     const { queue } = this;
     const params = queue.params.flush(PARAMS_ALIGNMENT_WORDS);
     const tables = queue.tables.flush();

@@ -11,7 +11,7 @@ export interface PassTime {
 }
 
 /** Queries of one submission. Reused by the next one that takes its place. */
-export class TimestampSlot {
+export class TimestampSet {
   readonly maxPasses: number;
   readonly #queue: Queue;
   readonly #queries: GPUQuerySet;

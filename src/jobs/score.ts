@@ -34,16 +34,16 @@ export interface JobReport {
   readonly sentences: readonly SentenceReport[];
   /** Of a forward pass without a trace, after a run that warmed up. */
   readonly stats: RunStats;
-  /** Of the same pass once more: recording makes each group of tasks a pass of its own. */
+  /** Of the same pass once more: recording makes each stage of tasks a pass of its own. */
   readonly trace: Trace;
 }
 
 /** What the job is doing, for people. */
-export type JobStage = "scoring" | "measuring" | "recording";
+export type JobPhase = "scoring" | "measuring" | "recording";
 
 export interface JobHooks {
   readonly signal?: AbortSignal;
-  readonly onStage?: (stage: JobStage) => void;
+  readonly onPhase?: (phase: JobPhase) => void;
 }
 
 const nextWords = 3;
@@ -51,15 +51,15 @@ const nextWords = 3;
 export async function runJob(
   model: Model,
   { texts, ...choices }: JobRequest,
-  { signal, onStage }: JobHooks = {},
+  { signal, onPhase }: JobHooks = {},
 ): Promise<JobReport> {
   const options = signal ? { ...choices, signal } : choices;
-  onStage?.("scoring");
+  onPhase?.("scoring");
   const scores = await model.score(texts, options);
   const tokens = scores.map((score) => score.tokens);
-  onStage?.("measuring");
+  onPhase?.("measuring");
   const { stats } = await model.forward(tokens, options);
-  onStage?.("recording");
+  onPhase?.("recording");
   const { logits, trace } = await model.forward(tokens, { ...options, trace: true });
   const sentences = await Promise.all(
     scores.map(async (score, index) => ({

@@ -18,4 +18,4 @@ export interface KernelChoice {
 }
 
 /** The one for a dispatch of `rows` rows. */
-export const forRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);
+export const pickForRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);

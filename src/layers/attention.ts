@@ -7,7 +7,7 @@ import type {
   AttentionBackwardQueryBinding,
 } from "../kernels/attention/backward.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention/attention.js";
-import { forRows, type ByRows } from "../kernels/by-rows.js";
+import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 
 export type AttentionPipelines = ByRows<Pipeline<AttentionBinding, AttentionParam>>;
 
@@ -33,7 +33,7 @@ export function attentionForward(
 ): void {
   const { Q, KV, rowInfo, pageTable, A, blocks } = call;
   list.dispatch(
-    forRows(pipelines, blocks.count),
+    pickForRows(pipelines, blocks.count),
     { Q, KV, rowInfo, pageTable, blockTable: TABLES, A },
     paramsOf(call),
   );

@@ -3,7 +3,7 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { Pipeline } from "../gpu/pipelines.js";
-import { forRows } from "../kernels/by-rows.js";
+import { pickForRows } from "../kernels/by-rows.js";
 import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/backward.js";
 import { LinearFlag } from "../kernels/linear/linear.js";
 import type { CrossEntropyBinding, CrossEntropyParam } from "../kernels/loss/cross-entropy.js";
@@ -29,7 +29,7 @@ export function headForward(list: CommandList, pipelines: LinearPipelines, call:
   const { X, shards, logits, rows, size } = call;
   for (const shard of shards)
     list.dispatch(
-      forRows(pipelines, rows.count),
+      pickForRows(pipelines, rows.count),
       { X, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
       {
         firstEntry: rows.firstEntry,

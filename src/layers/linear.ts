@@ -3,7 +3,7 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { Pipeline } from "../gpu/pipelines.js";
-import { forRows, type ByRows } from "../kernels/by-rows.js";
+import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 import {
   GradientFlag,
   weightOwners,
@@ -37,7 +37,7 @@ export interface LinearForward {
 export function linearForward(list: CommandList, pipelines: LinearPipelines, call: LinearForward): void {
   const { X, weights, Y, rows } = call;
   list.dispatch(
-    forRows(pipelines, rows.count),
+    pickForRows(pipelines, rows.count),
     { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
     {
       firstEntry: rows.firstEntry,

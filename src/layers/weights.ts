@@ -1,7 +1,7 @@
 // Weights as layers take them: buffers in the layout of the kernels with the widths that go with them. Gradients of weights
 // have the same form.
 import type { GpuBuffer } from "../gpu/buffer.js";
-import type { WeightFormat } from "../tensor/weight-format.js";
+import type { WeightFormat } from "../tensor/formats.js";
 
 /** A matrix (K, N) and a bias (N). Widths are in vec4s. */
 export interface LinearWeights {

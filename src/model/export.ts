@@ -1,7 +1,7 @@
 // A model's weights back from the layout of the kernels to the tensors of its files: the inverse of WeightPlacer.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { StoredTensor } from "../files/safetensors.js";
-import { toFloat32 } from "../tensor/dtype.js";
+import { toFloat32 } from "../tensor/formats.js";
 import { copyOut } from "./copy-part.js";
 import { listFileTensors } from "./file-tensors.js";
 import type { ModelWeights } from "./weights.js";

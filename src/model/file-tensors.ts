@@ -2,7 +2,7 @@
 // of a tensor, or be joined from several.
 import { FormatError, ShapeError } from "../errors.js";
 import type { TensorNames, TensorPart } from "../families/family.js";
-import { isDtype, type Dtype } from "../tensor/dtype.js";
+import { isDtype, type Dtype } from "../tensor/formats.js";
 import type { Parameter } from "./parameters.js";
 
 /** Outputs of a tensor that are outputs of a parameter. */

@@ -1,4 +1,4 @@
-// Keys and values of everything one queue generates: a buffer per layer, (slots, 2, H, D), a slot per token.
+// Keys and values of everything one queue generates: a buffer per layer, (rows, 2, H, D), a row per token.
 import { CommandList, TABLES } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
@@ -12,8 +12,8 @@ import {
 import { invariant } from "../util/invariant.js";
 import type { ModelShape } from "./shape.js";
 
-/** The first `tokenCount` slots of a page, to be copied to another. */
-export interface SlotCopy {
+/** The first `tokenCount` rows of a page, to be copied to another. */
+export interface PageCopy {
   readonly fromPage: number;
   readonly toPage: number;
   readonly tokenCount: number;
@@ -21,7 +21,7 @@ export interface SlotCopy {
 
 /** Bytes of one page over all layers. */
 export function pageBytes({ layers, attentionVectors, pageTokens }: ModelShape): number {
-  return pageTokens * layers * layerSlotBytes(attentionVectors);
+  return pageTokens * layers * layerRowBytes(attentionVectors);
 }
 
 export class KeyValueCache {
@@ -29,7 +29,7 @@ export class KeyValueCache {
   readonly #dimensions: ModelShape;
   #pages = 0;
   #layers: GpuBuffer[] = [];
-  #copySlots: Pipeline<CopySlotsBinding, CopySlotsParam> | undefined;
+  #copyRows: Pipeline<CopySlotsBinding, CopySlotsParam> | undefined;
 
   constructor(queue: Queue, dimensions: ModelShape) {
     this.#queue = queue;
@@ -42,22 +42,22 @@ export class KeyValueCache {
 
   /** The most pages that the bindings of the queue's adapter hold. */
   static maxPages(queue: Queue, { attentionVectors, pageTokens }: ModelShape): number {
-    return Math.floor(queue.maxBindingBytes / (pageTokens * layerSlotBytes(attentionVectors)));
+    return Math.floor(queue.maxBindingBytes / (pageTokens * layerRowBytes(attentionVectors)));
   }
 
   /** Compiles what `encodeCopies` needs. Throws ShaderError. */
   async prepare(): Promise<void> {
-    this.#copySlots ??= await this.#queue.pipelines.get(copySlotsVariant);
+    this.#copyRows ??= await this.#queue.pipelines.get(copySlotsVariant);
   }
 
   /** Adds copies, one dispatch per layer. No page may be both copied from and to. Needs `prepare`. */
-  encodeCopies(list: CommandList, copies: readonly SlotCopy[]): void {
-    const slotCount = copies.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
-    if (slotCount === 0) return;
-    invariant(this.#copySlots, "the kernel that copies slots is not compiled");
+  encodeCopies(list: CommandList, copies: readonly PageCopy[]): void {
+    const rowCount = copies.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
+    if (rowCount === 0) return;
+    invariant(this.#copyRows, "the kernel that copies cache rows is not compiled");
     const { attentionVectors, pageTokens } = this.#dimensions;
     const { tables } = this.#queue;
-    const first = tables.reserve(2 * slotCount, 2);
+    const first = tables.reserve(2 * rowCount, 2);
     let at = first;
     for (const { fromPage, toPage, tokenCount } of copies)
       for (let token = 0; token < tokenCount; token++) {
@@ -66,9 +66,9 @@ export class KeyValueCache {
       }
     for (const KV of this.#layers)
       list.dispatch(
-        this.#copySlots,
+        this.#copyRows,
         { slotTable: TABLES, KV },
-        { firstEntry: first / 2, slotCount, slotVectors: 2 * attentionVectors },
+        { firstEntry: first / 2, slotCount: rowCount, slotVectors: 2 * attentionVectors },
       );
   }
 
@@ -76,7 +76,7 @@ export class KeyValueCache {
   async grow(pages: number): Promise<void> {
     if (pages <= this.#pages) return;
     const { attentionVectors, pageTokens } = this.#dimensions;
-    const layerPageBytes = pageTokens * layerSlotBytes(attentionVectors);
+    const layerPageBytes = pageTokens * layerRowBytes(attentionVectors);
     const grown: GpuBuffer[] = [];
     try {
       await this.#queue.checked(() => {
@@ -113,6 +113,6 @@ export class KeyValueCache {
   }
 }
 
-function layerSlotBytes(attentionVectors: number): number {
+function layerRowBytes(attentionVectors: number): number {
   return 32 * attentionVectors;
 }

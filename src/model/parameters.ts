@@ -3,7 +3,7 @@
 import type { RoleSource, TensorNames } from "../families/family.js";
 import type { ModelConfig } from "../families/model-config.js";
 import { widthOf, type AxisName, type Bias, type Recipe, type Role, type Step } from "../families/recipe.js";
-import { weightElementBytes, type WeightFormat } from "../tensor/weight-format.js";
+import { weightElementBytes, type WeightFormat } from "../tensor/formats.js";
 import { invariant } from "../util/invariant.js";
 import { axisOf, type Axis } from "./axis.js";
 

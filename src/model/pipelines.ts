@@ -16,7 +16,7 @@ import type { AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LinearPipelines } from "../layers/linear.js";
 import type { NormPipeline } from "../layers/norm.js";
-import type { WeightFormat } from "../tensor/weight-format.js";
+import type { WeightFormat } from "../tensor/formats.js";
 import { invariant } from "../util/invariant.js";
 import type { ModelDefinition } from "./definition.js";
 
@@ -31,7 +31,7 @@ export interface ForwardPipelines {
 }
 
 /** How a queue's shaders read weights of a format. */
-export const elementOf = (queue: Queue, format: WeightFormat): ElementType =>
+export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
   format === "f32" || queue.adapter.hasShaderF16 ? format : "packed-f16";
 
 /** Compiles what the model needs, all at once. `formats`: those of its matrices. Throws ShaderError. */
@@ -45,7 +45,7 @@ export async function compileForward(
   const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>
     new Map(
       await Promise.all(
-        formats.map(async (format) => [format, await compile(elementOf(queue, format))] as const),
+        formats.map(async (format) => [format, await compile(elementTypeOf(queue, format))] as const),
       ),
     );
   const compileBoth = async <F, B extends string, P extends string>(

@@ -2,7 +2,7 @@
 import type { TensorNames } from "../families/family.js";
 import type { ModelFolder } from "../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../files/read-tensors.js";
-import { toFloat32 } from "../tensor/dtype.js";
+import { toFloat32 } from "../tensor/formats.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
 /** One tensor of a file, with its numbers. */

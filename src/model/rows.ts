@@ -1,4 +1,4 @@
-// Where the tokens of a batch lie in one queue's arena, and the tables that list them for a group of tasks.
+// Where the tokens of a batch lie in one queue's arena, and the tables that list them for the tasks of a stage.
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
 import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
 import type { TableRange } from "./gpt2-forward.js";
@@ -14,7 +14,7 @@ export interface RowRun {
 }
 
 /** The rows of the sentences that one queue works on, in the order given, without gaps. */
-export class ArenaLayout {
+export class BatchRows {
   readonly rows: number;
   readonly sentences: readonly number[];
   readonly #firstRow = new Map<number, number>();
@@ -57,7 +57,7 @@ export class ArenaLayout {
     return info;
   }
 
-  /** First slot of every page: here, keys and values lie in the rows of their tokens. */
+  /** First row of keys and values of every page: here, they lie in the rows of their tokens. */
   pageTable(): Uint32Array<ArrayBuffer> {
     return Uint32Array.from(
       this.sentences.flatMap((sentence) =>
@@ -71,7 +71,7 @@ export class ArenaLayout {
   /** The rows of tasks as runs in arena order, neighbouring tasks of a sentence merged. */
   runsOf(tasks: readonly Task[]): RowRun[] {
     const runs = tasks.map((task) => {
-      invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its group");
+      invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its share");
       const { sentence, firstToken, tokenCount } = task;
       return { sentence, firstToken, firstRow: this.rowOf(sentence, firstToken), count: tokenCount };
     });
@@ -93,7 +93,7 @@ export function countRows(runs: readonly RowRun[]): number {
 }
 
 /** Cuts runs into lists of at most `rows` rows each. */
-export function cutRuns(runs: readonly RowRun[], rows: number): RowRun[][] {
+export function cutIntoChunks(runs: readonly RowRun[], rows: number): RowRun[][] {
   const chunks: RowRun[][] = [];
   let room = 0;
   for (const run of runs) {

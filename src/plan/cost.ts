@@ -47,7 +47,7 @@ export function defaultCost(plan: Plan): CostModel {
 /**
  * How much dearer gradients are than what they are the gradients of. A slice runs forward once more, for what was not
  * kept, and backward once. Attention recomputes its scores in two kernels, with five products in place of two. Weights
- * take one product of the linear layers, over all tokens of the group.
+ * take one product of the linear layers, over all tokens of the share.
  */
 const sliceGradientFactor = 2;
 const attentionGradientFactor = 2.5;

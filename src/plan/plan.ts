@@ -1,9 +1,9 @@
 // The dependency graph of a run, in typed arrays: building it costs milliseconds for 100,000s of nodes. Here the graph of
 // a forward run; training-plan.ts continues it.
 // Pure: knows lengths, layers and slices; knows nothing of queues, time or the GPU.
-import { ArgumentError } from "../errors.js";
+import { checkWhole } from "../util/check.js";
 import { invariant } from "../util/invariant.js";
-import { layOut, type Layout, type PlanShape } from "./layout.js";
+import { numberNodes, type PlanNumbering, type PlanShape } from "./numbering.js";
 
 /** What a node is. A join costs nothing: it stands for "all of these", so that edges stay linear in the slices. */
 export const NodeKind = {
@@ -20,7 +20,7 @@ export interface Plan extends PlanShape {
   readonly nodeCount: number;
   /** Nodes that are work: all but the joins. */
   readonly taskCount: number;
-  readonly layout: Layout;
+  readonly numbering: PlanNumbering;
   readonly kind: Uint8Array;
   /** −1 for weight gradients. */
   readonly sentence: Int32Array;
@@ -36,16 +36,16 @@ export interface Plan extends PlanShape {
 }
 
 /** Builds the graph of DESIGN §3, forward. */
-export function buildPlan(shape: Omit<PlanShape, "groupOf">): Plan {
+export function buildPlan(shape: Omit<PlanShape, "shareOf">): Plan {
   checkShape(shape);
-  const layout = layOut(shape);
-  const nodes = describeNodes(shape, layout);
-  const { dependencyStart, dependencies } = connectNodes(shape, layout);
+  const numbering = numberNodes(shape);
+  const nodes = describeNodes(shape, numbering);
+  const { dependencyStart, dependencies } = connectNodes(shape, numbering);
   return {
     ...shape,
-    layout,
-    nodeCount: layout.nodeCount,
-    taskCount: layout.nodeCount - shape.layers * layout.joinsPerLayer,
+    numbering,
+    nodeCount: numbering.nodeCount,
+    taskCount: numbering.nodeCount - shape.layers * numbering.joinsPerLayer,
     ...nodes,
     dependencyStart,
     dependencies,
@@ -55,13 +55,13 @@ export function buildPlan(shape: Omit<PlanShape, "groupOf">): Plan {
 
 function describeNodes(
   shape: PlanShape,
-  layout: Layout,
+  numbering: PlanNumbering,
 ): Pick<Plan, "kind" | "sentence" | "level" | "firstToken" | "tokenCount"> {
-  const kind = new Uint8Array(layout.nodeCount);
-  const sentence = new Int32Array(layout.nodeCount);
-  const level = new Int32Array(layout.nodeCount);
-  const firstToken = new Int32Array(layout.nodeCount);
-  const tokenCount = new Int32Array(layout.nodeCount);
+  const kind = new Uint8Array(numbering.nodeCount);
+  const sentence = new Int32Array(numbering.nodeCount);
+  const level = new Int32Array(numbering.nodeCount);
+  const firstToken = new Int32Array(numbering.nodeCount);
+  const tokenCount = new Int32Array(numbering.nodeCount);
   let node = 0;
   const add = (nodeKind: number, nodeLevel: number, whole: boolean): void => {
     for (const [index, length] of shape.lengths.entries()) {
@@ -82,16 +82,19 @@ function describeNodes(
     add(NodeKind.attention, layer, shape.attentionGrain === "sentence");
   }
   add(NodeKind.slice, shape.layers, false);
-  invariant(node === layout.nodeCount, "the plan's layout and its nodes disagree");
+  invariant(node === numbering.nodeCount, "the plan's numbering and its nodes disagree");
   return { kind, sentence, level, firstToken, tokenCount };
 }
 
-function connectNodes(shape: PlanShape, layout: Layout): Pick<Plan, "dependencyStart" | "dependencies"> {
-  const { sliceStart, nodesPerLayer, slicesPerSegment, joinsPerLayer, attentionPerLayer } = layout;
+function connectNodes(
+  shape: PlanShape,
+  numbering: PlanNumbering,
+): Pick<Plan, "dependencyStart" | "dependencies"> {
+  const { sliceStart, nodesPerLayer, slicesPerSegment, joinsPerLayer, attentionPerLayer } = numbering;
   const sentences = shape.lengths.length;
   const prefix = shape.fence === "prefix";
   const joinEdges = prefix ? 2 * slicesPerSegment - sentences : slicesPerSegment;
-  const dependencyStart = new Int32Array(layout.nodeCount + 1);
+  const dependencyStart = new Int32Array(numbering.nodeCount + 1);
   const dependencies = new Int32Array(shape.layers * (joinEdges + attentionPerLayer + slicesPerSegment));
   let node = 0;
   let edge = 0;
@@ -127,7 +130,7 @@ function connectNodes(shape: PlanShape, layout: Layout): Pick<Plan, "dependencyS
     follow(joins, shape.attentionGrain === "sentence", !prefix);
     follow(attention, false, shape.attentionGrain === "sentence");
   }
-  invariant(node === layout.nodeCount && edge === dependencies.length, "the plan's edges were miscounted");
+  invariant(node === numbering.nodeCount && edge === dependencies.length, "the plan's edges were miscounted");
   return { dependencyStart, dependencies };
 }
 
@@ -149,30 +152,13 @@ export function reverseEdges(
 }
 
 function checkShape({ lengths, layers, sliceTokens, fence, attentionGrain }: PlanShape): void {
-  const remedy = "Give a positive whole number.";
+  const remedy = "Leave empty sentences out of the batch.";
   for (const [sentence, length] of lengths.entries())
-    if (!isCount(length, 1))
-      throw new ArgumentError({
-        argument: `lengths[${sentence}]`,
-        expected: "at least one token",
-        received: length,
-        remedy: "Leave empty sentences out of the batch.",
-      });
-  if (!isCount(sliceTokens, 1))
-    throw new ArgumentError({
-      argument: "sliceTokens",
-      expected: "at least 1",
-      received: sliceTokens,
-      remedy,
-    });
-  if (!isCount(layers, 0))
-    throw new ArgumentError({ argument: "layers", expected: "at least 0", received: layers, remedy });
+    checkWhole(`lengths[${sentence}]`, length, 0, { least: 1, remedy });
+  checkWhole("sliceTokens", sliceTokens, 0, { least: 1 });
+  checkWhole("layers", layers, 0, { least: 0 });
   invariant(
     fence === "sentence" || attentionGrain === "slice",
     "a prefix fence opens per slice: its attention is per slice too",
   );
-}
-
-function isCount(value: number, minimum: number): boolean {
-  return Number.isSafeInteger(value) && value >= minimum;
 }

@@ -1,6 +1,6 @@
 // From a node of a plan to the task it stands for, and back.
 import { invariant } from "../util/invariant.js";
-import { gradientBlock } from "./layout.js";
+import { gradientBlock } from "./numbering.js";
 import { NodeKind, type Plan } from "./plan.js";
 import type { SentenceTask, Task } from "./vocabulary.js";
 
@@ -16,37 +16,38 @@ export function taskOf(plan: Plan, node: number): Task {
   if (kind === NodeKind.attentionGradient)
     return { kind: "attention-gradient", sentence, layer: level, ...rows };
   invariant(kind === NodeKind.weightGradient, "a join is no task");
-  return { kind: "weight-gradient", group: groupOfNode(plan, node), segment: level };
+  return { kind: "weight-gradient", share: shareOfNode(plan, node), segment: level };
 }
 
-/** The group of a weight gradient. */
-export function groupOfNode(plan: Plan, node: number): number {
-  return node - gradientBlock(plan.layout, plan.layers, plan.level[node]!).weights;
+/** The share of a weight gradient. */
+export function shareOfNode(plan: Plan, node: number): number {
+  return node - gradientBlock(plan.numbering, plan.layers, plan.level[node]!).weights;
 }
 
 /** The node of a task, or undefined where the plan has no such task: every field is checked. */
 export function nodeOf(plan: Plan, task: Task): number | undefined {
-  const { layout, layers } = plan;
+  const { numbering, layers } = plan;
   switch (task.kind) {
     case "slice":
       if (!isIndex(task.segment, layers + 1)) return undefined;
-      return sliceNode(plan, task, task.segment * layout.nodesPerLayer);
+      return sliceNode(plan, task, task.segment * numbering.nodesPerLayer);
     case "attention": {
       if (!isIndex(task.layer, layers)) return undefined;
-      const block = task.layer * layout.nodesPerLayer + layout.slicesPerSegment + layout.joinsPerLayer;
+      const block =
+        task.layer * numbering.nodesPerLayer + numbering.slicesPerSegment + numbering.joinsPerLayer;
       return plan.attentionGrain === "sentence"
         ? sentenceNode(plan, task, block)
         : sliceNode(plan, task, block);
     }
     case "slice-gradient":
-      if (!plan.groupOf || !isIndex(task.segment, layers + 1)) return undefined;
-      return sliceNode(plan, task, gradientBlock(layout, layers, task.segment).slices);
+      if (!plan.shareOf || !isIndex(task.segment, layers + 1)) return undefined;
+      return sliceNode(plan, task, gradientBlock(numbering, layers, task.segment).slices);
     case "attention-gradient":
-      if (!plan.groupOf || !isIndex(task.layer, layers)) return undefined;
-      return sentenceNode(plan, task, gradientBlock(layout, layers, task.layer + 1).attention);
+      if (!plan.shareOf || !isIndex(task.layer, layers)) return undefined;
+      return sentenceNode(plan, task, gradientBlock(numbering, layers, task.layer + 1).attention);
     case "weight-gradient":
-      if (!isIndex(task.segment, layers + 1) || !isIndex(task.group, layout.groups)) return undefined;
-      return gradientBlock(layout, layers, task.segment).weights + task.group;
+      if (!isIndex(task.segment, layers + 1) || !isIndex(task.share, numbering.shares)) return undefined;
+      return gradientBlock(numbering, layers, task.segment).weights + task.share;
     default:
       // A trace that was read from a file may hold anything.
       task satisfies never;
@@ -57,7 +58,7 @@ export function nodeOf(plan: Plan, task: Task): number | undefined {
 /** The node of the same slice in the block of slice nodes that begins at `block`. */
 function sliceNode(plan: Plan, task: SentenceTask, block: number): number | undefined {
   if (!isIndex(task.sentence, plan.lengths.length)) return undefined;
-  const { sliceStart } = plan.layout;
+  const { sliceStart } = plan.numbering;
   const first = sliceStart[task.sentence]!;
   const within = task.firstToken / plan.sliceTokens;
   if (!isIndex(within, sliceStart[task.sentence + 1]! - first)) return undefined;

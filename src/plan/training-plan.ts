@@ -1,25 +1,25 @@
-// The dependency graph of one training step: the forward graph, its mirror, and a weight gradient per group and segment.
+// The dependency graph of one training step: the forward graph, its mirror, and a weight gradient per share and segment.
 //   slice-gradient(s, L, i)    waits for  slice(s, L, i)
 //   slice-gradient(s, l, i)    waits for  attention-gradient(s, l)
 //   attention-gradient(s, l)   waits for  slice-gradient(s, l + 1, ·)     (the mirrored fence)
-//   weight-gradient(g, l)      waits for  slice-gradient(s, l, ·) of every sentence s of group g
-// Groups are fixed sets of sentences: what is summed together must not depend on how many queues there are.
+//   weight-gradient(g, l)      waits for  slice-gradient(s, l, ·) of every sentence s of share g
+// Shares are fixed sets of sentences: what is summed together must not depend on how many queues there are.
 import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
-import { countGroups, gradientBlock, layOut } from "./layout.js";
+import { countShares, gradientBlock, numberNodes } from "./numbering.js";
 import { buildPlan, NodeKind, reverseEdges, type Plan } from "./plan.js";
 import { attentionGrainOf, type Fence } from "./vocabulary.js";
 
 /** The plan of a training step. */
 export interface TrainingPlan extends Plan {
-  readonly groupOf: readonly number[];
+  readonly shareOf: readonly number[];
 }
 
 export interface TrainingShape {
   /** Tokens of each sentence. */
   readonly lengths: readonly number[];
-  /** The group of each sentence, in any order; groups are numbered 0, 1, … and none is empty. */
-  readonly groupOf: readonly number[];
+  /** The share of each sentence, in any order; shares are numbered 0, 1, … and none is empty. */
+  readonly shareOf: readonly number[];
   readonly layers: number;
   readonly sliceTokens: number;
   /** Of the forward part; gradients have the mirrored sentence fence. Default: "sentence". */
@@ -28,35 +28,35 @@ export interface TrainingShape {
 
 /** Builds the graph of DESIGN §3, forward and backward. */
 export function buildTrainingPlan(shape: TrainingShape): TrainingPlan {
-  const { lengths, groupOf, layers, sliceTokens, fence = "sentence" } = shape;
-  checkGroups(lengths, groupOf);
+  const { lengths, shareOf, layers, sliceTokens, fence = "sentence" } = shape;
+  checkShares(lengths, shareOf);
   const attentionGrain = attentionGrainOf(fence, "affine");
   const forward = buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
-  const layout = layOut({ ...forward, groupOf });
-  const kind = new Uint8Array(layout.nodeCount);
+  const numbering = numberNodes({ ...forward, shareOf });
+  const kind = new Uint8Array(numbering.nodeCount);
   kind.set(forward.kind);
   const plan = {
     ...forward,
-    groupOf,
-    layout,
-    nodeCount: layout.nodeCount,
-    taskCount: layout.nodeCount - forward.layers * layout.joinsPerLayer - (layers + 1) * lengths.length,
+    shareOf,
+    numbering,
+    nodeCount: numbering.nodeCount,
+    taskCount: numbering.nodeCount - forward.layers * numbering.joinsPerLayer - (layers + 1) * lengths.length,
     kind,
-    sentence: extend(forward.sentence, layout.nodeCount),
-    level: extend(forward.level, layout.nodeCount),
-    firstToken: extend(forward.firstToken, layout.nodeCount),
-    tokenCount: extend(forward.tokenCount, layout.nodeCount),
-    dependencyStart: extend(forward.dependencyStart, layout.nodeCount + 1),
+    sentence: extend(forward.sentence, numbering.nodeCount),
+    level: extend(forward.level, numbering.nodeCount),
+    firstToken: extend(forward.firstToken, numbering.nodeCount),
+    tokenCount: extend(forward.tokenCount, numbering.nodeCount),
+    dependencyStart: extend(forward.dependencyStart, numbering.nodeCount + 1),
     dependencies: extend(forward.dependencies, forward.dependencies.length + countEdges(forward)),
   };
   addGradients(plan);
   return { ...plan, ...reverseEdges(plan.dependencyStart, plan.dependencies) };
 }
 
-/** Tokens of each group: what its weight gradients read. */
-export function tokensOfGroups(lengths: readonly number[], groupOf: readonly number[]): number[] {
-  const tokens = Array.from({ length: countGroups(groupOf) }, () => 0);
-  for (const [sentence, length] of lengths.entries()) tokens[groupOf[sentence]!]! += length;
+/** Tokens of each share: what its weight gradients read. */
+export function tokensOfShares(lengths: readonly number[], shareOf: readonly number[]): number[] {
+  const tokens = Array.from({ length: countShares(shareOf) }, () => 0);
+  for (const [sentence, length] of lengths.entries()) tokens[shareOf[sentence]!]! += length;
   return tokens;
 }
 
@@ -67,17 +67,17 @@ function extend(values: Int32Array, count: number): Int32Array {
 }
 
 /** A slice gradient waits for one node and is waited for by one join; a sentence counts in one weight gradient. */
-function countEdges({ lengths, layers, layout }: Plan): number {
-  return (layers + 1) * (2 * layout.slicesPerSegment + lengths.length) + layers * lengths.length;
+function countEdges({ lengths, layers, numbering }: Plan): number {
+  return (layers + 1) * (2 * numbering.slicesPerSegment + lengths.length) + layers * lengths.length;
 }
 
 type Writable = Omit<TrainingPlan, "dependentStart" | "dependents">;
 
 function addGradients(plan: Writable): void {
-  const { layers, layout, lengths, groupOf, dependencies, dependencyStart } = plan;
-  const { sliceStart } = layout;
-  const tokens = tokensOfGroups(lengths, groupOf);
-  let node = layout.forwardNodes;
+  const { layers, numbering, lengths, shareOf, dependencies, dependencyStart } = plan;
+  const { sliceStart } = numbering;
+  const tokens = tokensOfShares(lengths, shareOf);
+  let node = numbering.forwardNodes;
   let edge = dependencyStart[node]!;
   const endNode = (
     kind: number,
@@ -94,10 +94,10 @@ function addGradients(plan: Writable): void {
     dependencyStart[++node] = edge;
   };
   for (let segment = layers; segment >= 0; segment--) {
-    const block = gradientBlock(layout, layers, segment);
-    const lossSlices = layers * layout.nodesPerLayer;
+    const block = gradientBlock(numbering, layers, segment);
+    const lossSlices = layers * numbering.nodesPerLayer;
     const attentionBefore = block.slices - lengths.length;
-    for (let slice = 0, sentence = 0; slice < layout.slicesPerSegment; slice++) {
+    for (let slice = 0, sentence = 0; slice < numbering.slicesPerSegment; slice++) {
       if (slice === sliceStart[sentence + 1]) sentence++;
       dependencies[edge++] = segment === layers ? lossSlices + slice : attentionBefore + sentence;
       const firstToken = (slice - sliceStart[sentence]!) * plan.sliceTokens;
@@ -109,9 +109,9 @@ function addGradients(plan: Writable): void {
         dependencies[edge++] = block.slices + slice;
       endNode(NodeKind.join, sentence, segment, 0, length);
     }
-    for (const [group, sentences] of sentencesOfGroups(groupOf).entries()) {
+    for (const [share, sentences] of sentencesOfShares(shareOf).entries()) {
       for (const sentence of sentences) dependencies[edge++] = block.joins + sentence;
-      endNode(NodeKind.weightGradient, -1, segment, 0, tokens[group]!);
+      endNode(NodeKind.weightGradient, -1, segment, 0, tokens[share]!);
     }
     if (segment === 0) break;
     for (const [sentence, length] of lengths.entries()) {
@@ -120,36 +120,36 @@ function addGradients(plan: Writable): void {
     }
   }
   invariant(
-    node === layout.nodeCount && edge === dependencies.length,
+    node === numbering.nodeCount && edge === dependencies.length,
     "the plan's gradients were miscounted",
   );
 }
 
-/** Ascending in each group. */
-function sentencesOfGroups(groupOf: readonly number[]): number[][] {
-  const sentences = Array.from({ length: countGroups(groupOf) }, (): number[] => []);
-  for (const [sentence, group] of groupOf.entries()) sentences[group]!.push(sentence);
+/** Ascending in each share. */
+function sentencesOfShares(shareOf: readonly number[]): number[][] {
+  const sentences = Array.from({ length: countShares(shareOf) }, (): number[] => []);
+  for (const [sentence, share] of shareOf.entries()) sentences[share]!.push(sentence);
   return sentences;
 }
 
-function checkGroups(lengths: readonly number[], groupOf: readonly number[]): void {
-  const argument = "groupOf";
-  const remedy = "Number the groups 0, 1, … and give each sentence one of them.";
-  if (groupOf.length !== lengths.length)
+function checkShares(lengths: readonly number[], shareOf: readonly number[]): void {
+  const argument = "shareOf";
+  const remedy = "Number the shares 0, 1, … and give each sentence one of them.";
+  if (shareOf.length !== lengths.length)
     throw new ArgumentError({
       argument,
-      expected: `a group for each of ${lengths.length} sentences`,
-      received: groupOf.length,
+      expected: `a share for each of ${lengths.length} sentences`,
+      received: shareOf.length,
       remedy,
     });
-  const present = new Set(groupOf);
-  for (const [sentence, group] of groupOf.entries())
-    // As many numbers as groups, all below that: none is missing.
-    if (!(Number.isInteger(group) && group >= 0 && group < present.size))
+  const present = new Set(shareOf);
+  for (const [sentence, share] of shareOf.entries())
+    // As many numbers as shares, all below that: none is missing.
+    if (!(Number.isInteger(share) && share >= 0 && share < present.size))
       throw new ArgumentError({
         argument: `${argument}[${sentence}]`,
-        expected: `a whole number below the ${present.size} groups`,
-        received: group,
+        expected: `a whole number below the ${present.size} shares`,
+        received: share,
         remedy,
       });
 }

@@ -3,8 +3,12 @@
 /** What opens the attention of a sentence: all of its slices, or (causal only) slices 0…i for the rows of slice i. */
 export type Fence = "sentence" | "prefix";
 
+export const fences: readonly Fence[] = ["sentence", "prefix"];
+
 /** Where sentences live: each on one queue, or the slices of each over several queues. */
 export type Placement = "affine" | "spread";
+
+export const placements: readonly Placement[] = ["affine", "spread"];
 
 /** Where tasks may run: as placed, or (for studying schedules) on whichever queue asks first. */
 export type SchedulerPlacement = Placement | "free";
@@ -57,10 +61,10 @@ export interface AttentionGradientTask {
   readonly tokenCount: number;
 }
 
-/** The gradient of all weights of segment `segment`, summed over all tokens of one group of sentences. */
+/** The gradient of all weights of segment `segment`, summed over all tokens of one share of sentences. */
 export interface WeightGradientTask {
   readonly kind: "weight-gradient";
-  readonly group: number;
+  readonly share: number;
   readonly segment: number;
 }
 

@@ -7,36 +7,24 @@ import type { EngineOptions } from "./generate/engine.js";
 import type { GenerationBatch, GenerationHandle } from "./generate/handle.js";
 import type { GenerationStep } from "./generate/step.js";
 import { Generator, type GenerateOptions, type Prompt } from "./generate/generator.js";
-import { execute, type Outcome } from "./passes/forward-pass.js";
+import { runForwardPass, type Outcome } from "./passes/forward-pass.js";
 import { loadModel } from "./load/load-model.js";
 import type { LoadedModel } from "./load/loaded-model.js";
-import {
-  checkChoice,
-  checkGpuBudget,
-  checkList,
-  checkSentences,
-  checkSliceTokens,
-  checkWhole,
-  checkWholeOrAuto,
-  fences,
-  placements,
-} from "../util/check.js";
+import { fences, placements } from "../plan/vocabulary.js";
+import { checkChoice, checkWhole, checkWholeOrAuto } from "../util/check.js";
+import { checkGpuBudget, checkList, checkSentences, checkSliceTokens } from "./load/check-input.js";
 import type { OutputKind } from "./passes/output.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
 import { TextInput, type Sentence } from "./text-input.js";
 import { TrainingRun, type TrainOptions } from "./train/run.js";
-import type {
-  ForwardOptions,
-  HiddenResult,
-  LoadOptions,
-  LogitsResult,
-  ModelInfo,
-  ModelStats,
-  QueueMemory,
-  RunOptions,
-  Scores,
-} from "./types.js";
+import type { ForwardOptions, RunOptions } from "./passes/pass-options.js";
+import type { HiddenResult, LogitsResult } from "./passes/pass-result.js";
+import type { LoadOptions } from "./load/load-options.js";
+import type { ModelInfo } from "./load/model-info.js";
+import type { ModelStats } from "./generate/stats.js";
+import type { QueueMemory } from "../gpu/buffer.js";
+import type { Scores } from "./score.js";
 
 /** Rows that a prompt gets in its turn of a step: small enough that many prompts share one. */
 const PROMPT_SLICE_TOKENS = 32;
@@ -96,7 +84,6 @@ export class Model {
       }),
       cacheBytes: checkWhole("cacheBytes", options.cacheBytes, 256 * 2 ** 20, {
         least: 1,
-        most: Number.MAX_SAFE_INTEGER,
         remedy: "It is the most memory for keys and values on one queue.",
       }),
       gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs),
@@ -297,12 +284,12 @@ export class Model {
     });
     await this.#update;
     this.#expectUsable(operation);
-    const running = execute(this.#loaded, {
+    const running = runForwardPass(this.#loaded, {
       tokens,
       output,
       sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),
       fence: checkChoice("fence", options.fence, "sentence", fences),
-      placement: checkChoice("placement", options.placement, "auto", placements),
+      placement: checkChoice("placement", options.placement, "auto", ["auto", ...placements]),
       queues: checkWholeOrAuto("queues", options.queues, info.schedule.queues, {
         least: 1,
         most: info.queues,

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
 import type { TextFiles } from "./load/loaded-model.js";
-import { checkIds, checkList, checkSentences } from "../util/check.js";
+import { checkIds, checkList, checkSentences, needsTokenizer } from "./load/check-input.js";
 
 /** Token ids of one sentence. */
 export type Sentence = readonly number[] | Uint32Array;
@@ -21,14 +21,7 @@ export class TextInput {
   /** Loaded when it is first needed. Throws ArgumentError where the model came without one. */
   tokenizer(): Promise<TextTokenizer> {
     const { tokenizer, tokenizerConfig } = this.#files;
-    if (tokenizer === undefined) {
-      throw new ArgumentError({
-        argument: "text",
-        expected: "token ids, as this model came without tokenizer.json",
-        received: "text",
-        remedy: "Pass arrays of token ids, or add the tokenizer to the model's folder.",
-      });
-    }
+    if (tokenizer === undefined) throw needsTokenizer("text");
     this.#tokenizer ??= loadTokenizer(tokenizer, tokenizerConfig);
     return this.#tokenizer;
   }

@@ -22,7 +22,7 @@ export interface QueueSpeed {
   readonly queues: number;
   readonly cost: CostModel;
   readonly msPerCost: number;
-  readonly msPerGroup: number;
+  readonly msPerStage: number;
   /** Of two; more are taken to do no more. */
   readonly gain: QueueGain;
   /** No task should take longer than this. */
@@ -108,13 +108,13 @@ function expectedMs(question: ScheduleQuestion, choice: ScheduleChoice, speed: Q
   });
   const costs = nodeCosts(plan, speed.cost);
   const working = placement === "affine" ? Math.min(queues, lengths.length) : queues;
-  const share = (gain: number): number => (working === 1 ? 1 : working / gain);
+  const slowdown = (gain: number): number => (working === 1 ? 1 : working / gain);
   const { submissions } = simulate(
     plan,
     { queues, placement, cost: speed.cost },
     {
-      durationMs: (task) => costOf(plan, costs, task) * speed.msPerCost * share(speed.gain.large),
-      groupOverheadMs: speed.msPerGroup * share(speed.gain.small),
+      durationMs: (task) => costOf(plan, costs, task) * speed.msPerCost * slowdown(speed.gain.large),
+      stageOverheadMs: speed.msPerStage * slowdown(speed.gain.small),
       moveMs: MOVE_MS,
     },
   );

@@ -1,9 +1,9 @@
 // How fast a queue works: learned from every submission, to say how long the next one will take before it is encoded.
 import type { SubmissionLimits } from "./submission.js";
 
-/** Before anything was seen: a millisecond per million multiply-adds, as on a slow adapter, and a tenth per group. */
+/** Before anything was seen: a millisecond per million multiply-adds, as on a slow adapter, and a tenth per stage. */
 const FIRST_MS_PER_COST = 1;
-const FIRST_MS_PER_GROUP = 0.1;
+const FIRST_MS_PER_STAGE = 0.1;
 
 /** The part of an error that one submission corrects, and how far it may go: a stall is no measure of speed. */
 const LEARNED = 0.5;
@@ -15,30 +15,30 @@ const MOST_CHANGE = 4;
  */
 export const ENOUGH_MS = 8;
 
-/** A submission takes `msPerGroup` for each of its groups, and `msPerCost` for what the cost model counts. */
+/** A submission takes `msPerStage` for each of its stages, and `msPerCost` for what the cost model counts. */
 export class Pace {
   #msPerCost = FIRST_MS_PER_COST;
-  #msPerGroup = FIRST_MS_PER_GROUP;
+  #msPerStage = FIRST_MS_PER_STAGE;
 
   get msPerCost(): number {
     return this.#msPerCost;
   }
 
-  get msPerGroup(): number {
-    return this.#msPerGroup;
+  get msPerStage(): number {
+    return this.#msPerStage;
   }
 
   /**
-   * Learns that `groups` groups of cost `cost` together took `elapsedMs`. Each rate answers for the error by its part in
+   * Learns that `stages` stages of cost `cost` together took `elapsedMs`. Each rate answers for the error by its part in
    * what was expected (a normalised least-mean-squares step), so that submissions of one kind do not spoil the other rate.
    */
-  observe(cost: number, groups: number, elapsedMs: number): void {
+  observe(cost: number, stages: number, elapsedMs: number): void {
     const ofCost = this.#msPerCost * cost;
-    const ofGroups = this.#msPerGroup * groups;
-    if (!(elapsedMs > 0 && ofCost + ofGroups > 0)) return;
-    const step = (LEARNED * (elapsedMs - ofCost - ofGroups)) / (ofCost ** 2 + ofGroups ** 2);
+    const ofStages = this.#msPerStage * stages;
+    if (!(elapsedMs > 0 && ofCost + ofStages > 0)) return;
+    const step = (LEARNED * (elapsedMs - ofCost - ofStages)) / (ofCost ** 2 + ofStages ** 2);
     this.#msPerCost *= bounded(1 + step * ofCost);
-    this.#msPerGroup *= bounded(1 + step * ofGroups);
+    this.#msPerStage *= bounded(1 + step * ofStages);
   }
 
   /** For a submission that is expected to take enough, but no more than `mostMs`. */
@@ -46,7 +46,7 @@ export class Pace {
     return {
       mostCost: mostMs / this.#msPerCost,
       enoughCost: ENOUGH_MS / this.#msPerCost,
-      groupCost: this.#msPerGroup / this.#msPerCost,
+      stageCost: this.#msPerStage / this.#msPerCost,
     };
   }
 }

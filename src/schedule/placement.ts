@@ -1,8 +1,8 @@
 // Which queue each task runs on. Deterministic: equal loads go to the lower queue, equal costs to the earlier sentence.
 // A slice stays on its queue through all layers, with the attention of its rows: its residual rows never travel.
-// In a training step, so does a whole group of sentences: the sum of its weight gradients never travels unfinished.
+// In a training step, so does a whole share of sentences: the sum of its weight gradients never travels unfinished.
 import { NodeKind, type Plan } from "../plan/plan.js";
-import { groupOfNode } from "../plan/task.js";
+import { shareOfNode } from "../plan/task.js";
 import type { SchedulerPlacement } from "../plan/vocabulary.js";
 import { nodeCosts, type CostModel } from "../plan/cost.js";
 
@@ -16,7 +16,7 @@ export interface PlacementOptions {
 export function placeTasks(plan: Plan, { queues, placement, cost }: PlacementOptions): Int32Array {
   const queueOfNode = new Int32Array(plan.nodeCount).fill(-1);
   if (placement === "free") return queueOfNode;
-  if (plan.groupOf) return placeGroups(plan, plan.groupOf, nodeCosts(plan, cost), queues);
+  if (plan.shareOf) return placeShares(plan, plan.shareOf, nodeCosts(plan, cost), queues);
   const sliceCosts = costsOfSlices(plan, nodeCosts(plan, cost));
   const queueOfSlice = placeSlices(plan, sliceCosts, queues, placement === "affine" ? 1 : queues);
   for (let node = 0; node < plan.nodeCount; node++)
@@ -24,40 +24,40 @@ export function placeTasks(plan: Plan, { queues, placement, cost }: PlacementOpt
   return queueOfNode;
 }
 
-/** Groups in their order, each whole to the least loaded queue. */
-function placeGroups(
+/** Shares in their order, each whole to the least loaded queue. */
+function placeShares(
   plan: Plan,
-  groupOf: readonly number[],
+  shareOf: readonly number[],
   costs: Float64Array,
   queues: number,
 ): Int32Array {
-  const groupOfTask = (node: number): number =>
-    plan.kind[node] === NodeKind.weightGradient ? groupOfNode(plan, node) : groupOf[plan.sentence[node]!]!;
-  const groupCosts = new Float64Array(plan.layout.groups);
-  for (let node = 0; node < plan.nodeCount; node++) groupCosts[groupOfTask(node)]! += costs[node]!;
+  const shareOfTask = (node: number): number =>
+    plan.kind[node] === NodeKind.weightGradient ? shareOfNode(plan, node) : shareOf[plan.sentence[node]!]!;
+  const shareCosts = new Float64Array(plan.numbering.shares);
+  for (let node = 0; node < plan.nodeCount; node++) shareCosts[shareOfTask(node)]! += costs[node]!;
   const loads = new Float64Array(queues);
-  const queueOfGroup = Array.from(groupCosts, (cost) => {
+  const queueOfShare = Array.from(shareCosts, (cost) => {
     const queue = leastLoaded(loads, new Set());
     loads[queue]! += cost;
     return queue;
   });
   return Int32Array.from(plan.kind, (kind, node) =>
-    kind === NodeKind.join ? -1 : queueOfGroup[groupOfTask(node)]!,
+    kind === NodeKind.join ? -1 : queueOfShare[shareOfTask(node)]!,
   );
 }
 
 /** Costliest sentence first, each cut into at most `runs` runs, costliest run to the least loaded queue. */
 function placeSlices(plan: Plan, sliceCosts: Float64Array, queues: number, runs: number): Int32Array {
-  const { sliceStart } = plan.layout;
+  const { sliceStart } = plan.numbering;
   const sentenceCosts = plan.lengths.map((_, sentence) =>
     sumRange(sliceCosts, sliceStart[sentence]!, sliceStart[sentence + 1]!),
   );
   const order = plan.lengths.map((_, sentence) => sentence);
   order.sort((a, b) => sentenceCosts[b]! - sentenceCosts[a]! || a - b);
-  const queueOfSlice = new Int32Array(plan.layout.slicesPerSegment);
+  const queueOfSlice = new Int32Array(plan.numbering.slicesPerSegment);
   const loads = new Float64Array(queues);
   for (const sentence of order) {
-    const cuts = cutRuns(sliceCosts, sliceStart[sentence]!, sliceStart[sentence + 1]!, runs);
+    const cuts = cutSlicesByCost(sliceCosts, sliceStart[sentence]!, sliceStart[sentence + 1]!, runs);
     const costed = cuts.map(({ first, end }) => ({ first, end, cost: sumRange(sliceCosts, first, end) }));
     costed.sort((a, b) => b.cost - a.cost || a.first - b.first);
     const taken = new Set<number>();
@@ -72,7 +72,7 @@ function placeSlices(plan: Plan, sliceCosts: Float64Array, queues: number, runs:
 }
 
 /** Cuts slices first…end−1 into contiguous runs of about equal cost: a slice joins the run its middle falls into. */
-function cutRuns(
+function cutSlicesByCost(
   costs: Float64Array,
   first: number,
   end: number,
@@ -95,7 +95,7 @@ function cutRuns(
 
 /** What each slice costs over all layers, the attention of its rows included. */
 function costsOfSlices(plan: Plan, costs: Float64Array): Float64Array {
-  const total = new Float64Array(plan.layout.slicesPerSegment);
+  const total = new Float64Array(plan.numbering.slicesPerSegment);
   for (let node = 0; node < plan.nodeCount; node++)
     if (plan.kind[node] !== NodeKind.join) total[sliceIndex(plan, node)]! += costs[node]!;
   return total;
@@ -103,7 +103,7 @@ function costsOfSlices(plan: Plan, costs: Float64Array): Float64Array {
 
 /** A task's slice, counted over the batch; a whole sentence's attention counts as its first slice. */
 function sliceIndex(plan: Plan, node: number): number {
-  return plan.layout.sliceStart[plan.sentence[node]!]! + plan.firstToken[node]! / plan.sliceTokens;
+  return plan.numbering.sliceStart[plan.sentence[node]!]! + plan.firstToken[node]! / plan.sliceTokens;
 }
 
 function leastLoaded(loads: Float64Array, taken: ReadonlySet<number>): number {

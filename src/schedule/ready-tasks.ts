@@ -1,39 +1,38 @@
-// Tasks that may start, in one heap per level (levels.ts), the most urgent on top.
+// Tasks that may start, in one heap per rank (ranks.ts), the most urgent on top.
 // Urgent: greatest priority first, then the smaller node number, so that runs repeat exactly.
 
 export class ReadyTasks {
   readonly #heaps: number[][];
   readonly #priorities: Float64Array;
 
-  constructor(levels: number, priorities: Float64Array) {
-    this.#heaps = Array.from({ length: levels }, () => []);
+  constructor(ranks: number, priorities: Float64Array) {
+    this.#heaps = Array.from({ length: ranks }, () => []);
     this.#priorities = priorities;
   }
 
-  /** The first level from `from` on that has a task, or −1. */
-  lowestLevel(from = 0): number {
-    for (let level = from; level < this.#heaps.length; level++)
-      if (this.#heaps[level]!.length > 0) return level;
+  /** The first rank from `from` on that has a task, or −1. */
+  lowestRank(from = 0): number {
+    for (let rank = from; rank < this.#heaps.length; rank++) if (this.#heaps[rank]!.length > 0) return rank;
     return -1;
   }
 
-  /** How many levels from `from` on have a task. */
-  countLevels(from: number): number {
+  /** How many ranks from `from` on have a task. */
+  countRanks(from: number): number {
     let count = 0;
-    for (let level = from; level < this.#heaps.length; level++) if (this.#heaps[level]!.length > 0) count++;
+    for (let rank = from; rank < this.#heaps.length; rank++) if (this.#heaps[rank]!.length > 0) count++;
     return count;
   }
 
-  /** The level of the most urgent task of all, or −1. */
-  mostUrgentLevel(): number {
+  /** The rank of the most urgent task of all, or −1. */
+  mostUrgentRank(): number {
     let best = -1;
-    for (const [level, heap] of this.#heaps.entries())
-      if (heap.length > 0 && (best < 0 || this.#isBefore(heap[0]!, this.#heaps[best]![0]!))) best = level;
+    for (const [rank, heap] of this.#heaps.entries())
+      if (heap.length > 0 && (best < 0 || this.#isBefore(heap[0]!, this.#heaps[best]![0]!))) best = rank;
     return best;
   }
 
-  add(level: number, node: number): void {
-    const heap = this.#heaps[level]!;
+  add(rank: number, node: number): void {
+    const heap = this.#heaps[rank]!;
     let at = heap.length;
     while (at > 0) {
       const parent = (at - 1) >> 1;
@@ -45,13 +44,13 @@ export class ReadyTasks {
   }
 
   /**
-   * Removes up to `count` tasks of a level, the most urgent first, and no more than cost `maxCost` together by `costs`, which
+   * Removes up to `count` tasks of a rank, the most urgent first, and no more than cost `maxCost` together by `costs`, which
    * is per node. `mustTake`: one at least.
    */
-  take(level: number, count: number, maxCost: number, costs: Float64Array, mustTake: boolean): number[] {
-    const heap = this.#heaps[level]!;
+  take(rank: number, count: number, maxCost: number, costs: Float64Array, mustTake: boolean): number[] {
+    const heap = this.#heaps[rank]!;
     if (heap.length <= count && maxCost === Infinity) {
-      this.#heaps[level] = [];
+      this.#heaps[rank] = [];
       return heap.toSorted((a, b) => (this.#isBefore(a, b) ? -1 : 1));
     }
     const taken: number[] = [];

@@ -5,36 +5,36 @@ import type { Plan } from "../plan/plan.js";
 import { attentionGrainOf, type SchedulerPlacement } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 import { defaultCost, nodeCosts, type CostModel } from "../plan/cost.js";
-import { levelOfNode, levelsOf, nameLevel } from "./levels.js";
+import { rankOf, ranksOf, nameRank } from "./ranks.js";
 import { collectMoves, maxQueues, travelMasks } from "./moves.js";
 import { placeTasks } from "./placement.js";
 import { Readiness } from "./readiness.js";
 import { ReadyTasks } from "./ready-tasks.js";
 import { remainingPaths } from "../plan/remaining-path.js";
-import type { Group, OwnedTokens, Submission, SubmissionLimits } from "./submission.js";
+import type { Stage, OwnedTokens, Submission, SubmissionLimits } from "./submission.js";
 
 export interface SchedulerOptions {
   readonly queues: number;
   readonly placement: SchedulerPlacement;
   /** Submissions a queue may hold at once: enough to hide the host's encoding, few enough to stay responsive. */
   readonly maxInFlight?: number;
-  readonly maxGroupsPerSubmission?: number;
+  readonly maxStagesPerSubmission?: number;
   /**
    * By default everything that is ready is coalesced: the number of dispatches then depends on the layers alone.
    * Under "free" the default is 1, or the queue that asks first would take all the work.
    */
-  readonly maxTasksPerGroup?: number;
+  readonly maxTasksPerStage?: number;
   /**
    * Segments whose weight gradients may be ready on a queue and wait: for all queues, or for each. By default all wait
    * until the queue has nothing else to do. With w, those of segment l were taken before the gradients of segment
-   * l − w − 1 (unless maxTasksPerGroup splits these), so that w + 1 segments' rows are kept for them. Different numbers
+   * l − w − 1 (unless maxTasksPerStage splits these), so that w + 1 segments' rows are kept for them. Different numbers
    * put queues of equal work out of step: the weights of one then run beside the activations of another.
    */
   readonly maxWaitingWeights?: number | readonly number[];
   readonly cost?: CostModel;
 }
 
-const unlimited: SubmissionLimits = { mostCost: Infinity, enoughCost: Infinity, groupCost: 0 };
+const unlimited: SubmissionLimits = { mostCost: Infinity, enoughCost: Infinity, stageCost: 0 };
 
 export class Scheduler {
   readonly plan: Plan;
@@ -42,7 +42,7 @@ export class Scheduler {
   readonly placement: SchedulerPlacement;
   readonly #isFree: boolean;
   readonly #maxInFlight: number;
-  readonly #maxGroups: number;
+  readonly #maxStages: number;
   readonly #maxTasks: number;
   /** Per queue. */
   readonly #maxWaitingWeights: readonly number[];
@@ -53,17 +53,17 @@ export class Scheduler {
   /** One set of ready tasks per queue; under "free", where any queue may take any task, one for all. */
   readonly #ready: readonly ReadyTasks[];
   readonly #costs: Float64Array;
-  /** Per queue, the submission in each slot of its window. */
-  readonly #slots: (Submission | undefined)[][];
+  /** Per queue, the submission in each place of its window. */
+  readonly #windows: (Submission | undefined)[][];
   readonly #submissions = new Map<number, Submission>();
   #nextId = 0;
   #completeTasks = 0;
 
   constructor(plan: Plan, options: SchedulerOptions) {
-    const { queues, placement, maxInFlight = 2, maxGroupsPerSubmission = 4 } = options;
-    const { maxTasksPerGroup = placement === "free" ? 1 : Infinity, cost = defaultCost(plan) } = options;
+    const { queues, placement, maxInFlight = 2, maxStagesPerSubmission = 4 } = options;
+    const { maxTasksPerStage = placement === "free" ? 1 : Infinity, cost = defaultCost(plan) } = options;
     invariant(Number.isInteger(queues) && queues >= 1 && queues <= maxQueues, `${queues} queues`);
-    for (const limit of [maxInFlight, maxGroupsPerSubmission, maxTasksPerGroup])
+    for (const limit of [maxInFlight, maxStagesPerSubmission, maxTasksPerStage])
       invariant(limit >= 1, `a scheduler limit is ${limit}`);
     invariant(
       plan.attentionGrain === attentionGrainOf(plan.fence, placement),
@@ -74,21 +74,21 @@ export class Scheduler {
     this.placement = placement;
     this.#isFree = placement === "free";
     this.#maxInFlight = maxInFlight;
-    this.#maxGroups = maxGroupsPerSubmission;
-    this.#maxTasks = maxTasksPerGroup;
+    this.#maxStages = maxStagesPerSubmission;
+    this.#maxTasks = maxTasksPerStage;
     this.#maxWaitingWeights = waitingWeightsOf(options);
     this.#queueOfNode = placeTasks(plan, { queues, placement, cost });
     this.#travelMasks = travelMasks(plan, this.#queueOfNode);
-    this.#slots = Array.from({ length: queues }, () => []);
+    this.#windows = Array.from({ length: queues }, () => []);
     const costs = nodeCosts(plan, cost);
     this.#costs = costs;
     const priorities = this.#isFree ? remainingPaths(plan, costs) : urgencies(plan, costs);
     const pools = this.#isFree ? 1 : queues;
     this.#readiness = new Readiness(plan, pools);
-    const { count, firstWeights } = levelsOf(plan);
+    const { count, firstWeights } = ranksOf(plan);
     this.#firstWeights = firstWeights;
     this.#ready = Array.from({ length: pools }, () => new ReadyTasks(count, priorities));
-    for (let node = 0; node < plan.layout.slicesPerSegment; node++)
+    for (let node = 0; node < plan.numbering.slicesPerSegment; node++)
       this.#addReady(node, this.#isFree ? 0 : this.#queueOfNode[node]!);
   }
 
@@ -100,7 +100,7 @@ export class Scheduler {
   /** Submissions of `queue` that are not complete. */
   inFlight(queue: number): number {
     let count = 0;
-    for (const slot of this.#slots[queue]!) if (slot) count++;
+    for (const submission of this.#windows[queue]!) if (submission) count++;
     return count;
   }
 
@@ -114,7 +114,7 @@ export class Scheduler {
     const owned: { -readonly [Field in keyof OwnedTokens]: OwnedTokens[Field] }[] = [];
     if (this.#isFree) return owned;
     // The slices of segment 0 are the plan's first nodes.
-    const { sliceStart } = this.plan.layout;
+    const { sliceStart } = this.plan.numbering;
     for (let node = sliceStart[sentence]!; node < sliceStart[sentence + 1]!; node++) {
       const queue = this.#queueOfNode[node]!;
       const last = owned.at(-1);
@@ -131,25 +131,25 @@ export class Scheduler {
 
   /** The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. */
   next(queue: number, limits: SubmissionLimits = unlimited): Submission | undefined {
-    const slots = this.#slots[queue]!;
+    const window = this.#windows[queue]!;
     let encoder = 0;
-    while (slots[encoder]) encoder++;
+    while (window[encoder]) encoder++;
     if (encoder >= this.#maxInFlight) return undefined;
-    const groups: Group[] = [];
+    const stages: Stage[] = [];
     let cost = 0;
     for (;;) {
-      const withGroups = cost + groups.length * limits.groupCost;
-      if (groups.length === this.#maxGroups || withGroups >= limits.enoughCost) break;
-      const room = limits.mostCost - withGroups - limits.groupCost;
-      const group = this.#formGroup(queue, room, groups.length === 0);
-      if (!group) break;
-      groups.push(group);
-      for (const node of group.nodes) cost += this.#costs[node]!;
+      const withStages = cost + stages.length * limits.stageCost;
+      if (stages.length === this.#maxStages || withStages >= limits.enoughCost) break;
+      const room = limits.mostCost - withStages - limits.stageCost;
+      const stage = this.#formStage(queue, room, stages.length === 0);
+      if (!stage) break;
+      stages.push(stage);
+      for (const node of stage.nodes) cost += this.#costs[node]!;
     }
-    if (groups.length === 0) return undefined;
-    const moves = groups.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
-    const submission: Submission = { id: this.#nextId++, queue, encoder, groups, moves, cost };
-    slots[encoder] = submission;
+    if (stages.length === 0) return undefined;
+    const moves = stages.flatMap(({ nodes }) => collectMoves(this.plan, nodes, this.#travelMasks));
+    const submission: Submission = { id: this.#nextId++, queue, encoder, stages, moves, cost };
+    window[encoder] = submission;
     this.#submissions.set(submission.id, submission);
     return submission;
   }
@@ -159,32 +159,32 @@ export class Scheduler {
     const submission = this.#submissions.get(submissionId);
     invariant(submission, `submission ${submissionId} is not in flight`);
     this.#submissions.delete(submissionId);
-    this.#slots[submission.queue]![submission.encoder] = undefined;
-    for (const group of submission.groups) {
-      this.#completeTasks += group.nodes.length;
-      this.#countCompleted(group.nodes);
+    this.#windows[submission.queue]![submission.encoder] = undefined;
+    for (const stage of submission.stages) {
+      this.#completeTasks += stage.nodes.length;
+      this.#countCompleted(stage.nodes);
     }
   }
 
-  #formGroup(queue: number, maxCost: number, mustTake: boolean): Group | undefined {
+  #formStage(queue: number, maxCost: number, mustTake: boolean): Stage | undefined {
     const ready = this.#ready[this.#isFree ? 0 : queue]!;
-    const level = this.#isFree
-      ? ready.mostUrgentLevel()
-      : this.#chooseLevel(ready, this.#maxWaitingWeights[queue]!);
-    if (level < 0) return undefined;
-    const nodes = ready.take(level, this.#maxTasks, maxCost, this.#costs, mustTake);
+    const rank = this.#isFree
+      ? ready.mostUrgentRank()
+      : this.#chooseRank(ready, this.#maxWaitingWeights[queue]!);
+    if (rank < 0) return undefined;
+    const nodes = ready.take(rank, this.#maxTasks, maxCost, this.#costs, mustTake);
     if (nodes.length === 0) return undefined;
     if (!this.#isFree) this.#countOn(nodes, queue);
     return {
-      ...nameLevel(this.plan, level),
+      ...nameRank(this.plan, rank),
       tasks: nodes.map((node) => taskOf(this.plan, node)),
       nodes,
     };
   }
 
-  #chooseLevel(ready: ReadyTasks, maxWaiting: number): number {
-    const mustGo = ready.countLevels(this.#firstWeights) > maxWaiting;
-    return ready.lowestLevel(mustGo ? this.#firstWeights : 0);
+  #chooseRank(ready: ReadyTasks, maxWaiting: number): number {
+    const mustGo = ready.countRanks(this.#firstWeights) > maxWaiting;
+    return ready.lowestRank(mustGo ? this.#firstWeights : 0);
   }
 
   #countCompleted(nodes: readonly number[]): void {
@@ -202,7 +202,7 @@ export class Scheduler {
   }
 
   #addReady(task: number, pool: number): void {
-    this.#ready[pool]!.add(levelOfNode(this.plan, task), task);
+    this.#ready[pool]!.add(rankOf(this.plan, task), task);
   }
 }
 
@@ -215,16 +215,16 @@ function waitingWeightsOf({ queues, maxWaitingWeights = Infinity }: SchedulerOpt
 }
 
 /**
- * Whole sentences go first, the costliest ahead: with limited groups, the first fence then opens early. In a training
- * step, whole groups of sentences, and weight gradients in the order of their groups.
+ * Whole sentences go first, the costliest ahead: with limited stages, the first fence then opens early. In a training
+ * step, whole shares of sentences, and weight gradients in the order of their shares.
  */
 function urgencies(plan: Plan, costs: Float64Array): Float64Array {
-  const { sentence, groupOf = plan.lengths.map((_, index) => index) } = plan;
+  const { sentence, shareOf = plan.lengths.map((_, index) => index) } = plan;
   const totals = new Float64Array(plan.lengths.length);
   for (let node = 0; node < plan.nodeCount; node++)
-    if (sentence[node]! >= 0) totals[groupOf[sentence[node]!]!]! += costs[node]!;
+    if (sentence[node]! >= 0) totals[shareOf[sentence[node]!]!]! += costs[node]!;
   const urgency = new Float64Array(plan.nodeCount);
   for (let node = 0; node < plan.nodeCount; node++)
-    if (sentence[node]! >= 0) urgency[node] = totals[groupOf[sentence[node]!]!]!;
+    if (sentence[node]! >= 0) urgency[node] = totals[shareOf[sentence[node]!]!]!;
   return urgency;
 }

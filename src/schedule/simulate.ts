@@ -4,13 +4,13 @@ import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 import { Scheduler, type SchedulerOptions } from "./scheduler.js";
 import type { Submission } from "./submission.js";
-import type { Trace, TraceGroup, TraceSubmission } from "../trace/trace.js";
+import type { Trace, TraceStage, TraceSubmission } from "../trace/trace.js";
 
 /** How the simulated queues behave. Times in ms. */
 export interface SimulatedDevice {
   readonly durationMs: (task: Task) => number;
-  /** Added to every group: what a dispatch costs whatever it does. */
-  readonly groupOverheadMs?: number;
+  /** Added to every stage: what a dispatch costs whatever it does. */
+  readonly stageOverheadMs?: number;
   /** Added to the completion of a submission that moves rows to other queues. */
   readonly moveMs?: number;
   /** Between the end on the queue and the host's knowing of it. */
@@ -27,8 +27,8 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
   for (;;) {
     for (let queue = 0; queue < options.queues; queue++)
       for (let next = scheduler.next(queue); next; next = scheduler.next(queue)) {
-        const executed = execute(next, nowMs, Math.max(nowMs, queueFreeMs[queue]!), device);
-        queueFreeMs[queue] = executed.groups.at(-1)!.endMs;
+        const executed = simulateSubmission(next, nowMs, Math.max(nowMs, queueFreeMs[queue]!), device);
+        queueFreeMs[queue] = executed.stages.at(-1)!.endMs;
         submissions.push(executed);
         pending.push(executed);
       }
@@ -41,7 +41,7 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
   invariant(scheduler.isFinished, "the schedule came to a deadlock");
   return {
     lengths: plan.lengths,
-    ...(plan.groupOf ? { groups: plan.groupOf } : {}),
+    ...(plan.shareOf ? { shares: plan.shareOf } : {}),
     sliceTokens: plan.sliceTokens,
     layers: plan.layers,
     fence: plan.fence,
@@ -52,20 +52,20 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
   };
 }
 
-function execute(
+function simulateSubmission(
   submission: Submission,
   nowMs: number,
   beginMs: number,
   device: SimulatedDevice,
 ): TraceSubmission {
-  const { durationMs, groupOverheadMs = 0, moveMs = 0, hostDelayMs = 0 } = device;
-  const groups: TraceGroup[] = [];
+  const { durationMs, stageOverheadMs = 0, moveMs = 0, hostDelayMs = 0 } = device;
+  const stages: TraceStage[] = [];
   let clockMs = beginMs;
-  for (const { tasks } of submission.groups) {
-    const groupBeginMs = clockMs;
-    clockMs += groupOverheadMs;
+  for (const { tasks } of submission.stages) {
+    const stageBeginMs = clockMs;
+    clockMs += stageOverheadMs;
     for (const task of tasks) clockMs += durationMs(task);
-    groups.push({ beginMs: groupBeginMs, endMs: clockMs, clock: "gpu", tasks });
+    stages.push({ beginMs: stageBeginMs, endMs: clockMs, clock: "gpu", tasks });
   }
   return {
     id: submission.id,
@@ -74,6 +74,6 @@ function execute(
     encodedMs: nowMs,
     submittedMs: nowMs,
     doneMs: clockMs + hostDelayMs + (submission.moves.length > 0 ? moveMs : 0),
-    groups,
+    stages,
   };
 }

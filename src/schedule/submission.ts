@@ -4,9 +4,9 @@ import type { Move } from "./moves.js";
 
 /**
  * Tasks of one kind and of one segment or layer, of whatever sentences, to be encoded as one dispatch per kernel. Weight
- * gradients of several groups of sentences are in the groups' order, to be encoded one after the other.
+ * gradients of several shares of sentences are in the shares' order, to be encoded one after the other.
  */
-export interface Group {
+export interface Stage {
   readonly kind: Task["kind"];
   /** The segment of slices and weights, or the layer of attention. */
   readonly level: number;
@@ -15,13 +15,13 @@ export interface Group {
   readonly nodes: readonly number[];
 }
 
-/** One command buffer. Groups run in order; each may read what an earlier one wrote. */
+/** One command buffer. Stages run in order; each may read what an earlier one wrote. */
 export interface Submission {
   readonly id: number;
   readonly queue: number;
-  /** The slot it occupies in its queue's window, 0…maxInFlight−1, until it is complete. */
+  /** Its place in its queue's window, 0…maxInFlight−1, until it is complete. */
   readonly encoder: number;
-  readonly groups: readonly Group[];
+  readonly stages: readonly Stage[];
   /** Rows that must have arrived on other queues before this submission is reported complete. */
   readonly moves: readonly Move[];
   /** Of all tasks, by the scheduler's cost model. */
@@ -32,10 +32,10 @@ export interface Submission {
 export interface SubmissionLimits {
   /** It costs no more than this, or is a single task. */
   readonly mostCost: number;
-  /** With this it takes no further group. */
+  /** With this it takes no further stage. */
   readonly enoughCost: number;
-  /** What a group costs beside its tasks. */
-  readonly groupCost: number;
+  /** What a stage costs beside its tasks. */
+  readonly stageCost: number;
 }
 
 /** Tokens of one sentence that live on one queue. */

@@ -1,7 +1,7 @@
 // A trace in the Trace Event Format, for chrome://tracing and ui.perfetto.dev: one process per queue, whose first
-// thread is the GPU; each encoder slot is a further thread that shows its submissions in flight.
+// thread is the GPU; each encoder is a further thread that shows its submissions in flight.
 // https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
-import { countMembers, nameGroup } from "./group-name.js";
+import { countMembers, nameStage } from "./stage-name.js";
 import type { Trace, TraceSubmission } from "./trace.js";
 
 interface TraceEvent {
@@ -46,25 +46,25 @@ export function toChromeTrace(trace: Trace): string {
   });
 }
 
-function spansOf({ id, queue, encoder, submittedMs, doneMs, groups }: TraceSubmission): TraceEvent[] {
+function spansOf({ id, queue, encoder, submittedMs, doneMs, stages }: TraceSubmission): TraceEvent[] {
   const flight: TraceEvent = {
     ...span(submittedMs, doneMs),
     name: `submission ${id}`,
     cat: "submission",
     pid: queue,
     tid: encoder + 1,
-    args: { groups: groups.length },
+    args: { stages: stages.length },
   };
-  const spans = groups.map((group): TraceEvent => {
-    const name = nameGroup(group);
+  const spans = stages.map((stage): TraceEvent => {
+    const name = nameStage(stage);
     const { kind, level, word, members, noun } = name;
     return {
-      ...span(group.beginMs, group.endMs),
+      ...span(stage.beginMs, stage.endMs),
       name: `${word} ${level} · ${countMembers(name)}`,
       cat: kind,
       pid: queue,
       tid: 0,
-      args: { submission: id, level, [`${noun}s`]: members, tasks: group.tasks.length, clock: group.clock },
+      args: { submission: id, level, [`${noun}s`]: members, tasks: stage.tasks.length, clock: stage.clock },
     };
   });
   return [flight, ...spans];

@@ -4,15 +4,15 @@ import { overlapOf, weightGradientOverlapOf } from "./overlap.js";
 import { remainingPaths } from "../plan/remaining-path.js";
 import { weightOf } from "./task-weight.js";
 import { planOfTrace } from "./trace-plan.js";
-import type { Trace, TraceGroup } from "./trace.js";
+import type { Trace, TraceStage } from "./trace.js";
 
 /** Where the time of a run went. */
 export interface TraceMetrics {
   /** From the first submission until the host knew that the last was complete. */
   readonly makespanMs: number;
-  /** The durations of all groups together. */
+  /** The durations of all stages together. */
   readonly workMs: number;
-  /** The longest chain of dependent tasks, each taking its share of its group's duration. */
+  /** The longest chain of dependent tasks, each taking its part of its stage's duration. */
   readonly criticalPathMs: number;
   /** max(work ÷ queues, critical path): no order of the same tasks on as many queues is faster. */
   readonly boundMs: number;
@@ -24,7 +24,7 @@ export interface TraceMetrics {
   readonly overlapMs: number;
   /** While weight gradients ran on one queue, activation gradients of other sentences or layers ran on another. */
   readonly weightGradientOverlapMs: number;
-  /** Per queue, the time in which at least one group ran. */
+  /** Per queue, the time in which at least one stage ran. */
   readonly busyMs: readonly number[];
 }
 
@@ -32,7 +32,7 @@ export interface TraceMetrics {
 export function measureTrace(trace: Trace): TraceMetrics {
   const { startMs, endMs } = spanOf(trace);
   const makespanMs = endMs - startMs;
-  const workMs = sum(groupsOf(trace).map((group) => group.endMs - group.beginMs));
+  const workMs = sum(stagesOf(trace).map((stage) => stage.endMs - stage.beginMs));
   const criticalPathMs = criticalPathOf(trace);
   const boundMs = Math.max(workMs / trace.queues, criticalPathMs);
   return {
@@ -48,13 +48,13 @@ export function measureTrace(trace: Trace): TraceMetrics {
   };
 }
 
-/** The first and the last moment of a trace, by the host's clock and the groups' together. */
+/** The first and the last moment of a trace, by the host's clock and the stages' together. */
 export function spanOf(trace: Trace): { startMs: number; endMs: number } {
   let startMs = Infinity;
   let endMs = -Infinity;
-  for (const { submittedMs, doneMs, groups } of trace.submissions) {
-    startMs = Math.min(startMs, submittedMs, ...groups.map((group) => group.beginMs));
-    endMs = Math.max(endMs, doneMs, ...groups.map((group) => group.endMs));
+  for (const { submittedMs, doneMs, stages } of trace.submissions) {
+    startMs = Math.min(startMs, submittedMs, ...stages.map((stage) => stage.beginMs));
+    endMs = Math.max(endMs, doneMs, ...stages.map((stage) => stage.endMs));
   }
   return trace.submissions.length > 0 ? { startMs, endMs } : { startMs: 0, endMs: 0 };
 }
@@ -62,10 +62,10 @@ export function spanOf(trace: Trace): { startMs: number; endMs: number } {
 function criticalPathOf(trace: Trace): number {
   const plan = planOfTrace(trace);
   const times = new Float64Array(plan.nodeCount);
-  for (const group of groupsOf(trace)) {
-    const weights = group.tasks.map((task) => weightOf(task, trace));
-    const perWeight = (group.endMs - group.beginMs) / sum(weights);
-    for (const [index, task] of group.tasks.entries()) {
+  for (const stage of stagesOf(trace)) {
+    const weights = stage.tasks.map((task) => weightOf(task, trace));
+    const perWeight = (stage.endMs - stage.beginMs) / sum(weights);
+    for (const [index, task] of stage.tasks.entries()) {
       const node = nodeOf(plan, task);
       if (node !== undefined) times[node] = weights[index]! * perWeight;
     }
@@ -74,20 +74,20 @@ function criticalPathOf(trace: Trace): number {
 }
 
 function busyTimeOf(trace: Trace, queue: number): number {
-  const groups = trace.submissions.flatMap((submission) =>
-    submission.queue === queue ? submission.groups : [],
+  const stages = trace.submissions.flatMap((submission) =>
+    submission.queue === queue ? submission.stages : [],
   );
   let busyMs = 0;
   let coveredMs = -Infinity;
-  for (const { beginMs, endMs } of groups.toSorted((a, b) => a.beginMs - b.beginMs)) {
+  for (const { beginMs, endMs } of stages.toSorted((a, b) => a.beginMs - b.beginMs)) {
     busyMs += Math.max(0, endMs - Math.max(beginMs, coveredMs));
     coveredMs = Math.max(coveredMs, endMs);
   }
   return busyMs;
 }
 
-function groupsOf(trace: Trace): TraceGroup[] {
-  return trace.submissions.flatMap((submission) => submission.groups);
+function stagesOf(trace: Trace): TraceStage[] {
+  return trace.submissions.flatMap((submission) => submission.stages);
 }
 
 function sum(values: readonly number[]): number {

@@ -2,7 +2,7 @@
 import type { Task } from "../plan/vocabulary.js";
 import type { Trace } from "./trace.js";
 
-/** What of a group matters here. */
+/** What of a stage matters here. */
 interface Interval {
   readonly queue: number;
   readonly beginMs: number;
@@ -20,7 +20,7 @@ export function overlapOf(trace: Trace): number {
 
 /** Weight gradients while the activation gradients of other sentences or layers ran. */
 export function weightGradientOverlapOf(trace: Trace): number {
-  const groupOf = trace.groups ?? [];
+  const shareOf = trace.shares ?? [];
   return measure(trace, (a, b) =>
     a.tasks.some(
       (weights) =>
@@ -28,20 +28,20 @@ export function weightGradientOverlapOf(trace: Trace): number {
         b.tasks.some(
           (task) =>
             (task.kind === "slice-gradient" &&
-              (groupOf[task.sentence] !== weights.group || task.segment !== weights.segment)) ||
+              (shareOf[task.sentence] !== weights.share || task.segment !== weights.segment)) ||
             (task.kind === "attention-gradient" &&
-              (groupOf[task.sentence] !== weights.group || task.layer !== weights.segment)),
+              (shareOf[task.sentence] !== weights.share || task.layer !== weights.segment)),
         ),
     ),
   );
 }
 
-/** The time during which some pair of groups on different queues fits. */
+/** The time during which some pair of stages on different queues fits. */
 function measure(trace: Trace, fits: (a: Interval, b: Interval) => boolean): number {
   const opening = intervalsOf(trace);
   const boundaries = [...new Set(opening.flatMap(({ beginMs, endMs }) => [beginMs, endMs]))];
   boundaries.sort((a, b) => a - b);
-  // Few groups run at once, so that looking at all pairs of those is cheap.
+  // Few stages run at once, so that looking at all pairs of those is cheap.
   let running: Interval[] = [];
   let opened = 0;
   let overlapMs = 0;
@@ -65,8 +65,8 @@ function haveDifferent(some: ReadonlySet<number>, others: ReadonlySet<number>): 
 
 /** By the time they begin. */
 function intervalsOf(trace: Trace): Interval[] {
-  const intervals = trace.submissions.flatMap(({ queue, groups }) =>
-    groups.map(({ beginMs, endMs, tasks }): Interval => {
+  const intervals = trace.submissions.flatMap(({ queue, stages }) =>
+    stages.map(({ beginMs, endMs, tasks }): Interval => {
       const attention = sentencesOf(tasks, "attention", "attention-gradient");
       const slices = sentencesOf(tasks, "slice", "slice-gradient");
       return { queue, beginMs, endMs, tasks, attention, slices };

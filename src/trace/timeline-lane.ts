@@ -1,8 +1,8 @@
 // One queue of the timeline: what its GPU ran, the fences that opened, and its submissions in flight below.
-import { countMembers, memberOf, nameGroup } from "./group-name.js";
+import { countMembers, memberOf, nameStage } from "./stage-name.js";
 import { element, formatNumber, text } from "./svg-element.js";
 import { weightOf } from "./task-weight.js";
-import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
+import type { Trace, TraceStage, TraceSubmission } from "./trace.js";
 
 /** Where things lie in a lane, in pixels from its top. */
 const boxTop = 12;
@@ -36,8 +36,8 @@ export function renderLane(trace: Trace, queue: number, frame: LaneFrame): strin
     element("rect", { class: "lane", x: left, y: 4, width, height: laneHeight(trace) - 8, rx: 4 }),
     text(left - 12, boxTop + boxHeight / 2 + 4, `queue ${queue}`, { class: "strong", "text-anchor": "end" }),
     text(left - 12, flightTop + 8, "encoders", { class: "quiet", "text-anchor": "end" }),
-    ...submissions.flatMap(({ id, groups }) =>
-      groups.map((group, index) => renderGroup(group, `${id}.${index}`, trace, frame)),
+    ...submissions.flatMap(({ id, stages }) =>
+      stages.map((stage, index) => renderStage(stage, `${id}.${index}`, trace, frame)),
     ),
     ...submissions.map((submission) => renderFlight(submission, frame)),
   ]);
@@ -57,18 +57,18 @@ function renderFlight(submission: TraceSubmission, frame: LaneFrame): string {
   ]);
 }
 
-function renderGroup(group: TraceGroup, id: string, trace: Trace, frame: LaneFrame): string {
-  const shown = within(frame, group.beginMs, group.endMs);
+function renderStage(stage: TraceStage, id: string, trace: Trace, frame: LaneFrame): string {
+  const shown = within(frame, stage.beginMs, stage.endMs);
   if (!shown) return "";
-  const groupName = nameGroup(group);
-  const { kind, level, word, letter, noun } = groupName;
+  const stageName = nameStage(stage);
+  const { kind, level, word, letter, noun } = stageName;
   const { x } = shown;
   // A hairline between neighbours, where a box can spare it.
   const width = Math.max(0.75, shown.width > 3 ? shown.width - 1 : shown.width);
-  const bands = bandsOf(group, trace);
-  const who = countMembers(groupName);
+  const bands = bandsOf(stage, trace);
+  const who = countMembers(stageName);
   const parts = [
-    element("title", {}, [`${word} ${level} · ${who}: ${span(group.beginMs, group.endMs)}`]),
+    element("title", {}, [`${word} ${level} · ${who}: ${span(stage.beginMs, stage.endMs)}`]),
     element("rect", { class: kind, x, y: boxTop, width, height: boxHeight, rx: Math.min(2, width / 2) }),
   ];
   const centred = { class: `on-${kind}`, "text-anchor": "middle" };
@@ -84,7 +84,7 @@ function renderGroup(group: TraceGroup, id: string, trace: Trace, frame: LaneFra
       parts.push(text(x + width / 2, y + height / 2 + 4, words, centred));
   }
   if (shown.hasBegin && (kind === "attention" || kind === "attention-gradient")) parts.push(renderFence(x));
-  return element("g", { "data-group": id }, parts);
+  return element("g", { "data-stage": id }, parts);
 }
 
 /** Where a time lies in a lane, cut to its edges; undefined where none of it is shown. */
@@ -110,12 +110,12 @@ function renderFence(x: number): string {
 }
 
 /**
- * The sentences of a group ran side by side: bands on top of one another, higher for more work, all of them visible.
- * None where there are too many sentences for that. Weight gradients have a band for each group of sentences.
+ * The sentences of a stage ran side by side: bands on top of one another, higher for more work, all of them visible.
+ * None where there are too many sentences for that. Weight gradients have a band for each share of sentences.
  */
-function bandsOf(group: TraceGroup, trace: Trace): { member: number; y: number; height: number }[] {
+function bandsOf(stage: TraceStage, trace: Trace): { member: number; y: number; height: number }[] {
   const weights = new Map<number, number>();
-  for (const task of group.tasks)
+  for (const task of stage.tasks)
     weights.set(memberOf(task), (weights.get(memberOf(task)) ?? 0) + weightOf(task, trace));
   const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
   const shared = boxHeight - nameHeight - weights.size * smallestBand;

@@ -22,8 +22,8 @@ const axisHeight = 26;
 const footHeight = 34;
 
 /**
- * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each group of
- * tasks is a `g` with the attribute data-group, "SUBMISSION.INDEX", for whoever wants to say more about it.
+ * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each stage of
+ * tasks is a `g` with the attribute data-stage, "SUBMISSION.INDEX", for whoever wants to say more about it.
  */
 export function renderTimeline(trace: Trace, options: TimelineOptions = {}): string {
   const { width = 1200, title = "weft" } = options;
@@ -50,7 +50,7 @@ export function renderTimeline(trace: Trace, options: TimelineOptions = {}): str
     },
     [
       element("title", {}, [escapeText(title)]),
-      element("style", {}, [timelineStyle + (trace.groups ? gradientStyle : "")]),
+      element("style", {}, [timelineStyle + (trace.shares ? gradientStyle : "")]),
       element("rect", {
         class: "background",
         x: 0.5,
@@ -62,7 +62,7 @@ export function renderTimeline(trace: Trace, options: TimelineOptions = {}): str
       text(24, 34, title, { class: "title" }),
       text(24, 56, describeRun(trace), { class: "quiet" }),
       renderLegend(forwardLegend, width - right, 46),
-      ...(trace.groups ? [renderLegend(gradientLegend, width - right, 24)] : []),
+      ...(trace.shares ? [renderLegend(gradientLegend, width - right, 24)] : []),
       ...lanes,
       renderAxis(fromMs, toMs, perMs, headHeight + lanesHeight),
       text(24, height - 16, describeMetrics(trace)),
@@ -121,17 +121,17 @@ function renderAxis(fromMs: number, toMs: number, perMs: number, bottom: number)
 
 function describeRun(trace: Trace): string {
   const { lengths, layers, sliceTokens, fence, placement, queues } = trace;
-  const isApportioned = trace.submissions.some(({ groups }) => groups.some(({ clock }) => clock === "cpu"));
+  const isApportioned = trace.submissions.some(({ stages }) => stages.some(({ clock }) => clock === "cpu"));
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   return [
     count(lengths.length, "sentence"),
-    ...(trace.groups ? [count(new Set(trace.groups).size, "group")] : []),
+    ...(trace.shares ? [count(new Set(trace.shares).size, "share")] : []),
     count(tokens, "token"),
     `slices of ${sliceTokens}`,
     count(layers, "layer"),
     `${fence} fence`,
     queues > 1 ? `${placement} over ${count(queues, "queue")}` : "one queue",
-    ...(isApportioned ? ["group times apportioned by the host"] : []),
+    ...(isApportioned ? ["stage times apportioned by the host"] : []),
   ].join(" · ");
 }
 
@@ -144,7 +144,7 @@ function describeMetrics(trace: Trace): string {
     `efficiency ${(100 * efficiency).toFixed(1)} %`,
     `bubbles ${(100 * bubbleFraction).toFixed(1)} %`,
     `attention over other sentences' slices ${overlap.overlapMs.toFixed(2)} ms`,
-    ...(trace.groups
+    ...(trace.shares
       ? [`weight gradients over activation gradients ${overlap.weightGradientOverlapMs.toFixed(2)} ms`]
       : []),
   ].join(" · ");

@@ -5,8 +5,8 @@ import { attentionGrainOf } from "../plan/vocabulary.js";
 import type { Trace } from "./trace.js";
 
 export function planOfTrace(trace: Trace): Plan {
-  const { lengths, layers, sliceTokens, fence, placement, groups } = trace;
-  if (groups) return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens, fence });
+  const { lengths, layers, sliceTokens, fence, placement, shares } = trace;
+  if (shares) return buildTrainingPlan({ lengths, shareOf: shares, layers, sliceTokens, fence });
   const attentionGrain = attentionGrainOf(fence, placement);
   return buildPlan({ lengths, layers, sliceTokens, fence, attentionGrain });
 }

@@ -9,7 +9,7 @@ export interface KernelTime {
 }
 
 /** Tasks that ran as one dispatch per kernel. Times in ms on the trace's one clock. */
-export interface TraceGroup {
+export interface TraceStage {
   readonly beginMs: number;
   readonly endMs: number;
   /** "gpu": timestamp queries; "cpu": apportioned between submission and completion. */
@@ -19,7 +19,7 @@ export interface TraceGroup {
   readonly kernels?: readonly KernelTime[];
 }
 
-/** One command buffer. Groups are in execution order. */
+/** One command buffer. Stages are in execution order. */
 export interface TraceSubmission {
   readonly id: number;
   readonly queue: number;
@@ -28,14 +28,14 @@ export interface TraceSubmission {
   readonly submittedMs: number;
   /** When the host learned that it is complete, with every row moved that another queue waits for. */
   readonly doneMs: number;
-  readonly groups: readonly TraceGroup[];
+  readonly stages: readonly TraceStage[];
 }
 
 /** One forward run or one training step: enough to rebuild its plan and to check every fence. */
 export interface Trace {
   readonly lengths: readonly number[];
-  /** The group of each sentence; of a training step only. */
-  readonly groups?: readonly number[];
+  /** The share of each sentence; of a training step only. */
+  readonly shares?: readonly number[];
   readonly sliceTokens: number;
   readonly layers: number;
   readonly fence: Fence;

@@ -1,5 +1,5 @@
 // The heart of validation: every task ran after everything that it depends on, in linear time.
-// On its own queue "after" means a later group, since a queue executes in order. From another queue it means that the
+// On its own queue "after" means a later stage, since a queue executes in order. From another queue it means that the
 // host knew of the completion before it submitted.
 import { NodeKind } from "../plan/plan.js";
 import type { Positions } from "./validate-positions.js";
@@ -14,9 +14,9 @@ const hostClockToleranceMs = 0;
 export function checkFences(positions: Positions): string[] {
   const { plan, queues } = positions;
   const problems: string[] = [];
-  // What has to be waited for at each node, per queue: the last group, and the last completion. A join passes on the
+  // What has to be waited for at each node, per queue: the last stage, and the last completion. A join passes on the
   // latest of what it joins; a task passes on itself.
-  const lastGroup = new Int32Array(plan.nodeCount * queues).fill(-1);
+  const lastStage = new Int32Array(plan.nodeCount * queues).fill(-1);
   const lastDoneMs = new Float64Array(plan.nodeCount * queues).fill(-Infinity);
   for (let node = 0; node < plan.nodeCount; node++) {
     for (let edge = plan.dependencyStart[node]!; edge < plan.dependencyStart[node + 1]!; edge++) {
@@ -24,7 +24,7 @@ export function checkFences(positions: Positions): string[] {
       for (let queue = 0; queue < queues; queue++) {
         const to = node * queues + queue;
         const from = dependency * queues + queue;
-        lastGroup[to] = Math.max(lastGroup[to]!, lastGroup[from]!);
+        lastStage[to] = Math.max(lastStage[to]!, lastStage[from]!);
         lastDoneMs[to] = Math.max(lastDoneMs[to]!, lastDoneMs[from]!);
       }
     }
@@ -32,7 +32,7 @@ export function checkFences(positions: Positions): string[] {
     const own = positions.queue[node]!;
     for (let queue = 0; queue < queues; queue++) {
       const at = node * queues + queue;
-      if (queue === own && lastGroup[at]! >= positions.group[node]!)
+      if (queue === own && lastStage[at]! >= positions.stage[node]!)
         problems.push(`${positions.describe(node)} ran before what it waits for on its queue ${own}.`);
       if (
         own !== -1 &&
@@ -40,7 +40,7 @@ export function checkFences(positions: Positions): string[] {
         lastDoneMs[at]! > positions.submittedMs[node]! + hostClockToleranceMs
       )
         problems.push(`${positions.describe(node)} was submitted before queue ${queue} had delivered.`);
-      lastGroup[at] = queue === own ? positions.group[node]! : -1;
+      lastStage[at] = queue === own ? positions.stage[node]! : -1;
       lastDoneMs[at] = queue === own ? positions.doneMs[node]! : -Infinity;
     }
   }

@@ -1,5 +1,6 @@
 // The part of validation that needs no plan: values that are impossible whatever was executed.
-import type { Trace, TraceGroup, TraceSubmission } from "./trace.js";
+import { fences, placements } from "../plan/vocabulary.js";
+import type { Trace, TraceStage, TraceSubmission } from "./trace.js";
 
 /** Problems that leave no plan to hold the trace against. */
 export function checkHeader(trace: Trace): string[] {
@@ -9,20 +10,19 @@ export function checkHeader(trace: Trace): string[] {
   if (!isWhole(trace.sliceTokens, 1)) problems.push(`sliceTokens is ${trace.sliceTokens}.`);
   if (!isWhole(trace.layers, 0)) problems.push(`layers is ${trace.layers}.`);
   if (!isWhole(trace.queues, 1)) problems.push(`queues is ${trace.queues}.`);
-  if (!["sentence", "prefix"].includes(trace.fence)) problems.push(`There is no ${trace.fence} fence.`);
-  if (!["affine", "spread"].includes(trace.placement))
-    problems.push(`There is no ${trace.placement} placement.`);
-  return trace.groups ? problems.concat(checkGroups(trace, trace.groups)) : problems;
+  if (!fences.includes(trace.fence)) problems.push(`There is no ${trace.fence} fence.`);
+  if (!placements.includes(trace.placement)) problems.push(`There is no ${trace.placement} placement.`);
+  return trace.shares ? problems.concat(checkShares(trace, trace.shares)) : problems;
 }
 
 /** Problems of what only the trace of a training step has. */
-function checkGroups({ lengths, placement }: Trace, groups: readonly number[]): string[] {
+function checkShares({ lengths, placement }: Trace, shares: readonly number[]): string[] {
   const problems: string[] = [];
-  const present = new Set(groups);
-  if (groups.length !== lengths.length)
-    problems.push(`There are groups for ${groups.length} of ${lengths.length} sentences.`);
-  if (!groups.every((group) => isWhole(group, 0) && group < present.size))
-    problems.push("The groups are not numbered 0, 1, … without a gap.");
+  const present = new Set(shares);
+  if (shares.length !== lengths.length)
+    problems.push(`There are shares for ${shares.length} of ${lengths.length} sentences.`);
+  if (!shares.every((share) => isWhole(share, 0) && share < present.size))
+    problems.push("The shares are not numbered 0, 1, … without a gap.");
   if (placement !== "affine") problems.push(`A training step has no ${placement} placement.`);
   return problems;
 }
@@ -30,7 +30,7 @@ function checkGroups({ lengths, placement }: Trace, groups: readonly number[]): 
 /** Problems of one submission by itself. */
 export function checkSubmission(submission: TraceSubmission, queues: number): string[] {
   const name = `Submission ${submission.id}`;
-  const { queue, encoder, encodedMs, submittedMs, doneMs, groups } = submission;
+  const { queue, encoder, encodedMs, submittedMs, doneMs, stages } = submission;
   const problems: string[] = [];
   if (!isWhole(queue, 0) || queue >= queues)
     problems.push(`${name}: there is no queue ${queue} among ${queues}.`);
@@ -40,20 +40,20 @@ export function checkSubmission(submission: TraceSubmission, queues: number): st
   if (!(submittedMs <= doneMs)) problems.push(`${name} was done before it was submitted.`);
   if (![encodedMs, submittedMs, doneMs].every(Number.isFinite))
     problems.push(`${name} has a time that is no finite number.`);
-  if (groups.length === 0) problems.push(`${name} is empty.`);
-  for (const [index, group] of groups.entries())
-    problems.push(...checkGroup(group, submission, `${name}, group ${index}`));
+  if (stages.length === 0) problems.push(`${name} is empty.`);
+  for (const [index, stage] of stages.entries())
+    problems.push(...checkStage(stage, submission, `${name}, stage ${index}`));
   return problems;
 }
 
-function checkGroup(group: TraceGroup, submission: TraceSubmission, name: string): string[] {
-  const { beginMs, endMs } = group;
+function checkStage(stage: TraceStage, submission: TraceSubmission, name: string): string[] {
+  const { beginMs, endMs } = stage;
   const problems: string[] = [];
   if (!Number.isFinite(beginMs) || !Number.isFinite(endMs))
     problems.push(`${name} has a time that is no finite number.`);
   if (!(beginMs <= endMs)) problems.push(`${name} ends before it begins.`);
   // A GPU's clock is brought onto the host's only roughly; the host's own times must fit exactly.
-  if (group.clock === "cpu" && (beginMs < submission.submittedMs || endMs > submission.doneMs))
+  if (stage.clock === "cpu" && (beginMs < submission.submittedMs || endMs > submission.doneMs))
     problems.push(`${name} lies outside the time between its submission and its completion.`);
   return problems;
 }

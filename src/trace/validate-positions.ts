@@ -1,6 +1,6 @@
-// Where a trace executed each task: which submission, which queue, and the how-manieth group of that queue.
+// Where a trace executed each task: which submission, which queue, and the how-manieth stage of that queue.
 import { NodeKind, type Plan } from "../plan/plan.js";
-import { groupOfNode } from "../plan/task.js";
+import { shareOfNode } from "../plan/task.js";
 import type { TraceSubmission } from "./trace.js";
 
 export class Positions {
@@ -8,27 +8,27 @@ export class Positions {
   readonly queues: number;
   /** Per node; −1 where the trace never executed it. */
   readonly queue: Int32Array;
-  /** Per node, its group's place in the order of its queue. */
-  readonly group: Int32Array;
+  /** Per node, its stage's place in the order of its queue. */
+  readonly stage: Int32Array;
   readonly submittedMs: Float64Array;
   readonly doneMs: Float64Array;
-  readonly #groupsOfQueue: Int32Array;
+  readonly #stagesOfQueue: Int32Array;
   #submission: TraceSubmission | undefined;
 
   constructor(plan: Plan, queues: number) {
     this.plan = plan;
     this.queues = queues;
     this.queue = new Int32Array(plan.nodeCount).fill(-1);
-    this.group = new Int32Array(plan.nodeCount).fill(-1);
+    this.stage = new Int32Array(plan.nodeCount).fill(-1);
     this.submittedMs = new Float64Array(plan.nodeCount);
     this.doneMs = new Float64Array(plan.nodeCount);
-    this.#groupsOfQueue = new Int32Array(queues).fill(-1);
+    this.#stagesOfQueue = new Int32Array(queues).fill(-1);
   }
 
-  /** The tasks placed next belong to a new group of this submission. */
-  openGroup(submission: TraceSubmission): void {
+  /** The tasks placed next belong to a new stage of this submission. */
+  openStage(submission: TraceSubmission): void {
     this.#submission = submission;
-    this.#groupsOfQueue[submission.queue]!++;
+    this.#stagesOfQueue[submission.queue]!++;
   }
 
   /** False when the task has a place already; the first one stays. */
@@ -36,7 +36,7 @@ export class Positions {
     if (this.queue[node] !== -1 || !this.#submission) return false;
     const { queue, submittedMs, doneMs } = this.#submission;
     this.queue[node] = queue;
-    this.group[node] = this.#groupsOfQueue[queue]!;
+    this.stage[node] = this.#stagesOfQueue[queue]!;
     this.submittedMs[node] = submittedMs;
     this.doneMs[node] = doneMs;
     return true;
@@ -50,28 +50,28 @@ export class Positions {
     return problems;
   }
 
-  /** Sentences, or in a training step groups of sentences, whose tasks ran on more than one queue. */
+  /** Sentences, or in a training step shares of sentences, whose tasks ran on more than one queue. */
   findDivided(): string[] {
-    const { groupOf, lengths, sentence } = this.plan;
-    const home = new Int32Array(groupOf ? this.plan.layout.groups : lengths.length).fill(-1);
+    const { shareOf, lengths, sentence } = this.plan;
+    const home = new Int32Array(shareOf ? this.plan.numbering.shares : lengths.length).fill(-1);
     const divided = new Set<number>();
     for (const [node, queue] of this.queue.entries()) {
-      const member = !groupOf
+      const member = !shareOf
         ? sentence[node]!
         : sentence[node]! < 0
-          ? groupOfNode(this.plan, node)
-          : groupOf[sentence[node]!]!;
+          ? shareOfNode(this.plan, node)
+          : shareOf[sentence[node]!]!;
       if (home[member] === -1) home[member] = queue;
       if (queue !== -1 && queue !== home[member]) divided.add(member);
     }
-    const noun = groupOf ? "Group" : "Sentence";
+    const noun = shareOf ? "Share" : "Sentence";
     return [...divided].map((member) => `${noun} ${member} left its queue under affine placement.`);
   }
 
   describe(node: number): string {
     const { kind, level, sentence, firstToken, tokenCount } = this.plan;
     const what = `${words[kind[node]!]} ${level[node]}`;
-    if (kind[node] === NodeKind.weightGradient) return `${what} of group ${groupOfNode(this.plan, node)}`;
+    if (kind[node] === NodeKind.weightGradient) return `${what} of share ${shareOfNode(this.plan, node)}`;
     const first = firstToken[node]!;
     return `${what} of sentence ${sentence[node]}, tokens ${first} to ${first + tokenCount[node]! - 1},`;
   }

@@ -5,7 +5,7 @@ import { checkFences } from "./validate-fences.js";
 import { checkHeader, checkSubmission } from "./validate-fields.js";
 import { Positions } from "./validate-positions.js";
 import { planOfTrace } from "./trace-plan.js";
-import type { Trace, TraceGroup } from "./trace.js";
+import type { Trace, TraceStage } from "./trace.js";
 
 /** Browsers round GPU timestamps to 0.1 ms against timing attacks; two of them may be wrong in opposite directions. */
 const timestampToleranceMs = 0.2;
@@ -30,22 +30,22 @@ export function validateTrace(trace: Trace): string[] {
     if (submission.submittedMs < previousSubmittedMs[queue]!)
       problems.push(`${name} stands after a submission of queue ${queue} that was submitted later.`);
     previousSubmittedMs[queue] = submission.submittedMs;
-    for (const [index, group] of submission.groups.entries()) {
-      if (group.beginMs < previousBeginMs[queue]! - timestampToleranceMs)
-        problems.push(`${name}, group ${index}: begins before the group ahead of it on queue ${queue}.`);
-      previousBeginMs[queue] = Math.max(previousBeginMs[queue]!, group.beginMs);
-      positions.openGroup(submission);
-      problems.push(...placeGroup(positions, group, `${name}, group ${index}`));
+    for (const [index, stage] of submission.stages.entries()) {
+      if (stage.beginMs < previousBeginMs[queue]! - timestampToleranceMs)
+        problems.push(`${name}, stage ${index}: begins before the stage ahead of it on queue ${queue}.`);
+      previousBeginMs[queue] = Math.max(previousBeginMs[queue]!, stage.beginMs);
+      positions.openStage(submission);
+      problems.push(...placeStage(positions, stage, `${name}, stage ${index}`));
     }
   }
   const divided = trace.placement === "affine" ? positions.findDivided() : [];
   return problems.concat(positions.findMissing(), checkFences(positions), divided);
 }
 
-function placeGroup(positions: Positions, group: TraceGroup, name: string): string[] {
+function placeStage(positions: Positions, stage: TraceStage, name: string): string[] {
   const problems: string[] = [];
-  if (group.tasks.length === 0) problems.push(`${name} has no tasks.`);
-  for (const task of group.tasks) {
+  if (stage.tasks.length === 0) problems.push(`${name} has no tasks.`);
+  for (const task of stage.tasks) {
     const node = nodeOf(positions.plan, task);
     if (node === undefined) problems.push(`${name}: the plan has no task ${JSON.stringify(task)}.`);
     else if (!positions.place(node)) problems.push(`${name}: ${positions.describe(node)} ran before.`);

@@ -4,7 +4,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { AttentionBinding, AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
 import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../kernels/linear/linear.js";
 import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
-import type { Arithmetic } from "../tensor/arithmetic.js";
+import type { Arithmetic } from "../tensor/formats.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
 import type { ModelShape } from "../model/shape.js";
 import { presumedChoice, type ByRows, type KernelChoice } from "./presumed.js";

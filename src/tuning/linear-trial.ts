@@ -1,8 +1,7 @@
 // Samples of linear layers: of the model's own shapes, to measure; small ones with known results, to verify.
 import type { ElementType } from "../gpu/kernel.js";
 import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
-import type { Arithmetic } from "../tensor/arithmetic.js";
-import { float32ToFloat16, toFloat32 } from "../tensor/dtype.js";
+import { float32ToFloat16, toFloat32, type Arithmetic } from "../tensor/formats.js";
 import { SeededRandom } from "../util/seeded-random.js";
 import type { KernelSample } from "./sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";

@@ -10,7 +10,7 @@ import { fewRowLinear } from "../kernels/linear/few-row.js";
 import { subgroupTiledLinears } from "../kernels/linear/subgroup.js";
 import { workgroupTiledHalfLinears, workgroupTiledLinears } from "../kernels/linear/workgroup.js";
 import { registerTiledLinear } from "../kernels/linear/linear.js";
-import type { Arithmetic } from "../tensor/arithmetic.js";
+import type { Arithmetic } from "../tensor/formats.js";
 
 /**
  * What is fast where nothing was measured: a CPU shares tiles through its caches, and barriers cost it dearly; a GPU needs

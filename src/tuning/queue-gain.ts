@@ -5,7 +5,7 @@ import type { Activation } from "../kernels/linear/linear.js";
 import type { QueueGain } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
 import type { ModelShape } from "../model/shape.js";
-import { forRows, type KernelChoice } from "./presumed.js";
+import { pickForRows, type KernelChoice } from "./presumed.js";
 import { SampleBuffers } from "./sample.js";
 import { linearSample } from "./linear-trial.js";
 
@@ -44,7 +44,7 @@ async function measureRows(
   { choice, activation, element, signal }: QueueGainOptions,
 ): Promise<number> {
   const sample = linearSample(rows, channelVectors, hiddenVectors, element);
-  const variant = forRows(choice.linear, rows).variant(activation, element);
+  const variant = pickForRows(choice.linear, rows).variant(activation, element);
   const buffers: SampleBuffers<keyof typeof sample.contents, keyof typeof sample.params>[] = [];
   try {
     for (const queue of queues) buffers.push(await SampleBuffers.create(queue, sample));

@@ -5,7 +5,7 @@ import { BufferUsage } from "../gpu/flags.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import { Readback } from "../gpu/readback.js";
-import { TimestampSlot } from "../gpu/timestamps.js";
+import { TimestampSet } from "../gpu/timestamps.js";
 import { throwIfAborted } from "../util/signal.js";
 
 export type SampleValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
@@ -75,23 +75,23 @@ export class SampleBuffers<B extends string, P extends string> {
   /** Milliseconds per dispatch, by the GPU's clock where it has one. `best`: what others took. */
   async time(pipeline: Pipeline<B, P>, best: number, signal: AbortSignal | undefined): Promise<number> {
     const hasClock = this.#queue.adapter.hasTimestamps;
-    const slot = hasClock ? new TimestampSlot(this.#queue, 1) : undefined;
+    const timestamps = hasClock ? new TimestampSet(this.#queue, 1) : undefined;
     const leastMs = hasClock ? LEAST_MS : LEAST_MS_BY_WALL;
     try {
       // The first dispatch of a pipeline may compile it.
-      await this.#timeRun(pipeline, 1, slot, signal);
+      await this.#timeRun(pipeline, 1, timestamps, signal);
       let dispatches = 1;
-      let totalMs = await this.#timeRun(pipeline, dispatches, slot, signal);
+      let totalMs = await this.#timeRun(pipeline, dispatches, timestamps, signal);
       while (totalMs < leastMs && dispatches < MOST_DISPATCHES) {
         dispatches *= 4;
-        totalMs = await this.#timeRun(pipeline, dispatches, slot, signal);
+        totalMs = await this.#timeRun(pipeline, dispatches, timestamps, signal);
       }
       if (totalMs / dispatches < HOPELESS * best)
         for (let again = 0; again < 2; again++)
-          totalMs = Math.min(totalMs, await this.#timeRun(pipeline, dispatches, slot, signal));
+          totalMs = Math.min(totalMs, await this.#timeRun(pipeline, dispatches, timestamps, signal));
       return totalMs / dispatches;
     } finally {
-      slot?.dispose();
+      timestamps?.dispose();
     }
   }
 
@@ -109,18 +109,18 @@ export class SampleBuffers<B extends string, P extends string> {
   async #timeRun(
     pipeline: Pipeline<B, P>,
     dispatches: number,
-    slot: TimestampSlot | undefined,
+    timestamps: TimestampSet | undefined,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     throwIfAborted(signal, "Loading the model");
     const list = this.#encode(pipeline, dispatches);
     const beginMs = performance.now();
-    list.submit("sample", slot);
-    if (!slot) {
+    list.submit("sample", timestamps);
+    if (!timestamps) {
       await this.#queue.fence();
       return performance.now() - beginMs;
     }
-    const [pass] = await slot.read();
+    const [pass] = await timestamps.read();
     return pass!.endMs - pass!.beginMs;
   }
 

@@ -2,13 +2,12 @@
 import type { Queue } from "../gpu/queue.js";
 import { chooseKernels, type ChosenKernels, type CandidateKernels, type KernelPicks } from "./choose.js";
 import type { ModelShape } from "../model/shape.js";
-import { activationOf, elementOf } from "../model/gpt2-forward.js";
-import type { Arithmetic } from "../tensor/arithmetic.js";
-import type { WeightFormat } from "../tensor/weight-format.js";
+import { activationOf, elementTypeOf } from "../model/gpt2-forward.js";
+import type { Arithmetic, WeightFormat } from "../tensor/formats.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
 import { isKernelPicks } from "./known-kernels.js";
 import { recall, remember } from "./remembered.js";
-import type { LoadOptions } from "../runtime/types.js";
+import type { LoadOptions } from "../runtime/load/load-options.js";
 
 /** A load may take this much longer, once per adapter and shape. */
 const TUNE_MS = 1500;
@@ -24,7 +23,7 @@ export async function tuneKernels(
 ): Promise<ChosenKernels> {
   const { verify = false, signal, onProgress } = load;
   const tune = isTuned(queue, load);
-  const element = elementOf(queue, format);
+  const element = elementTypeOf(queue, format);
   const names = [...candidates.linear, ...candidates.attention].map(({ name }) => name);
   const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
   const known = tune ? recall(key, isKernelPicks) : undefined;

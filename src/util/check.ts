@@ -1,28 +1,59 @@
-// Checks what callers pass to a model, where it enters. Every failure says what was expected, what came, and what to do.
+// Checks of values that callers pass: numbers in a range, and one of several words. Every failure says what was expected
+// and what came. Knows nothing of models; what a sentence may be is checked where models are.
 import { ArgumentError } from "../errors.js";
-import type { Fence, Placement } from "../plan/vocabulary.js";
 
-/** A whole number in [least, most], or `missing` when undefined. */
-export function checkWhole(
+/** Whole numbers from `least` to `most`, both included. Without `most`, to the largest that is exact. */
+export interface WholeRange {
+  readonly least: number;
+  readonly most?: number;
+  readonly multipleOf?: number;
+}
+
+/** Numbers from `least` to `most`. Without `most`, every finite one. */
+export interface RealRange {
+  readonly least: number;
+  readonly most?: number;
+  /** Whether `least` itself is excluded. */
+  readonly isAbove?: boolean;
+}
+
+/** What to do about a value out of range, where the range does not say it. */
+interface Advice {
+  readonly remedy?: string;
+}
+
+export function isWholeIn(value: unknown, { least, most, multipleOf = 1 }: WholeRange): value is number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) return false;
+  return value >= least && value <= (most ?? Infinity) && value % multipleOf === 0;
+}
+
+export function isRealIn(value: unknown, { least, most, isAbove = false }: RealRange): value is number {
+  if (typeof value !== "number" || !Number.isFinite(value)) return false;
+  return (isAbove ? value > least : value >= least) && value <= (most ?? Infinity);
+}
+
+/** "a whole number from 1 to 8" */
+export function describeWhole({ least, most, multipleOf = 1 }: WholeRange): string {
+  const noun = multipleOf === 1 ? "a whole number" : `a multiple of ${multipleOf}`;
+  return most === undefined ? `${noun} of at least ${least}` : `${noun} from ${least} to ${most}`;
+}
+
+/** "a number above 0, at most 1" */
+export function describeReal({ least, most, isAbove = false }: RealRange): string {
+  if (isAbove) return `a number above ${least}${most === undefined ? "" : `, at most ${most}`}`;
+  return most === undefined ? `a number of at least ${least}` : `a number from ${least} to ${most}`;
+}
+
+/** A whole number in the range, or `missing` when undefined. */
+export function checkWhole<Missing extends number | undefined>(
   argument: string,
   value: number | undefined,
-  missing: number,
-  range: {
-    readonly least: number;
-    readonly most: number;
-    readonly multipleOf?: number;
-    readonly remedy: string;
-  },
-): number {
+  missing: Missing,
+  range: WholeRange & Advice,
+): number | Missing {
   if (value === undefined) return missing;
-  const { least, most, multipleOf = 1 } = range;
-  if (Number.isInteger(value) && value >= least && value <= most && value % multipleOf === 0) return value;
-  throw new ArgumentError({
-    argument,
-    expected: `a ${multipleOf === 1 ? "whole number" : `multiple of ${multipleOf}`} from ${least} to ${most}`,
-    received: value,
-    remedy: range.remedy,
-  });
+  if (isWholeIn(value, range)) return value;
+  throw outOfRange(argument, describeWhole(range), value, range);
 }
 
 /** As `checkWhole`, or "auto". */
@@ -30,116 +61,46 @@ export function checkWholeOrAuto(
   argument: string,
   value: number | "auto" | undefined,
   missing: number | "auto",
-  range: Parameters<typeof checkWhole>[3],
+  range: WholeRange & Advice,
 ): number | "auto" {
-  if (value === "auto" || (value === undefined && missing === "auto")) return "auto";
-  return checkWhole(argument, value, missing as number, {
-    ...range,
-    remedy: `${range.remedy} "auto" leaves it to what was measured.`,
+  if (value === undefined) return missing;
+  if (value === "auto" || isWholeIn(value, range)) return value;
+  const { remedy } = range;
+  const auto = '"auto" leaves it to what was measured.';
+  throw outOfRange(argument, describeWhole(range), value, {
+    remedy: remedy === undefined ? auto : `${remedy} ${auto}`,
   });
+}
+
+/** A number in the range, or `missing` when undefined. */
+export function checkReal<Missing extends number | undefined>(
+  argument: string,
+  value: number | undefined,
+  missing: Missing,
+  range: RealRange & Advice,
+): number | Missing {
+  if (value === undefined) return missing;
+  if (isRealIn(value, range)) return value;
+  throw outOfRange(argument, describeReal(range), value, range);
 }
 
 /** One of `choices`, or `missing` when undefined. */
-export function checkChoice<C extends string>(
+export function checkChoice<Choice extends string>(
   argument: string,
-  value: C | undefined,
-  missing: C,
-  choices: readonly C[],
-): C {
+  value: Choice | undefined,
+  missing: Choice,
+  choices: readonly Choice[],
+): Choice {
   if (value === undefined) return missing;
   if (choices.includes(value)) return value;
-  throw new ArgumentError({
-    argument,
-    expected: `one of ${choices.join(", ")}`,
-    received: value,
-    remedy: `Leave it out for "${missing}".`,
-  });
+  throw outOfRange(argument, `one of ${choices.join(", ")}`, value, {});
 }
 
-/** Milliseconds above 0, or undefined for no bound. */
-export function checkGpuBudget(value: number | undefined): number | undefined {
-  if (value === undefined || (Number.isFinite(value) && value > 0)) return value;
-  throw new ArgumentError({
-    argument: "gpuBudgetMs",
-    expected: "a number of milliseconds above 0",
-    received: value,
-    remedy: "About 8 keeps a page at frame rate; leave it out for no bound.",
-  });
-}
-
-export const fences: readonly Fence[] = ["sentence", "prefix"];
-export const placements: readonly (Placement | "auto")[] = ["auto", "affine", "spread"];
-
-/** The sentences of a batch: a list with at least one. */
-export function checkList<S>(sentences: readonly S[]): readonly S[] {
-  if (Array.isArray(sentences) && sentences.length > 0) return sentences;
-  throw new ArgumentError({
-    argument: "sentences",
-    expected: "a non-empty array of sentences, each an array of token ids",
-    received: sentences,
-    remedy: "Pass at least one sentence; text is turned into ids by model.encode(text).",
-  });
-}
-
-/** A list of token ids, of whatever length and content. */
-export function checkIds(
-  sentence: readonly number[] | Uint32Array,
+function outOfRange(
   argument: string,
-): readonly number[] | Uint32Array {
-  if (Array.isArray(sentence) || sentence instanceof Uint32Array) return sentence;
-  throw new ArgumentError({
-    argument,
-    expected: "an array of token ids",
-    received: sentence,
-    remedy: "Turn text into ids by model.encode(text).",
-  });
-}
-
-/** Token ids as the GPU takes them. Checks that every sentence is a list of 1…contextLength ids below `vocabulary`. */
-export function checkSentences(
-  sentences: readonly (readonly number[] | Uint32Array)[],
-  limits: { readonly contextLength: number; readonly vocabulary: number },
-): Uint32Array[] {
-  return checkList(sentences).map((sentence, index) =>
-    checkSentence(sentence, `sentences[${index}]`, limits),
-  );
-}
-
-/** As `checkSentences`, for one. */
-export function checkSentence(
-  sentence: readonly number[] | Uint32Array,
-  argument: string,
-  { contextLength, vocabulary }: { readonly contextLength: number; readonly vocabulary: number },
-): Uint32Array {
-  checkIds(sentence, argument);
-  if (sentence.length === 0 || sentence.length > contextLength) {
-    throw new ArgumentError({
-      argument,
-      expected: `1 to ${contextLength} token ids (the model's context)`,
-      received: sentence.length,
-      remedy:
-        sentence.length === 0 ? "Leave empty sentences out." : "Shorten the sentence or cut it into windows.",
-    });
-  }
-  const wrong = sentence.findIndex((id: number) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
-  if (wrong < 0) return Uint32Array.from(sentence);
-  throw new ArgumentError({
-    argument: `${argument}[${wrong}]`,
-    expected: `a token id: a whole number from 0 to ${vocabulary - 1}`,
-    received: sentence[wrong],
-    remedy: "The ids may come from another model's tokenizer.",
-  });
-}
-
-/** k, from 1 to the context length, or "auto". */
-export function checkSliceTokens(
-  value: number | "auto" | undefined,
-  missing: number | "auto",
-  contextLength: number,
-): number | "auto" {
-  return checkWholeOrAuto("sliceTokens", value, missing, {
-    least: 1,
-    most: contextLength,
-    remedy: "It is the number of tokens per slice, at most the model's context.",
-  });
+  expected: string,
+  received: unknown,
+  { remedy }: Advice,
+): ArgumentError {
+  return new ArgumentError({ argument, expected, received, ...(remedy === undefined ? {} : { remedy }) });
 }

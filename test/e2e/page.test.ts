@@ -165,7 +165,7 @@ describe("the page", () => {
     await page.keyboard.press("0");
     await vi.waitFor(async () => expect(await axis()).toEqual(whole));
     await page.keyboard.press("Escape");
-    expect(await textOf("#timeline-note")).toMatch(/^Point at a group/);
+    expect(await textOf("#timeline-note")).toMatch(/^Point at a stage/);
   });
 
   it("lets one look into the picture, by pointer", async () => {
@@ -175,7 +175,7 @@ describe("the page", () => {
     await page.click("#zoom-closer");
     await vi.waitFor(async () => expect(await axis()).not.toEqual(whole));
     const zoomed = await axis();
-    const box = (await (await page.$("#timeline >>> svg [data-group]"))!.boundingBox())!;
+    const box = (await (await page.$("#timeline >>> svg [data-stage]"))!.boundingBox())!;
     const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
     await page.mouse.move(x, y);
     await vi.waitFor(async () =>

@@ -107,7 +107,7 @@ describe("npm run train", () => {
     const validation = join(folder, "validation.txt");
     await writeFile(validation, "The dog was sad.\n\nThe sun was hot.\n");
     const sgd = ["--optimizer", "sgd", "--weight-decay", "0.1", "--clip", "2", "--accumulate", "2"];
-    const others = ["--groups", "3", "--queues", "2", "--slice", "8", "--decay", "linear", "--warmup", "0"];
+    const others = ["--shares", "3", "--queues", "2", "--slice", "8", "--decay", "linear", "--warmup", "0"];
     const args = ["--runtime", "node", "--steps", "2", "--batch-tokens", "20", "--validation", validation];
     const { code, output, errors } = await train("node", [...args, ...sgd, ...others]);
     expect(errors).toBe("");

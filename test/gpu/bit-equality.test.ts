@@ -2,7 +2,7 @@
 // mates are. Any race or missed fence shows here as a changed bit.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import { fences, placements } from "../../src/util/check.js";
+import { fences, placements } from "../../src/plan/vocabulary.js";
 import { validateTrace } from "../../src/trace/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { SeededRandom } from "../helpers/random.js";
@@ -35,7 +35,7 @@ afterAll(() => {
 });
 
 describe.each(fences)("with the %s fence", (fence) => {
-  describe.each(placements)("and %s placement", (placement) => {
+  describe.each(["auto", ...placements] as const)("and %s placement", (placement) => {
     it.each([1, 2, 3])("gives the same bits on %i queues for every k", async (queues) => {
       for (const sliceTokens of [1, 2, 3, 5, 8, 16, 64]) {
         const options = { output: "all", fence, placement, queues, sliceTokens, trace: true } as const;

@@ -54,8 +54,8 @@ async function choose(
       { ...sampling, seed: seedOf(firstSeed + row) },
       {
         sequence: row,
-        countSlot: usesCounts ? 0 : undefined,
-        biasSlot: sampling.logitBias.size > 0 ? 1 : undefined,
+        countRow: usesCounts ? 0 : undefined,
+        biasRow: sampling.logitBias.size > 0 ? 1 : undefined,
         position: row % 7,
       },
     );

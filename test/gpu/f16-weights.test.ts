@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { ArgumentError, DeviceError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
-import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
+import { float32ToFloat16, toFloat32 } from "../../src/tensor/formats.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { rejection } from "../helpers/rejection.js";

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Generation } from "../../src/runtime/generate/handle.js";
 import { Model } from "../../src/runtime/model.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { SeededRandom } from "../helpers/random.js";
 import { makeSentences } from "../helpers/tiny-model.js";
 import {

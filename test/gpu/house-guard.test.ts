@@ -43,7 +43,7 @@ const trainOptions = {
   steps: 5,
   batchTokens: 60,
   schedule: { peak: 1e-2, warmupSteps: 2 },
-  groups: 3,
+  shares: 3,
   seed: 9,
 } as const;
 

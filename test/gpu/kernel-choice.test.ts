@@ -5,12 +5,14 @@ import type { AttentionKernel } from "../../src/kernels/attention/attention.js";
 import type { LinearKernel } from "../../src/kernels/linear/linear.js";
 import { attentionKernels, linearKernels } from "../../src/kernels/registry.js";
 import type { CandidateKernels } from "../../src/tuning/choose.js";
-import { execute } from "../../src/runtime/passes/forward-pass.js";
+import { runForwardPass } from "../../src/runtime/passes/forward-pass.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { saveModel } from "../../src/runtime/save-model.js";
 import { TrainingRun } from "../../src/runtime/train/run.js";
-import type { KernelPick, LoadOptions, LoadProgress, ModelInfo } from "../../src/runtime/types.js";
+import type { KernelPick } from "../../src/tuning/pick.js";
+import type { LoadOptions, LoadProgress } from "../../src/runtime/load/load-options.js";
+import type { ModelInfo } from "../../src/runtime/load/model-info.js";
 import type { ModelParts } from "../../src/files/source.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
@@ -30,7 +32,7 @@ async function run(
   try {
     const bits: Uint32Array[] = [];
     for (const batch of [sentences, sentences.slice(0, 1)]) {
-      const { values } = await execute(loaded, {
+      const { values } = await runForwardPass(loaded, {
         tokens: batch.map((ids) => Uint32Array.from(ids)),
         output: "all",
         sliceTokens: 5,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { CancelledError, DeviceError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { SeededRandom } from "../helpers/random.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";

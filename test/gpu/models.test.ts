@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { CommandList } from "../../src/gpu/command-list.js";
 import { Readback } from "../../src/gpu/readback.js";
-import { ArenaLayout, writeBlockTable, writeRowTable } from "../../src/model/rows.js";
+import { BatchRows, writeBlockTable, writeRowTable } from "../../src/model/rows.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { describeWithSharedModel, readJson, repositoryFile } from "../helpers/data-files.js";
@@ -131,10 +131,10 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
   const replica = model.replicas[0]!;
   const { queue, forward, arenas } = replica;
   const lengths = ids.map(({ length }) => length);
-  const layout = new ArenaLayout([...ids.keys()], lengths, model.dimensions.pageTokens);
-  const arena = await arenas.acquire(layout.rows, 1);
-  arena.writeRows(layout.rowInfo(ids.map((own) => Uint32Array.from(own))), layout.pageTable());
-  const runs = layout.runsOf(
+  const batchRows = new BatchRows([...ids.keys()], lengths, model.dimensions.pageTokens);
+  const arena = await arenas.acquire(batchRows.rows, 1);
+  arena.writeRows(batchRows.rowInfo(ids.map((own) => Uint32Array.from(own))), batchRows.pageTable());
+  const runs = batchRows.runsOf(
     lengths.map((tokenCount, sentence) => ({
       kind: "slice",
       sentence,
@@ -147,7 +147,7 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
   for (let segment = 0; segment <= model.config.layers; segment++) {
     const list = new CommandList(queue);
     const observe = (stage: string, buffer: Parameters<typeof list.copy>[0]): void => {
-      const bytes = (buffer.sizeBytes / arena.rows) * layout.rows;
+      const bytes = (buffer.sizeBytes / arena.rows) * batchRows.rows;
       const readback = new Readback(queue, bytes);
       readback.copy(list, buffer, 0, bytes);
       reads.set(stage, readback);

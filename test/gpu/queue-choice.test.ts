@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { CancelledError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
 import { remember } from "../../src/tuning/remembered.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeSentences, makeTinyModel, type TinyModel } from "../helpers/tiny-model.js";
 import { WatchedGpu } from "../helpers/watched-gpu.js";

@@ -2,7 +2,7 @@
 // rejects with a typed error, nothing hangs, nothing is left behind, and whatever can go on goes on.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CancelledError, DeviceError, DisposedError } from "../../src/errors.js";
-import type { ForwardOptions } from "../../src/runtime/types.js";
+import type { ForwardOptions } from "../../src/runtime/passes/pass-options.js";
 import { SeededRandom } from "../helpers/random.js";
 import { outcomes, rejection } from "../helpers/rejection.js";
 import { expectNoMemory, SteadyModel } from "../helpers/steady-model.js";

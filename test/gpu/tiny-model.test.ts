@@ -1,7 +1,7 @@
 // Whole models with awkward sizes on real execution, through the public Model, against the float64 reference.
 import { describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { readGpt2Weights } from "../../src/model/read-gpt2-weights.js";
 import { parseGpt2Config } from "../../src/families/gpt2-config.js";
 import { MemoryFolder } from "../../src/files/memory-folder.js";

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions } from "../../src/runtime/train/run.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { parseHeader } from "../../src/files/safetensors.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { makeSentences, makeTinyModel, type TinyModelOptions } from "../helpers/tiny-model.js";
@@ -31,7 +31,7 @@ it("is within 1e-4 of float64 where activations are recomputed", async () => {
 
 it("is within 1e-4 of float64 where it is accumulated over batches of one sentence", async () => {
   const sentences = makeSentences(5, 6, 24, 13).filter(({ length }) => length > 1);
-  await check({}, sentences, { training: { batchTokens: 1, groups: 1, accumulate: sentences.length } });
+  await check({}, sentences, { training: { batchTokens: 1, shares: 1, accumulate: sentences.length } });
 });
 
 it("is within 1e-4 of float64 where rows are many enough to be cut into slabs", async () => {

@@ -5,7 +5,7 @@ import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions, TrainStep } from "../../src/runtime/train/run.js";
 import type { Task } from "../../src/plan/vocabulary.js";
 import { measureTrace } from "../../src/trace/metrics.js";
-import type { TraceGroup } from "../../src/trace/trace.js";
+import type { TraceStage } from "../../src/trace/trace.js";
 import { validateTrace } from "../../src/trace/validate.js";
 import { readJson, repositoryFile } from "../helpers/data-files.js";
 import { rejection } from "../helpers/rejection.js";
@@ -19,7 +19,7 @@ const options: TrainOptions = {
   steps: 5,
   batchTokens: 60,
   schedule: { peak: 1e-2, warmupSteps: 2 },
-  groups: 3,
+  shares: 3,
   seed: 9,
 };
 
@@ -40,8 +40,8 @@ async function train(own: Partial<TrainOptions> & { readonly loadedQueues?: numb
   return { steps, weights };
 }
 
-const groupsOf = ({ steps }: Trained): TraceGroup[] =>
-  steps.flatMap(({ trace }) => trace!.submissions.flatMap(({ groups }) => [...groups]));
+const stagesOf = ({ steps }: Trained): TraceStage[] =>
+  steps.flatMap(({ trace }) => trace!.submissions.flatMap(({ stages }) => [...stages]));
 
 const losses = ({ steps }: Trained): number[] => steps.map(({ loss }) => loss);
 
@@ -64,7 +64,7 @@ describe("training", () => {
   });
 
   it("gives the same bits where rows are many enough to be cut into slabs", async () => {
-    const many = { batchTokens: 1300, groups: 2, steps: 2 };
+    const many = { batchTokens: 1300, shares: 2, steps: 2 };
     const expected = await train(many);
     for (const own of [
       { sliceTokens: 3, fence: "prefix" },
@@ -110,7 +110,7 @@ describe("training", () => {
     const text = "Once upon a time there was a purple dragon who ate green cheese on the moon.";
     let last: TrainStep | undefined;
     const schedule = { peak: 2e-3, warmupSteps: 3, decay: "constant" } as const;
-    const run = model.train([text], { steps: 25, batchTokens: 20, groups: 1, schedule });
+    const run = model.train([text], { steps: 25, batchTokens: 20, shares: 1, schedule });
     for await (last of run) if (last.loss < 0.01) break;
     expect(last!.loss).toBeLessThan(0.01);
     // The same model serves what it has learned.
@@ -162,8 +162,8 @@ describe("training", () => {
     const overlaps = steps.map(({ trace }) => measureTrace(trace!).weightGradientOverlapMs);
     expect(Math.max(...overlaps)).toBeGreaterThan(0);
     const kinds = new Set(
-      steps[0]!.trace!.submissions.flatMap(({ groups }) =>
-        groups.flatMap(({ tasks }) => tasks.map(({ kind }) => kind)),
+      steps[0]!.trace!.submissions.flatMap(({ stages }) =>
+        stages.flatMap(({ tasks }) => tasks.map(({ kind }) => kind)),
       ),
     );
     expect([...kinds].toSorted()).toEqual([
@@ -180,11 +180,11 @@ describe("training", () => {
     const timed = await train({ ...own, trace: "kernels" });
     const traced = await train({ ...own, trace: true });
     expect(timed.weights).toEqual(traced.weights);
-    for (const { kernels } of groupsOf(traced)) expect(kernels).toBeUndefined();
-    const groups = groupsOf(timed);
+    for (const { kernels } of stagesOf(traced)) expect(kernels).toBeUndefined();
+    const stages = stagesOf(timed);
     const kernelsOf = (kind: Task["kind"]): Set<string> =>
       new Set(
-        groups
+        stages
           .filter(({ tasks }) => tasks[0]!.kind === kind)
           .map(({ kernels }) => kernels!.map(({ kernel }) => kernel).join()),
       );
@@ -192,7 +192,7 @@ describe("training", () => {
     expect(kernelsOf("attention-gradient")).toEqual(
       new Set(["attention.backward-query,attention.backward-key-value"]),
     );
-    for (const { kernels, beginMs, endMs } of groups) {
+    for (const { kernels, beginMs, endMs } of stages) {
       const sum = kernels!.reduce((all, { elapsedMs }) => all + elapsedMs, 0);
       expect(sum).toBeLessThanOrEqual(endMs - beginMs + 1e-6);
     }
@@ -213,7 +213,7 @@ describe("training", () => {
         };
       };
       await using model = await Model.load(wide.parts, { gpu: watched.gpu });
-      for await (const _ of model.train(data, { steps: 1, groups: 1, batchTokens, sliceTokens })) void _;
+      for await (const _ of model.train(data, { steps: 1, shares: 1, batchTokens, sliceTokens })) void _;
       return most;
     };
     const [few, many] = [300, 1200];
@@ -332,7 +332,7 @@ describe("a training run that fails", () => {
       [sentences, { steps: 0 }],
       [sentences, { steps: Number.NaN }],
       [sentences, { batchTokens: -1 }],
-      [sentences, { groups: 1.5 }],
+      [sentences, { shares: 1.5 }],
       [sentences, { queues: 2 }],
       [sentences, { optimizer: { kind: "adamw", beta1: 2 } }],
       [sentences, { optimizer: { kind: "magic" } as never }],

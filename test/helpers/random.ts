@@ -1,5 +1,5 @@
 // Seeded random numbers for tests: the same seed gives the same numbers on every machine.
-import { float32ToFloat16, toFloat32 } from "../../src/tensor/dtype.js";
+import { float32ToFloat16, toFloat32 } from "../../src/tensor/formats.js";
 import { SeededRandom as UniformRandom } from "../../src/util/seeded-random.js";
 
 /** Random numbers from one seed. */

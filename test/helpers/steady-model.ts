@@ -1,7 +1,7 @@
 // A loaded tiny model that must stay as it is through whatever a test does to it: same bits, same memory.
 import { expect } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import type { LoadOptions } from "../../src/runtime/types.js";
+import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { expectClose } from "./expect-close.js";
 import { makeSentences, makeTinyModel, type TinyModelOptions } from "./tiny-model.js";
 import { exact } from "./tolerances.js";

@@ -1,5 +1,5 @@
 // Small GPT-2 models made up from a seed, as their files and as the weights of the float64 reference.
-import { float32ToFloat16, toFloat32, type Dtype } from "../../src/tensor/dtype.js";
+import { float32ToFloat16, toFloat32, type Dtype } from "../../src/tensor/formats.js";
 import type { StoredTensor } from "../../src/files/safetensors.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import type { ModelParts } from "../../src/files/source.js";

@@ -2,6 +2,7 @@
 import {
   checkChoice,
   checkRuntime,
+  checkWhole,
   flag,
   fromCaller,
   OptionError,
@@ -82,9 +83,5 @@ const known = {
 } as const;
 
 function checkRepeats(text: string | undefined, quick: boolean): number {
-  if (text === undefined) return quick ? 2 : 7;
-  const value = Number(text);
-  const least = quick ? 1 : 5;
-  if (/^\d+$/.test(text) && value >= least) return value;
-  throw new OptionError(`--repeats: expected a whole number of at least ${least}, received "${text}"`);
+  return checkWhole("--repeats", text, { least: quick ? 1 : 5 }) ?? (quick ? 2 : 7);
 }

@@ -50,7 +50,7 @@ async function start(options: StartOptions): Promise<void> {
     module: "page-start",
     request,
     folders,
-    onProgress: (words, part) => progress.show(describeStage(words, name, request.texts.length), part),
+    onProgress: (words, part) => progress.show(describePhase(words, name, request.texts.length), part),
     onEvent,
   }).finally(() => {
     progress.end();
@@ -84,14 +84,14 @@ async function readPrompts(): Promise<string[]> {
   return (JSON.parse(file) as { prompt: string }[]).map(({ prompt }) => prompt);
 }
 
-function describeStage(stage: string, model: string, sentences: number): string {
+function describePhase(phase: string, model: string, sentences: number): string {
   const words: Record<string, string> = {
     loading: `Loading ${model}`,
     scoring: `Scoring ${count(sentences, "sentence")}`,
     measuring: "Measuring a forward pass",
     recording: "Recording its schedule",
   };
-  return words[stage] ?? stage;
+  return words[phase] ?? phase;
 }
 
 await runCommand("start", async () => {

@@ -33,7 +33,7 @@ export async function run(
   { emit }: PageHooks<StartEvent>,
 ): Promise<StartReport> {
   using model = await Model.load(source, loadOptions(request.queues, report));
-  const scoring = { info: model.info, ...(await runJob(model, request, { onStage: report })) };
+  const scoring = { info: model.info, ...(await runJob(model, request, { onPhase: report })) };
   emit({ scoring });
   const prompts = await chooseBeginnings(model, request.texts, stories.count);
   emit({ prompts });

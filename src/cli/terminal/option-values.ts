@@ -2,6 +2,14 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import {
+  describeReal,
+  describeWhole,
+  isRealIn,
+  isWholeIn,
+  type RealRange,
+  type WholeRange,
+} from "../../util/check.js";
 import { runtimes, usualRuntime, type Runtime } from "../browser/run-module.js";
 
 /** An option that cannot be used; `message` is one line. */
@@ -62,32 +70,18 @@ export function usage(command: string): string {
   return command === "start" ? "npm start --" : `npm run ${command} --`;
 }
 
-export function checkWhole(
-  option: string,
-  text: string | undefined,
-  range: { readonly least: number; readonly most?: number },
-): number | undefined {
+export function checkWhole(option: string, text: string | undefined, range: WholeRange): number | undefined {
   if (text === undefined) return undefined;
-  const { least, most = Number.MAX_SAFE_INTEGER } = range;
   const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  const expected = range.most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw new OptionError(`${option}: expected a whole number ${expected}, received "${text}"`);
+  if (/^\d+$/.test(text) && isWholeIn(value, range)) return value;
+  throw new OptionError(`${option}: expected ${describeWhole(range)}, received "${text}"`);
 }
 
-/** `isAbove`: the least is not allowed itself. */
-export function checkReal(
-  option: string,
-  text: string | undefined,
-  range: { readonly least: number; readonly most: number; readonly isAbove?: boolean },
-): number | undefined {
+export function checkReal(option: string, text: string | undefined, range: RealRange): number | undefined {
   if (text === undefined) return undefined;
-  const { least, most, isAbove = false } = range;
   const value = Number(text);
-  if (/^\d*\.?\d+(e-?\d+)?$/i.test(text) && value <= most && (isAbove ? value > least : value >= least))
-    return value;
-  const expected = isAbove ? `above ${least}, at most ${most}` : `from ${least} to ${most}`;
-  throw new OptionError(`${option}: expected a number ${expected}, received "${text}"`);
+  if (/^\d*\.?\d+(e-?\d+)?$/i.test(text) && isRealIn(value, range)) return value;
+  throw new OptionError(`${option}: expected ${describeReal(range)}, received "${text}"`);
 }
 
 /** The first choice where there is no text. */

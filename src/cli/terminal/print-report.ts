@@ -57,8 +57,8 @@ export function renderTable(sentences: readonly SentenceReport[], isWhole: boole
 }
 
 export function describeFigures({ stats, trace }: ScoringReport, metrics: TraceMetrics): string[] {
-  const groups = trace.submissions.flatMap((submission) => submission.groups);
-  const tasks = groups.reduce((sum, group) => sum + group.tasks.length, 0);
+  const stages = trace.submissions.flatMap((submission) => submission.stages);
+  const tasks = stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
   const seconds = stats.elapsedMs / 1000;
   return [
     line("speed", `${thousands(stats.tokens / seconds)} tokens per second`),
@@ -73,7 +73,7 @@ export function describeFigures({ stats, trace }: ScoringReport, metrics: TraceM
     ),
     line(
       "trace",
-      `valid: ${count(tasks, "task")} in ${count(groups.length, "group")}, each once, no fence broken`,
+      `valid: ${count(tasks, "task")} in ${count(stages.length, "stage")}, each once, no fence broken`,
     ),
   ];
 }

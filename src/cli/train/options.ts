@@ -50,7 +50,7 @@ export interface TrainChoices {
   readonly steps: number;
   readonly batchTokens: number;
   readonly accumulate: number;
-  readonly groups: number;
+  readonly shares: number;
   readonly seed: number;
   readonly sliceTokens?: number;
   readonly recompute: boolean;
@@ -71,7 +71,7 @@ Usage: ${usage("train")} --data FILE --out DIR [options]
   --steps N               steps of the whole run (default 200)
   --batch-tokens N        tokens per step: whole texts until they hold as many (default 1024)
   --accumulate N          batches whose gradients are added up before each step (default 1)
-  --groups N              parts of a batch, each the work of one queue (default 2)
+  --shares N              parts of a batch, each the work of one queue (default 2)
   --rate X                the highest learning rate (default 0.001)
   --warmup N              steps over which the rate rises to it (default: a tenth of the steps)
   --decay NAME            cosine, linear or constant: how the rate falls to a tenth (default cosine)
@@ -85,7 +85,7 @@ Usage: ${usage("train")} --data FILE --out DIR [options]
   --resume FILE           go on from this checkpoint, with the data and options of its run; the model is that of the
                           checkpoint's folder, where --model and --fresh name no other
   --recompute             form activations again in the backward pass instead of keeping them: less memory, more work
-  --queues N              GPU queues, 1 to 8, at most as many as groups (default 1)
+  --queues N              GPU queues, 1 to 8, at most as many as shares (default 1)
   --slice K               k: tokens per slice (default 16, or the context where that is less)
 ${runtimeHelp}
   --json FILE             also write the log of all steps there
@@ -107,7 +107,7 @@ export function parseTrainOptions(args: readonly string[]): TrainCommand {
   if (values.validation !== undefined && values["hold-out"] !== undefined)
     throw new OptionError("expected --validation or --hold-out, received both");
   const steps = whole("steps", 200);
-  const groups = whole("groups", 2, 1, 64);
+  const shares = whole("shares", 2, 1, 64);
   const resume = checkFile("--resume", values.resume);
   const slice = values.slice === undefined ? undefined : whole("slice", 16);
   return {
@@ -121,11 +121,11 @@ export function parseTrainOptions(args: readonly string[]): TrainCommand {
     holdOut: whole("hold-out", 0, 0),
     every: whole("every", Math.max(1, Math.ceil(steps / 10))),
     resume,
-    queues: whole("queues", 1, 1, Math.min(8, groups)),
+    queues: whole("queues", 1, 1, Math.min(8, shares)),
     json: values.json === undefined ? undefined : fromCaller(values.json),
     options: {
       steps,
-      groups,
+      shares,
       batchTokens: whole("batch-tokens", 1024, 1, 1e7),
       accumulate: whole("accumulate", 1, 1, 1000),
       seed: whole("seed", 0, 0),
@@ -157,7 +157,7 @@ const known = {
   steps: word,
   "batch-tokens": word,
   accumulate: word,
-  groups: word,
+  shares: word,
   rate: word,
   warmup: word,
   decay: word,

@@ -1,7 +1,7 @@
-// The picture of a run to look into: zoom and move it, and learn what a group of tasks is, by pointer or by keyboard.
+// The picture of a run to look into: zoom and move it, and learn what a stage is, by pointer or by keyboard.
 import { measureTrace, renderTimeline, type Trace } from "../../index.js";
 import { setDisabled } from "../set-disabled.js";
-import { describeGroup, groupsOf, neighbourOf, type ShownGroup } from "./timeline-groups.js";
+import { describeStage, stagesOf, neighbourOf, type ShownStage } from "./timeline-stages.js";
 
 export interface TimelineElements {
   /** What the picture is in: it takes the keys. */
@@ -26,12 +26,12 @@ export class TimelineView {
   readonly #root: ShadowRoot;
   #trace: Trace | undefined;
   #title = "";
-  #groups: readonly ShownGroup[] = [];
+  #stages: readonly ShownStage[] = [];
   #wholeMs = 0;
   /** What is shown, in ms since the run began. */
   #fromMs = 0;
   #toMs = 0;
-  #chosen: ShownGroup | undefined;
+  #chosen: ShownStage | undefined;
   #isAsked = false;
 
   constructor(elements: TimelineElements) {
@@ -53,7 +53,7 @@ export class TimelineView {
     const wasWhole = this.#toMs - this.#fromMs >= this.#wholeMs;
     this.#trace = trace;
     this.#title = title;
-    this.#groups = groupsOf(trace);
+    this.#stages = stagesOf(trace);
     this.#wholeMs = measureTrace(trace).makespanMs;
     this.#choose(undefined);
     if (wasWhole) this.#show(0, this.#wholeMs);
@@ -112,7 +112,7 @@ export class TimelineView {
   }
 
   #step(key: string): void {
-    const next = neighbourOf(this.#groups, this.#chosen, key);
+    const next = neighbourOf(this.#stages, this.#chosen, key);
     if (!next) return;
     this.#choose(next, true);
     const lengthMs = this.#toMs - this.#fromMs;
@@ -128,9 +128,9 @@ export class TimelineView {
   }
 
   #onHover(event: PointerEvent): void {
-    const id = (event.target as Element).closest("[data-group]")?.getAttribute("data-group");
-    const group = this.#groups.find((own) => own.id === id);
-    if (group) this.#choose(group);
+    const id = (event.target as Element).closest("[data-stage]")?.getAttribute("data-stage");
+    const stage = this.#stages.find((own) => own.id === id);
+    if (stage) this.#choose(stage);
   }
 
   /** Drags a part of the picture along. */
@@ -150,22 +150,22 @@ export class TimelineView {
     });
   }
 
-  #choose(group: ShownGroup | undefined, isByKey = false): void {
-    if (group && group === this.#chosen) return;
-    this.#chosen = group;
+  #choose(stage: ShownStage | undefined, isByKey = false): void {
+    if (stage && stage === this.#chosen) return;
+    this.#chosen = stage;
     const { note } = this.#elements;
-    // A pointer passes over many groups on its way: only what was chosen on purpose is read aloud.
+    // A pointer passes over many stages on its way: only what was chosen on purpose is read aloud.
     note.ariaLive = isByKey ? "polite" : "off";
-    note.textContent = group
-      ? describeGroup(group)
-      : "Point at a group of tasks, or choose it with the arrow keys. + and − zoom, 0 shows all, dragging moves.";
+    note.textContent = stage
+      ? describeStage(stage)
+      : "Point at a stage, or choose it with the arrow keys. + and − zoom, 0 shows all, dragging moves.";
     this.#mark();
   }
 
   #mark(): void {
     for (const old of this.#root.querySelectorAll(".chosen")) old.classList.remove("chosen");
     const id = this.#chosen?.id;
-    if (id !== undefined) this.#root.querySelector(`[data-group="${id}"]`)?.classList.add("chosen");
+    if (id !== undefined) this.#root.querySelector(`[data-stage="${id}"]`)?.classList.add("chosen");
   }
 
   #timeAt(clientX: number): number {

@@ -4,7 +4,7 @@ import productsFloat from "../../../shaders/common/products-float.wgsl?raw";
 import productsHalf from "../../../shaders/common/products-half.wgsl?raw";
 import source from "../../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
-import type { Arithmetic } from "../../tensor/arithmetic.js";
+import type { Arithmetic } from "../../tensor/formats.js";
 import { weightReader } from "./weight-reader.js";
 import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 

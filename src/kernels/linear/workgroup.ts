@@ -8,7 +8,7 @@ import {
   type LinearKernel,
   type LinearParam,
 } from "./linear.js";
-import type { Arithmetic } from "../../tensor/arithmetic.js";
+import type { Arithmetic } from "../../tensor/formats.js";
 
 const forward = (
   element: ElementType,

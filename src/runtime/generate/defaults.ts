@@ -45,7 +45,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
   const maxLength = number("max_length");
   try {
     checkSampling(sampling, {}, config.vocabularySize);
-    const range = { least: 1, most: Number.MAX_SAFE_INTEGER, remedy: "" };
+    const range = { least: 1 };
     checkWhole("max_new_tokens", maxTokens, 1, range);
     checkWhole("max_length", maxLength, 1, range);
   } catch (error) {

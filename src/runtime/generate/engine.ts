@@ -14,9 +14,9 @@ import { settleAll } from "../../util/settle-all.js";
 import type { GenerationStep } from "./step.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
 import type { Sampling } from "./sampling.js";
-import { SequenceSlots } from "./sequence-rows.js";
+import { SequenceRows } from "./sequence-rows.js";
 import { StepEncoder } from "./step-encoder.js";
-import type { ModelStats } from "../types.js";
+import type { ModelStats } from "./stats.js";
 
 /** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
 export interface EngineRequest {
@@ -56,7 +56,7 @@ export class GenerationEngine {
   readonly #dimensions: ModelShape;
   readonly #options: EngineOptions;
   readonly #cache: KeyValueCache;
-  readonly #slots: SequenceSlots;
+  readonly #sequenceRows: SequenceRows;
   readonly #encoder: StepEncoder;
   readonly #requests = new Map<Sequence, EngineRequest>();
   readonly #budget: StepBudget;
@@ -77,8 +77,8 @@ export class GenerationEngine {
     this.#dimensions = dimensions;
     this.#options = options;
     this.#cache = new KeyValueCache(replica.queue, dimensions);
-    this.#slots = new SequenceSlots(replica.queue, dimensions.vocabulary);
-    this.#encoder = new StepEncoder(replica, dimensions, this.#cache, this.#slots);
+    this.#sequenceRows = new SequenceRows(replica.queue, dimensions.vocabulary);
+    this.#encoder = new StepEncoder(replica, dimensions, this.#cache, this.#sequenceRows);
     const { gpuBudgetMs } = options;
     this.#budget = new StepBudget({
       least: MIN_STEP_ROWS,
@@ -86,7 +86,7 @@ export class GenerationEngine {
       stallFactor: STALL_FACTOR,
       ...(gpuBudgetMs === undefined ? {} : { mostMs: gpuBudgetMs }),
     });
-    this.#turn = replica.share.turns.join(() => this.#pump());
+    this.#turn = replica.load.turns.join(() => this.#pump());
     this.#maxPages = this.#largestCache();
     this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
     this.#scheduler = new StepScheduler(this.#pool);
@@ -147,7 +147,7 @@ export class GenerationEngine {
     this.#arena?.dispose();
     this.#arena = undefined;
     this.#cache.dispose();
-    this.#slots.dispose();
+    this.#sequenceRows.dispose();
   }
 
   /** Allocates the arena, compiles the kernel that chooses tokens, and makes room for a first context. */
@@ -158,7 +158,7 @@ export class GenerationEngine {
       this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, 0);
       await this.#cache.prepare();
       await this.#cache.grow(this.#pool.size);
-      await this.#slots.prepare();
+      await this.#sequenceRows.prepare();
       await this.#growCache();
       this.#isReady = true;
     })();
@@ -253,7 +253,7 @@ export class GenerationEngine {
       ),
       maxRunning: this.#options.maxRunning,
     });
-    this.#slots.releaseExcept((sequence) => sequence.pages.length > 0);
+    this.#sequenceRows.releaseExcept((sequence) => sequence.pages.length > 0);
     void this.#growCache().then((hasGrown) => {
       if (hasGrown) this.#pump();
     });
@@ -266,7 +266,7 @@ export class GenerationEngine {
     for (const { sequence } of entries) {
       const request = this.#requests.get(sequence)!;
       request.onStart();
-      this.#slots.take(sequence, request.sampling, request.prompt.length);
+      this.#sequenceRows.take(sequence, request.sampling, request.prompt.length);
     }
     const list = new CommandList(queue);
     const encodedMs = performance.now();
@@ -344,7 +344,7 @@ export class GenerationEngine {
   #end(sequence: Sequence): void {
     this.#requests.delete(sequence);
     this.#scheduler.remove(sequence);
-    this.#slots.release(sequence);
+    this.#sequenceRows.release(sequence);
   }
 
   #failAll(error: unknown): void {

@@ -1,5 +1,5 @@
 // Generation over all queues of a model: checks requests, prepares prompts, and gives each to the queue that suits it.
-import { ArgumentError, DisposedError, type WeftError } from "../../errors.js";
+import { ArgumentError, DisposedError } from "../../errors.js";
 import type { ChatMessage } from "../../text/chat-template.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { isMessages } from "../../util/prompt-list.js";
@@ -9,9 +9,10 @@ import type { GenerationDefaults } from "./defaults.js";
 import type { GenerationStep } from "./step.js";
 import { GenerationRun } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
-import { checkIds, checkSentence, checkWhole } from "../../util/check.js";
+import { checkIds, checkSentence, needsTokenizer } from "../load/check-input.js";
+import { checkWhole } from "../../util/check.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
-import type { ModelStats } from "../types.js";
+import type { ModelStats } from "./stats.js";
 
 /** A text, the ids of one, or the messages of a conversation. */
 export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
@@ -143,7 +144,6 @@ export class Generator {
     const usual = this.#defaults.maxTokens ?? Math.max(1, maxLength - ids.length);
     const maxTokens = checkWhole("maxTokens", options.maxTokens, usual, {
       least: 1,
-      most: Number.MAX_SAFE_INTEGER,
       remedy: "It is the most tokens to generate; leave it out for as many as the context allows.",
     });
     const run = new GenerationRun({
@@ -245,14 +245,5 @@ function checkStops(stop: string | readonly string[] | undefined): readonly stri
     expected: "a non-empty text or several",
     received: stop,
     remedy: "Leave it out where only the end token ends the text.",
-  });
-}
-
-function needsTokenizer(argument: string): WeftError {
-  return new ArgumentError({
-    argument,
-    expected: "token ids, as this model came without tokenizer.json",
-    received: "text",
-    remedy: "Pass arrays of token ids, or add the tokenizer to the model's folder.",
   });
 }

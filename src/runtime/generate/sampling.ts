@@ -1,7 +1,6 @@
 // How tokens are chosen: options as callers give them, checked, and as words for the GPU.
-import { ArgumentError } from "../../errors.js";
 import { NO_SLOT, OPTION_WORDS, OptionWord } from "../../kernels/sampling/choose-token.js";
-import { checkWhole } from "../../util/check.js";
+import { checkReal, checkWhole } from "../../util/check.js";
 
 /** How the next token is chosen from the logits. Applied in this order. */
 export interface SamplingOptions {
@@ -53,20 +52,19 @@ export function checkSampling(
     const argument = `logitBias[${key}]`;
     const remedy = "Keys are token ids, values are added to their logits.";
     checkWhole(`the key of ${argument}`, Number(key), 0, { least: 0, most: vocabulary - 1, remedy });
-    logitBias.set(Number(key), checkReal(argument, value, 0, -1e4, 1e4));
+    logitBias.set(Number(key), checkReal(argument, value, 0, { least: -1e4, most: 1e4 }));
   }
   return {
-    temperature: checkReal("temperature", given.temperature, 1, 0, 100),
+    temperature: checkReal("temperature", given.temperature, 1, { least: 0, most: 100 }),
     topK: checkWhole("topK", given.topK, 0, {
       least: 0,
-      most: Number.MAX_SAFE_INTEGER,
       remedy: "It is how many of the likeliest tokens may be drawn; 0 is all.",
     }),
-    topP: checkReal("topP", given.topP, 1, Number.MIN_VALUE, 1),
-    minP: checkReal("minP", given.minP, 0, 0, 1),
-    repetitionPenalty: checkReal("repetitionPenalty", given.repetitionPenalty, 1, 0.01, 100),
-    frequencyPenalty: checkReal("frequencyPenalty", given.frequencyPenalty, 0, -100, 100),
-    presencePenalty: checkReal("presencePenalty", given.presencePenalty, 0, -100, 100),
+    topP: checkReal("topP", given.topP, 1, { least: 0, most: 1, isAbove: true }),
+    minP: checkReal("minP", given.minP, 0, { least: 0, most: 1 }),
+    repetitionPenalty: checkReal("repetitionPenalty", given.repetitionPenalty, 1, { least: 0.01, most: 100 }),
+    frequencyPenalty: checkReal("frequencyPenalty", given.frequencyPenalty, 0, { least: -100, most: 100 }),
+    presencePenalty: checkReal("presencePenalty", given.presencePenalty, 0, { least: -100, most: 100 }),
     logitBias,
     seed: checkWhole("seed", given.seed, randomSeed(), {
       least: 0,
@@ -91,8 +89,8 @@ export function writeOptionWords(
   sampling: Sampling,
   row: {
     readonly sequence: number;
-    readonly countSlot: number | undefined;
-    readonly biasSlot: number | undefined;
+    readonly countRow: number | undefined;
+    readonly biasRow: number | undefined;
     /** Position of the token that is chosen. */
     readonly position: number;
   },
@@ -100,8 +98,8 @@ export function writeOptionWords(
   const reals = new Float32Array(words.buffer, words.byteOffset, words.length);
   words.fill(0, at, at + OPTION_WORDS);
   words[at + OptionWord.sequence] = row.sequence;
-  words[at + OptionWord.countSlot] = row.countSlot ?? NO_SLOT;
-  words[at + OptionWord.biasSlot] = row.biasSlot ?? NO_SLOT;
+  words[at + OptionWord.countSlot] = row.countRow ?? NO_SLOT;
+  words[at + OptionWord.biasSlot] = row.biasRow ?? NO_SLOT;
   reals[at + OptionWord.temperature] = sampling.temperature;
   words[at + OptionWord.topK] = Math.min(sampling.topK, 0xffffffff);
   reals[at + OptionWord.topP] = sampling.topP;
@@ -113,24 +111,6 @@ export function writeOptionWords(
   words[at + OptionWord.seedHigh] = Math.floor(sampling.seed / 2 ** 32);
   words[at + OptionWord.position] = row.position;
   words[at + OptionWord.logProbability] = sampling.wantsLogProbabilities ? 1 : 0;
-}
-
-function checkReal(
-  argument: string,
-  value: number | undefined,
-  missing: number,
-  least: number,
-  most: number,
-): number {
-  if (value === undefined) return missing;
-  if (typeof value === "number" && value >= least && value <= most) return value;
-  throw new ArgumentError({
-    argument,
-    expected:
-      least === Number.MIN_VALUE ? `a number above 0, at most ${most}` : `a number from ${least} to ${most}`,
-    received: value,
-    remedy: `Leave it out for ${missing}.`,
-  });
 }
 
 function randomSeed(): number {

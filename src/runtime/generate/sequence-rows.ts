@@ -1,5 +1,5 @@
 // What sampling keeps on the GPU per sequence: its newest token and, where options ask for them, counts of the tokens it
-// contains and a bias per token. A sequence that is put back loses its slots; they are rebuilt when it runs again.
+// contains and a bias per token. A sequence that is put back loses its rows; they are rebuilt when it runs again.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
@@ -8,28 +8,28 @@ import type { Sequence } from "../../schedule/steps/sequence.js";
 import { invariant } from "../../util/invariant.js";
 import { hasPenalties, type Sampling } from "./sampling.js";
 
-export interface Slot {
+export interface RowsOfSequence {
   /** Index in `sampled`. */
   readonly index: number;
   /** Rows of `counts` and `bias`; undefined where the options need none. */
-  readonly countSlot: number | undefined;
-  readonly biasSlot: number | undefined;
+  readonly countRow: number | undefined;
+  readonly biasRow: number | undefined;
 }
 
 /** Rows by which the buffers of counts and biases grow. */
 const GROWTH = 16;
 
-export class SequenceSlots {
+export class SequenceRows {
   readonly #queue: Queue;
   readonly #vocabulary: number;
-  readonly #slots = new Map<Sequence, Slot>();
-  readonly #rows: Readonly<Record<"index" | "counts" | "bias", RowAllocator>>;
+  readonly #rows = new Map<Sequence, RowsOfSequence>();
+  readonly #allocators: Readonly<Record<"index" | "counts" | "bias", RowAllocator>>;
   readonly #buffers: Partial<Record<"sampled" | "counts" | "bias", GpuBuffer>> = {};
 
   constructor(queue: Queue, vocabulary: number) {
     this.#queue = queue;
     this.#vocabulary = vocabulary;
-    this.#rows = { index: new RowAllocator(), counts: new RowAllocator(), bias: new RowAllocator() };
+    this.#allocators = { index: new RowAllocator(), counts: new RowAllocator(), bias: new RowAllocator() };
   }
 
   get sampled(): GpuBuffer {
@@ -53,51 +53,51 @@ export class SequenceSlots {
     });
   }
 
-  of(sequence: Sequence): Slot {
-    const slot = this.#slots.get(sequence);
-    invariant(slot, `sequence ${sequence.id} has no slot`);
-    return slot;
+  of(sequence: Sequence): RowsOfSequence {
+    const rows = this.#rows.get(sequence);
+    invariant(rows, `sequence ${sequence.id} has no rows`);
+    return rows;
   }
 
-  /** Gives a sequence its slots, filled from its tokens, unless it has them. */
+  /** Gives a sequence its rows, filled from its tokens, unless it has them. */
   take(sequence: Sequence, sampling: Sampling, promptLength: number): void {
-    if (this.#slots.has(sequence)) return;
+    if (this.#rows.has(sequence)) return;
     const hasCounts = hasPenalties(sampling);
     const hasBias = sampling.logitBias.size > 0;
-    const slot = {
-      index: this.#rows.index.take(),
-      countSlot: hasCounts ? this.#rows.counts.take() : undefined,
-      biasSlot: hasBias ? this.#rows.bias.take() : undefined,
+    const rows = {
+      index: this.#allocators.index.take(),
+      countRow: hasCounts ? this.#allocators.counts.take() : undefined,
+      biasRow: hasBias ? this.#allocators.bias.take() : undefined,
     };
-    invariant(4 * slot.index < this.sampled.sizeBytes, "more sequences run than have slots");
-    this.#slots.set(sequence, slot);
-    if (slot.countSlot !== undefined) {
+    invariant(4 * rows.index < this.sampled.sizeBytes, "more sequences run than have rows");
+    this.#rows.set(sequence, rows);
+    if (rows.countRow !== undefined) {
       const counts = new Uint32Array(this.#vocabulary);
       for (const [position, token] of sequence.tokens.entries()) {
         if (position < promptLength) counts[token]! |= IN_PROMPT;
         else counts[token]!++;
       }
-      this.#writeRow("counts", slot.countSlot, counts);
+      this.#writeRow("counts", rows.countRow, counts);
     }
-    if (slot.biasSlot !== undefined) {
+    if (rows.biasRow !== undefined) {
       const bias = new Float32Array(this.#vocabulary);
       for (const [token, value] of sampling.logitBias) bias[token] = value;
-      this.#writeRow("bias", slot.biasSlot, bias);
+      this.#writeRow("bias", rows.biasRow, bias);
     }
   }
 
   release(sequence: Sequence): void {
-    const slot = this.#slots.get(sequence);
-    if (!slot) return;
-    this.#slots.delete(sequence);
-    this.#rows.index.release(slot.index);
-    if (slot.countSlot !== undefined) this.#rows.counts.release(slot.countSlot);
-    if (slot.biasSlot !== undefined) this.#rows.bias.release(slot.biasSlot);
+    const rows = this.#rows.get(sequence);
+    if (!rows) return;
+    this.#rows.delete(sequence);
+    this.#allocators.index.release(rows.index);
+    if (rows.countRow !== undefined) this.#allocators.counts.release(rows.countRow);
+    if (rows.biasRow !== undefined) this.#allocators.bias.release(rows.biasRow);
   }
 
-  /** Releases the slots of sequences that do not fit `keep`. */
+  /** Releases the rows of sequences that do not fit `keep`. */
   releaseExcept(keep: (sequence: Sequence) => boolean): void {
-    for (const sequence of this.#slots.keys()) if (!keep(sequence)) this.release(sequence);
+    for (const sequence of this.#rows.keys()) if (!keep(sequence)) this.release(sequence);
   }
 
   dispose(): void {
@@ -115,7 +115,7 @@ export class SequenceSlots {
     let buffer = this.#buffers[name]!;
     if (buffer.sizeBytes < (row + 1) * rowBytes) {
       const grown = this.#create(name, (row + GROWTH) * rowBytes);
-      const encoder = this.#queue.device.createCommandEncoder({ label: `slots.${name}` });
+      const encoder = this.#queue.device.createCommandEncoder({ label: `sequences.${name}` });
       encoder.copyBufferToBuffer(buffer.raw, 0, grown.raw, 0, buffer.sizeBytes);
       this.#queue.device.queue.submit([encoder.finish()]);
       buffer.dispose();
@@ -128,7 +128,7 @@ export class SequenceSlots {
 
   #create(name: string, sizeBytes: number): GpuBuffer {
     return this.#queue.createBuffer(
-      `slots.${name}`,
+      `sequences.${name}`,
       sizeBytes,
       BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
     );

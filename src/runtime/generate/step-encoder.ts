@@ -11,19 +11,19 @@ import type { Step, StepEntry } from "../../schedule/steps/step-scheduler.js";
 import { writeBlockTable, writeRowTable, type RowRun } from "../../model/rows.js";
 import type { Replica } from "../load/loaded-model.js";
 import { writeOptionWords, type Sampling } from "./sampling.js";
-import type { SequenceSlots } from "./sequence-rows.js";
+import type { SequenceRows } from "./sequence-rows.js";
 
 export class StepEncoder {
   readonly #replica: Replica;
   readonly #dimensions: ModelShape;
   readonly #cache: KeyValueCache;
-  readonly #slots: SequenceSlots;
+  readonly #sequenceRows: SequenceRows;
 
-  constructor(replica: Replica, dimensions: ModelShape, cache: KeyValueCache, slots: SequenceSlots) {
+  constructor(replica: Replica, dimensions: ModelShape, cache: KeyValueCache, sequenceRows: SequenceRows) {
     this.#replica = replica;
     this.#dimensions = dimensions;
     this.#cache = cache;
-    this.#slots = slots;
+    this.#sequenceRows = sequenceRows;
   }
 
   /** Adds a step. Answers pairs of words per entry that samples, (token, log-probability as f32), where any does. */
@@ -41,8 +41,8 @@ export class StepEncoder {
     const rows = writeRowTable(queue.tables, runs);
     const cache = {
       keyValueOf: (layer: number) => this.#cache.keyValueOf(layer),
-      firstSlotEntry: this.#writeSlots(entries, rows.count),
-      sampled: this.#slots.sampled,
+      firstCacheRowEntry: this.#writeCacheRows(entries, rows.count),
+      sampled: this.#sequenceRows.sampled,
     };
     const blocks = writeBlockTable(queue.tables, runs);
     for (let segment = 0; segment <= this.#dimensions.layers; segment++) {
@@ -65,7 +65,7 @@ export class StepEncoder {
       for (let token = firstToken; token < firstToken + tokenCount; token++)
         rowInfo.set(
           [
-            sequence.tokens[token] ?? SAMPLED_TOKEN + this.#slots.of(sequence).index,
+            sequence.tokens[token] ?? SAMPLED_TOKEN + this.#sequenceRows.of(sequence).index,
             token,
             pageTable.length,
             firstToken + tokenCount,
@@ -78,8 +78,8 @@ export class StepEncoder {
     return runs;
   }
 
-  /** The cache slot of every row. Answers the first one's entry in the tables. */
-  #writeSlots(entries: readonly StepEntry[], rows: number): number {
+  /** The cache row of every row. Answers the first one's entry in the tables. */
+  #writeCacheRows(entries: readonly StepEntry[], rows: number): number {
     const { tables } = this.#replica.queue;
     const { pageTokens } = this.#dimensions;
     const first = tables.reserve(rows);
@@ -107,11 +107,11 @@ export class StepEncoder {
     const firstOption = tables.reserve(OPTION_WORDS * rows.count);
     for (const [row, { entry }] of sampling.entries()) {
       const { sequence, firstToken, tokenCount } = entry;
-      const { index, countSlot, biasSlot } = this.#slots.of(sequence);
+      const { index, countRow, biasRow } = this.#sequenceRows.of(sequence);
       writeOptionWords(tables.words, firstOption + row * OPTION_WORDS, samplingOf(sequence), {
         sequence: index,
-        countSlot,
-        biasSlot,
+        countRow,
+        biasRow,
         position: firstToken + tokenCount,
       });
     }
@@ -126,9 +126,9 @@ export class StepEncoder {
       firstOption,
       logits,
       weights: arena.scratch("weights", scratchRows * rowBytes),
-      counts: this.#slots.counts,
-      bias: this.#slots.bias,
-      sampled: this.#slots.sampled,
+      counts: this.#sequenceRows.counts,
+      bias: this.#sequenceRows.bias,
+      sampled: this.#sequenceRows.sampled,
       chosen,
     });
     const readback = new Readback(queue, 8 * rows.count);

@@ -9,7 +9,7 @@ import { Gpt2WeightsLoader } from "../../model/gpt2-weights.js";
 import { Gpt2WeightPlacer } from "../../model/place-gpt2-weight.js";
 import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
-import type { WeightFormat } from "../../tensor/weight-format.js";
+import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import { parseGpt2Config, type ModelConfig } from "../../families/gpt2-config.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
@@ -19,9 +19,11 @@ import { ArenaPool } from "../../model/arena-pool.js";
 import { readGenerationDefaults } from "../generate/defaults.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
 import { openModelQueues } from "./open-model-queues.js";
-import { checkChoice, checkSliceTokens, checkWhole, checkWholeOrAuto } from "../../util/check.js";
+import { checkSliceTokens } from "./check-input.js";
+import { checkChoice, checkWhole, checkWholeOrAuto } from "../../util/check.js";
 import { describeVerification } from "../../tuning/tune.js";
-import type { LoadOptions, ModelInfo } from "../types.js";
+import type { LoadOptions } from "./load-options.js";
+import type { ModelInfo } from "./model-info.js";
 
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
@@ -95,7 +97,7 @@ export async function loadModel(
         weights,
         forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
         arenas: new ArenaPool(queue, dimensions),
-        share: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
+        load: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
         disposeWeights: () => loader.dispose(),
       };
     });

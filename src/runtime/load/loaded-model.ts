@@ -6,8 +6,8 @@ import type { Gpt2Weights } from "../../model/gpt2-weights.js";
 import type { ModelConfig } from "../../families/gpt2-config.js";
 import type { ArenaPool } from "../../model/arena-pool.js";
 import type { GenerationDefaults } from "../generate/defaults.js";
-import type { QueueShare } from "../passes/plan-run.js";
-import type { ModelInfo } from "../types.js";
+import type { QueueLoad } from "../passes/plan-run.js";
+import type { ModelInfo } from "./model-info.js";
 
 /** One queue with a replica of the model. */
 export interface Replica {
@@ -15,7 +15,7 @@ export interface Replica {
   readonly weights: Gpt2Weights;
   readonly forward: Gpt2Forward;
   readonly arenas: ArenaPool;
-  readonly share: QueueShare;
+  readonly load: QueueLoad;
   /** Frees the weights. */
   disposeWeights(): void;
 }

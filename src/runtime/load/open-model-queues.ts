@@ -4,16 +4,15 @@ import { openQueues, type OpenQueuesOptions } from "../../gpu/open-queues.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { ChosenKernels, CandidateKernels } from "../../tuning/choose.js";
 import type { ModelShape } from "../../model/shape.js";
-import { activationOf, elementOf } from "../../model/gpt2-forward.js";
+import { activationOf, elementTypeOf } from "../../model/gpt2-forward.js";
 import { measureQueueGain } from "../../tuning/queue-gain.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
-import type { Arithmetic } from "../../tensor/arithmetic.js";
-import type { WeightFormat } from "../../tensor/weight-format.js";
+import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
 import type { ModelConfig } from "../../families/gpt2-config.js";
 import { isRecord } from "../../util/json-value.js";
 import { recall, remember } from "../../tuning/remembered.js";
 import { isTuned, shapeKey, tuneKernels } from "../../tuning/tune.js";
-import type { LoadOptions } from "../types.js";
+import type { LoadOptions } from "./load-options.js";
 
 /** Two queues have to do so much more than one of either kind of work to be worth a second copy of the weights. */
 const WORTHWHILE = 1.1;
@@ -54,7 +53,7 @@ export async function openModelQueues(options: ModelQueuesOptions): Promise<Mode
     const isOpen = count === "auto" ? options.mayBeTwo : count > 1;
     if (!isOpen || !isTuned(first, load)) return { queues, kernels, gain: undefined };
 
-    const key = `weft.queues ${arithmetic} ${shapeKey(first, dimensions, elementOf(first, format))}`;
+    const key = `weft.queues ${arithmetic} ${shapeKey(first, dimensions, elementTypeOf(first, format))}`;
     let gain = recall(key, isGain);
     if (count === "auto" && !(gain && !isWorthwhile(gain)))
       queues.push(...(await openQueues({ ...open, first: 1 })));
@@ -62,7 +61,7 @@ export async function openModelQueues(options: ModelQueuesOptions): Promise<Mode
       gain = await measureQueueGain([first, queues[1]!], dimensions, {
         choice: kernels.choice,
         activation: activationOf[config.activation],
-        element: elementOf(first, format),
+        element: elementTypeOf(first, format),
         signal: load.signal,
       });
       remember(key, gain);

@@ -6,17 +6,17 @@ import type { Gpt2Arena } from "../../model/gpt2-arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Forward } from "../../model/gpt2-forward.js";
 import type { Move } from "../../schedule/moves.js";
-import type { Group } from "../../schedule/submission.js";
-import { writeBlockTable, writeRowTable, type ArenaLayout } from "../../model/rows.js";
+import type { Stage } from "../../schedule/submission.js";
+import { writeBlockTable, writeRowTable, type BatchRows } from "../../model/rows.js";
 import { QueueOutput, type OutputCollector } from "./output.js";
 import type { QueueEncoder } from "./plan-run.js";
 
-/** One queue's share of a forward run. */
+/** One queue's part of a forward run. */
 export interface RunQueue {
   readonly queue: Queue;
   readonly forward: Gpt2Forward;
   readonly arena: Gpt2Arena;
-  readonly layout: ArenaLayout;
+  readonly batchRows: BatchRows;
 }
 
 export class ForwardEncoder implements QueueEncoder {
@@ -41,15 +41,15 @@ export class ForwardEncoder implements QueueEncoder {
     this.#dimensions = dimensions;
   }
 
-  encodeGroup(list: CommandList, group: Group): (() => Promise<void>)[] {
-    const { queue, forward, arena, layout } = this.#own;
-    const runs = layout.runsOf(group.tasks);
-    if (group.kind === "attention") {
-      forward.encodeAttention(list, arena, group.level, writeBlockTable(queue.tables, runs));
+  encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[] {
+    const { queue, forward, arena, batchRows } = this.#own;
+    const runs = batchRows.runsOf(stage.tasks);
+    if (stage.kind === "attention") {
+      forward.encodeAttention(list, arena, stage.level, writeBlockTable(queue.tables, runs));
       return [];
     }
-    forward.encodeSegment(list, arena, group.level, writeRowTable(queue.tables, runs));
-    if (group.level < this.#dimensions.layers) return [];
+    forward.encodeSegment(list, arena, stage.level, writeRowTable(queue.tables, runs));
+    if (stage.level < this.#dimensions.layers) return [];
     return this.#output.encode(list, arena, runs);
   }
 
@@ -74,11 +74,11 @@ export class ForwardEncoder implements QueueEncoder {
       at: readback.copy(
         list,
         source.arena.keyValueOf(layer),
-        rowBytes * source.layout.rowOf(sentence, firstToken),
+        rowBytes * source.batchRows.rowOf(sentence, firstToken),
         rowBytes * tokenCount,
       ),
       buffer: target.arena.keyValueOf(layer),
-      offset: rowBytes * target.layout.rowOf(sentence, firstToken),
+      offset: rowBytes * target.batchRows.rowOf(sentence, firstToken),
       sizeBytes: rowBytes * tokenCount,
     }));
     this.movedBytes += sizeBytes;

@@ -7,13 +7,13 @@ import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { ModelConfig } from "../../families/gpt2-config.js";
-import { ArenaLayout } from "../../model/rows.js";
+import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
 import { OutputCollector, type OutputKind } from "./output.js";
 import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
-import type { QueueStats, RunStats } from "../types.js";
+import type { QueueStats, RunStats } from "./pass-result.js";
 
 /** A checked call. */
 export interface Request {
@@ -34,13 +34,13 @@ export interface Outcome {
   readonly trace: Trace | undefined;
 }
 
-/** A submission is long enough before, unless groups are tiny. */
-const MAX_GROUPS_PER_SUBMISSION = 64;
+/** A submission is long enough before, unless stages are tiny. */
+const MAX_STAGES_PER_SUBMISSION = 64;
 
 /** Where nothing was measured: queues of one adapter only take turns. */
 const NO_GAIN = { small: 1, large: 1 };
 
-export async function execute(model: LoadedModel, request: Request): Promise<Outcome> {
+export async function runForwardPass(model: LoadedModel, request: Request): Promise<Outcome> {
   const startMs = performance.now();
   const { config, dimensions } = model;
   const { tokens, fence, signal } = request;
@@ -62,33 +62,33 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     queues,
     placement,
     maxInFlight: SUBMISSIONS_IN_FLIGHT,
-    maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+    maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
     cost,
   });
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
   const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
   const replicas = leastBusy(model.replicas, queues);
-  const layouts = layOut(scheduler, lengths, queues, dimensions.pageTokens);
+  const batchRows = assignRows(scheduler, lengths, queues, dimensions.pageTokens);
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
-  for (const [index, { share }] of replicas.entries()) share.rows += layouts[index]!.rows;
+  for (const [index, { load }] of replicas.entries()) load.rows += batchRows[index]!.rows;
   try {
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
-      const layout = layouts[index]!;
-      const arena = await arenas.acquire(Math.max(1, layout.rows), keyValueBuffers);
-      runQueues.push({ queue, forward, arena, layout });
-      arena.writeRows(layout.rowInfo(tokens), layout.pageTable());
+      const own = batchRows[index]!;
+      const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
+      runQueues.push({ queue, forward, arena, batchRows: own });
+      arena.writeRows(own.rowInfo(tokens), own.pageTable());
     }
     const collector = new OutputCollector(request.output, tokens, dimensions);
     const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, dimensions, collector));
     const run = new PlanRun({
       scheduler,
       encoders,
-      shares: replicas.map(({ share }) => share),
+      loads: replicas.map(({ load }) => load),
       ...(request.gpuBudgetMs === undefined ? {} : { gpuBudgetMs: request.gpuBudgetMs }),
       operation: "The forward pass",
-      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
       timed: request.trace,
     });
     await run.run(signal);
@@ -104,7 +104,7 @@ export async function execute(model: LoadedModel, request: Request): Promise<Out
     };
     return { values: collector.values, stats, trace };
   } finally {
-    for (const [index, { share }] of replicas.entries()) share.rows -= layouts[index]!.rows;
+    for (const [index, { load }] of replicas.entries()) load.rows -= batchRows[index]!.rows;
     for (const [index, { arena }] of runQueues.entries()) replicas[index]!.arenas.release(arena);
   }
 }
@@ -116,29 +116,29 @@ function costOf({ channels, hidden, layers, vocabularySize }: ModelConfig, outpu
 
 /** By what the first queue has shown: all are of one adapter. */
 function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs = Infinity): QueueSpeed {
-  const { msPerCost, msPerGroup } = replicas[0]!.share.pace;
+  const { msPerCost, msPerStage } = replicas[0]!.load.pace;
   const { gain = NO_GAIN } = info.schedule;
   const mostMs = Math.min(gpuBudgetMs, SHARED_BUDGET_MS);
-  return { queues: replicas.length, cost, msPerCost, msPerGroup, gain, mostMs };
+  return { queues: replicas.length, cost, msPerCost, msPerStage, gain, mostMs };
 }
 
 /** So many replicas, those first that have least to do: the plan gives its first queue the costliest sentence. */
 function leastBusy(replicas: readonly Replica[], count: number): Replica[] {
-  return replicas.toSorted((a, b) => a.share.rows - b.share.rows).slice(0, count);
+  return replicas.toSorted((a, b) => a.load.rows - b.load.rows).slice(0, count);
 }
 
 /** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
-function layOut(
+function assignRows(
   scheduler: Scheduler,
   lengths: readonly number[],
   queues: number,
   pageTokens: number,
-): ArenaLayout[] {
+): BatchRows[] {
   const sentences = Array.from({ length: queues }, (): number[] => []);
   for (let sentence = 0; sentence < lengths.length; sentence++)
     for (const { queue } of scheduler.ownership(sentence))
       if (sentences[queue]!.at(-1) !== sentence) sentences[queue]!.push(sentence);
-  return sentences.map((list) => new ArenaLayout(list, lengths, pageTokens));
+  return sentences.map((list) => new BatchRows(list, lengths, pageTokens));
 }
 
 function tokensPerQueue(scheduler: Scheduler, sentences: number, queues: number): number[] {
@@ -177,7 +177,7 @@ function tracedMs(trace: Trace, queue: number): number {
   let total = 0;
   for (const submission of trace.submissions)
     if (submission.queue === queue)
-      for (const { beginMs, endMs } of submission.groups) total += endMs - beginMs;
+      for (const { beginMs, endMs } of submission.stages) total += endMs - beginMs;
   return total;
 }
 

@@ -5,7 +5,7 @@ import type { Queue } from "../../gpu/queue.js";
 import type { Gpt2Arena } from "../../model/gpt2-arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Forward } from "../../model/gpt2-forward.js";
-import { countRows, cutRuns, writeRowTable, type RowRun } from "../../model/rows.js";
+import { countRows, cutIntoChunks, writeRowTable, type RowRun } from "../../model/rows.js";
 
 /** "last": logits after each sentence's last token; "all": after every token; "hidden": final hidden rows. */
 export type OutputKind = "last" | "all" | "hidden" | "logProbabilities";
@@ -82,7 +82,7 @@ export class QueueOutput {
     const { channelVectors, vocabularyVectors } = this.#dimensions;
     const rowBytes = 16 * (isHidden ? channelVectors : vocabularyVectors);
     const chunkRows = Math.floor(Math.min(CHUNK_BYTES, this.#queue.maxBindingBytes) / rowBytes);
-    return cutRuns(wanted, Math.max(1, chunkRows)).map((chunk) =>
+    return cutIntoChunks(wanted, Math.max(1, chunkRows)).map((chunk) =>
       isHidden ? this.#encodeHidden(list, arena, chunk) : this.#encodeLogits(list, arena, chunk),
     );
   }

@@ -2,28 +2,28 @@
 // Nothing here waits per layer, stage or sentence: the only waits are those for whole submissions.
 import { CancelledError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
-import { TimestampSlot } from "../../gpu/timestamps.js";
+import { TimestampSet } from "../../gpu/timestamps.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { FairTurns, Turn } from "../../schedule/fair-turns.js";
 import type { Move } from "../../schedule/moves.js";
 import type { Pace } from "../../schedule/pace.js";
 import type { Scheduler } from "../../schedule/scheduler.js";
-import type { Group, Submission } from "../../schedule/submission.js";
+import type { Stage, Submission } from "../../schedule/submission.js";
 import { settleAll } from "../../util/settle-all.js";
 import { invariant } from "../../util/invariant.js";
-import { groupTimes, type SubmissionRecord } from "./trace-recorder.js";
+import { stageTimes, type SubmissionRecord } from "./trace-recorder.js";
 
 /** Knows how to encode the tasks of one queue. Answers are called after submission; what they resolve is waited for. */
 export interface QueueEncoder {
   readonly queue: Queue;
-  /** Adds a group of tasks to a submission. An answer reads results back once the submission is done. */
-  encodeGroup(list: CommandList, group: Group): (() => Promise<void>)[];
+  /** Adds a stage of tasks to a submission. An answer reads results back once the submission is done. */
+  encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[];
   /** Adds what copies rows for other queues. An answer has written them there when it resolves. */
   encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[];
 }
 
 /** What the calls that run on one queue share. */
-export interface QueueShare {
+export interface QueueLoad {
   readonly turns: FairTurns;
   readonly pace: Pace;
   /** Rows of the forward passes that are under way. */
@@ -45,15 +45,15 @@ export class PlanRun {
 
   readonly #scheduler: Scheduler;
   readonly #encoders: readonly QueueEncoder[];
-  readonly #shares: readonly QueueShare[];
+  readonly #loads: readonly QueueLoad[];
   #turns: readonly Turn[] = [];
   readonly #gpuBudgetMs: number;
   /** What is being done, in messages and labels. */
   readonly #operation: string;
-  readonly #maxGroups: number;
+  readonly #maxStages: number;
   readonly #timesKernels: boolean;
-  /** Per queue, the timestamp queries of each slot of its window; undefined where passes are not timed. */
-  readonly #timestamps: (TimestampSlot[] | undefined)[];
+  /** Per queue, the timestamp queries of each place in its window; undefined where passes are not timed. */
+  readonly #timestamps: (TimestampSet[] | undefined)[];
   readonly #startMs = performance.now();
   readonly #inFlight = new Set<Promise<void>>();
   #stop: { readonly error: unknown } | undefined;
@@ -63,22 +63,22 @@ export class PlanRun {
     scheduler: Scheduler;
     encoders: readonly QueueEncoder[];
     /** Per encoder. */
-    shares: readonly QueueShare[];
+    loads: readonly QueueLoad[];
     /** A submission takes no longer than this, as far as tasks can be told apart. */
     gpuBudgetMs?: number;
     operation: string;
-    /** The most groups a submission has, to size its queries. */
-    maxGroupsPerSubmission: number;
-    /** Whether groups are timed, or even the kernels in them. */
+    /** The most stages a submission has, to size its queries. */
+    maxStagesPerSubmission: number;
+    /** Whether stages are timed, or even the kernels in them. */
     timed: boolean | "kernels";
   }) {
-    const { scheduler, encoders, shares, gpuBudgetMs, operation, maxGroupsPerSubmission, timed } = options;
+    const { scheduler, encoders, loads, gpuBudgetMs, operation, maxStagesPerSubmission, timed } = options;
     this.#scheduler = scheduler;
     this.#encoders = encoders;
-    this.#shares = shares;
+    this.#loads = loads;
     this.#gpuBudgetMs = gpuBudgetMs ?? Infinity;
     this.#operation = operation;
-    this.#maxGroups = maxGroupsPerSubmission;
+    this.#maxStages = maxStagesPerSubmission;
     this.#timesKernels = timed === "kernels";
     this.#timestamps = encoders.map(({ queue }) => (timed && queue.adapter.hasTimestamps ? [] : undefined));
     this.counts = encoders.map(() => ({ dispatches: 0, submissions: 0 }));
@@ -92,7 +92,7 @@ export class PlanRun {
     try {
       await new Promise<void>((resolve) => {
         this.#finish = resolve;
-        this.#turns = this.#shares.map(({ turns }) => turns.join(() => this.#pump()));
+        this.#turns = this.#loads.map(({ turns }) => turns.join(() => this.#pump()));
         this.#pump();
       });
       await Promise.allSettled(this.#inFlight);
@@ -100,7 +100,7 @@ export class PlanRun {
     } finally {
       signal?.removeEventListener("abort", cancel);
       for (const turn of this.#turns) turn.leave();
-      for (const slots of this.#timestamps) for (const slot of slots ?? []) slot.dispose();
+      for (const sets of this.#timestamps) for (const set of sets ?? []) set.dispose();
     }
   }
 
@@ -122,7 +122,7 @@ export class PlanRun {
             continue;
           }
           const budgetMs = Math.min(this.#gpuBudgetMs, turn.isShared() ? SHARED_BUDGET_MS : Infinity);
-          const submission = this.#scheduler.next(queue, this.#shares[queue]!.pace.limits(budgetMs));
+          const submission = this.#scheduler.next(queue, this.#loads[queue]!.pace.limits(budgetMs));
           if (!submission) {
             turn.cancel();
             continue;
@@ -158,7 +158,7 @@ export class PlanRun {
         this.#inFlight.delete(done);
         this.#scheduler.complete(submission.id);
         const elapsedMs = turn.giveBack(submittedMs, performance.now());
-        this.#shares[submission.queue]!.pace.observe(submission.cost, submission.groups.length, elapsedMs);
+        this.#loads[submission.queue]!.pace.observe(submission.cost, submission.stages.length, elapsedMs);
         this.#pump();
       })
       .catch((error: unknown) => this.#stopWith(error));
@@ -173,16 +173,16 @@ export class PlanRun {
     const reads: (() => Promise<void>)[] = [];
     const firstPasses: number[] = [];
     if (!timed) list.beginPass(this.#operation);
-    for (const group of submission.groups) {
+    for (const stage of submission.stages) {
       firstPasses.push(list.passLabels.length);
-      if (timed && !this.#timesKernels) list.beginPass(`${group.kind}-${group.level}`);
-      reads.push(...encoder.encodeGroup(list, group));
+      if (timed && !this.#timesKernels) list.beginPass(`${stage.kind}-${stage.level}`);
+      reads.push(...encoder.encodeStage(list, stage));
     }
     const arrivals = encoder.encodeMoves(list, submission.moves);
-    let slot: TimestampSlot | undefined;
-    if (timed) slot = this.#slotOf(timed, submission.encoder, list);
+    let timestamps: TimestampSet | undefined;
+    if (timed) timestamps = this.#timestampSet(timed, submission.encoder, list);
     const submittedMs = this.#now();
-    list.submit(`${this.#operation} ${submission.id}`, slot);
+    list.submit(`${this.#operation} ${submission.id}`, timestamps);
     const counts = this.counts[submission.queue]!;
     counts.dispatches += list.dispatches;
     counts.submissions++;
@@ -194,22 +194,22 @@ export class PlanRun {
     const arrived = settleAll([queue.fence(), ...arrivals.map((arrive) => arrive())]);
     return [
       arrived.then(() => note({ doneMs: this.#now() })),
-      ...(slot
-        ? [slot.read().then((passes) => note({ times: groupTimes(passes, firstPasses, kernels) }))]
+      ...(timestamps
+        ? [timestamps.read().then((passes) => note({ times: stageTimes(passes, firstPasses, kernels) }))]
         : []),
       ...reads.map((read) => read()),
     ];
   }
 
   /** Queries for the passes of `list`: those of its place in the window, which is free. */
-  #slotOf(slots: TimestampSlot[], place: number, { queue, passLabels }: CommandList): TimestampSlot {
-    const passes = Math.max(this.#maxGroups, passLabels.length);
-    let slot = slots[place];
-    if (slot && slot.maxPasses >= passes) return slot;
-    slot?.dispose();
-    slot = new TimestampSlot(queue, passes);
-    slots[place] = slot;
-    return slot;
+  #timestampSet(sets: TimestampSet[], place: number, { queue, passLabels }: CommandList): TimestampSet {
+    const passes = Math.max(this.#maxStages, passLabels.length);
+    let set = sets[place];
+    if (set && set.maxPasses >= passes) return set;
+    set?.dispose();
+    set = new TimestampSet(queue, passes);
+    sets[place] = set;
+    return set;
   }
 
   #now(): number {

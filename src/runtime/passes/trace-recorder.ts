@@ -2,32 +2,32 @@
 import type { PassTime } from "../../gpu/timestamps.js";
 import { invariant } from "../../util/invariant.js";
 import { countTokens } from "../../trace/task-weight.js";
-import type { KernelTime, Trace, TraceGroup } from "../../trace/trace.js";
+import type { KernelTime, Trace, TraceStage } from "../../trace/trace.js";
 import type { Submission } from "../../schedule/submission.js";
 
-/** Host times of one submission in ms since the run began, and the GPU's times of its groups where it has a clock. */
+/** Host times of one submission in ms since the run began, and the GPU's times of its stages where it has a clock. */
 export interface SubmissionRecord {
   readonly submission: Submission;
   readonly encodedMs: number;
   readonly submittedMs: number;
   readonly doneMs: number;
-  readonly times: readonly GroupTime[] | undefined;
+  readonly times: readonly StageTime[] | undefined;
 }
 
-/** When the GPU ran a group; its dispatches where each had a pass of its own. */
-interface GroupTime extends PassTime {
+/** When the GPU ran a stage; its dispatches where each had a pass of its own. */
+interface StageTime extends PassTime {
   readonly kernels?: readonly KernelTime[];
 }
 
-/** Times of groups from those of passes. `firstPasses` has the first pass of each group, `labels` the kernels of passes. */
-export function groupTimes(
+/** Times of stages from those of passes. `firstPasses` has the first pass of each stage, `labels` the kernels of passes. */
+export function stageTimes(
   passes: readonly PassTime[],
   firstPasses: readonly number[],
   labels: readonly string[] | undefined,
-): GroupTime[] {
-  return firstPasses.map((first, group) => {
-    const own = passes.slice(first, firstPasses[group + 1]);
-    invariant(own.length > 0, "a group has no pass");
+): StageTime[] {
+  return firstPasses.map((first, stage) => {
+    const own = passes.slice(first, firstPasses[stage + 1]);
+    invariant(own.length > 0, "a stage has no pass");
     const kernels =
       labels && own.map((pass, index) => ({ kernel: labels[first + index]!, elapsedMs: elapsedOf(pass) }));
     const { beginMs } = own[0]!;
@@ -52,12 +52,12 @@ export function traceOf(head: TraceHead, records: readonly SubmissionRecord[]): 
     const { queue } = record.submission;
     const earliest = Math.max(record.submittedMs, previousDoneMs[queue]!);
     previousDoneMs[queue] = record.doneMs;
-    const groups = record.times
+    const stages = record.times
       ? onGpuClock(record.submission, record.times, offsets[queue]!)
       : onHostClock(head, record, Math.min(earliest, record.doneMs));
     const { submission, encodedMs, submittedMs, doneMs } = record;
     const { id, encoder } = submission;
-    return { id, queue, encoder, encodedMs, submittedMs, doneMs, groups };
+    return { id, queue, encoder, encodedMs, submittedMs, doneMs, stages };
   });
   return { ...head, submissions };
 }
@@ -75,8 +75,8 @@ function clockOffset(records: readonly SubmissionRecord[]): number {
   return offset;
 }
 
-function onGpuClock(submission: Submission, times: readonly GroupTime[], offset: number): TraceGroup[] {
-  return submission.groups.map(({ tasks }, index) => {
+function onGpuClock(submission: Submission, times: readonly StageTime[], offset: number): TraceStage[] {
+  return submission.stages.map(({ tasks }, index) => {
     const { beginMs, kernels } = times[index]!;
     return {
       beginMs: beginMs + offset,
@@ -88,21 +88,21 @@ function onGpuClock(submission: Submission, times: readonly GroupTime[], offset:
   });
 }
 
-/** Without a GPU clock, the groups share the time between the queue being free and completion, by their tokens. */
+/** Without a GPU clock, the time from the queue being free to completion is divided among the stages by their tokens. */
 function onHostClock(
   head: TraceHead,
   { submission, doneMs }: SubmissionRecord,
   earliestMs: number,
-): TraceGroup[] {
-  const weights = submission.groups.map(({ tasks }) =>
+): TraceStage[] {
+  const weights = submission.stages.map(({ tasks }) =>
     tasks.reduce((sum, task) => sum + countTokens(task, head), 0),
   );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let beginMs = earliestMs;
-  return submission.groups.map(({ tasks }, index) => {
+  return submission.stages.map(({ tasks }, index) => {
     const endMs = beginMs + ((doneMs - earliestMs) * weights[index]!) / total;
-    const group = { beginMs, endMs, clock: "cpu" as const, tasks };
+    const stage = { beginMs, endMs, clock: "cpu" as const, tasks };
     beginMs = endMs;
-    return group;
+    return stage;
   });
 }

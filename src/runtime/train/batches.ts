@@ -9,9 +9,9 @@ export interface DataPosition {
   readonly next: number;
 }
 
-/** A step's sentences in fixed groups: a group is what a queue gets as a whole, and what a gradient is formed over. */
+/** A step's sentences in fixed shares: a share is what a queue gets as a whole, and what a gradient is formed over. */
 export interface Batch {
-  readonly groups: readonly (readonly Uint32Array[])[];
+  readonly shares: readonly (readonly Uint32Array[])[];
   /** Tokens that are predicted: all but the first of each sentence. */
   readonly targets: number;
 }
@@ -41,7 +41,7 @@ export function cutWindows(
 export class BatchSampler {
   readonly #windows: readonly Uint32Array[];
   readonly #batchTokens: number;
-  readonly #groups: number;
+  readonly #shares: number;
   readonly #seed: number;
   #position: DataPosition;
   #order: { readonly epoch: number; readonly windows: Int32Array } | undefined;
@@ -49,13 +49,13 @@ export class BatchSampler {
   constructor(options: {
     readonly windows: readonly Uint32Array[];
     readonly batchTokens: number;
-    readonly groups: number;
+    readonly shares: number;
     readonly seed: number;
     readonly position?: DataPosition;
   }) {
     this.#windows = options.windows;
     this.#batchTokens = options.batchTokens;
-    this.#groups = options.groups;
+    this.#shares = options.shares;
     this.#seed = options.seed;
     this.#position = options.position ?? { epoch: 0, next: 0 };
   }
@@ -64,29 +64,29 @@ export class BatchSampler {
     return this.#position;
   }
 
-  /** The next batch: windows in order until they hold `batchTokens` tokens; at least one for each group. */
+  /** The next batch: windows in order until they hold `batchTokens` tokens; at least one for each share. */
   next(): Batch {
     const chosen: Uint32Array[] = [];
     let tokens = 0;
-    while (tokens < this.#batchTokens || chosen.length < this.#groups) {
+    while (tokens < this.#batchTokens || chosen.length < this.#shares) {
       const window = this.#take();
       chosen.push(window);
       tokens += window.length;
     }
-    const groups = Array.from({ length: this.#groups }, (): Uint32Array[] => []);
-    const loads = Array.from({ length: this.#groups }, () => 0);
-    // Longest first to the least loaded group; then in the order drawn within a group.
+    const shares = Array.from({ length: this.#shares }, (): Uint32Array[] => []);
+    const loads = Array.from({ length: this.#shares }, () => 0);
+    // Longest first to the least loaded share; then in the order drawn within a share.
     const order = chosen
       .map((_, index) => index)
       .toSorted((a, b) => chosen[b]!.length - chosen[a]!.length || a - b);
-    const groupOf = new Map<number, number>();
+    const shareOf = new Map<number, number>();
     for (const index of order) {
-      const group = loads.indexOf(Math.min(...loads));
-      loads[group]! += chosen[index]!.length;
-      groupOf.set(index, group);
+      const share = loads.indexOf(Math.min(...loads));
+      loads[share]! += chosen[index]!.length;
+      shareOf.set(index, share);
     }
-    for (const [index, window] of chosen.entries()) groups[groupOf.get(index)!]!.push(window);
-    return { groups, targets: tokens - chosen.length };
+    for (const [index, window] of chosen.entries()) shares[shareOf.get(index)!]!.push(window);
+    return { shares, targets: tokens - chosen.length };
   }
 
   #take(): Uint32Array {

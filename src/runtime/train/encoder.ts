@@ -4,16 +4,16 @@ import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { Gpt2Weights } from "../../model/gpt2-weights.js";
-import type { Group } from "../../schedule/submission.js";
-import type { Gpt2Training, GroupRows, LossRows } from "../../model/gpt2-training.js";
+import type { Stage } from "../../schedule/submission.js";
+import type { Gpt2Training, ShareRows, LossRows } from "../../model/gpt2-training.js";
 import type { BucketRange } from "../../model/training-kernels.js";
 import type { TrainingArena } from "../../model/training-arena.js";
 import {
   countRows,
-  cutRuns,
+  cutIntoChunks,
   writeBlockTable,
   writeRowTable,
-  type ArenaLayout,
+  type BatchRows,
   type RowRun,
 } from "../../model/rows.js";
 import type { QueueEncoder } from "../passes/plan-run.js";
@@ -22,16 +22,16 @@ import type { QueueEncoder } from "../passes/plan-run.js";
 export const WEIGHT_CHUNK_ROWS = 128;
 
 /** What a step needs on one queue. */
-export interface TrainingShare {
+export interface QueueTraining {
   readonly queue: Queue;
   readonly training: Gpt2Training;
   readonly arena: TrainingArena;
-  readonly layout: ArenaLayout;
+  readonly batchRows: BatchRows;
   /** Of the batch, by sentence. */
   readonly tokens: readonly Uint32Array[];
-  /** The sentences of each group; empty for groups of other queues. */
-  readonly groups: readonly (readonly number[])[];
-  /** Gradients of each group that is this queue's, zero at first. */
+  /** The sentences of each share; empty for shares of other queues. */
+  readonly shares: readonly (readonly number[])[];
+  /** Gradients of each share that is this queue's, zero at first. */
   readonly gradients: ReadonlyMap<number, Gpt2Weights>;
   /** 1 over the targets of the whole batch. */
   readonly lossScale: number;
@@ -41,27 +41,27 @@ export interface TrainingShare {
 
 export class TrainingEncoder implements QueueEncoder {
   readonly queue: Queue;
-  readonly #share: TrainingShare;
+  readonly #work: QueueTraining;
   readonly #dimensions: ModelShape;
   /** Where losses lie in arena.loss. */
   readonly #losses: { readonly run: RowRun; readonly at: number }[] = [];
   #lossCount = 0;
 
-  constructor(share: TrainingShare, dimensions: ModelShape) {
-    this.queue = share.queue;
-    this.#share = share;
+  constructor(work: QueueTraining, dimensions: ModelShape) {
+    this.queue = work.queue;
+    this.#work = work;
     this.#dimensions = dimensions;
   }
 
-  encodeGroup(list: CommandList, group: Group): (() => Promise<void>)[] {
-    const { queue, training, arena, layout, lossScale } = this.#share;
-    const { level } = group;
-    if (group.kind === "weight-gradient") {
-      for (const task of group.tasks) if (task.kind === "weight-gradient") this.#encodeWeights(list, task);
+  encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[] {
+    const { queue, training, arena, batchRows, lossScale } = this.#work;
+    const { level } = stage;
+    if (stage.kind === "weight-gradient") {
+      for (const task of stage.tasks) if (task.kind === "weight-gradient") this.#encodeWeights(list, task);
       return [];
     }
-    const runs = layout.runsOf(group.tasks);
-    switch (group.kind) {
+    const runs = batchRows.runsOf(stage.tasks);
+    switch (stage.kind) {
       case "slice":
         training.encodeSlice(list, arena, level, writeRowTable(queue.tables, runs));
         return [];
@@ -83,18 +83,18 @@ export class TrainingEncoder implements QueueEncoder {
         return [];
       }
       default:
-        return group.kind satisfies never;
+        return stage.kind satisfies never;
     }
   }
 
-  /** Groups live on one queue as wholes: nothing travels. */
+  /** Shares live on one queue as wholes: nothing travels. */
   encodeMoves(): (() => Promise<void>)[] {
     return [];
   }
 
   /** After the run: the loss of every target by sentence, (T−1) each. */
   async readLosses(into: readonly Float32Array[]): Promise<void> {
-    const { queue, arena } = this.#share;
+    const { queue, arena } = this.#work;
     if (this.#lossCount === 0) return;
     const list = new CommandList(queue);
     const readback = new Readback(queue, 4 * this.#lossCount);
@@ -105,34 +105,34 @@ export class TrainingEncoder implements QueueEncoder {
       into[run.sentence]!.set(values.subarray(at, at + run.count), run.firstToken);
   }
 
-  #encodeWeights(list: CommandList, { group, segment }: { group: number; segment: number }): void {
-    const { training, arena, gradients, lossScale } = this.#share;
-    const rows = this.#writeGroup(group, segment);
-    training.encodeWeightGradient(list, arena, gradients.get(group)!, segment, rows, lossScale);
+  #encodeWeights(list: CommandList, { share, segment }: { share: number; segment: number }): void {
+    const { training, arena, gradients, lossScale } = this.#work;
+    const rows = this.#writeShare(share, segment);
+    training.encodeWeightGradient(list, arena, gradients.get(share)!, segment, rows, lossScale);
   }
 
-  /** Tables over all rows of a group, in the order of its sentences; only what `segment` reads. */
-  #writeGroup(group: number, segment: number): GroupRows {
-    const { queue, layout, groups, tokens } = this.#share;
-    const runs = groups[group]!.map((sentence): RowRun => ({
+  /** Tables over all rows of a share, in the order of its sentences; only what `segment` reads. */
+  #writeShare(share: number, segment: number): ShareRows {
+    const { queue, batchRows, shares, tokens } = this.#work;
+    const runs = shares[share]!.map((sentence): RowRun => ({
       sentence,
       firstToken: 0,
-      firstRow: layout.rowOf(sentence, 0),
+      firstRow: batchRows.rowOf(sentence, 0),
       count: tokens[sentence]!.length,
     }));
     const rows = writeRowTable(queue.tables, runs);
     // The losses are formed a second time: they go behind those that are read.
     const loss =
       segment === this.#dimensions.layers
-        ? cutRuns(this.#withTargets(runs), WEIGHT_CHUNK_ROWS).map((chunk) =>
-            this.#writeChunk(chunk, this.#share.arena.rows),
+        ? cutIntoChunks(this.#withTargets(runs), WEIGHT_CHUNK_ROWS).map((chunk) =>
+            this.#writeChunk(chunk, this.#work.arena.rows),
           )
         : [];
     const none: BucketRange = { firstBucket: 0, count: 0 };
     if (segment > 0) return { rows, loss, positions: none, tokens: [] };
     const positions = this.#writeBuckets(runs, (_, token) => token, 0, this.#dimensions.contextLength);
-    const shards = this.#share.gradients
-      .get(group)!
+    const shards = this.#work.gradients
+      .get(share)!
       .tokens.map(({ firstToken, tokenCount }) =>
         this.#writeBuckets(runs, (sentence, token) => tokens[sentence]![token]!, firstToken, tokenCount),
       );
@@ -141,7 +141,7 @@ export class TrainingEncoder implements QueueEncoder {
 
   /** Chunks of rows with a target; notes where their losses will be. */
   #writeLoss(runs: readonly RowRun[]): LossRows[] {
-    return cutRuns(this.#withTargets(runs), this.#share.chunkRows).map((chunk) => {
+    return cutIntoChunks(this.#withTargets(runs), this.#work.chunkRows).map((chunk) => {
       const firstLoss = this.#lossCount;
       for (const run of chunk) {
         this.#losses.push({ run, at: this.#lossCount });
@@ -152,7 +152,7 @@ export class TrainingEncoder implements QueueEncoder {
   }
 
   #writeChunk(chunk: readonly RowRun[], firstLoss: number): LossRows {
-    const { queue, tokens } = this.#share;
+    const { queue, tokens } = this.#work;
     const rows = writeRowTable(queue.tables, chunk);
     const firstTarget = queue.tables.reserve(countRows(chunk));
     let at = firstTarget;
@@ -167,7 +167,7 @@ export class TrainingEncoder implements QueueEncoder {
     return runs
       .map((run) => ({
         ...run,
-        count: Math.min(run.count, this.#share.tokens[run.sentence]!.length - 1 - run.firstToken),
+        count: Math.min(run.count, this.#work.tokens[run.sentence]!.length - 1 - run.firstToken),
       }))
       .filter(({ count }) => count > 0);
   }

@@ -1,5 +1,5 @@
-// Gradients of all parameters on one queue, a set per group of sentences, and their sum over all groups and queues: added in
-// the order of the groups whatever queue formed them.
+// Gradients of all parameters on one queue, a set per share of sentences, and their sum over all shares and queues: added in
+// the order of the shares whatever queue formed them.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { readAll, writeAll } from "../../gpu/buffer-contents.js";
 import { CommandList } from "../../gpu/command-list.js";
@@ -24,7 +24,7 @@ interface GradientSetsOptions {
   readonly parameters: readonly Parameter[];
   readonly hasHeadBias: boolean;
   readonly add: Pipeline<SumBinding, "vectorCount">;
-  /** Whether groups are added up here. The sum then has a set of its own; elsewhere it comes into that of a group. */
+  /** Whether shares are added up here. The sum then has a set of its own; elsewhere it comes into that of a share. */
   readonly addsUp: boolean;
 }
 
@@ -32,7 +32,7 @@ export class GradientSets {
   readonly #options: GradientSetsOptions;
   /** The first holds the sum at the end. */
   readonly #sets: GradientSet[] = [];
-  /** The set of each group that is this queue's. */
+  /** The set of each share that is this queue's. */
   readonly #setOf = new Map<number, GradientSet>();
 
   constructor(options: GradientSetsOptions) {
@@ -44,13 +44,13 @@ export class GradientSets {
     return this.#sets[0]!.parameters;
   }
 
-  /** Gives each of these groups a set, and answers them. Throws DeviceError when there is no room. */
-  async assign(groups: readonly number[]): Promise<ReadonlyMap<number, Gpt2Weights>> {
+  /** Gives each of these shares a set, and answers them. Throws DeviceError when there is no room. */
+  async assign(shares: readonly number[]): Promise<ReadonlyMap<number, Gpt2Weights>> {
     const first = this.#options.addsUp ? 1 : 0;
-    await this.#reserve(Math.max(1, first + groups.length));
+    await this.#reserve(Math.max(1, first + shares.length));
     this.#setOf.clear();
-    for (const [index, group] of groups.entries()) this.#setOf.set(group, this.#sets[first + index]!);
-    return new Map([...this.#setOf].map(([group, { mirror }]) => [group, mirror]));
+    for (const [index, share] of shares.entries()) this.#setOf.set(share, this.#sets[first + index]!);
+    return new Map([...this.#setOf].map(([share, { mirror }]) => [share, mirror]));
   }
 
   /** Sets all to zero, but for the sum where it is kept from batch to batch. */
@@ -60,12 +60,12 @@ export class GradientSets {
         for (const buffer of buffers) list.clear(buffer, 0, buffer.sizeBytes);
   }
 
-  /** Adds the gradients of all groups to the sum of the first queue, and hands it to the others. */
-  static async addUp(queues: readonly GradientSets[], groups: number): Promise<void> {
+  /** Adds the gradients of all shares to the sum of the first queue, and hands it to the others. */
+  static async addUp(queues: readonly GradientSets[], shares: number): Promise<void> {
     const [first, ...others] = queues;
-    for (let group = 0; group < groups; group++) {
-      const owner = queues.find((sets) => sets.#setOf.has(group))!;
-      const { parameters } = owner.#setOf.get(group)!;
+    for (let share = 0; share < shares; share++) {
+      const owner = queues.find((sets) => sets.#setOf.has(share))!;
+      const { parameters } = owner.#setOf.get(share)!;
       await first!.#add(owner === first ? parameters : await first!.#copyHere(owner, parameters));
     }
     if (others.length === 0) return;
@@ -85,7 +85,7 @@ export class GradientSets {
     await queue.checked(() => list.submit("training.add"));
   }
 
-  /** A copy of another queue's gradients, through the host, in a set that no group uses. */
+  /** A copy of another queue's gradients, through the host, in a set that no share uses. */
   async #copyHere(owner: GradientSets, gradients: readonly GpuBuffer[]): Promise<readonly GpuBuffer[]> {
     const values = await readAll(owner.#options.queue, gradients);
     await this.#reserve(this.#setOf.size + 2);

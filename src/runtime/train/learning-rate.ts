@@ -12,6 +12,8 @@ export interface LearningRateSchedule {
   readonly final?: number;
 }
 
+export const decays: readonly NonNullable<LearningRateSchedule["decay"]>[] = ["constant", "cosine", "linear"];
+
 /** The rate of step `step`, from 1 to `steps`. */
 export function learningRate(schedule: LearningRateSchedule, step: number, steps: number): number {
   const { peak, warmupSteps = 0, decay = "cosine", final = peak / 10 } = schedule;

@@ -20,6 +20,7 @@ import {
   type SumSquaresParam,
 } from "../../kernels/optimizer/optimizer.js";
 import type { Parameter } from "../../model/parameters.js";
+import { checkReal } from "../../util/check.js";
 
 /** AdamW, with GPT-2's usual values by default. */
 export interface AdamWOptions {
@@ -58,44 +59,34 @@ const NO_CLIPPING = 3e38;
 
 /** Throws ArgumentError for values out of range. */
 export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): CheckedOptimizer {
-  const most = 1e30;
   switch (options.kind) {
     case "adamw":
       return {
         kind: "adamw",
-        beta1: real("beta1", options.beta1, 0.9, 0.9999999),
-        beta2: real("beta2", options.beta2, 0.95, 0.9999999),
-        epsilon: real("epsilon", options.epsilon, 1e-8, 1),
-        weightDecay: real("weightDecay", options.weightDecay, 0.1, 1000),
-        clipNorm: real("clipNorm", options.clipNorm, 1, most),
+        beta1: checkConstant("beta1", options.beta1, 0.9, 0.9999999),
+        beta2: checkConstant("beta2", options.beta2, 0.95, 0.9999999),
+        epsilon: checkConstant("epsilon", options.epsilon, 1e-8, 1),
+        weightDecay: checkConstant("weightDecay", options.weightDecay, 0.1, 1000),
+        clipNorm: checkConstant("clipNorm", options.clipNorm, 1, 1e30),
       };
     case "sgd":
       return {
         kind: "sgd",
-        momentum: real("momentum", options.momentum, 0, 0.9999999),
-        weightDecay: real("weightDecay", options.weightDecay, 0, 1000),
-        clipNorm: real("clipNorm", options.clipNorm, NO_CLIPPING, NO_CLIPPING),
+        momentum: checkConstant("momentum", options.momentum, 0, 0.9999999),
+        weightDecay: checkConstant("weightDecay", options.weightDecay, 0, 1000),
+        clipNorm: checkConstant("clipNorm", options.clipNorm, NO_CLIPPING, NO_CLIPPING),
       };
     default:
       throw new ArgumentError({
         argument: "optimizer.kind",
-        expected: '"adamw" or "sgd"',
+        expected: "one of adamw, sgd",
         received: (options as { kind: unknown }).kind,
-        remedy: "Leave the optimizer out for AdamW.",
       });
   }
 }
 
-/** An option between 0 and `most`. */
-function real(name: string, value: number | undefined, missing: number, most: number): number {
-  if (value === undefined) return missing;
-  if (typeof value === "number" && value >= 0 && value <= most) return value;
-  throw new ArgumentError({
-    argument: `optimizer.${name}`,
-    expected: `a number from 0 to ${most}`,
-    received: value,
-    remedy: `Leave it out for ${missing}.`,
-  });
+function checkConstant(name: string, value: number | undefined, missing: number, most: number): number {
+  return checkReal(`optimizer.${name}`, value, missing, { least: 0, most });
 }
 
 interface Pipelines {

@@ -1,15 +1,15 @@
 // A training run as callers see it: an iterator over steps that can be checkpointed and resumed bit for bit.
-import { ArgumentError, CancelledError } from "../../errors.js";
+import { CancelledError } from "../../errors.js";
 import { BatchSampler, cutWindows, type DataPosition } from "./batches.js";
 import { readCheckpoint, writeCheckpoint, type CheckpointState } from "./checkpoint.js";
-import { learningRate, type LearningRateSchedule } from "./learning-rate.js";
+import { decays, learningRate, type LearningRateSchedule } from "./learning-rate.js";
 import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "./optimizer.js";
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { readAll, writeAll } from "../../gpu/buffer-contents.js";
 import type { Trace } from "../../trace/trace.js";
 import type { LoadedModel } from "../load/loaded-model.js";
-import { checkChoice, checkWhole, fences } from "../../util/check.js";
-import type { Fence } from "../../plan/vocabulary.js";
+import { checkChoice, checkReal, checkWhole } from "../../util/check.js";
+import { fences, type Fence } from "../../plan/vocabulary.js";
 import { checkpointOutsideLoop, secondIteration } from "../../util/training-misuse.js";
 import { TrainingSession } from "./session.js";
 
@@ -32,8 +32,8 @@ export interface TrainOptions {
   };
   /** Decides the order of the data. Default: 0. */
   readonly seed?: number;
-  /** Gradients are formed per group and then added in order: the unit that a queue works on. Default: 2. */
-  readonly groups?: number;
+  /** Gradients are formed per share and then added in order: the unit that a queue works on. Default: 2. */
+  readonly shares?: number;
   /**
    * k, from 1 to the context length: also bounds how many logits are held at once. Changes no bit. Default: as loaded, and
    * 16 where that is "auto".
@@ -46,7 +46,7 @@ export interface TrainOptions {
    * about a sixth more work, and the same bits. Default: false.
    */
   readonly recompute?: boolean;
-  /** How many of the loaded queues to use. Default: all, at most one per group. */
+  /** How many of the loaded queues to use. Default: all, at most one per share. */
   readonly queues?: number;
   /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
   readonly resume?: Uint8Array<ArrayBuffer>;
@@ -97,7 +97,7 @@ interface Settings {
   readonly schedule: LearningRateSchedule;
   readonly optimizer: CheckedOptimizer;
   readonly seed: number;
-  readonly groups: number;
+  readonly shares: number;
   readonly batchTokens: number;
   readonly accumulate: number;
   readonly sliceTokens: number;
@@ -166,7 +166,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
         });
         const seconds = (performance.now() - beganMs) / 1000;
         this.#state = this.#stateOf(settings, step, sampler.position);
-        const sentences = batches.flatMap(({ groups }) => groups.flat());
+        const sentences = batches.flatMap(({ shares }) => shares.flat());
         const tokens = sentences.reduce((sum, { length }) => sum + length, 0);
         const isDue = heldOut && (step % (validation?.every ?? 1) === 0 || step === settings.steps);
         const validationLoss = isDue ? await this.#model.evaluate(heldOut, signal) : undefined;
@@ -245,34 +245,46 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
     const { config, info } = this.#model.loaded;
     const { sliceTokens } = info.schedule;
     const options = this.#options;
-    const steps = whole("steps", options.steps ?? Number.NaN, 1, 1e9);
-    const groups = whole("groups", options.groups, 2, 64);
-    const schedule = options.schedule ?? { peak: 1e-3, warmupSteps: Math.ceil(steps / 10) };
-    for (const [name, value] of Object.entries(schedule) as [string, unknown][])
-      if (name !== "decay" && !(typeof value === "number" && value >= 0 && Number.isFinite(value))) {
-        throw new ArgumentError({
-          argument: `schedule.${name}`,
-          expected: "a finite number of at least 0",
-          received: value,
-          remedy: "Rates around 1e-3 are usual for small models.",
-        });
-      }
+    const steps = checkWhole("steps", options.steps ?? Number.NaN, 0, {
+      least: 1,
+      most: 1e9,
+      remedy: "It is the number of updates in the whole run; those before a checkpoint count too.",
+    });
+    const shares = checkWhole("shares", options.shares, 2, {
+      least: 1,
+      most: 64,
+      remedy: "It is the number of parts of a batch; a queue works on whole parts.",
+    });
+    const { contextLength } = config;
+    const usualSlice = sliceTokens === "auto" ? Math.min(USUAL_SLICE_TOKENS, contextLength) : sliceTokens;
+    const mostQueues = Math.min(info.queues, shares);
     return {
       steps,
-      groups,
-      schedule,
+      shares,
+      schedule: checkSchedule(options.schedule ?? { peak: 1e-3, warmupSteps: Math.ceil(steps / 10) }),
       optimizer: checkOptimizer(options.optimizer),
-      seed: whole("seed", options.seed, 0, Number.MAX_SAFE_INTEGER, 0),
-      batchTokens: whole("batchTokens", options.batchTokens, 1024, 1e7),
-      accumulate: whole("accumulate", options.accumulate, 1, 1000),
-      sliceTokens: whole(
-        "sliceTokens",
-        options.sliceTokens,
-        sliceTokens === "auto" ? Math.min(USUAL_SLICE_TOKENS, config.contextLength) : sliceTokens,
-        config.contextLength,
-      ),
+      seed: checkWhole("seed", options.seed, 0, { least: 0, most: Number.MAX_SAFE_INTEGER }),
+      batchTokens: checkWhole("batchTokens", options.batchTokens, 1024, {
+        least: 1,
+        most: 1e7,
+        remedy: "It is how many tokens a batch has at least: whole sentences until they hold as many.",
+      }),
+      accumulate: checkWhole("accumulate", options.accumulate, 1, {
+        least: 1,
+        most: 1000,
+        remedy: "It is how many batches are added up before the weights are updated.",
+      }),
+      sliceTokens: checkWhole("sliceTokens", options.sliceTokens, usualSlice, {
+        least: 1,
+        most: contextLength,
+        remedy: "It is the number of tokens per slice, at most the model's context.",
+      }),
       fence: checkChoice("fence", options.fence, "sentence", fences),
-      queues: whole("queues", options.queues, Math.min(info.queues, groups), Math.min(info.queues, groups)),
+      queues: checkWhole("queues", options.queues, mostQueues, {
+        least: 1,
+        most: mostQueues,
+        remedy: "A run may use as many queues as were loaded, and at most one per share.",
+      }),
     };
   }
 }
@@ -291,6 +303,20 @@ function namedBuffers({
   return named;
 }
 
-function whole(name: string, value: number | undefined, missing: number, most: number, least = 1): number {
-  return checkWhole(name, value, missing, { least, most, remedy: "See TrainOptions for what it means." });
+function checkSchedule(schedule: LearningRateSchedule): LearningRateSchedule {
+  const { peak, warmupSteps, decay, final } = schedule;
+  checkReal("schedule.peak", peak ?? Number.NaN, 0, {
+    least: 0,
+    remedy: "It is the highest learning rate; around 1e-3 is usual for small models.",
+  });
+  checkReal("schedule.warmupSteps", warmupSteps, 0, {
+    least: 0,
+    remedy: "It is the number of steps over which the rate rises to its peak.",
+  });
+  checkReal("schedule.final", final, 0, {
+    least: 0,
+    remedy: "It is the learning rate of the last step; a tenth of the peak is usual.",
+  });
+  checkChoice("schedule.decay", decay, "cosine", decays);
+  return schedule;
 }

@@ -1,4 +1,4 @@
-// What a training run holds on the GPU, and one step of it over all queues: gradients per group of sentences, their sum, and
+// What a training run holds on the GPU, and one step of it over all queues: gradients per share of sentences, their sum, and
 // the same optimizer step on every queue.
 import { DeviceError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
@@ -17,12 +17,12 @@ import { Optimizer, type CheckedOptimizer } from "./optimizer.js";
 import { listParameters, type Parameter } from "../../model/parameters.js";
 import { TrainingArena, type TrainingArenaOptions } from "../../model/training-arena.js";
 import { compileTraining } from "../../model/training-pipelines.js";
-import { ArenaLayout } from "../../model/rows.js";
+import { BatchRows } from "../../model/rows.js";
 import { GradientSets } from "./gradient-sets.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { PlanRun } from "../passes/plan-run.js";
 import { traceOf } from "../passes/trace-recorder.js";
-import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type TrainingShare } from "./encoder.js";
+import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type QueueTraining } from "./encoder.js";
 
 /** One queue's part of a session. */
 interface TrainingReplica {
@@ -63,7 +63,7 @@ interface BatchOutcome {
   readonly trace: Trace | undefined;
 }
 
-const MAX_GROUPS_PER_SUBMISSION = 4;
+const MAX_STAGES_PER_SUBMISSION = 4;
 /** Slices whose logits are formed at once: enough rows for a dispatch, and memory that follows the slice. */
 const SLICES_PER_CHUNK = 8;
 
@@ -159,14 +159,14 @@ export class TrainingSession {
     lossScale: number,
     isFirst: boolean,
   ): Promise<BatchOutcome> {
-    const sentences = batch.groups.flat();
-    const groupOf = batch.groups.flatMap((group, index) => group.map(() => index));
+    const sentences = batch.shares.flat();
+    const shareOf = batch.shares.flatMap((share, index) => share.map(() => index));
     const lengths = sentences.map(({ length }) => length);
     const { config, dimensions } = this.#model;
     const queues = this.#replicas.length;
     const plan = buildTrainingPlan({
       lengths,
-      groupOf,
+      shareOf,
       layers: config.layers,
       sliceTokens: request.sliceTokens,
       fence: request.fence,
@@ -180,7 +180,7 @@ export class TrainingSession {
     const scheduler = new Scheduler(plan, {
       queues,
       placement: "affine",
-      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
       // Queues with equal work would keep step: one that forms weight gradients early runs them beside the activation
       // gradients of the others. Where layers share rows, weights come before the next layer everywhere.
       maxWaitingWeights: request.recompute
@@ -189,9 +189,9 @@ export class TrainingSession {
       cost,
     });
     const queueOf = sentences.map((_, sentence) => scheduler.ownership(sentence)[0]!.queue);
-    const shares: TrainingShare[] = [];
+    const parts: QueueTraining[] = [];
     for (const [index, replica] of this.#replicas.entries())
-      shares.push(
+      parts.push(
         await this.#prepare(replica, index, {
           request,
           batch,
@@ -199,17 +199,17 @@ export class TrainingSession {
           isFirst,
           sentences,
           lengths,
-          groupOf,
+          shareOf,
           queueOf,
         }),
       );
-    const encoders = shares.map((share) => new TrainingEncoder(share, dimensions));
+    const encoders = parts.map((part) => new TrainingEncoder(part, dimensions));
     const run = new PlanRun({
       scheduler,
       encoders,
-      shares: this.#model.replicas.slice(0, queues).map(({ share }) => share),
+      loads: this.#model.replicas.slice(0, queues).map(({ load }) => load),
       operation: "The training step",
-      maxGroupsPerSubmission: MAX_GROUPS_PER_SUBMISSION,
+      maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
       timed: request.trace,
     });
     await run.run(request.signal);
@@ -220,7 +220,7 @@ export class TrainingSession {
     for (const own of losses) for (const value of own) loss += value;
     await GradientSets.addUp(
       this.#replicas.map(({ gradients }) => gradients),
-      batch.groups.length,
+      batch.shares.length,
     );
     const head = {
       lengths,
@@ -229,7 +229,7 @@ export class TrainingSession {
       fence: request.fence,
       placement: "affine" as const,
       queues,
-      groups: groupOf,
+      shares: shareOf,
     };
     return { loss, trace: request.trace ? traceOf(head, run.records) : undefined };
   }
@@ -245,38 +245,38 @@ export class TrainingSession {
       readonly isFirst: boolean;
       readonly sentences: readonly Uint32Array[];
       readonly lengths: readonly number[];
-      readonly groupOf: readonly number[];
+      readonly shareOf: readonly number[];
       readonly queueOf: readonly number[];
     },
-  ): Promise<TrainingShare> {
+  ): Promise<QueueTraining> {
     const { queue } = replica;
-    const { request, batch, lossScale, isFirst, sentences, lengths, groupOf, queueOf } = work;
+    const { request, batch, lossScale, isFirst, sentences, lengths, shareOf, queueOf } = work;
     const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
-    const layout = new ArenaLayout(own, lengths, this.#model.dimensions.pageTokens);
-    const chunkRows = Math.min(layout.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
+    const batchRows = new BatchRows(own, lengths, this.#model.dimensions.pageTokens);
+    const chunkRows = Math.min(batchRows.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
     const arena = await this.#arenaOf(replica, {
-      rows: Math.max(1, layout.rows),
+      rows: Math.max(1, batchRows.rows),
       chunkRows: Math.max(chunkRows, WEIGHT_CHUNK_ROWS),
       recompute: request.recompute,
     });
-    const groups = batch.groups.map((_, group) => own.filter((sentence) => groupOf[sentence] === group));
-    const ownGroups = [...groups.keys()].filter((group) => groups[group]!.length > 0);
-    const gradients = await replica.gradients.assign(ownGroups);
+    const shares = batch.shares.map((_, share) => own.filter((sentence) => shareOf[sentence] === share));
+    const ownShares = [...shares.keys()].filter((share) => shares[share]!.length > 0);
+    const gradients = await replica.gradients.assign(ownShares);
     const list = new CommandList(queue);
     replica.gradients.encodeClear(list, !isFirst);
     for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
     await queue.checked(() => {
-      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, layout.rowInfo(sentences));
-      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, layout.pageTable());
+      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, batchRows.rowInfo(sentences));
+      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, batchRows.pageTable());
       list.submit("training.clear");
     });
     return {
       queue,
       training: replica.training,
       arena,
-      layout,
+      batchRows,
       tokens: sentences,
-      groups,
+      shares,
       gradients,
       lossScale,
       chunkRows,

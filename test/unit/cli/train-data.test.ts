@@ -78,7 +78,7 @@ describe("the options of training", () => {
       steps: 50,
       batchTokens: 1024,
       accumulate: 1,
-      groups: 2,
+      shares: 2,
       seed: 0,
       recompute: false,
       schedule: { peak: 1e-3, warmupSteps: 5, decay: "cosine" },

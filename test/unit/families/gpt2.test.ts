@@ -1,7 +1,7 @@
 // GPT-2's config.json and tensor names: what is read, what is refused and how that is said.
 import { describe, expect, it } from "vitest";
 import { FormatError, ShapeError } from "../../../src/errors.js";
-import { float32ToFloat16, toFloat32 } from "../../../src/tensor/dtype.js";
+import { float32ToFloat16, toFloat32 } from "../../../src/tensor/formats.js";
 import { parseGpt2Config, type ModelConfig } from "../../../src/families/gpt2-config.js";
 import { Gpt2NameMap, listGpt2Tensors } from "../../../src/families/gpt2-names.js";
 import { readRequiredJson } from "../../../src/files/model-folder.js";

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { CancelledError, FetchError, FormatError } from "../../../src/errors.js";
-import { toFloat32 } from "../../../src/tensor/dtype.js";
+import { toFloat32 } from "../../../src/tensor/formats.js";
 import { readTensors, type DownloadProgress } from "../../../src/files/read-tensors.js";
 import type { StoredTensor } from "../../../src/files/safetensors.js";
 import { writeSafetensors } from "../../../src/files/safetensors-writer.js";

@@ -13,20 +13,20 @@ const anyStep = arbitraryStep();
 
 describe("the plan of a training step", () => {
   test("of one sentence, two slices and one layer has the nodes and edges one would draw", () => {
-    const plan = buildTrainingPlan({ lengths: [5], groupOf: [0], layers: 1, sliceTokens: 3 });
+    const plan = buildTrainingPlan({ lengths: [5], shareOf: [0], layers: 1, sliceTokens: 3 });
     expect([...plan.kind].join(" ")).toBe("0 0 2 1 0 0 3 3 2 5 4 3 3 2 5");
     expect([...plan.level].join(" ")).toBe("0 0 0 0 1 1 1 1 1 1 0 0 0 0 0");
     expect(edgesOf(plan).join(" ")).toBe(
       "0>2 1>2 2>3 3>4 3>5 4>6 5>7 6>8 7>8 8>9 8>10 10>11 10>12 11>13 12>13 13>14",
     );
     expect(plan.taskCount).toBe(12);
-    expect(tasksOfPlan(plan).at(-1)?.task).toEqual({ kind: "weight-gradient", group: 0, segment: 0 });
+    expect(tasksOfPlan(plan).at(-1)?.task).toEqual({ kind: "weight-gradient", share: 0, segment: 0 });
   });
 
-  test("sums the weights of a group over all of its sentences, and of no other", () => {
-    const plan = buildTrainingPlan({ lengths: [2, 3, 2], groupOf: [1, 0, 1], layers: 0, sliceTokens: 2 });
-    const waits = [0, 1].map((group) => {
-      const node = nodeOf(plan, { kind: "weight-gradient", group, segment: 0 })!;
+  test("sums the weights of a share over all of its sentences, and of no other", () => {
+    const plan = buildTrainingPlan({ lengths: [2, 3, 2], shareOf: [1, 0, 1], layers: 0, sliceTokens: 2 });
+    const waits = [0, 1].map((share) => {
+      const node = nodeOf(plan, { kind: "weight-gradient", share, segment: 0 })!;
       return dependenciesOf(plan, node).map((slice) => plan.sentence[slice]);
     });
     expect(waits).toEqual([
@@ -64,7 +64,7 @@ describe("the plan of a training step", () => {
     );
   });
 
-  test("has a gradient for every slice and every attention, and weights for every group and segment", () => {
+  test("has a gradient for every slice and every attention, and weights for every share and segment", () => {
     fc.assert(
       fc.property(anyStep, (step) => {
         const counts = new Map<string, number>();
@@ -72,10 +72,10 @@ describe("the plan of a training step", () => {
           if (task.kind !== "weight-gradient")
             for (let token = task.firstToken; token < task.firstToken + task.tokenCount; token++)
               increment(counts, `${task.kind} ${levelOf(task)} ${task.sentence} ${token}`);
-          else increment(counts, `${task.kind} ${task.segment} ${task.group}`);
+          else increment(counts, `${task.kind} ${task.segment} ${task.share}`);
         const tokens = step.lengths.reduce((sum, length) => sum + length, 0);
-        const groups = new Set(step.groups).size;
-        expect(counts.size).toBe(tokens * (4 * step.layers + 2) + groups * (step.layers + 1));
+        const shares = new Set(step.shares).size;
+        expect(counts.size).toBe(tokens * (4 * step.layers + 2) + shares * (step.layers + 1));
         expect(new Set(counts.values())).toEqual(new Set([1]));
       }),
       { seed, numRuns: 200 },
@@ -113,7 +113,7 @@ describe("the plan of a training step", () => {
     );
   });
 
-  test("has no gradients without groups", () => {
+  test("has no gradients without shares", () => {
     const plan = buildPlan({
       lengths: [3],
       layers: 1,
@@ -124,18 +124,18 @@ describe("the plan of a training step", () => {
     const rows = { sentence: 0, firstToken: 0, tokenCount: 2 };
     expect(nodeOf(plan, { kind: "slice-gradient", segment: 0, ...rows })).toBeUndefined();
     expect(nodeOf(plan, { kind: "attention-gradient", layer: 0, ...rows, tokenCount: 3 })).toBeUndefined();
-    expect(nodeOf(plan, { kind: "weight-gradient", group: 0, segment: 0 })).toBeUndefined();
+    expect(nodeOf(plan, { kind: "weight-gradient", share: 0, segment: 0 })).toBeUndefined();
   });
 
   test("of an empty batch has no nodes", () => {
-    expect(buildTrainingPlan({ lengths: [], groupOf: [], layers: 2, sliceTokens: 4 }).nodeCount).toBe(0);
+    expect(buildTrainingPlan({ lengths: [], shareOf: [], layers: 2, sliceTokens: 4 }).nodeCount).toBe(0);
   });
 
-  test("refuses groups that are missing, empty or no whole numbers", () => {
+  test("refuses shares that are missing, empty or no whole numbers", () => {
     const shape = { lengths: [3, 4], layers: 1, sliceTokens: 2 };
-    for (const groupOf of [[0], [0, 2], [1, 1], [0, -1], [0, 0.5], [0, Number.NaN]])
-      expect(() => buildTrainingPlan({ ...shape, groupOf })).toThrow(ArgumentError);
-    expect(() => buildTrainingPlan({ ...shape, lengths: [3, 0], groupOf: [0, 0] })).toThrow(ArgumentError);
+    for (const shareOf of [[0], [0, 2], [1, 1], [0, -1], [0, 0.5], [0, Number.NaN]])
+      expect(() => buildTrainingPlan({ ...shape, shareOf })).toThrow(ArgumentError);
+    expect(() => buildTrainingPlan({ ...shape, lengths: [3, 0], shareOf: [0, 0] })).toThrow(ArgumentError);
   });
 });
 
@@ -143,13 +143,13 @@ describe("the plan of a training step", () => {
 function neighbours(
   task: Task,
   shift: number,
-  { layers, lengths, groups }: { layers: number; lengths: readonly number[]; groups: readonly number[] },
+  { layers, lengths, shares }: { layers: number; lengths: readonly number[]; shares: readonly number[] },
 ): Task[] {
   const beyond = layers + shift;
   if (task.kind === "weight-gradient")
     return [
-      { ...task, group: new Set(groups).size + shift - 1 },
-      { ...task, group: -shift },
+      { ...task, share: new Set(shares).size + shift - 1 },
+      { ...task, share: -shift },
       { ...task, segment: beyond },
       { ...task, segment: 0.5 },
     ];

@@ -52,11 +52,11 @@ describe("readGenerationDefaults", () => {
   it.each([
     [{ do_sample: true, temperature: -1 }, "temperature: expected a number from 0 to 100, received -1"],
     [{ do_sample: true, temperature: "hot" }, 'temperature: expected a number, received "hot"'],
-    [{ top_k: 1.5 }, "top_k: expected a whole number from 0 to"],
+    [{ top_k: 1.5 }, "top_k: expected a whole number of at least 0"],
     [{ top_p: 0 }, "top_p: expected a number above 0, at most 1, received 0"],
     [{ min_p: 2 }, "min_p: expected a number from 0 to 1, received 2"],
     [{ repetition_penalty: 0 }, "repetition_penalty: expected"],
-    [{ max_new_tokens: 0 }, "max_new_tokens: expected a whole number from 1 to"],
+    [{ max_new_tokens: 0 }, "max_new_tokens: expected a whole number of at least 1"],
     [{ max_new_tokens: 2.5 }, "received 2.5"],
     [[], "expected a JSON object, received []"],
     [null, "expected a JSON object, received null"],

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createModelParts } from "../../../src/families/new-model.js";
 import { ArgumentError, FormatError } from "../../../src/errors.js";
-import { toFloat32 } from "../../../src/tensor/dtype.js";
+import { toFloat32 } from "../../../src/tensor/formats.js";
 import { BatchSampler, cutWindows } from "../../../src/runtime/train/batches.js";
 import { readCheckpoint, writeCheckpoint } from "../../../src/runtime/train/checkpoint.js";
 import { learningRate } from "../../../src/runtime/train/learning-rate.js";
@@ -32,24 +32,24 @@ describe("windows of the context", () => {
 
 describe("batches", () => {
   const windows = range(0, 23).map((index) => Uint32Array.from(range(100 * index, 2 + (index % 7))));
-  const options = { windows, batchTokens: 20, groups: 3, seed: 5 };
+  const options = { windows, batchTokens: 20, shares: 3, seed: 5 };
 
   it("hold every window once per epoch, in another order each time", () => {
-    const sampler = new BatchSampler({ ...options, batchTokens: 1, groups: 1 });
-    const epochs = [0, 1].map(() => windows.map(() => sampler.next().groups[0]![0]![0]! / 100));
+    const sampler = new BatchSampler({ ...options, batchTokens: 1, shares: 1 });
+    const epochs = [0, 1].map(() => windows.map(() => sampler.next().shares[0]![0]![0]! / 100));
     for (const epoch of epochs) expect(epoch.toSorted((a, b) => a - b)).toEqual(range(0, 23));
     expect(epochs[0]).not.toEqual(epochs[1]);
     expect(sampler.position).toEqual({ epoch: 1, next: 23 });
   });
 
-  it("are full, spread over all groups, and count their targets", () => {
+  it("are full, spread over all shares, and count their targets", () => {
     const sampler = new BatchSampler(options);
     for (let step = 0; step < 30; step++) {
-      const { groups, targets } = sampler.next();
-      const all = groups.flat();
+      const { shares, targets } = sampler.next();
+      const all = shares.flat();
       const tokens = all.reduce((sum, { length }) => sum + length, 0);
-      expect(groups).toHaveLength(3);
-      for (const group of groups) expect(group.length).toBeGreaterThan(0);
+      expect(shares).toHaveLength(3);
+      for (const share of shares) expect(share.length).toBeGreaterThan(0);
       expect(tokens).toBeGreaterThanOrEqual(20);
       expect(tokens - all.at(-1)!.length).toBeLessThan(20 + 8);
       expect(targets).toBe(tokens - all.length);

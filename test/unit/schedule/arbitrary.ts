@@ -7,7 +7,7 @@ import {
   type SchedulerPlacement,
   type Task,
 } from "../../../src/plan/vocabulary.js";
-import { memberOf } from "../../../src/trace/group-name.js";
+import { memberOf } from "../../../src/trace/stage-name.js";
 import type { SchedulerOptions } from "../../../src/schedule/scheduler.js";
 import { simulate, type SimulatedDevice } from "../../../src/schedule/simulate.js";
 import type { Trace } from "../../../src/trace/trace.js";
@@ -19,7 +19,7 @@ export interface RandomRun {
   readonly fence: Fence;
   readonly options: SchedulerOptions;
   readonly seed: number;
-  readonly groupOverheadMs: number;
+  readonly stageOverheadMs: number;
   readonly moveMs: number;
   readonly hostDelayMs: number;
 }
@@ -37,11 +37,11 @@ export function arbitraryRun(placements: readonly SchedulerPlacement[]): fc.Arbi
       queues: fc.integer({ min: 1, max: 4 }),
       placement: fc.constantFrom(...placements),
       maxInFlight: fc.integer({ min: 1, max: 3 }),
-      maxGroupsPerSubmission: fc.integer({ min: 1, max: 5 }),
-      maxTasksPerGroup: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant(Infinity)),
+      maxStagesPerSubmission: fc.integer({ min: 1, max: 5 }),
+      maxTasksPerStage: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant(Infinity)),
     }),
     seed: fc.integer({ min: 0, max: 1_000_000 }),
-    groupOverheadMs: fc.constantFrom(0, 0.07),
+    stageOverheadMs: fc.constantFrom(0, 0.07),
     moveMs: fc.constantFrom(0, 2.7),
     hostDelayMs: fc.constantFrom(0, 0.05, 2.7),
   });
@@ -53,8 +53,8 @@ export function planOf(run: RandomRun): Plan {
 }
 
 export function deviceOf(run: RandomRun): SimulatedDevice {
-  const { groupOverheadMs, moveMs, hostDelayMs } = run;
-  return { durationMs: randomDuration(run.seed), groupOverheadMs, moveMs, hostDelayMs };
+  const { stageOverheadMs, moveMs, hostDelayMs } = run;
+  return { durationMs: randomDuration(run.seed), stageOverheadMs, moveMs, hostDelayMs };
 }
 
 export function traceOf(run: RandomRun): Trace {
@@ -81,7 +81,7 @@ export function levelOf(task: Task): number {
 /** What the definition of the gradients needs to know of a training step. */
 export interface Step {
   readonly layers: number;
-  readonly groups: readonly number[];
+  readonly shares: readonly number[];
 }
 
 /** Whether `task` waits for `other` without any task between them, read off the definition. */
@@ -91,7 +91,7 @@ export function waitsFor(task: Task, other: Task, fence: Fence, step?: Step): bo
     return (
       other.kind === "slice-gradient" &&
       other.segment === task.segment &&
-      step?.groups[other.sentence] === task.group
+      step?.shares[other.sentence] === task.share
     );
   if (task.sentence !== other.sentence) return false;
   switch (task.kind) {

@@ -30,7 +30,7 @@ const speed = (more: Partial<QueueSpeed> = {}): QueueSpeed => ({
   queues: 2,
   cost,
   msPerCost: 0.3,
-  msPerGroup: 0.2,
+  msPerStage: 0.2,
   gain: turns,
   mostMs: 10,
   ...more,
@@ -88,8 +88,8 @@ describe("chooseSchedule", () => {
         rate,
         rate,
         gain,
-        (own, fence, queues, msPerCost, msPerGroup, small) => {
-          const known = speed({ queues, msPerCost, msPerGroup, gain: { small, large: 1 } });
+        (own, fence, queues, msPerCost, msPerStage, small) => {
+          const known = speed({ queues, msPerCost, msPerStage, gain: { small, large: 1 } });
           const chosen = chooseSchedule(question(own, { fence }), known);
           expect(chosen.queues).toBeGreaterThanOrEqual(1);
           expect(chosen.queues).toBeLessThanOrEqual(queues);
@@ -105,20 +105,20 @@ describe("chooseSchedule", () => {
 });
 
 describe("Pace", () => {
-  it("tells what groups cost from what work costs", () => {
+  it("tells what stages cost from what work costs", () => {
     const pace = new Pace();
     for (let index = 0; index < 200; index++) {
-      const [work, groups] = [1 + ((index * 37) % 400), 1 + ((index * 5) % 9)];
-      pace.observe(work, groups, 0.05 * work + 0.7 * groups);
+      const [work, stages] = [1 + ((index * 37) % 400), 1 + ((index * 5) % 9)];
+      pace.observe(work, stages, 0.05 * work + 0.7 * stages);
     }
     expect(pace.msPerCost).toBeCloseTo(0.05, 3);
-    expect(pace.msPerGroup).toBeCloseTo(0.7, 2);
+    expect(pace.msPerStage).toBeCloseTo(0.7, 2);
   });
 
   it("finds its way from a guess that is a thousand times off, and is not thrown by a stall", () => {
     const pace = new Pace();
     for (let index = 0; index < 30; index++) pace.observe(1000, 1, 1);
-    const expected = (): number => 1000 * pace.msPerCost + pace.msPerGroup;
+    const expected = (): number => 1000 * pace.msPerCost + pace.msPerStage;
     expect(expected()).toBeCloseTo(1, 1);
     pace.observe(1000, 1, 10_000);
     expect(expected()).toBeLessThanOrEqual(4.1);
@@ -145,28 +145,28 @@ describe("a submission", () => {
     attentionGrain: "sentence",
   });
   const scheduler = (): Scheduler =>
-    new Scheduler(plan, { queues: 1, placement: "affine", cost, maxGroupsPerSubmission: 64 });
+    new Scheduler(plan, { queues: 1, placement: "affine", cost, maxStagesPerSubmission: 64 });
 
-  it("takes groups until it is long enough, those that cost nothing by their overhead", () => {
+  it("takes stages until it is long enough, those that cost nothing by their overhead", () => {
     const pace = new Pace();
     for (let index = 0; index < 500; index++) pace.observe(1 + index, 1 + (index % 7), 1 + (index % 7));
     const submission = scheduler().next(0, pace.limits(Infinity))!;
-    expect(submission.groups.length).toBeGreaterThanOrEqual(ENOUGH_MS - 1);
-    expect(submission.groups.length).toBeLessThanOrEqual(ENOUGH_MS + 1);
+    expect(submission.stages.length).toBeGreaterThanOrEqual(ENOUGH_MS - 1);
+    expect(submission.stages.length).toBeLessThanOrEqual(ENOUGH_MS + 1);
   });
 
-  it("holds all where all is short, and a single group where that is long", () => {
-    const all = scheduler().next(0, { mostCost: Infinity, enoughCost: 1e9, groupCost: 1 })!;
-    expect(all.groups.length).toBe(13);
-    const one = scheduler().next(0, { mostCost: Infinity, enoughCost: 1e-9, groupCost: 0 })!;
-    expect(one.groups.length).toBe(1);
-    expect(one.groups[0]!.tasks.length).toBe(4);
+  it("holds all where all is short, and a single stage where that is long", () => {
+    const all = scheduler().next(0, { mostCost: Infinity, enoughCost: 1e9, stageCost: 1 })!;
+    expect(all.stages.length).toBe(13);
+    const one = scheduler().next(0, { mostCost: Infinity, enoughCost: 1e-9, stageCost: 0 })!;
+    expect(one.stages.length).toBe(1);
+    expect(one.stages[0]!.tasks.length).toBe(4);
   });
 
-  it("counts the overhead of groups against the most that it may cost", () => {
-    const [group] = scheduler().next(0, { mostCost: Infinity, enoughCost: 1e-9, groupCost: 0 })!.groups;
-    const tasks = group!.tasks.length * cost.sliceMs(0, 8);
-    const limits = { mostCost: tasks + 10, enoughCost: Infinity, groupCost: 11 };
-    expect(scheduler().next(0, limits)!.groups[0]!.tasks.length).toBe(3);
+  it("counts the overhead of stages against the most that it may cost", () => {
+    const [stage] = scheduler().next(0, { mostCost: Infinity, enoughCost: 1e-9, stageCost: 0 })!.stages;
+    const tasks = stage!.tasks.length * cost.sliceMs(0, 8);
+    const limits = { mostCost: tasks + 10, enoughCost: Infinity, stageCost: 11 };
+    expect(scheduler().next(0, limits)!.stages[0]!.tasks.length).toBe(3);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { buildPlan } from "../../../src/plan/plan.js";
 import { nodeOf } from "../../../src/plan/task.js";
 import { attentionGrainOf } from "../../../src/plan/vocabulary.js";
-import { memberOf } from "../../../src/trace/group-name.js";
+import { memberOf } from "../../../src/trace/stage-name.js";
 import { measureTrace } from "../../../src/trace/metrics.js";
 import type { Move } from "../../../src/schedule/moves.js";
 import { Scheduler } from "../../../src/schedule/scheduler.js";
@@ -21,7 +21,7 @@ describe("the scheduler", () => {
       fc.property(anyRun, (run) => {
         const plan = planOf(run);
         const trace = simulate(plan, run.options, deviceOf(run));
-        const tasks = trace.submissions.flatMap(({ groups }) => groups.flatMap((group) => group.tasks));
+        const tasks = trace.submissions.flatMap(({ stages }) => stages.flatMap((stage) => stage.tasks));
         expect(tasks.length).toBe(plan.taskCount);
         expect(new Set(tasks.map((task) => nodeOf(plan, task))).size).toBe(plan.taskCount);
         expect(validateTrace(trace)).toEqual([]);
@@ -39,10 +39,10 @@ describe("the scheduler", () => {
     );
   });
 
-  test("never holds more submissions, groups or tasks than its limits, nor two in one slot", () => {
+  test("never holds more submissions, stages or tasks than its limits, nor two in one place of the window", () => {
     fc.assert(
       fc.property(anyRun, (run) => {
-        const { queues, maxInFlight, maxGroupsPerSubmission, maxTasksPerGroup } = run.options;
+        const { queues, maxInFlight, maxStagesPerSubmission, maxTasksPerStage } = run.options;
         const inFlight: Submission[] = [];
         drive(
           new Scheduler(planOf(run), run.options),
@@ -53,14 +53,14 @@ describe("the scheduler", () => {
               const held = inFlight.filter((one) => one.queue === queue);
               expect(held.length).toBe(scheduler.inFlight(queue));
               expect(held.length).toBeLessThanOrEqual(maxInFlight!);
-              const slots = new Set(held.map((one) => one.encoder));
-              expect(slots.size).toBe(held.length);
-              for (const slot of slots) expect(slot).toBeLessThan(maxInFlight!);
+              const places = new Set(held.map((one) => one.encoder));
+              expect(places.size).toBe(held.length);
+              for (const place of places) expect(place).toBeLessThan(maxInFlight!);
             }
-            expect(submission.groups.length).toBeLessThanOrEqual(maxGroupsPerSubmission!);
-            for (const group of submission.groups) {
-              expect(group.tasks.length).toBeGreaterThan(0);
-              expect(group.tasks.length).toBeLessThanOrEqual(maxTasksPerGroup!);
+            expect(submission.stages.length).toBeLessThanOrEqual(maxStagesPerSubmission!);
+            for (const stage of submission.stages) {
+              expect(stage.tasks.length).toBeGreaterThan(0);
+              expect(stage.tasks.length).toBeLessThanOrEqual(maxTasksPerStage!);
             }
           },
           (completed) =>
@@ -74,20 +74,20 @@ describe("the scheduler", () => {
     );
   });
 
-  test("needs 2·layers + 1 groups on one queue, whatever the batch, the slices and the fence", () => {
+  test("needs 2·layers + 1 stages on one queue, whatever the batch, the slices and the fence", () => {
     fc.assert(
       fc.property(arbitraryRun(["affine", "spread"]), (run) => {
-        const { placement, maxInFlight, maxGroupsPerSubmission } = run.options;
+        const { placement, maxInFlight, maxStagesPerSubmission } = run.options;
         const options = {
           queues: 1,
           placement,
           maxInFlight: maxInFlight!,
-          maxGroupsPerSubmission: maxGroupsPerSubmission!,
+          maxStagesPerSubmission: maxStagesPerSubmission!,
         };
         const trace = simulate(planOf(run), options, deviceOf(run));
-        const groups = trace.submissions.flatMap((submission) => submission.groups);
-        expect(groups.length).toBe(2 * run.layers + 1);
-        expect(trace.submissions.length).toBe(Math.ceil(groups.length / maxGroupsPerSubmission!));
+        const stages = trace.submissions.flatMap((submission) => submission.stages);
+        expect(stages.length).toBe(2 * run.layers + 1);
+        expect(trace.submissions.length).toBe(Math.ceil(stages.length / maxStagesPerSubmission!));
       }),
       { seed, numRuns: 500 },
     );
@@ -100,12 +100,12 @@ describe("the scheduler", () => {
         const scheduler = new Scheduler(plan, run.options);
         const submissions: Submission[] = [];
         drive(scheduler, run.seed, (submission) => submissions.push(submission));
-        const placed = submissions.flatMap(({ queue, groups }) =>
-          groups.flatMap(({ tasks }) => tasks.map((task) => ({ queue, task }))),
+        const placed = submissions.flatMap(({ queue, stages }) =>
+          stages.flatMap(({ tasks }) => tasks.map((task) => ({ queue, task }))),
         );
         for (const submission of submissions) {
           const expected = new Set<string>();
-          for (const slice of submission.groups.flatMap(({ tasks }) => tasks)) {
+          for (const slice of submission.stages.flatMap(({ tasks }) => tasks)) {
             if (slice.kind !== "slice") continue;
             for (const { queue, task } of placed)
               if (queue !== submission.queue && waitsFor(task, slice, run.fence))
@@ -145,22 +145,22 @@ describe("the scheduler", () => {
     });
     const scheduler = new Scheduler(plan, { queues: 2, placement: "spread" });
     const [first, second] = [scheduler.next(0), scheduler.next(1)];
-    expect(first?.groups.length).toBe(1);
+    expect(first?.stages.length).toBe(1);
     scheduler.complete(first!.id);
     expect(scheduler.next(0)).toBeUndefined();
-    expect(scheduler.next(1)?.groups.map((group) => group.kind)).toEqual(["attention", "slice"]);
+    expect(scheduler.next(1)?.stages.map((stage) => stage.kind)).toEqual(["attention", "slice"]);
     scheduler.complete(second!.id);
-    expect(scheduler.next(0)?.groups.map((group) => group.kind)).toEqual(["attention", "slice"]);
+    expect(scheduler.next(0)?.stages.map((stage) => stage.kind)).toEqual(["attention", "slice"]);
   });
 
   test("tells where each token of a sentence lives, and runs its tasks there", () => {
     fc.assert(
       fc.property(arbitraryRun(["affine", "spread"]), (run) => {
         const scheduler = new Scheduler(planOf(run), run.options);
-        drive(scheduler, run.seed, ({ queue, groups }) => {
-          for (const node of groups.flatMap((group) => group.nodes))
+        drive(scheduler, run.seed, ({ queue, stages }) => {
+          for (const node of stages.flatMap((stage) => stage.nodes))
             expect(scheduler.queueOf(node)).toBe(queue);
-          for (const task of groups.flatMap((group) => group.tasks)) {
+          for (const task of stages.flatMap((stage) => stage.tasks)) {
             if (task.kind === "weight-gradient") continue;
             const home = scheduler
               .ownership(task.sentence)
@@ -182,17 +182,17 @@ describe("the scheduler", () => {
     );
   });
 
-  test("takes whole sentences, the costliest first, when a group cannot hold all", () => {
+  test("takes whole sentences, the costliest first, when a stage cannot hold all", () => {
     const shape = { lengths: [3, 8, 5], layers: 1, sliceTokens: 2, fence: "sentence" } as const;
     const plan = buildPlan({ ...shape, attentionGrain: "sentence" });
     const options = {
       queues: 1,
       placement: "affine",
-      maxTasksPerGroup: 4,
-      maxGroupsPerSubmission: 2,
+      maxTasksPerStage: 4,
+      maxStagesPerSubmission: 2,
     } as const;
     const first = new Scheduler(plan, options).next(0);
-    const sentences = first?.groups.map(({ tasks }) => tasks.map(memberOf));
+    const sentences = first?.stages.map(({ tasks }) => tasks.map(memberOf));
     expect(sentences).toEqual([
       [1, 1, 1, 1],
       [2, 2, 2, 0],
@@ -235,7 +235,7 @@ describe("the scheduler", () => {
         const attentionGrain = attentionGrainOf(run.fence, "free");
         const trace = simulate(
           buildPlan({ ...run, attentionGrain }),
-          { queues, placement: "free", maxInFlight: 1, maxTasksPerGroup: 1, maxGroupsPerSubmission: 1 },
+          { queues, placement: "free", maxInFlight: 1, maxTasksPerStage: 1, maxStagesPerSubmission: 1 },
           { durationMs: randomDuration(run.seed) },
         );
         const { makespanMs, boundMs } = measureTrace(trace);
@@ -258,8 +258,8 @@ describe("the scheduler", () => {
         const options = {
           queues,
           placement: "free",
-          maxTasksPerGroup: 1,
-          maxGroupsPerSubmission: 1,
+          maxTasksPerStage: 1,
+          maxStagesPerSubmission: 1,
         } as const;
         const trace = simulate(plan, options, { durationMs: randomDuration(run.seed) });
         efficiencies.push(measureTrace(trace).efficiency);

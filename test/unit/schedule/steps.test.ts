@@ -34,7 +34,7 @@ function nextToken(tokens: readonly number[]): number {
 }
 
 /**
- * Runs jobs to their end. Keeps a model of the cache: what each slot holds is checked whenever a row looks at it, so
+ * Runs jobs to their end. Keeps a model of the cache: what each cache row holds is checked whenever a row looks at it, so
  * that a page shared too early, freed too early or written by two sequences shows.
  */
 function simulate(
@@ -45,7 +45,7 @@ function simulate(
 ): { finished: Finished[]; steps: (readonly StepEntry[])[]; scheduler: StepScheduler; pool: PagePool } {
   const pool = new PagePool(pages, pageTokens);
   const scheduler = new StepScheduler(pool);
-  const slots = new Map<number, number>();
+  const cache = new Map<number, number>();
   const live = new Map<Sequence, { job: Job; text: number[]; firstStep: number }>();
   const flying: { sequence: Sequence; token: number }[][] = [];
   const finished: Finished[] = [];
@@ -92,9 +92,9 @@ function simulate(
     for (const { fromPage, toPage, tokenCount } of copies) {
       check(!copiedTo.has(fromPage), `page ${fromPage} is copied from and to`);
       for (let token = 0; token < tokenCount; token++) {
-        const key = slots.get(fromPage * pageTokens + token);
+        const key = cache.get(fromPage * pageTokens + token);
         check(key !== undefined, `page ${fromPage} is copied before it is computed`);
-        slots.set(toPage * pageTokens + token, key);
+        cache.set(toPage * pageTokens + token, key);
       }
     }
     const sampled: { sequence: Sequence; token: number }[] = [];
@@ -107,13 +107,13 @@ function simulate(
         `sequence ${sequence.id} computes a row whose token is not known anywhere`,
       );
       for (let token = firstToken; token < firstToken + tokenCount; token++)
-        slots.set(slotOf(sequence, token), keyOf(text, token));
+        cache.set(cacheRowOf(sequence, token), keyOf(text, token));
     }
     for (const { sequence, firstToken, tokenCount, samples } of entries) {
       const { text } = live.get(sequence)!;
       for (let token = 0; token < firstToken + tokenCount; token++)
         check(
-          slots.get(slotOf(sequence, token)) === keyOf(text, token),
+          cache.get(cacheRowOf(sequence, token)) === keyOf(text, token),
           `token ${token} of sequence ${sequence.id} finds a key that is not its own`,
         );
       if (!samples) continue;
@@ -126,7 +126,7 @@ function simulate(
   return { finished, steps, scheduler, pool };
 }
 
-function slotOf(sequence: Sequence, token: number): number {
+function cacheRowOf(sequence: Sequence, token: number): number {
   const page = sequence.pages[Math.floor(token / pageTokens)];
   check(page !== undefined, `token ${token} of sequence ${sequence.id} has no page`);
   return page * pageTokens + (token % pageTokens);

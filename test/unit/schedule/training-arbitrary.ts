@@ -9,8 +9,8 @@ import { randomDuration } from "./arbitrary.js";
 
 export interface RandomStep {
   readonly lengths: readonly number[];
-  /** The group of each sentence. */
-  readonly groups: readonly number[];
+  /** The share of each sentence. */
+  readonly shares: readonly number[];
   readonly layers: number;
   readonly sliceTokens: number;
   readonly fence: Fence;
@@ -22,7 +22,7 @@ export interface RandomStep {
 export function arbitraryStep(): fc.Arbitrary<RandomStep> {
   const sentence = fc.record({
     length: fc.integer({ min: 1, max: 14 }),
-    group: fc.integer({ min: 0, max: 4 }),
+    share: fc.integer({ min: 0, max: 4 }),
   });
   const waiting = fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constant(Infinity));
   return fc
@@ -35,35 +35,35 @@ export function arbitraryStep(): fc.Arbitrary<RandomStep> {
         queues: fc.integer({ min: 1, max: 4 }),
         placement: fc.constant("affine" as const),
         maxInFlight: fc.integer({ min: 1, max: 3 }),
-        maxGroupsPerSubmission: fc.integer({ min: 1, max: 5 }),
-        maxTasksPerGroup: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant(Infinity)),
+        maxStagesPerSubmission: fc.integer({ min: 1, max: 5 }),
+        maxTasksPerStage: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant(Infinity)),
         maxWaitingWeights: fc.oneof(waiting, fc.array(waiting, { minLength: 4, maxLength: 4 })),
       }),
       seed: fc.integer({ min: 0, max: 1_000_000 }),
       device: fc.record({
-        groupOverheadMs: fc.constantFrom(0, 0.07),
+        stageOverheadMs: fc.constantFrom(0, 0.07),
         moveMs: fc.constantFrom(0, 2.7),
         hostDelayMs: fc.constantFrom(0, 0.05, 2.7),
       }),
     })
     .map(({ sentences, ...step }) => {
-      const used = [...new Set(sentences.map(({ group }) => group))].toSorted((a, b) => a - b);
+      const used = [...new Set(sentences.map(({ share }) => share))].toSorted((a, b) => a - b);
       return {
         ...step,
         lengths: sentences.map(({ length }) => length),
-        groups: sentences.map(({ group }) => used.indexOf(group)),
+        shares: sentences.map(({ share }) => used.indexOf(share)),
       };
     });
 }
 
 export function stepPlanOf({
   lengths,
-  groups,
+  shares,
   layers,
   sliceTokens,
   fence,
 }: Omit<RandomStep, "options">): TrainingPlan {
-  return buildTrainingPlan({ lengths, groupOf: groups, layers, sliceTokens, fence });
+  return buildTrainingPlan({ lengths, shareOf: shares, layers, sliceTokens, fence });
 }
 
 export function stepTraceOf(step: RandomStep): Trace {

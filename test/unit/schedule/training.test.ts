@@ -16,7 +16,7 @@ import { drive } from "./drive.js";
 import { arbitraryStep, stepPlanOf, stepTraceOf } from "./training-arbitrary.js";
 
 const anyStep = arbitraryStep();
-const twoGroups = { lengths: [7, 5, 9, 3], groupOf: [0, 0, 1, 1], layers: 2, sliceTokens: 4 };
+const twoShares = { lengths: [7, 5, 9, 3], shareOf: [0, 0, 1, 1], layers: 2, sliceTokens: 4 };
 
 describe("the schedule of a training step", () => {
   test("runs every task exactly once, in an order that the validator accepts", () => {
@@ -27,7 +27,7 @@ describe("the schedule of a training step", () => {
         const tasks = tasksOf(trace);
         expect(tasks.length).toBe(plan.taskCount);
         expect(new Set(tasks.map((task) => nodeOf(plan, task))).size).toBe(plan.taskCount);
-        expect(trace.groups).toEqual(step.groups);
+        expect(trace.shares).toEqual(step.shares);
         expect(validateTrace(trace)).toEqual([]);
         expect(validateTrace(JSON.parse(JSON.stringify(trace)) as Trace)).toEqual([]);
       }),
@@ -44,18 +44,18 @@ describe("the schedule of a training step", () => {
     );
   });
 
-  test("never holds more submissions, groups or tasks than its limits, in whatever order they complete", () => {
+  test("never holds more submissions, stages or tasks than its limits, in whatever order they complete", () => {
     fc.assert(
       fc.property(anyStep, (step) => {
-        const { maxInFlight, maxGroupsPerSubmission, maxTasksPerGroup } = step.options;
+        const { maxInFlight, maxStagesPerSubmission, maxTasksPerStage } = step.options;
         drive(new Scheduler(stepPlanOf(step), step.options), step.seed, (submission, scheduler) => {
           expect(scheduler.inFlight(submission.queue)).toBeLessThanOrEqual(maxInFlight!);
           expect(submission.encoder).toBeLessThan(maxInFlight!);
           expect(submission.moves).toEqual([]);
-          expect(submission.groups.length).toBeLessThanOrEqual(maxGroupsPerSubmission!);
-          for (const { tasks } of submission.groups) {
+          expect(submission.stages.length).toBeLessThanOrEqual(maxStagesPerSubmission!);
+          for (const { tasks } of submission.stages) {
             expect(tasks.length).toBeGreaterThan(0);
-            expect(tasks.length).toBeLessThanOrEqual(maxTasksPerGroup!);
+            expect(tasks.length).toBeLessThanOrEqual(maxTasksPerStage!);
           }
         });
       }),
@@ -63,15 +63,15 @@ describe("the schedule of a training step", () => {
     );
   });
 
-  test("keeps a group of sentences and its weights on one queue", () => {
+  test("keeps a share of sentences and its weights on one queue", () => {
     fc.assert(
       fc.property(anyStep, (step) => {
         const home = new Map<number, number>();
-        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, ({ queue, groups }) => {
-          for (const task of groups.flatMap(({ tasks }) => tasks)) {
-            const group = task.kind === "weight-gradient" ? task.group : step.groups[task.sentence]!;
-            expect(home.get(group) ?? queue).toBe(queue);
-            home.set(group, queue);
+        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, ({ queue, stages }) => {
+          for (const task of stages.flatMap(({ tasks }) => tasks)) {
+            const share = task.kind === "weight-gradient" ? task.share : step.shares[task.sentence]!;
+            expect(home.get(share) ?? queue).toBe(queue);
+            home.set(share, queue);
           }
         });
       }),
@@ -79,20 +79,20 @@ describe("the schedule of a training step", () => {
     );
   });
 
-  test("sums a group's weights from the last segment to the first, and in one dispatch by group", () => {
+  test("sums a share's weights from the last segment to the first, and in one dispatch by share", () => {
     fc.assert(
       fc.property(anyStep, (step) => {
         const segments = new Map<number, number>();
-        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, ({ groups }) => {
-          for (const { kind, level, tasks } of groups) {
+        drive(new Scheduler(stepPlanOf(step), step.options), step.seed, ({ stages }) => {
+          for (const { kind, level, tasks } of stages) {
             let previous = -1;
             for (const task of tasks) {
               expect([task.kind, levelOf(task)]).toEqual([kind, level]);
               if (task.kind !== "weight-gradient") continue;
-              expect(task.group).toBeGreaterThan(previous);
-              previous = task.group;
-              expect(segments.get(task.group) ?? step.layers + 1).toBe(task.segment + 1);
-              segments.set(task.group, task.segment);
+              expect(task.share).toBeGreaterThan(previous);
+              previous = task.share;
+              expect(segments.get(task.share) ?? step.layers + 1).toBe(task.segment + 1);
+              segments.set(task.share, task.segment);
             }
           }
         });
@@ -102,13 +102,13 @@ describe("the schedule of a training step", () => {
     );
   });
 
-  test("needs 5·layers + 3 groups on one queue, whatever the batch and the slices", () => {
+  test("needs 5·layers + 3 stages on one queue, whatever the batch and the slices", () => {
     fc.assert(
       fc.property(anyStep, (step) => {
-        const options = { ...step.options, queues: 1, maxTasksPerGroup: Infinity, maxWaitingWeights: 1 };
+        const options = { ...step.options, queues: 1, maxTasksPerStage: Infinity, maxWaitingWeights: 1 };
         const trace = stepTraceOf({ ...step, options });
-        const groups = trace.submissions.flatMap((submission) => submission.groups);
-        expect(groups.length).toBe(5 * step.layers + 3);
+        const stages = trace.submissions.flatMap((submission) => submission.stages);
+        expect(stages.length).toBe(5 * step.layers + 3);
       }),
       { seed, numRuns: 200 },
     );
@@ -126,8 +126,8 @@ describe("the schedule of a training step", () => {
       fc.property(anyStep, (step) => {
         const scheduler = new Scheduler(stepPlanOf(step), { ...step.options, maxWaitingWeights: 0 });
         const reached = new Map<number, number>();
-        drive(scheduler, step.seed, ({ queue, groups }) => {
-          for (const { kind, level } of groups) {
+        drive(scheduler, step.seed, ({ queue, stages }) => {
+          for (const { kind, level } of stages) {
             const back = 2 * (step.layers - level) + (kind === "attention-gradient" ? -1 : 0);
             const forward = 2 * level + (kind === "attention" ? 1 : 0);
             const place = kinds.includes(kind) ? 2 * step.layers + 1 + back : forward;
@@ -143,12 +143,12 @@ describe("the schedule of a training step", () => {
   test("lets no more segments' weights wait than may when it takes other work", () => {
     fc.assert(
       fc.property(anyStep, fc.integer({ min: 0, max: 3 }), (step, maxWaitingWeights) => {
-        const options = { ...step.options, maxTasksPerGroup: Infinity, maxWaitingWeights };
+        const options = { ...step.options, maxTasksPerStage: Infinity, maxWaitingWeights };
         const plan = stepPlanOf(step);
         const scheduler = new Scheduler(plan, options);
         const gone = new Set<number>();
-        drive(scheduler, step.seed, ({ queue, groups }) => {
-          for (const { kind, level, nodes } of groups) {
+        drive(scheduler, step.seed, ({ queue, stages }) => {
+          for (const { kind, level, nodes } of stages) {
             // Before the gradients of a segment, the weights of those so far behind it that their rows are reused.
             if (kind === "slice-gradient")
               for (const { node, task } of tasksOfPlan(plan))
@@ -173,8 +173,8 @@ describe("the schedule of a training step", () => {
         const options = { ...step.options, maxWaitingWeights: Infinity };
         const submitted = new Set<number>();
         const scheduler = new Scheduler(plan, options);
-        drive(scheduler, step.seed, ({ queue, groups }) => {
-          for (const { kind, nodes } of groups) {
+        drive(scheduler, step.seed, ({ queue, stages }) => {
+          for (const { kind, nodes } of stages) {
             if (kind === "weight-gradient")
               for (let node = 0; node < plan.nodeCount; node++)
                 if (scheduler.queueOf(node) === queue && plan.sentence[node]! >= 0)
@@ -188,22 +188,22 @@ describe("the schedule of a training step", () => {
   });
 });
 
-describe("the placement of groups", () => {
+describe("the placement of shares", () => {
   test("gives each in turn to the least loaded queue", () => {
     const cost = { sliceMs: (_: number, tokens: number): number => tokens, attentionMs: (): number => 0 };
     const lengths = [9, 2, 1, 4, 5];
-    const groupOf = [0, 1, 1, 2, 3];
-    const plan = buildTrainingPlan({ lengths, groupOf, layers: 1, sliceTokens: 2 });
+    const shareOf = [0, 1, 1, 2, 3];
+    const plan = buildTrainingPlan({ lengths, shareOf, layers: 1, sliceTokens: 2 });
     const queues = placeTasks(plan, { queues: 2, placement: "affine", cost });
     // Loads: 9 | 3, 3 + 4, 7 + 5.
     const weights = [0, 1, 2, 3].map(
-      (group) => queues[nodeOf(plan, { kind: "weight-gradient", group, segment: 1 })!],
+      (share) => queues[nodeOf(plan, { kind: "weight-gradient", share, segment: 1 })!],
     );
     expect(weights).toEqual([0, 1, 1, 1]);
   });
 
   test("counts what gradients cost", () => {
-    const plan = buildTrainingPlan({ lengths: [10, 2], groupOf: [0, 0], layers: 1, sliceTokens: 10 });
+    const plan = buildTrainingPlan({ lengths: [10, 2], shareOf: [0, 0], layers: 1, sliceTokens: 10 });
     const costs = nodeCosts(plan, flopCost({ channels: 100, hidden: 400, layers: 1, causal: false }));
     const costOf = (task: Task): number => costs[nodeOf(plan, task)!]!;
     const rows = { sentence: 0, firstToken: 0, tokenCount: 10 };
@@ -211,15 +211,15 @@ describe("the placement of groups", () => {
     const attention = costOf({ kind: "attention", layer: 0, ...rows });
     expect(costOf({ kind: "slice-gradient", segment: 1, ...rows })).toBeCloseTo(2 * slice, 12);
     expect(costOf({ kind: "attention-gradient", layer: 0, ...rows })).toBeCloseTo(2.5 * attention, 12);
-    expect(costOf({ kind: "weight-gradient", group: 0, segment: 1 })).toBeCloseTo(1.2 * slice, 12);
+    expect(costOf({ kind: "weight-gradient", share: 0, segment: 1 })).toBeCloseTo(1.2 * slice, 12);
   });
 });
 
 function tasksOf(trace: Trace): Task[] {
-  return trace.submissions.flatMap(({ groups }) => groups.flatMap(({ tasks }) => tasks));
+  return trace.submissions.flatMap(({ stages }) => stages.flatMap(({ tasks }) => tasks));
 }
 
-/** The groups of queue 0 in short: kind and level. */
+/** The stages of queue 0 in short: kind and level. */
 function orderOf(queues: number, options: Omit<SchedulerOptions, "queues" | "placement">): string {
   const short: Readonly<Record<Task["kind"], string>> = {
     slice: "s",
@@ -228,10 +228,10 @@ function orderOf(queues: number, options: Omit<SchedulerOptions, "queues" | "pla
     "attention-gradient": "da",
     "weight-gradient": "dw",
   };
-  const scheduler = new Scheduler(buildTrainingPlan(twoGroups), { queues, placement: "affine", ...options });
+  const scheduler = new Scheduler(buildTrainingPlan(twoShares), { queues, placement: "affine", ...options });
   const order: string[] = [];
-  drive(scheduler, 1, ({ queue, groups }: Submission) => {
-    if (queue === 0) for (const { kind, level } of groups) order.push(`${short[kind]}${level}`);
+  drive(scheduler, 1, ({ queue, stages }: Submission) => {
+    if (queue === 0) for (const { kind, level } of stages) order.push(`${short[kind]}${level}`);
   });
   return order.join(" ");
 }

@@ -1,7 +1,13 @@
 // Conversion of stored numbers to float32 and of float32 to float16.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { elementBytes, float32ToFloat16, isDtype, toFloat32, type Dtype } from "../../../src/tensor/dtype.js";
+import {
+  elementBytes,
+  float32ToFloat16,
+  isDtype,
+  toFloat32,
+  type Dtype,
+} from "../../../src/tensor/formats.js";
 import { transposeMatrix } from "../../../src/tensor/transpose.js";
 import { randomFloats } from "../../helpers/random.js";
 

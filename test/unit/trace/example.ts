@@ -8,13 +8,13 @@ function submission(queue: number, sentence: number, times: readonly [number, nu
     { kind: "attention", layer: 0, ...rows },
     { kind: "slice", segment: 1, ...rows },
   ] as const;
-  const groups = times.map(([beginMs, endMs], index) => ({
+  const stages = times.map(([beginMs, endMs], index) => ({
     beginMs,
     endMs,
     clock: "gpu" as const,
     tasks: [tasks[index]!],
   }));
-  return { id: queue, queue, encoder: 0, encodedMs: 0, submittedMs: 0, doneMs: 10 - queue, groups };
+  return { id: queue, queue, encoder: 0, encodedMs: 0, submittedMs: 0, doneMs: 10 - queue, stages };
 }
 
 export const twoQueueTrace: Trace = {

@@ -4,7 +4,7 @@ import type { Task } from "../../../src/plan/vocabulary.js";
 import { attentionPairs, flopCost, nodeCosts } from "../../../src/plan/cost.js";
 import { measureTrace } from "../../../src/trace/metrics.js";
 import { placeTasks } from "../../../src/schedule/placement.js";
-import type { Trace, TraceGroup } from "../../../src/trace/trace.js";
+import type { Trace, TraceStage } from "../../../src/trace/trace.js";
 import { validateTrace } from "../../../src/trace/validate.js";
 import { twoQueueTrace } from "./example.js";
 
@@ -24,17 +24,17 @@ describe("the metrics of a trace", () => {
     expect(metrics.busyMs).toEqual([9, 7]);
   });
 
-  test("give each task its share of its group", () => {
-    const groups = [
-      group(0, 4, [slice(0, 0, 3), slice(1, 0, 1)]),
-      group(4, 14, [attention(0, 3), attention(1, 1)]),
-      group(14, 18, [slice(0, 1, 3), slice(1, 1, 1)]),
+  test("give each task its part of its stage", () => {
+    const stages = [
+      stage(0, 4, [slice(0, 0, 3), slice(1, 0, 1)]),
+      stage(4, 14, [attention(0, 3), attention(1, 1)]),
+      stage(14, 18, [slice(0, 1, 3), slice(1, 1, 1)]),
     ];
     const trace: Trace = {
       ...twoQueueTrace,
       lengths: [3, 1],
       queues: 1,
-      submissions: [{ id: 0, queue: 0, encoder: 0, encodedMs: 0, submittedMs: 0, doneMs: 18, groups }],
+      submissions: [{ id: 0, queue: 0, encoder: 0, encodedMs: 0, submittedMs: 0, doneMs: 18, stages }],
     };
     expect(validateTrace(trace)).toEqual([]);
     const { workMs, criticalPathMs, boundMs, overlapMs } = measureTrace(trace);
@@ -49,7 +49,7 @@ describe("the metrics of a trace", () => {
     const [first, second] = twoQueueTrace.submissions;
     const only = (submission: typeof first, sentence: number): NonNullable<typeof first> => ({
       ...submission!,
-      groups: submission!.groups.map((one) => ({
+      stages: submission!.stages.map((one) => ({
         ...one,
         tasks: one.tasks.map((task) => ({ ...task, sentence })),
       })),
@@ -87,7 +87,7 @@ describe("placement", () => {
     const lengths = [3, 9, 4, 5];
     const plan = buildPlan({ lengths, layers: 1, sliceTokens: 2, fence: "prefix", attentionGrain: "slice" });
     const queues = placeTasks(plan, { queues: 2, placement: "affine", cost });
-    const first = lengths.map((_, sentence) => queues[plan.layout.sliceStart[sentence]!]);
+    const first = lengths.map((_, sentence) => queues[plan.numbering.sliceStart[sentence]!]);
     expect(first).toEqual([0, 0, 1, 1]);
   });
 
@@ -121,7 +121,7 @@ describe("placement", () => {
   });
 });
 
-function group(beginMs: number, endMs: number, tasks: Task[]): TraceGroup {
+function stage(beginMs: number, endMs: number, tasks: Task[]): TraceStage {
   return { beginMs, endMs, clock: "gpu", tasks };
 }
 

@@ -1,7 +1,7 @@
 // Ways to break a trace. Each turns a legal one into one that is certainly illegal, or gives false where that trace offers
 // no such chance.
 import type { Task } from "../../../src/plan/vocabulary.js";
-import type { Trace, TraceGroup, TraceSubmission } from "../../../src/trace/trace.js";
+import type { Trace, TraceStage, TraceSubmission } from "../../../src/trace/trace.js";
 import { waitsFor } from "../schedule/arbitrary.js";
 
 type Writable<T> = T extends readonly (infer Item)[]
@@ -14,7 +14,7 @@ export type Draft = Writable<Trace>;
 /** A task with the place where the trace executed it. */
 export interface Place {
   readonly submission: Writable<TraceSubmission>;
-  readonly group: Writable<TraceGroup>;
+  readonly stage: Writable<TraceStage>;
   readonly index: number;
   readonly task: Task;
 }
@@ -33,19 +33,19 @@ export const mutations: Record<string, Mutation> = {
     put(pair.before, pair.after.task);
     return true;
   },
-  "two dependent groups of a queue change places": (trace, pick) => {
+  "two dependent stages of a queue change places": (trace, pick) => {
     const pair = pick(sameQueuePairs(trace));
     if (!pair) return false;
-    const earlier = pair.before.group.tasks;
-    pair.before.group.tasks = pair.after.group.tasks;
-    pair.after.group.tasks = earlier;
+    const earlier = pair.before.stage.tasks;
+    pair.before.stage.tasks = pair.after.stage.tasks;
+    pair.after.stage.tasks = earlier;
     return true;
   },
-  "a dependent moves into the group it waits for": (trace, pick) => {
+  "a dependent moves into the stage it waits for": (trace, pick) => {
     const pair = pick(dependentPairs(trace));
     if (!pair) return false;
     remove(pair.after);
-    pair.before.group.tasks.push(pair.after.task);
+    pair.before.stage.tasks.push(pair.after.task);
     return true;
   },
   "a dependent moves to a queue that has not been told": (trace, pick) => {
@@ -58,7 +58,7 @@ export const mutations: Record<string, Mutation> = {
     const target = pick(tooEarly);
     if (!target) return false;
     remove(pair.after);
-    target.groups.at(-1)!.tasks.push(pair.after.task);
+    target.stages.at(-1)!.tasks.push(pair.after.task);
     return true;
   },
   "a task leaves the queue of its sentence": (trace, pick) => {
@@ -67,7 +67,7 @@ export const mutations: Record<string, Mutation> = {
     const target = pick(trace.submissions.filter(({ queue }) => queue !== place?.submission.queue));
     if (!place || !target) return false;
     remove(place);
-    target.groups.at(-1)!.tasks.push(place.task);
+    target.stages.at(-1)!.tasks.push(place.task);
     return true;
   },
   "a cross-queue dependency is done after the submission": (trace, pick) => {
@@ -101,14 +101,14 @@ export const mutations: Record<string, Mutation> = {
     const first = trace.submissions.indexOf(pair.before.submission);
     return exchange(trace, { first, second: trace.submissions.indexOf(pair.after.submission) });
   },
-  "a group begins before the one ahead of it": (trace, pick) => {
-    const groups = trace.submissions.flatMap((submission) =>
-      submission.groups.map((group) => ({ queue: submission.queue, group })),
+  "a stage begins before the one ahead of it": (trace, pick) => {
+    const stages = trace.submissions.flatMap((submission) =>
+      submission.stages.map((stage) => ({ queue: submission.queue, stage })),
     );
-    const queue = pick(groups)?.queue;
-    const [ahead, behind] = groups.filter((one) => one.queue === queue).slice(-2);
+    const queue = pick(stages)?.queue;
+    const [ahead, behind] = stages.filter((one) => one.queue === queue).slice(-2);
     if (!ahead || !behind) return false;
-    behind.group.beginMs = ahead.group.beginMs - 0.21;
+    behind.stage.beginMs = ahead.stage.beginMs - 0.21;
     return true;
   },
   "a task never runs": (trace, pick) => {
@@ -119,7 +119,7 @@ export const mutations: Record<string, Mutation> = {
   "a task runs twice": (trace, pick) => {
     const place = pick(placesOf(trace));
     const target = pick(placesOf(trace));
-    target?.group.tasks.push({ ...place!.task });
+    target?.stage.tasks.push({ ...place!.task });
     return target !== undefined;
   },
   "a submission is forgotten": (trace, pick) => {
@@ -151,12 +151,12 @@ export const mutations: Record<string, Mutation> = {
     put(place, { ...place.task, firstToken: place.task.firstToken + pick([-1, 1, 0.5, 1000])! });
     return true;
   },
-  "a task belongs to no sentence or group of the batch": (trace, pick) => {
+  "a task belongs to no sentence or share of the batch": (trace, pick) => {
     const place = pick(placesOf(trace));
     if (!place) return false;
     const nobody = pick([-1, trace.lengths.length, 0.5])!;
     const { task } = place;
-    put(place, task.kind === "weight-gradient" ? { ...task, group: nobody } : { ...task, sentence: nobody });
+    put(place, task.kind === "weight-gradient" ? { ...task, share: nobody } : { ...task, sentence: nobody });
     return true;
   },
   "a task belongs to no layer of the model": (trace, pick) => {
@@ -169,13 +169,13 @@ export const mutations: Record<string, Mutation> = {
   },
   "a task of an unknown kind appears": (trace, pick) => {
     const place = pick(placesOf(trace));
-    place?.group.tasks.push(Object.assign({ ...place.task }, { kind: "mlp" }));
+    place?.stage.tasks.push(Object.assign({ ...place.task }, { kind: "mlp" }));
     return place !== undefined;
   },
-  "a group without tasks appears": (trace, pick) => {
+  "a stage without tasks appears": (trace, pick) => {
     const submission = pick(trace.submissions);
-    const last = submission?.groups.at(-1);
-    if (last) submission?.groups.push({ ...last, tasks: [] });
+    const last = submission?.stages.at(-1);
+    if (last) submission?.stages.push({ ...last, tasks: [] });
     return last !== undefined;
   },
   "a host time is corrupt": (trace, pick) => {
@@ -188,15 +188,15 @@ export const mutations: Record<string, Mutation> = {
       ])!;
     return submission !== undefined;
   },
-  "a group's time is corrupt": (trace, pick) => {
-    const group = pick(placesOf(trace))?.group;
-    if (group) group[pick(["beginMs", "endMs"] as const)!] = pick([Number.NaN, Infinity, -Infinity])!;
-    return group !== undefined;
+  "a stage's time is corrupt": (trace, pick) => {
+    const stage = pick(placesOf(trace))?.stage;
+    if (stage) stage[pick(["beginMs", "endMs"] as const)!] = pick([Number.NaN, Infinity, -Infinity])!;
+    return stage !== undefined;
   },
-  "a group ends before it begins": (trace, pick) => {
-    const group = pick(placesOf(trace))?.group;
-    if (group) group.endMs = group.beginMs - 0.001;
-    return group !== undefined;
+  "a stage ends before it begins": (trace, pick) => {
+    const stage = pick(placesOf(trace))?.stage;
+    if (stage) stage.endMs = stage.beginMs - 0.001;
+    return stage !== undefined;
   },
   "a submission is done before it is submitted": (trace, pick) => {
     const submission = pick(trace.submissions);
@@ -208,9 +208,9 @@ export const mutations: Record<string, Mutation> = {
     if (submission) submission.encodedMs = submission.submittedMs + 0.001;
     return submission !== undefined;
   },
-  "a group timed by the host ends after the host saw it done": (trace, pick) => {
+  "a stage timed by the host ends after the host saw it done": (trace, pick) => {
     const place = pick(placesOf(trace));
-    if (place) Object.assign(place.group, { clock: "cpu", endMs: place.submission.doneMs + 0.001 });
+    if (place) Object.assign(place.stage, { clock: "cpu", endMs: place.submission.doneMs + 0.001 });
     return place !== undefined;
   },
   "a queue or an encoder does not exist": (trace, pick) => {
@@ -240,15 +240,15 @@ function draftOf(trace: Trace): Draft {
 
 export function placesOf(trace: Draft): Place[] {
   return trace.submissions.flatMap((submission) =>
-    submission.groups.flatMap((group) =>
-      group.tasks.map((task, index): Place => ({ submission, group, index, task })),
+    submission.stages.flatMap((stage) =>
+      stage.tasks.map((task, index): Place => ({ submission, stage, index, task })),
     ),
   );
 }
 
 function dependentPairs(trace: Draft): { before: Place; after: Place }[] {
-  const { fence, layers, groups } = trace;
-  const step = groups ? { layers, groups } : undefined;
+  const { fence, layers, shares } = trace;
+  const step = shares ? { layers, shares } : undefined;
   const places = placesOf(trace);
   return places.flatMap((after) =>
     places.flatMap((before) => (waitsFor(after.task, before.task, fence, step) ? [{ before, after }] : [])),
@@ -268,11 +268,11 @@ function crossQueuePairs(trace: Draft): { before: Place; after: Place }[] {
 }
 
 function put(place: Place, task: Task): void {
-  place.group.tasks[place.index] = task;
+  place.stage.tasks[place.index] = task;
 }
 
 export function remove(place: Place): void {
-  place.group.tasks.splice(place.index, 1);
+  place.stage.tasks.splice(place.index, 1);
 }
 
 function exchange(trace: Draft, pair: { first: number; second: number } | undefined): boolean {

@@ -26,7 +26,7 @@ describe("the timeline", () => {
     expect(svg).not.toContain("<script>");
   });
 
-  test("shows every group once, every fence, and the metrics", () => {
+  test("shows every stage once, every fence, and the metrics", () => {
     const svg = renderTimeline(twoQueueTrace, { width: 900 });
     expect(svg).toContain('width="900"');
     // One more of each in the legend.
@@ -57,10 +57,10 @@ describe("the timeline", () => {
             expect(Number(x) + Number(width)).toBeLessThanOrEqual(1000 - 24 + 1);
           }
           const start = Math.min(...trace.submissions.map(({ submittedMs }) => submittedMs));
-          const shown = trace.submissions.flatMap(({ groups }) =>
-            groups.filter(({ beginMs, endMs }) => endMs - start > fromMs && beginMs - start < toMs),
+          const shown = trace.submissions.flatMap(({ stages }) =>
+            stages.filter(({ beginMs, endMs }) => endMs - start > fromMs && beginMs - start < toMs),
           );
-          expect(svg.match(/data-group/g)?.length ?? 0).toBeGreaterThanOrEqual(shown.length);
+          expect(svg.match(/data-stage/g)?.length ?? 0).toBeGreaterThanOrEqual(shown.length);
         },
       ),
       { seed, numRuns: 100 },
@@ -71,11 +71,11 @@ describe("the timeline", () => {
     expect(svg).not.toContain(">2.0</text>");
   });
 
-  test("names a group that has no room for its sentences by their number", () => {
+  test("names a stage that has no room for its sentences by their number", () => {
     const lengths = Array.from({ length: 32 }, () => 2);
-    const group = twoQueueTrace.submissions[0]!.groups[0]!;
-    const tasks = lengths.map((_, sentence) => ({ ...group.tasks[0]!, sentence }));
-    const submissions = [{ ...twoQueueTrace.submissions[0]!, groups: [{ ...group, tasks }] }];
+    const stage = twoQueueTrace.submissions[0]!.stages[0]!;
+    const tasks = lengths.map((_, sentence) => ({ ...stage.tasks[0]!, sentence }));
+    const submissions = [{ ...twoQueueTrace.submissions[0]!, stages: [{ ...stage, tasks }] }];
     const svg = renderTimeline({ ...twoQueueTrace, lengths, submissions });
     expect(svg).toContain(">segment 0<");
     expect(svg).toContain(">32 sentences<");
@@ -83,7 +83,7 @@ describe("the timeline", () => {
 });
 
 describe("the Chrome trace", () => {
-  test("is JSON with one span per group and one per submission, in microseconds", () => {
+  test("is JSON with one span per stage and one per submission, in microseconds", () => {
     const { traceEvents } = JSON.parse(toChromeTrace(twoQueueTrace));
     const spans = traceEvents.filter((event: { ph: string }) => event.ph === "X");
     expect(spans.length).toBe(6 + 2);

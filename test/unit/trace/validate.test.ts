@@ -23,7 +23,7 @@ describe("the validator", () => {
 
   test("says what went wrong where", () => {
     const { trace } = legalTraces().next().value!;
-    const [task] = trace.submissions[0]!.groups[0]!.tasks as ForwardTask[];
+    const [task] = trace.submissions[0]!.stages[0]!.tasks as ForwardTask[];
     remove(placesOf(trace)[0]!);
     const first = task!.firstToken;
     const name = `Segment 0 of sentence ${task!.sentence}, tokens ${first} to ${first + task!.tokenCount - 1},`;
@@ -32,10 +32,10 @@ describe("the validator", () => {
 
   test("forgives GPU timestamps that the browser rounded", () => {
     for (const { trace } of legalTraces(200)) {
-      for (const { groups } of trace.submissions)
-        for (const group of groups) {
-          group.beginMs = Math.round(group.beginMs * 10) / 10;
-          group.endMs = Math.max(group.beginMs, Math.round(group.endMs * 10) / 10);
+      for (const { stages } of trace.submissions)
+        for (const stage of stages) {
+          stage.beginMs = Math.round(stage.beginMs * 10) / 10;
+          stage.endMs = Math.max(stage.beginMs, Math.round(stage.endMs * 10) / 10);
         }
       expect(validateTrace(trace)).toEqual([]);
     }

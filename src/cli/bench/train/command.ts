@@ -35,7 +35,7 @@ export const trainCase: BenchCase<TrainBenchRequest> = {
       lengths,
       queues: [1, 2],
       sliceTokens: 16,
-      groups: 2,
+      shares: 2,
       repeats,
       quick,
       expectedLoss: expectLoss(shape, lengths),

@@ -11,7 +11,7 @@ export interface TrainBenchRequest {
   readonly lengths: readonly number[];
   readonly queues: readonly number[];
   readonly sliceTokens: number;
-  readonly groups: number;
+  readonly shares: number;
   readonly repeats: number;
   readonly quick: boolean;
   /** What the float64 reference gives for the first step. */
@@ -55,7 +55,7 @@ interface Timed {
 }
 
 export async function runTrain(request: TrainBenchRequest, report: Report): Promise<CaseResult> {
-  const { shape, seed, lengths, queues: configurations, repeats, sliceTokens, groups } = request;
+  const { shape, seed, lengths, queues: configurations, repeats, sliceTokens, shares } = request;
   report("Making the model");
   const synthetic = makeSyntheticModel(shape, seed);
   const sentences = makeSentences(lengths, shape.vocabulary, seed);
@@ -70,7 +70,7 @@ export async function runTrain(request: TrainBenchRequest, report: Report): Prom
       models.push(model);
       times.set(queues, { elapsedMs: [], scoreMs: [], losses: [], traces: [] });
       // One batch is all sentences, and each step the next over the same.
-      const options = { steps: 1 + repeats, batchTokens: tokens, groups, schedule: { peak: 1e-4 } };
+      const options = { steps: 1 + repeats, batchTokens: tokens, shares, schedule: { peak: 1e-4 } };
       runs.set(queues, model.train(sentences, options)[Symbol.asyncIterator]());
     }
     // The first step compiles and allocates: it is checked, not measured.
@@ -93,7 +93,7 @@ export async function runTrain(request: TrainBenchRequest, report: Report): Prom
       throw new Error(`losses depend on the number of queues: ${[first, ...others].join(" against ")}`);
     for (const [index, queues] of configurations.entries()) {
       report("Recording", index / configurations.length);
-      const traced = { steps: 1 + TRACED_STEPS, batchTokens: tokens, groups, trace: "kernels" } as const;
+      const traced = { steps: 1 + TRACED_STEPS, batchTokens: tokens, shares, trace: "kernels" } as const;
       for await (const step of models[index]!.train(sentences, { ...traced, schedule: { peak: 1e-4 } }))
         if (step.step > 1)
           times.get(queues)!.traces.push({
@@ -131,7 +131,7 @@ function describe(
   tokens: number,
   times: ReadonlyMap<number, Timed>,
 ): Measurement[] {
-  const { shape, seed, sliceTokens, groups, repeats, quick, lengths } = request;
+  const { shape, seed, sliceTokens, shares, repeats, quick, lengths } = request;
   const { elapsedMs, scoreMs, traces } = times.get(queues)!;
   const first = times.get(request.queues[0]!)!.elapsedMs;
   const sentences = lengths.length;
@@ -141,7 +141,7 @@ function describe(
     tokens,
     sentences,
     sliceTokens,
-    groups,
+    shares,
     repeats,
     quick,
     queues,
@@ -219,8 +219,8 @@ interface Dispatch {
 }
 
 function dispatchesOf(trace: Trace): Dispatch[] {
-  return trace.submissions.flatMap(({ groups }) =>
-    groups.flatMap(({ tasks, kernels }) => {
+  return trace.submissions.flatMap(({ stages }) =>
+    stages.flatMap(({ tasks, kernels }) => {
       if (!kernels) throw new Error("the adapter has no timestamps, so that no share can be measured");
       return kernels.map((time) => ({ kind: tasks[0]!.kind, ...time }));
     }),

@@ -1,13 +1,22 @@
-// Number formats of stored weights: sizes and exact conversion to and from float32. Knows no file format and no GPU.
-// Bytes are little-endian, in files as in memory: every platform with WebGPU is little-endian.
+// Number formats: in files, of weights on the GPU, and of products; sizes, and exact conversion to and from float32. Knows no
+// file format and no GPU. Bytes are little-endian, in files as in memory: every platform with WebGPU is little-endian.
 
-/** Number formats weft computes from. */
+/** Number formats of tensors in files that weft computes from. */
 export type Dtype = "F32" | "F16" | "BF16";
 
-/** Bytes of one element. */
+/** How matrices of weights are stored on the GPU; biases and norms are always float32. */
+export type WeightFormat = "f32" | "f16";
+
+/** What products of linear layers are computed in. */
+export type Arithmetic = "f32" | "f16";
+
+/** Bytes of one element in a file. */
 export const elementBytes: Readonly<Record<Dtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
-/** Whether `name` is a number format weft computes from. */
+/** Bytes of one weight of a matrix on the GPU. */
+export const weightElementBytes: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2 };
+
+/** Whether `name` is a number format of files that weft computes from. */
 export function isDtype(name: string): name is Dtype {
   return Object.hasOwn(elementBytes, name);
 }

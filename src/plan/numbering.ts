@@ -1,7 +1,7 @@
 // How the nodes of a plan are numbered: closed formulas from (sentence, layer, slice) to a node's number.
 // Per layer: all slices, then all joins, then all attention tasks; after the last layer, the slices of the last segment.
 // A training step goes on with the segments in reverse: all slice gradients, then a join per sentence, then a weight
-// gradient per group, then (but for segment 0) the attention gradients of the layer before.
+// gradient per share, then (but for segment 0) the attention gradients of the layer before.
 import type { AttentionGrain, Fence } from "./vocabulary.js";
 
 /** What a plan is built from. */
@@ -13,11 +13,11 @@ export interface PlanShape {
   readonly sliceTokens: number;
   readonly fence: Fence;
   readonly attentionGrain: AttentionGrain;
-  /** The group of each sentence; in the plan of a training step only. */
-  readonly groupOf?: readonly number[];
+  /** The share of each sentence; in the plan of a training step only. */
+  readonly shareOf?: readonly number[];
 }
 
-export interface Layout {
+export interface PlanNumbering {
   /** Slices of sentence s are sliceStart[s] … sliceStart[s + 1] − 1, counted over the whole batch. */
   readonly sliceStart: Int32Array;
   readonly slicesPerSegment: number;
@@ -27,15 +27,15 @@ export interface Layout {
   /** Nodes of the forward part; in a forward plan, all. */
   readonly forwardNodes: number;
   /** 0 in a forward plan. */
-  readonly groups: number;
+  readonly shares: number;
   /** Nodes of the backward part of a segment; 0 in a forward plan. */
   readonly nodesPerGradient: number;
   readonly nodeCount: number;
 }
 
 /** Counts the nodes of each kind. */
-export function layOut(shape: PlanShape): Layout {
-  const { lengths, layers, sliceTokens, fence, attentionGrain, groupOf } = shape;
+export function numberNodes(shape: PlanShape): PlanNumbering {
+  const { lengths, layers, sliceTokens, fence, attentionGrain, shareOf } = shape;
   const sliceStart = new Int32Array(lengths.length + 1);
   for (const [sentence, length] of lengths.entries())
     sliceStart[sentence + 1] = sliceStart[sentence]! + Math.ceil(length / sliceTokens);
@@ -44,10 +44,10 @@ export function layOut(shape: PlanShape): Layout {
   const attentionPerLayer = attentionGrain === "sentence" ? lengths.length : slicesPerSegment;
   const nodesPerLayer = slicesPerSegment + joinsPerLayer + attentionPerLayer;
   const forwardNodes = layers * nodesPerLayer + slicesPerSegment;
-  const groups = countGroups(groupOf ?? []);
-  const nodesPerGradient = groupOf ? slicesPerSegment + 2 * lengths.length + groups : 0;
+  const shares = countShares(shareOf ?? []);
+  const nodesPerGradient = shareOf ? slicesPerSegment + 2 * lengths.length + shares : 0;
   // Nothing lies before segment 0 whose attention could have a gradient.
-  const withoutAttention = groupOf ? lengths.length : 0;
+  const withoutAttention = shareOf ? lengths.length : 0;
   return {
     sliceStart,
     slicesPerSegment,
@@ -55,7 +55,7 @@ export function layOut(shape: PlanShape): Layout {
     attentionPerLayer,
     nodesPerLayer,
     forwardNodes,
-    groups,
+    shares,
     nodesPerGradient,
     nodeCount: forwardNodes + (layers + 1) * nodesPerGradient - withoutAttention,
   };
@@ -70,14 +70,14 @@ export interface GradientBlock {
   readonly attention: number;
 }
 
-export function gradientBlock(layout: Layout, layers: number, segment: number): GradientBlock {
-  const slices = layout.forwardNodes + (layers - segment) * layout.nodesPerGradient;
-  const joins = slices + layout.slicesPerSegment;
-  const weights = joins + layout.sliceStart.length - 1;
-  return { slices, joins, weights, attention: weights + layout.groups };
+export function gradientBlock(numbering: PlanNumbering, layers: number, segment: number): GradientBlock {
+  const slices = numbering.forwardNodes + (layers - segment) * numbering.nodesPerGradient;
+  const joins = slices + numbering.slicesPerSegment;
+  const weights = joins + numbering.sliceStart.length - 1;
+  return { slices, joins, weights, attention: weights + numbering.shares };
 }
 
-/** Groups are numbered from 0. */
-export function countGroups(groupOf: readonly number[]): number {
-  return groupOf.reduce((count, group) => Math.max(count, group + 1), 0);
+/** Shares are numbered from 0. */
+export function countShares(shareOf: readonly number[]): number {
+  return shareOf.reduce((count, share) => Math.max(count, share + 1), 0);
 }

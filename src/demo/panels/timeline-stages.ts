@@ -1,31 +1,31 @@
-// The groups of tasks in a picture of a run: their names, their words, and which is beside which.
-import type { Trace, TraceGroup } from "../../index.js";
+// The stages in a picture of a run: their names, their words, and which is beside which.
+import type { Trace, TraceStage } from "../../index.js";
 import { count } from "../../jobs/words.js";
 
-export interface ShownGroup {
+export interface ShownStage {
   /** As the picture names it. */
   readonly id: string;
   readonly queue: number;
   /** Since the run began. */
   readonly beginMs: number;
   readonly endMs: number;
-  readonly tasks: TraceGroup["tasks"];
+  readonly tasks: TraceStage["tasks"];
 }
 
 /** Sentences that are named one by one. */
 const MOST_NAMED = 8;
 
 /** Queue by queue, in the order of their beginnings. */
-export function groupsOf(trace: Trace): ShownGroup[] {
+export function stagesOf(trace: Trace): ShownStage[] {
   const startMs = Math.min(
-    ...trace.submissions.flatMap(({ submittedMs, groups }) => [
+    ...trace.submissions.flatMap(({ submittedMs, stages }) => [
       submittedMs,
-      ...groups.map(({ beginMs }) => beginMs),
+      ...stages.map(({ beginMs }) => beginMs),
     ]),
   );
   return trace.submissions
-    .flatMap(({ id, queue, groups }) =>
-      groups.map(({ beginMs, endMs, tasks }, index) => ({
+    .flatMap(({ id, queue, stages }) =>
+      stages.map(({ beginMs, endMs, tasks }, index) => ({
         id: `${id}.${index}`,
         queue,
         beginMs: beginMs - startMs,
@@ -36,30 +36,30 @@ export function groupsOf(trace: Trace): ShownGroup[] {
     .toSorted((a, b) => a.queue - b.queue || a.beginMs - b.beginMs);
 }
 
-/** The group that an arrow key leads to: before or after on the same queue, or at about the same time on the next. */
+/** The stage that an arrow key leads to: before or after on the same queue, or at about the same time on the next. */
 export function neighbourOf(
-  groups: readonly ShownGroup[],
-  from: ShownGroup | undefined,
+  stages: readonly ShownStage[],
+  from: ShownStage | undefined,
   key: string,
-): ShownGroup | undefined {
-  if (!from) return groups[0];
+): ShownStage | undefined {
+  if (!from) return stages[0];
   if (key === "ArrowLeft" || key === "ArrowRight") {
-    const next = groups[groups.indexOf(from) + (key === "ArrowLeft" ? -1 : 1)];
+    const next = stages[stages.indexOf(from) + (key === "ArrowLeft" ? -1 : 1)];
     return next?.queue === from.queue ? next : undefined;
   }
   const queue = from.queue + (key === "ArrowUp" ? -1 : 1);
   const middle = (from.beginMs + from.endMs) / 2;
-  return groups
-    .filter((group) => group.queue === queue)
-    .reduce<ShownGroup | undefined>(
-      (best, group) => (best && distance(best, middle) <= distance(group, middle) ? best : group),
+  return stages
+    .filter((stage) => stage.queue === queue)
+    .reduce<ShownStage | undefined>(
+      (best, stage) => (best && distance(best, middle) <= distance(stage, middle) ? best : stage),
       undefined,
     );
 }
 
-const distance = ({ beginMs, endMs }: ShownGroup, ms: number): number => Math.max(beginMs - ms, ms - endMs);
+const distance = ({ beginMs, endMs }: ShownStage, ms: number): number => Math.max(beginMs - ms, ms - endMs);
 
-export function describeGroup({ queue, beginMs, endMs, tasks }: ShownGroup): string {
+export function describeStage({ queue, beginMs, endMs, tasks }: ShownStage): string {
   const [first] = tasks;
   const where = !first
     ? "nothing"

@@ -1,31 +1,31 @@
-// The order in which a queue takes what is ready: one level per kind of task and segment or layer, the first ahead.
+// The order in which a queue takes what is ready: one rank per kind of task and segment or layer, the first ahead.
 // Forward: segment 0, attention 0, segment 1, … segment L. Backward: gradient of segment L, of attention L − 1, … of
 // segment 0. Behind all of these, since nothing waits for them: the weights of segment L, L − 1, … 0.
 import { NodeKind, type Plan } from "../plan/plan.js";
 import type { Task } from "../plan/vocabulary.js";
 
-export interface Levels {
+export interface Ranks {
   readonly count: number;
-  /** From this level on, weight gradients. */
+  /** From this rank on, weight gradients. */
   readonly firstWeights: number;
 }
 
-/** What the tasks of a level have in common. */
-export interface LevelName {
+/** What the tasks of a rank have in common. */
+export interface RankName {
   readonly kind: Task["kind"];
   /** Their segment or layer. */
   readonly level: number;
 }
 
-export function levelsOf({ layers, groupOf }: Plan): Levels {
+export function ranksOf({ layers, shareOf }: Plan): Ranks {
   const forward = 2 * layers + 1;
-  return groupOf
+  return shareOf
     ? { count: 2 * forward + layers + 1, firstWeights: 2 * forward }
     : { count: forward, firstWeights: forward };
 }
 
-/** The level of a task. */
-export function levelOfNode({ kind, level, layers }: Plan, node: number): number {
+/** The rank of a task. */
+export function rankOf({ kind, level, layers }: Plan, node: number): number {
   const own = level[node]!;
   const firstGradient = 2 * layers + 1;
   if (kind[node] === NodeKind.slice) return 2 * own;
@@ -35,7 +35,7 @@ export function levelOfNode({ kind, level, layers }: Plan, node: number): number
   return 2 * firstGradient + layers - own;
 }
 
-export function nameLevel({ layers }: Plan, index: number): LevelName {
+export function nameRank({ layers }: Plan, index: number): RankName {
   const firstGradient = 2 * layers + 1;
   const back = index - firstGradient;
   if (back < 0) return { kind: index % 2 === 0 ? "slice" : "attention", level: index >> 1 };

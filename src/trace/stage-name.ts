@@ -1,17 +1,17 @@
-// What a group of a trace is called in pictures.
+// What a stage of a trace is called in pictures.
 import type { Task } from "../plan/vocabulary.js";
-import type { TraceGroup } from "./trace.js";
+import type { TraceStage } from "./trace.js";
 
-export interface GroupName {
+export interface StageName {
   readonly kind: Task["kind"];
   readonly word: string;
   /** Where there is no room for the word. */
   readonly letter: string;
   /** The segment of its slices or weights, or the layer of its attention. */
   readonly level: number;
-  /** The sentences that have a task in it, each once; of weight gradients, the groups of sentences. */
+  /** The sentences that have a task in it, each once; of weight gradients, the shares of sentences. */
   readonly members: readonly number[];
-  readonly noun: "sentence" | "group";
+  readonly noun: "sentence" | "share";
 }
 
 const words: Readonly<Record<Task["kind"], readonly [word: string, letter: string]>> = {
@@ -22,20 +22,20 @@ const words: Readonly<Record<Task["kind"], readonly [word: string, letter: strin
   "weight-gradient": ["weight gradient", "dW"],
 };
 
-export function nameGroup({ tasks }: TraceGroup): GroupName {
+export function nameStage({ tasks }: TraceStage): StageName {
   const [first] = tasks;
   const kind = first?.kind ?? "slice";
   const [word, letter] = words[kind];
   const level = first === undefined ? 0 : "segment" in first ? first.segment : first.layer;
   const members = [...new Set(tasks.map(memberOf))];
-  return { kind, word, letter, level, members, noun: kind === "weight-gradient" ? "group" : "sentence" };
+  return { kind, word, letter, level, members, noun: kind === "weight-gradient" ? "share" : "sentence" };
 }
 
-/** The sentence of a task; of a weight gradient, the group of sentences. */
+/** The sentence of a task; of a weight gradient, the share of sentences. */
 export function memberOf(task: Task): number {
-  return task.kind === "weight-gradient" ? task.group : task.sentence;
+  return task.kind === "weight-gradient" ? task.share : task.sentence;
 }
 
-export function countMembers({ members, noun }: GroupName): string {
+export function countMembers({ members, noun }: StageName): string {
   return members.length === 1 ? `${noun} ${members[0]}` : `${members.length} ${noun}s`;
 }

@@ -67,7 +67,11 @@ export class ConfigReader {
     return ids.filter((id) => id < vocabularySize);
   }
 
-  fail(key: string, expected: string, remedy: string = "weft computes nothing else for this key: choose another model."): never {
+  fail(
+    key: string,
+    expected: string,
+    remedy: string = "weft computes nothing else for this key: choose another model.",
+  ): never {
     throw new FormatError({
       file: this.#fileName,
       problem: `${key}: expected ${expected}, received ${showJson(this.keys[key])}`,

@@ -11,6 +11,14 @@ export interface Pipeline<B extends string = string, P extends string = string> 
   readonly layout: GPUBindGroupLayout;
 }
 
+/** The pipeline of a variant, or of what a function returns variants of. */
+export type PipelineOf<V> =
+  V extends KernelVariant<infer B, infer P>
+    ? Pipeline<B, P>
+    : V extends (...parameters: never[]) => KernelVariant<infer B, infer P>
+      ? Pipeline<B, P>
+      : never;
+
 /** A buffer, or a range of one: `offsetBytes` a multiple of 256. */
 export interface BufferRange {
   readonly buffer: GpuBuffer;

@@ -25,11 +25,7 @@ export interface NormForward {
 
 export function normForward(list: CommandList, pipeline: NormPipeline, call: NormForward): void {
   const { X, weights, Y } = call;
-  list.dispatch(
-    pipeline,
-    { X, gain: weights.gain, bias: weights.bias, rowTable: TABLES, Y },
-    paramsOf(call),
-  );
+  list.dispatch(pipeline, { X, gain: weights.gain, bias: weights.bias, rowTable: TABLES, Y }, paramsOf(call));
 }
 
 export interface NormBackwardPipelines extends Pick<LinearBackwardPipelines, "weightSum"> {

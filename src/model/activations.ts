@@ -39,7 +39,11 @@ export const ROW_INFO_BYTES = 16;
  * Of a training step: activations of every layer, and their gradients too, so that weight gradients may be formed at any later
  * time. With `recompute` only what segments begin with is kept, and all layers share the rest.
  */
-export function trainingRows(program: Program, { heads }: ModelShape, recompute: boolean): readonly RowBuffer[] {
+export function trainingRows(
+  program: Program,
+  { heads }: ModelShape,
+  recompute: boolean,
+): readonly RowBuffer[] {
   const rows = new Map<string, RowBuffer>();
   const add = (name: string, vectors: number): void => {
     rows.set(name, rowsOf(name, vectors));
@@ -71,7 +75,10 @@ export function attentionStatsName(layer: number, recompute: boolean): string {
 }
 
 /** The most vec4s that partial sums of a weight and of a bias take, over slabs of up to `rows` rows. */
-export function partialVectors(program: Program, rows: number): { readonly weight: number; readonly bias: number } {
+export function partialVectors(
+  program: Program,
+  rows: number,
+): { readonly weight: number; readonly bias: number } {
   const most = { weight: 1, bias: 1 };
   const need = (owners: number, weight: number, bias: number): void => {
     const slabs = mostSlabs(rows, owners);

@@ -1,16 +1,16 @@
 // The kernels that only training needs, compiled for one model on one queue.
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import { activateVariant } from "../kernels/activation/activate.js";
 import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
 } from "../kernels/attention/backward.js";
-import { embeddingBackwardVariant, type EmbeddingBackwardBinding, type EmbeddingBackwardParam } from "../kernels/embedding/backward.js";
+import { embeddingBackwardVariant } from "../kernels/embedding/backward.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
 import { Activation } from "../kernels/linear/linear.js";
 import { weightSumVariant } from "../kernels/linear/weight-slabs.js";
-import { crossEntropyVariant, type CrossEntropyBinding, type CrossEntropyParam } from "../kernels/loss/cross-entropy.js";
+import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
@@ -24,8 +24,8 @@ import type { ModelDefinition } from "./definition.js";
 export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
   readonly copyRows: ActivatePipeline;
   readonly activate: ActivatePipeline;
-  readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
-  readonly embedding: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
+  readonly crossEntropy: PipelineOf<typeof crossEntropyVariant>;
+  readonly embedding: PipelineOf<typeof embeddingBackwardVariant>;
   /** By layer. */
   readonly attention: readonly AttentionBackwardPipelines[];
 }
@@ -40,22 +40,43 @@ export async function compileBackward(
   const compileAttention = (isCausal: boolean): Promise<AttentionBackwardPipelines> => {
     const options = { headVectors: shape.headVectors, isCausal };
     return Promise.all([
-      pipelines.get(attentionBackwardQueryVariant(options, "f32")),
-      pipelines.get(attentionBackwardKeyValueVariant(options, "f32")),
+      pipelines.get(attentionBackwardQueryVariant(options)),
+      pipelines.get(attentionBackwardKeyValueVariant(options)),
     ]).then(([attentionQuery, attentionKeyValue]) => ({ attentionQuery, attentionKeyValue }));
   };
-  const [copyRows, activate, crossEntropy, embedding, input, weight, weightSum, normInput, normWeight, attention] =
-    await Promise.all([
-      pipelines.get(activateVariant(Activation.none, "f32")),
-      pipelines.get(activateVariant(activation, "f32")),
-      pipelines.get(crossEntropyVariant("f32")),
-      pipelines.get(embeddingBackwardVariant("f32")),
-      pipelines.get(linearBackwardInputVariant(activation, "f32")),
-      pipelines.get(linearBackwardWeightVariant("f32")),
-      pipelines.get(weightSumVariant("f32")),
-      pipelines.get(layerNormBackwardInputVariant("f32")),
-      pipelines.get(layerNormBackwardWeightVariant("f32")),
-      Promise.all(program.attention.map(({ step }) => compileAttention(step.causal))),
-    ]);
-  return { copyRows, activate, crossEntropy, embedding, input, weight, weightSum, normInput, normWeight, attention };
+  const [
+    copyRows,
+    activate,
+    crossEntropy,
+    embedding,
+    input,
+    weight,
+    weightSum,
+    normInput,
+    normWeight,
+    attention,
+  ] = await Promise.all([
+    pipelines.get(activateVariant(Activation.none)),
+    pipelines.get(activateVariant(activation)),
+    pipelines.get(crossEntropyVariant),
+    pipelines.get(embeddingBackwardVariant),
+    pipelines.get(linearBackwardInputVariant(activation)),
+    pipelines.get(linearBackwardWeightVariant),
+    pipelines.get(weightSumVariant),
+    pipelines.get(layerNormBackwardInputVariant),
+    pipelines.get(layerNormBackwardWeightVariant),
+    Promise.all(program.attention.map(({ step }) => compileAttention(step.causal))),
+  ]);
+  return {
+    copyRows,
+    activate,
+    crossEntropy,
+    embedding,
+    input,
+    weight,
+    weightSum,
+    normInput,
+    normWeight,
+    attention,
+  };
 }

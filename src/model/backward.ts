@@ -5,12 +5,7 @@ import type { CommandList, TableRange } from "../gpu/command-list.js";
 import { activateForward } from "../layers/activation.js";
 import { attentionBackward, attentionForward } from "../layers/attention.js";
 import { embeddingBackward, embeddingForward, type BucketRange } from "../layers/embedding.js";
-import {
-  crossEntropyBackward,
-  headBackwardInput,
-  headBackwardWeight,
-  headForward,
-} from "../layers/head.js";
+import { crossEntropyBackward, headBackwardInput, headBackwardWeight, headForward } from "../layers/head.js";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../layers/linear.js";
 import { normBackwardInput, normBackwardWeight, normForward } from "../layers/norm.js";
 import type { BackwardPipelines } from "./backward-pipelines.js";
@@ -240,7 +235,12 @@ export class Backward {
     switch (step.kind) {
       case "lookUp": {
         const to = gradients.embedding(step);
-        embeddingBackward(list, this.#pipelines.embedding, { dX: arena.gradient(own.output), to, tokens, positions });
+        embeddingBackward(list, this.#pipelines.embedding, {
+          dX: arena.gradient(own.output),
+          to,
+          tokens,
+          positions,
+        });
         return;
       }
       case "norm": {
@@ -304,5 +304,3 @@ export class Backward {
     activateForward(list, this.#pipelines.copyRows, { X, Y, rows, vectors });
   }
 }
-
-

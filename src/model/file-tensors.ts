@@ -67,7 +67,15 @@ function tensorOf(key: string, parts: readonly FilePart[]): FileTensor {
   const inputs = parameter.inputs?.size ?? 1;
   const order = parameter.source.order ?? "out,in";
   const shape = !parameter.inputs ? [outputs] : order === "out,in" ? [outputs, inputs] : [inputs, outputs];
-  return { key, shape, outputs, inputs, order, isRequired: parts.some((part) => part.parameter.stored === "always"), parts };
+  return {
+    key,
+    shape,
+    outputs,
+    inputs,
+    order,
+    isRequired: parts.some((part) => part.parameter.stored === "always"),
+    parts,
+  };
 }
 
 /** Matches the tensors of files with those of one model, one by one. */

@@ -2,15 +2,11 @@
 import { CommandList, TABLES } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import {
-  copySlotsVariant,
-  type CopySlotsBinding,
-  type CopySlotsParam,
-} from "../kernels/attention/copy-slots.js";
+import { copySlotsVariant } from "../kernels/attention/copy-slots.js";
 import { invariant } from "../util/invariant.js";
-import type { ModelShape } from "./shape.js";
+import { keyValueRowBytes, type ModelShape } from "./shape.js";
 
 /** The first `tokenCount` rows of a page, to be copied to another. */
 export interface PageCopy {
@@ -20,20 +16,24 @@ export interface PageCopy {
 }
 
 /** Bytes of one page over all layers. */
-export function pageBytes({ layers, attentionVectors, pageTokens }: ModelShape): number {
-  return pageTokens * layers * layerRowBytes(attentionVectors);
+export function pageBytes(shape: ModelShape): number {
+  return shape.layers * layerPageBytes(shape);
+}
+
+function layerPageBytes(shape: ModelShape): number {
+  return shape.pageTokens * keyValueRowBytes(shape);
 }
 
 export class KeyValueCache {
   readonly #queue: Queue;
-  readonly #dimensions: ModelShape;
+  readonly #shape: ModelShape;
   #pages = 0;
   #layers: GpuBuffer[] = [];
-  #copyRows: Pipeline<CopySlotsBinding, CopySlotsParam> | undefined;
+  #copyRows: PipelineOf<typeof copySlotsVariant> | undefined;
 
-  constructor(queue: Queue, dimensions: ModelShape) {
+  constructor(queue: Queue, shape: ModelShape) {
     this.#queue = queue;
-    this.#dimensions = dimensions;
+    this.#shape = shape;
   }
 
   keyValueOf(layer: number): GpuBuffer {
@@ -41,8 +41,8 @@ export class KeyValueCache {
   }
 
   /** The most pages that the bindings of the queue's adapter hold. */
-  static maxPages(queue: Queue, { attentionVectors, pageTokens }: ModelShape): number {
-    return Math.floor(queue.maxBindingBytes / (pageTokens * layerRowBytes(attentionVectors)));
+  static maxPages(queue: Queue, shape: ModelShape): number {
+    return Math.floor(queue.maxBindingBytes / layerPageBytes(shape));
   }
 
   /** Compiles what `encodeCopies` needs. Throws ShaderError. */
@@ -55,7 +55,7 @@ export class KeyValueCache {
     const rowCount = copies.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     if (rowCount === 0) return;
     invariant(this.#copyRows, "the kernel that copies cache rows is not compiled");
-    const { attentionVectors, pageTokens } = this.#dimensions;
+    const { keyValueVectors, pageTokens } = this.#shape;
     const { tables } = this.#queue;
     const first = tables.reserve(2 * rowCount, 2);
     let at = first;
@@ -68,23 +68,22 @@ export class KeyValueCache {
       list.dispatch(
         this.#copyRows,
         { slotTable: TABLES, KV },
-        { firstEntry: first / 2, slotCount: rowCount, slotVectors: 2 * attentionVectors },
+        { firstEntry: first / 2, slotCount: rowCount, slotVectors: keyValueVectors },
       );
   }
 
   /** Makes room for `pages` pages; those it has keep their content. Throws DeviceError when there is no room. */
   async grow(pages: number): Promise<void> {
     if (pages <= this.#pages) return;
-    const { attentionVectors, pageTokens } = this.#dimensions;
-    const layerPageBytes = pageTokens * layerRowBytes(attentionVectors);
+    const ownBytes = layerPageBytes(this.#shape);
     const grown: GpuBuffer[] = [];
     try {
       await this.#queue.checked(() => {
-        for (let layer = 0; layer < this.#dimensions.layers; layer++)
+        for (let layer = 0; layer < this.#shape.layers; layer++)
           grown.push(
             this.#queue.createBuffer(
               `cache.keyValue-${layer}`,
-              pages * layerPageBytes,
+              pages * ownBytes,
               BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget,
             ),
           );
@@ -96,7 +95,7 @@ export class KeyValueCache {
     if (this.#pages > 0) {
       const list = new CommandList(this.#queue);
       for (const [layer, buffer] of grown.entries())
-        list.copy(this.#layers[layer]!, 0, buffer, 0, this.#pages * layerPageBytes);
+        list.copy(this.#layers[layer]!, 0, buffer, 0, this.#pages * ownBytes);
       list.submit("cache.grow");
     }
     this.dispose();
@@ -111,8 +110,4 @@ export class KeyValueCache {
     this.#layers = [];
     this.#pages = 0;
   }
-}
-
-function layerRowBytes(attentionVectors: number): number {
-  return 32 * attentionVectors;
 }

@@ -64,7 +64,11 @@ export function listParameters(
   const residual = { deviation: DEVIATION / Math.sqrt(2 * config.layers) };
   const axis = (name: AxisName): Axis => axisOf(name, config);
 
-  const add = (role: Role, layer: number | undefined, more: Omit<Parameter, "name" | "role" | "layer" | "source" | "format" | "pieces">): void => {
+  const add = (
+    role: Role,
+    layer: number | undefined,
+    more: Omit<Parameter, "name" | "role" | "layer" | "source" | "format" | "pieces">,
+  ): void => {
     const source = names.roles[role];
     invariant(source, `the family names no tensor for "${role}"`);
     const name = `${layer === undefined ? "" : `layer-${layer}.`}${role}.${more.part}`;
@@ -77,9 +81,32 @@ export function listParameters(
   };
   const vocabulary = axis("vocabulary");
   const matrix = (role: Role, layer: number | undefined, inputs: Axis, outputs: Axis, start: Start): void =>
-    add(role, layer, { part: "weight", inputs, outputs, layout: "inputs first", stored: "always", decays: true, start });
-  const vector = (role: Role, layer: number | undefined, part: Parameter["part"], outputs: Axis, stored: Bias, value: number): void =>
-    add(role, layer, { part, inputs: undefined, outputs, layout: "inputs first", stored, decays: false, start: { value } });
+    add(role, layer, {
+      part: "weight",
+      inputs,
+      outputs,
+      layout: "inputs first",
+      stored: "always",
+      decays: true,
+      start,
+    });
+  const vector = (
+    role: Role,
+    layer: number | undefined,
+    part: Parameter["part"],
+    outputs: Axis,
+    stored: Bias,
+    value: number,
+  ): void =>
+    add(role, layer, {
+      part,
+      inputs: undefined,
+      outputs,
+      layout: "inputs first",
+      stored,
+      decays: false,
+      start: { value },
+    });
 
   const addStep = (step: Step, layer: number | undefined): void => {
     switch (step.kind) {
@@ -93,7 +120,15 @@ export function listParameters(
         ] as const;
         for (const [role, rows] of tables)
           if (role !== undefined)
-            add(role, layer, { part: "weight", inputs: channels, outputs: axis(rows), layout: "outputs first", stored: "always", decays: true, start });
+            add(role, layer, {
+              part: "weight",
+              inputs: channels,
+              outputs: axis(rows),
+              layout: "outputs first",
+              stored: "always",
+              decays: true,
+              start,
+            });
         return;
       }
       case "norm": {
@@ -104,7 +139,13 @@ export function listParameters(
       }
       case "linear": {
         const outputs = axis(widthOf(step.to, recipe));
-        matrix(step.role, layer, axis(widthOf(step.from, recipe)), outputs, step.adds ? residual : { deviation: DEVIATION });
+        matrix(
+          step.role,
+          layer,
+          axis(widthOf(step.from, recipe)),
+          outputs,
+          step.adds ? residual : { deviation: DEVIATION },
+        );
         vector(step.role, layer, "bias", outputs, step.bias, 0);
         return;
       }

@@ -1,15 +1,10 @@
 // The kernels of a model's forward pass, compiled on one queue.
-import type { ElementType } from "../gpu/kernel.js";
-import type { KernelVariant } from "../gpu/kernel.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { ElementType, KernelVariant } from "../gpu/kernel.js";
+import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
-import {
-  logProbabilityVariant,
-  type LogProbabilityBinding,
-  type LogProbabilityParam,
-} from "../kernels/loss/log-probability.js";
+import { logProbabilityVariant } from "../kernels/loss/log-probability.js";
 import { layerNormVariant } from "../kernels/norm/layer-norm.js";
 import { activationOf } from "../layers/activation.js";
 import type { AttentionPipelines } from "../layers/attention.js";
@@ -27,7 +22,7 @@ export interface ForwardPipelines {
   readonly norm: NormPipeline;
   /** By layer. */
   readonly attention: readonly AttentionPipelines[];
-  readonly logProbability: Pipeline<LogProbabilityBinding, LogProbabilityParam>;
+  readonly logProbability: PipelineOf<typeof logProbabilityVariant>;
 }
 
 /** How a queue's shaders read weights of a format. */
@@ -66,15 +61,15 @@ export async function compileForward(
           "attention with windows, caps or grouped heads has no kernel yet",
         );
         const options = { ...shape, isCausal: step.causal };
-        return compileBoth(choice.attention, (kernel) => kernel.variant(options, "f32"));
+        return compileBoth(choice.attention, (kernel) => kernel.variant(options));
       }),
     );
   const [embedding, norm, linear, attention, logProbability] = await Promise.all([
     byFormat((element) => queue.pipelines.get(embeddingVariant(element))),
-    queue.pipelines.get(layerNormVariant("f32")),
+    queue.pipelines.get(layerNormVariant),
     byFormat((element) => compileBoth(choice.linear, (kernel) => kernel.variant(activation, element))),
     compileAttention(),
-    queue.pipelines.get(logProbabilityVariant("f32")),
+    queue.pipelines.get(logProbabilityVariant),
   ]);
   return { embedding, norm, linear, attention, logProbability };
 }

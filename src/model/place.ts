@@ -26,13 +26,19 @@ export class WeightPlacer {
       if (parameter.format === "f16") checkFloat16(tensor.key, values);
       for (const piece of parameter.pieces) {
         const placed = this.#fill(parameter, piece, part, { tensor, values });
-        if (placed) yield { name: piece.name, values: parameter.format === "f32" ? placed : float32ToFloat16(placed) };
+        if (placed)
+          yield { name: piece.name, values: parameter.format === "f32" ? placed : float32ToFloat16(placed) };
       }
     }
   }
 
   /** The values of a piece, once all of them have come. */
-  #fill(parameter: Parameter, piece: Piece, part: FilePart, { tensor, values }: FileWeight): Float32Array<ArrayBuffer> | undefined {
+  #fill(
+    parameter: Parameter,
+    piece: Piece,
+    part: FilePart,
+    { tensor, values }: FileWeight,
+  ): Float32Array<ArrayBuffer> | undefined {
     if (part.count === parameter.outputs.size) {
       if (isSame({ tensor, part, piece })) return values;
       const own = new Float32Array(piece.elements);
@@ -41,7 +47,10 @@ export class WeightPlacer {
     }
     let begun = this.#begun.get(parameter);
     if (!begun)
-      this.#begun.set(parameter, (begun = { values: new Float32Array(piece.elements), missing: parameter.outputs.size }));
+      this.#begun.set(
+        parameter,
+        (begun = { values: new Float32Array(piece.elements), missing: parameter.outputs.size }),
+      );
     copyIn({ tensor, part, piece }, values, begun.values);
     begun.missing -= part.count;
     if (begun.missing > 0) return undefined;

@@ -113,11 +113,18 @@ function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"
   };
   const flow = (output: Value): GradientFlow => ({ source: output, adds: false, copiedFrom: undefined });
 
-  const walk = (steps: Recipe["embed"], layer: number | undefined, last?: { name: string; layer: number | undefined }): ProgramStep[] => {
+  const walk = (
+    steps: Recipe["embed"],
+    layer: number | undefined,
+    last?: { name: string; layer: number | undefined },
+  ): ProgramStep[] => {
     // The residual stream that a layer begins with has the same name in all of them, whatever step wrote it.
     const lastResidual = steps.findLastIndex(({ to }) => to === "residual");
     return steps.map((step, index): ProgramStep => {
-      const [name, own] = last && index === lastResidual ? [last.name, last.layer] : [step.kind === "lookUp" ? "embedding" : step.role, layer];
+      const [name, own] =
+        last && index === lastResidual
+          ? [last.name, last.layer]
+          : [step.kind === "lookUp" ? "embedding" : step.role, layer];
       if (step.kind === "lookUp") {
         const output = create(name, own, step.to);
         newest.set(step.to, output);
@@ -210,11 +217,15 @@ function traceGradients({ segments, attention, final }: Omit<Program, "zeroed">)
   const begin = (value: Value, gradient: GradientFlow, canWrite: boolean): void => {
     invariant(!passed.has(value), `the gradient of "${value.name}" was used before it was whole`);
     const source = sourceOf(value);
-    for (let own = becomes.get(value); !begun.has(value) && own && own !== source; own = becomes.get(own)) passed.add(own);
+    for (let own = becomes.get(value); !begun.has(value) && own && own !== source; own = becomes.get(own))
+      passed.add(own);
     gradient.copiedFrom = source === value ? undefined : source;
     gradient.adds = begun.has(value) || gradient.copiedFrom !== undefined || !canWrite;
     if (gradient.adds && !begun.has(value) && gradient.copiedFrom === undefined) {
-      invariant(value.layer === undefined, `nothing sets the gradient of "${value.name}" before it is added to`);
+      invariant(
+        value.layer === undefined,
+        `nothing sets the gradient of "${value.name}" before it is added to`,
+      );
       zeroed.add(value);
     }
     begun.add(value);

@@ -1,7 +1,7 @@
 // Where the tokens of a batch lie in one queue's arena, and the tables that list them for the tasks of a stage.
+import type { TableRange } from "../gpu/command-list.js";
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
 import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
-import type { TableRange } from "./gpt2-forward.js";
 import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 
@@ -11,6 +11,26 @@ export interface RowRun {
   readonly firstToken: number;
   readonly firstRow: number;
   readonly count: number;
+}
+
+/** What a row of an arena stands for: the words of `rowInfo`, in their order. */
+export interface RowInfo {
+  /** Its id; or SAMPLED_TOKEN and the index of the sequence whose newest token it is. */
+  readonly token: number;
+  /** In its sentence, from 0 on. */
+  readonly position: number;
+  /** Entry of the sentence's first page in the page table. */
+  readonly firstPage: number;
+  /** Tokens of the sentence whose keys are known when this row's attention runs. */
+  readonly keyCount: number;
+}
+
+/** u32 words per row of `rowInfo`. */
+export const ROW_WORDS = 4;
+
+/** Writes the words of row `row`: the one place that knows their order, beside the shaders. */
+export function writeRowInfo(words: Uint32Array, row: number, info: RowInfo): void {
+  words.set([info.token, info.position, info.firstPage, info.keyCount], ROW_WORDS * row);
 }
 
 /** The rows of the sentences that one queue works on, in the order given, without gaps. */
@@ -39,22 +59,18 @@ export class BatchRows {
     return first + token;
   }
 
-  /** (rows, 4) u32: token, position, first page of the sentence in the page table, its length. */
+  /** (rows, 4) u32: see `RowInfo`. */
   rowInfo(tokens: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
-    const info = new Uint32Array(4 * this.rows);
-    let at = 0;
+    const words = new Uint32Array(ROW_WORDS * this.rows);
+    let row = 0;
     let firstPage = 0;
     for (const sentence of this.sentences) {
-      const length = this.#lengths[sentence]!;
-      for (let token = 0; token < length; token++) {
-        info[at++] = tokens[sentence]![token]!;
-        info[at++] = token;
-        info[at++] = firstPage;
-        info[at++] = length;
-      }
-      firstPage += Math.ceil(length / this.#pageTokens);
+      const keyCount = this.#lengths[sentence]!;
+      for (let position = 0; position < keyCount; position++)
+        writeRowInfo(words, row++, { token: tokens[sentence]![position]!, position, firstPage, keyCount });
+      firstPage += Math.ceil(keyCount / this.#pageTokens);
     }
-    return info;
+    return words;
   }
 
   /** First row of keys and values of every page: here, they lie in the rows of their tokens. */

@@ -48,11 +48,24 @@ export class ModelWeights {
     return this.trainable.map(({ buffer }) => buffer);
   }
 
-  /** Every piece that the optimizer changes, in the order of the parameters. */
+  /**
+   * Every piece that the optimizer changes, in the order of the parameters; of a vocabulary in several pieces, weight and bias
+   * of each in turn. The order is that in which the norm of a gradient is summed.
+   */
   get trainable(): readonly TrainablePiece[] {
-    return this.stored.flatMap(({ pieces, decays }) =>
-      pieces.map(({ name }) => ({ name, buffer: this.bufferOf(name), decays })),
-    );
+    const roles = [...new Set(this.stored.map(({ role, layer }) => nameOf(role, layer)))];
+    const partsOf = new Map(roles.map((name) => [name, [] as Parameter[]]));
+    for (const parameter of this.stored)
+      partsOf.get(nameOf(parameter.role, parameter.layer))!.push(parameter);
+    return roles.flatMap((role) => {
+      const parts = partsOf.get(role)!;
+      return parts[0]!.pieces.flatMap((_, index) =>
+        parts.map(({ pieces, decays }) => {
+          const { name } = pieces[index]!;
+          return { name, buffer: this.bufferOf(name), decays };
+        }),
+      );
+    });
   }
 
   bufferOf(piece: string): GpuBuffer {
@@ -167,7 +180,9 @@ export class WeightsLoader {
 
   /** The replica, when every tensor was added: zeros stand for biases that the model does not have. */
   finish(): ModelWeights {
-    const stored = this.#parameters.filter(({ pieces }) => pieces.every(({ name }) => this.#buffers.has(name)));
+    const stored = this.#parameters.filter(({ pieces }) =>
+      pieces.every(({ name }) => this.#buffers.has(name)),
+    );
     for (const { pieces, stored: required, name } of this.#parameters)
       for (const piece of pieces)
         if (!this.#buffers.has(piece.name)) {

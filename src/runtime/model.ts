@@ -9,7 +9,8 @@ import type { GenerationStep } from "./generate/step.js";
 import { Generator, type GenerateOptions, type Prompt } from "./generate/generator.js";
 import { runForwardPass, type Outcome } from "./passes/forward-pass.js";
 import { loadModel } from "./load/load-model.js";
-import type { LoadedModel } from "./load/loaded-model.js";
+import { readGenerationDefaults, type GenerationDefaults } from "./generate/defaults.js";
+import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkWhole, checkWholeOrAuto } from "../util/check.js";
 import { checkGpuBudget, checkList, checkSentences, checkSliceTokens } from "./load/check-input.js";
@@ -51,13 +52,13 @@ export class Model {
   /** Settles when the weights are not being changed any more. */
   #update: Promise<void> | undefined;
 
-  private constructor(loaded: LoadedModel, engine: EngineOptions) {
+  private constructor(loaded: LoadedModel, defaults: GenerationDefaults, engine: EngineOptions) {
     this.#loaded = loaded;
     this.#text = new TextInput(loaded.textFiles, loaded.config);
     this.#gpuBudgetMs = engine.gpuBudgetMs;
     this.#generator = new Generator(
       loaded,
-      loaded.generationDefaults,
+      defaults,
       {
         tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#text.tokenizer()),
         encodeMessages: async (messages) =>
@@ -88,7 +89,14 @@ export class Model {
       }),
       gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs),
     };
-    return new Model(await loadModel(source, options), engine);
+    const loaded = await loadModel(source, options);
+    try {
+      const defaults = readGenerationDefaults(loaded.textFiles.generationConfig, loaded.config);
+      return new Model(loaded, defaults, engine);
+    } catch (error) {
+      disposeLoaded(loaded);
+      throw error;
+    }
   }
 
   get info(): ModelInfo {
@@ -252,11 +260,7 @@ export class Model {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     this.#generator.dispose();
-    for (const replica of this.#loaded.replicas) {
-      replica.arenas.trim();
-      replica.disposeWeights();
-      replica.queue.dispose();
-    }
+    disposeLoaded(this.#loaded);
   }
 
   /** As `dispose`, for `using`. */

@@ -1,6 +1,6 @@
 // A model as the files it was loaded from, with the weights as they are now.
 import { readAll } from "../gpu/buffer-contents.js";
-import { exportedBuffers, exportGpt2 } from "../model/gpt2-export.js";
+import { exportTensors } from "../model/export.js";
 import { writeSafetensors } from "../files/safetensors-writer.js";
 import type { ModelParts } from "../files/source.js";
 import type { LoadedModel } from "./load/loaded-model.js";
@@ -12,10 +12,10 @@ export interface SavedModel extends ModelParts {
 
 export async function saveModel(model: LoadedModel): Promise<SavedModel> {
   const { queue, weights } = model.replicas[0]!;
-  const buffers = exportedBuffers(weights);
+  const buffers = weights.storedBuffers;
   const values = await readAll(queue, buffers);
   const valueOf = new Map(buffers.map((buffer, index) => [buffer, values[index]!] as const));
-  const tensors = exportGpt2(weights, model.dimensions, model.hasHeadBias, (buffer) => valueOf.get(buffer)!);
+  const tensors = exportTensors(weights, (buffer) => valueOf.get(buffer)!);
   const { tokenizer, tokenizerConfig } = model.textFiles;
   return {
     config: { ...(model.configFile as object), torch_dtype: "float32" },

@@ -1,7 +1,7 @@
 // Text on its way into a model, and out of it: what callers pass as text or as token ids becomes ids.
 import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
-import type { ModelConfig } from "../families/gpt2-config.js";
+import type { ModelConfig } from "../families/model-config.js";
 import type { TextFiles } from "./load/loaded-model.js";
 import { checkIds, checkList, checkSentences, needsTokenizer } from "./load/check-input.js";
 
@@ -49,13 +49,13 @@ export class TextInput {
 
   /** Text between the begin and the end token, where the model has them; of any length. */
   async encodeForTraining(sentences: readonly (string | Sentence)[]): Promise<Sentence[]> {
-    const { beginToken, endToken, contextLength, vocabularySize: vocabulary } = this.#config;
+    const { beginToken, endTokens, contextLength, vocabularySize: vocabulary } = this.#config;
     const encoded: Sentence[] = [];
     for (const [index, sentence] of checkList(sentences).entries()) {
       const ids = await this.#idsOf(sentence, index);
       const frame = (token: number | undefined): number[] =>
         typeof sentence === "string" && token !== undefined ? [token] : [];
-      const whole = [...frame(beginToken), ...ids, ...frame(endToken)];
+      const whole = [...frame(beginToken), ...ids, ...frame(endTokens[0])];
       for (let first = 0; first < whole.length; first += contextLength)
         checkSentences([whole.slice(first, first + contextLength)], { contextLength, vocabulary });
       encoded.push(whole);

@@ -6,8 +6,9 @@ import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../ke
 import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
 import type { Arithmetic } from "../tensor/formats.js";
 import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
-import type { ModelShape } from "../model/shape.js";
-import { presumedChoice, type ByRows, type KernelChoice } from "./presumed.js";
+import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
+import type { ModelDefinition } from "../model/definition.js";
+import { presumedChoice } from "./presumed.js";
 import { linearSample, linearTrial } from "./linear-trial.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
 
@@ -39,7 +40,7 @@ export interface ChosenKernels {
 /** Throws DeviceError ("wrong-results") where no kernel of a place passes, CancelledError when `signal` aborts. */
 export async function chooseKernels(
   queue: Queue,
-  dimensions: ModelShape,
+  { shape, program }: ModelDefinition,
   options: ChooseOptions,
 ): Promise<ChosenKernels> {
   const presumed = presumedChoice(queue.adapter, options.arithmetic);
@@ -62,12 +63,7 @@ export async function chooseKernels(
     return {
       name: `linear layers, ${rows} rows, ${element}`,
       candidates: candidatesOf(fitting, presumed.linear[rows], rows),
-      sample: linearSample(
-        rows === "few" ? 1 : 128,
-        dimensions.channelVectors,
-        dimensions.hiddenVectors,
-        element,
-      ),
+      sample: linearSample(rows === "few" ? 1 : 128, shape.channelVectors, shape.hiddenVectors, element),
       trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
       variantOf: (kernel) => kernel.variant(activation, element),
@@ -76,22 +72,25 @@ export async function chooseKernels(
   const attention = (
     rows: keyof ByRows<unknown>,
   ): KernelPlace<AttentionKernel, AttentionBinding, AttentionParam> => {
-    const shape = { ...dimensions, isCausal: true };
+    // Layers differ in what a row sees, if at all, not in what is fast.
+    const { causal: isCausal } = program.attention[0]!.step;
+    const kernelShape = { ...shape, isCausal };
     const fitting = options.candidates.attention.filter((kernel) =>
-      fitsDevice(kernel.needs(shape), queue.device),
+      fitsDevice(kernel.needs(kernelShape), queue.device),
     );
-    const long = Math.min(256, dimensions.contextLength);
+    const long = Math.min(256, shape.contextLength);
     const sampled: AttentionSampleShape =
       rows === "few"
         ? { lengths: [long], rows: "last" }
         : { lengths: Array.from({ length: 4 }, () => Math.ceil(long / 2)), rows: "all" };
     return {
-      name: `attention, ${rows} rows, heads of ${dimensions.headWidth}`,
+      name: `attention, ${rows} rows, heads of ${shape.headWidth}`,
       candidates: candidatesOf(fitting, presumed.attention[rows], rows),
-      sample: attentionSample(sampled, dimensions),
-      trial: () => attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, dimensions),
-      usesWorkgroupMemory: (kernel) => kernel.needs(shape).bytes > 0,
-      variantOf: (kernel) => kernel.variant(shape),
+      sample: attentionSample(sampled, shape),
+      trial: () =>
+        attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, shape, isCausal),
+      usesWorkgroupMemory: (kernel) => kernel.needs(kernelShape).bytes > 0,
+      variantOf: (kernel) => kernel.variant(kernelShape),
     };
   };
 

@@ -5,7 +5,7 @@ import type { Activation } from "../kernels/linear/linear.js";
 import type { QueueGain } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
 import type { ModelShape } from "../model/shape.js";
-import { pickForRows, type KernelChoice } from "./presumed.js";
+import { pickForRows, type KernelChoice } from "../kernels/by-rows.js";
 import { SampleBuffers } from "./sample.js";
 import { linearSample } from "./linear-trial.js";
 
@@ -28,12 +28,12 @@ export interface QueueGainOptions {
 /** Throws CancelledError when `signal` aborts. */
 export async function measureQueueGain(
   queues: readonly [Queue, Queue],
-  dimensions: ModelShape,
+  shape: ModelShape,
   options: QueueGainOptions,
 ): Promise<QueueGain> {
   return {
-    small: await measureRows(queues, dimensions, SMALL_ROWS, options),
-    large: await measureRows(queues, dimensions, LARGE_ROWS, options),
+    small: await measureRows(queues, shape, SMALL_ROWS, options),
+    large: await measureRows(queues, shape, LARGE_ROWS, options),
   };
 }
 

@@ -1,37 +1,52 @@
 // Which kernels a model that is being loaded uses: known from another load, measured now, or presumed.
 import type { Queue } from "../gpu/queue.js";
 import { chooseKernels, type ChosenKernels, type CandidateKernels, type KernelPicks } from "./choose.js";
+import type { ModelDefinition } from "../model/definition.js";
 import type { ModelShape } from "../model/shape.js";
-import { activationOf, elementTypeOf } from "../model/gpt2-forward.js";
+import { activationOf } from "../layers/activation.js";
+import { elementTypeOf } from "../model/pipelines.js";
 import type { Arithmetic, WeightFormat } from "../tensor/formats.js";
-import type { ModelConfig } from "../families/gpt2-config.js";
 import { isKernelPicks } from "./known-kernels.js";
 import { recall, remember } from "./remembered.js";
-import type { LoadOptions } from "../runtime/load/load-options.js";
 
 /** A load may take this much longer, once per adapter and shape. */
 const TUNE_MS = 1500;
 
+/** What the caller of a load may say about it. */
+export interface TuneOptions {
+  /** Default: true, but on software adapters false. */
+  readonly tune?: boolean;
+  /** Default: false. */
+  readonly verify?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called once, when measuring begins. */
+  readonly onProgress?: (progress: { readonly phase: "measuring" }) => void;
+}
+
+/** How the model computes, and which kernels there are for that. */
+export interface TuneTarget {
+  readonly model: ModelDefinition;
+  readonly format: WeightFormat;
+  readonly arithmetic: Arithmetic;
+  readonly candidates: CandidateKernels;
+}
+
 export async function tuneKernels(
   queue: Queue,
-  config: ModelConfig,
-  dimensions: ModelShape,
-  format: WeightFormat,
-  arithmetic: Arithmetic,
-  candidates: CandidateKernels,
-  load: LoadOptions,
+  { model, format, arithmetic, candidates }: TuneTarget,
+  load: TuneOptions,
 ): Promise<ChosenKernels> {
   const { verify = false, signal, onProgress } = load;
   const tune = isTuned(queue, load);
   const element = elementTypeOf(queue, format);
   const names = [...candidates.linear, ...candidates.attention].map(({ name }) => name);
-  const key = `weft.kernels ${shapeKey(queue, dimensions, element)} ${names.join(" ")}`;
+  const key = `weft.kernels ${shapeKey(queue, model.shape, element)} ${names.join(" ")}`;
   const known = tune ? recall(key, isKernelPicks) : undefined;
   const tuneMs = tune && !(known && isComplete(known)) ? TUNE_MS : 0;
   if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
-  const activation = activationOf[config.activation];
+  const activation = activationOf[model.config.activation];
   const options = { candidates, activation, element, arithmetic, tuneMs, known, verify, signal };
-  const chosen = await chooseKernels(queue, dimensions, options);
+  const chosen = await chooseKernels(queue, model, options);
   if (tuneMs > 0) remember(key, chosen.picks);
   return chosen;
 }
@@ -43,16 +58,16 @@ const isComplete = (picks: KernelPicks): boolean =>
   );
 
 /** Whether this load measures, or takes what another has measured. */
-export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: LoadOptions): boolean => tune;
+export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: TuneOptions): boolean => tune;
 
 /** All that the figures of a kernel depend on: the adapter, and the model's shapes. */
 export function shapeKey(
   { adapter }: Queue,
-  { channels, hidden, heads, headWidth, contextLength, pageTokens }: ModelShape,
+  { channels, hidden, heads, keyValueHeads, headWidth, contextLength, pageTokens }: ModelShape,
   element: string,
 ): string {
   const { vendor, architecture, device, description } = adapter;
-  const shape = [channels, hidden, heads, headWidth, contextLength, pageTokens];
+  const shape = [channels, hidden, heads, keyValueHeads, headWidth, contextLength, pageTokens];
   return JSON.stringify([vendor, architecture, device, description, element, shape]);
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { readGpt2Weights } from "../../src/model/read-gpt2-weights.js";
-import { parseGpt2Config } from "../../src/families/gpt2-config.js";
+import { parseGpt2Config } from "../../src/families/model-config.js";
 import { MemoryFolder } from "../../src/files/memory-folder.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { expectClose } from "../helpers/expect-close.js";

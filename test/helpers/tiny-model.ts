@@ -3,7 +3,7 @@ import { float32ToFloat16, toFloat32, type Dtype } from "../../src/tensor/format
 import type { StoredTensor } from "../../src/files/safetensors.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import type { ModelParts } from "../../src/files/source.js";
-import type { ActivationName } from "../../src/families/gpt2-config.js";
+import type { ActivationName } from "../../src/families/model-config.js";
 import type { Gpt2ReferenceConfig } from "../reference/gpt2.js";
 import { SeededRandom } from "./random.js";
 

@@ -1,6 +1,6 @@
 // What a model's generation_config.json says about how its tokens are chosen.
 import { ArgumentError, FormatError } from "../../errors.js";
-import type { ModelConfig } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/model-config.js";
 import { checkWhole } from "../../util/check.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 
@@ -53,7 +53,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
     const key = (keys as Record<string, string>)[error.argument] ?? error.argument;
     throw unusable(`${key}: expected ${error.expected}`, values[key]);
   }
-  const stops = [values["eos_token_id"] ?? config.endToken].flat();
+  const stops = [values["eos_token_id"] ?? config.endTokens].flat();
   const ids = stops.filter((id): id is number => typeof id === "number" && id < config.vocabularySize);
   return { sampling, stopTokens: new Set(ids), maxTokens, maxLength };
 }

@@ -2,7 +2,7 @@
 // them as one submission, and hands out the tokens once they are read back. Two steps may be in flight: a token that is
 // needed by the next step is taken on the GPU, and a stop that is noticed late only wastes a row.
 import { CommandList } from "../../gpu/command-list.js";
-import type { Gpt2Arena } from "../../model/gpt2-arena.js";
+import type { Arena } from "../../model/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import { KeyValueCache, pageBytes } from "../../model/key-value-cache.js";
 import type { Turn } from "../../schedule/fair-turns.js";
@@ -53,7 +53,7 @@ const STALL_FACTOR = 1.3;
 
 export class GenerationEngine {
   readonly #replica: Replica;
-  readonly #dimensions: ModelShape;
+  readonly #shape: ModelShape;
   readonly #options: EngineOptions;
   readonly #cache: KeyValueCache;
   readonly #sequenceRows: SequenceRows;
@@ -62,7 +62,7 @@ export class GenerationEngine {
   readonly #budget: StepBudget;
   #scheduler: StepScheduler;
   #pool: PagePool;
-  #arena: Gpt2Arena | undefined;
+  #arena: Arena | undefined;
   #starting: Promise<void> | undefined;
   /** What `#start` makes is there. */
   #isReady = false;
@@ -72,13 +72,13 @@ export class GenerationEngine {
   #inFlight = 0;
   #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0, sharedRows: 0 };
 
-  constructor(replica: Replica, dimensions: ModelShape, options: EngineOptions) {
+  constructor(replica: Replica, shape: ModelShape, options: EngineOptions) {
     this.#replica = replica;
-    this.#dimensions = dimensions;
+    this.#shape = shape;
     this.#options = options;
-    this.#cache = new KeyValueCache(replica.queue, dimensions);
-    this.#sequenceRows = new SequenceRows(replica.queue, dimensions.vocabulary);
-    this.#encoder = new StepEncoder(replica, dimensions, this.#cache, this.#sequenceRows);
+    this.#cache = new KeyValueCache(replica.queue, shape);
+    this.#sequenceRows = new SequenceRows(replica.queue, shape.vocabulary);
+    this.#encoder = new StepEncoder(replica, shape, this.#cache, this.#sequenceRows);
     const { gpuBudgetMs } = options;
     this.#budget = new StepBudget({
       least: MIN_STEP_ROWS,
@@ -88,7 +88,7 @@ export class GenerationEngine {
     });
     this.#turn = replica.load.turns.join(() => this.#pump());
     this.#maxPages = this.#largestCache();
-    this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
+    this.#pool = new PagePool(this.#firstPages, this.#shape.pageTokens);
     this.#scheduler = new StepScheduler(this.#pool);
   }
 
@@ -153,9 +153,8 @@ export class GenerationEngine {
   /** Allocates the arena, compiles the kernel that chooses tokens, and makes room for a first context. */
   #start(): Promise<void> {
     this.#starting ??= (async () => {
-      const { arenas, forward } = this.#replica;
-      await forward.prepareChoice();
-      this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, 0);
+      await this.#encoder.prepare();
+      this.#arena ??= await this.#replica.arenas.acquire(MAX_STEP_ROWS, 0);
       await this.#cache.prepare();
       await this.#cache.grow(this.#pool.size);
       await this.#sequenceRows.prepare();
@@ -167,13 +166,13 @@ export class GenerationEngine {
 
   /** Room for one context, and a page more: a sequence that runs alone never has to wait for itself. */
   get #firstPages(): number {
-    return Math.ceil(this.#dimensions.contextLength / this.#dimensions.pageTokens) + 1;
+    return Math.ceil(this.#shape.contextLength / this.#shape.pageTokens) + 1;
   }
 
   #largestCache(): number {
-    const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#dimensions));
+    const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#shape));
     const useful = (this.#options.maxRunning + 1) * this.#firstPages;
-    const most = KeyValueCache.maxPages(this.#replica.queue, this.#dimensions);
+    const most = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
     return Math.max(this.#firstPages, Math.min(wanted, useful, most));
   }
 
@@ -186,7 +185,7 @@ export class GenerationEngine {
     let needed = 0;
     // A page more than each fills now, for what it is about to generate.
     for (const sequence of this.#requests.keys())
-      needed += Math.ceil(sequence.length / this.#dimensions.pageTokens) + 1;
+      needed += Math.ceil(sequence.length / this.#shape.pageTokens) + 1;
     if (needed <= this.#pool.size) return false;
     // By a half at least, as growing copies the cache.
     const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
@@ -209,7 +208,7 @@ export class GenerationEngine {
     if (this.#requests.size > 0 || this.#inFlight > 0 || this.#growing) return;
     if (this.#pool.size === this.#firstPages) return;
     this.#cache.dispose();
-    this.#pool = new PagePool(this.#firstPages, this.#dimensions.pageTokens);
+    this.#pool = new PagePool(this.#firstPages, this.#shape.pageTokens);
     this.#counts.preemptions += this.#scheduler.preemptions;
     this.#counts.sharedRows += this.#scheduler.sharedTokens;
     this.#scheduler = new StepScheduler(this.#pool);

@@ -61,7 +61,7 @@ export class Generator {
       const onStep = (step: Omit<GenerationStep, "queue">): void => {
         for (const watcher of this.#watchers) watcher({ queue, ...step });
       };
-      return new GenerationEngine(replica, model.dimensions, { ...options, onStep });
+      return new GenerationEngine(replica, model.shape, { ...options, onStep });
     });
   }
 

@@ -2,34 +2,44 @@
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import { OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
+import { presumedChooseToken } from "../../kernels/sampling/presumed.js";
+import { chooseTokens, type ChooseTokenPipeline } from "../../layers/sampling.js";
 import { SAMPLED_TOKEN } from "../../kernels/embedding/embedding.js";
-import type { Gpt2Arena } from "../../model/gpt2-arena.js";
+import type { Arena } from "../../model/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { KeyValueCache } from "../../model/key-value-cache.js";
+import { invariant } from "../../util/invariant.js";
 import type { Sequence } from "../../schedule/steps/sequence.js";
 import type { Step, StepEntry } from "../../schedule/steps/step-scheduler.js";
-import { writeBlockTable, writeRowTable, type RowRun } from "../../model/rows.js";
+import { ROW_WORDS, writeBlockTable, writeRowInfo, writeRowTable, type RowRun } from "../../model/rows.js";
 import type { Replica } from "../load/loaded-model.js";
 import { writeOptionWords, type Sampling } from "./sampling.js";
 import type { SequenceRows } from "./sequence-rows.js";
 
 export class StepEncoder {
   readonly #replica: Replica;
-  readonly #dimensions: ModelShape;
+  readonly #shape: ModelShape;
+  #choice: ChooseTokenPipeline | undefined;
   readonly #cache: KeyValueCache;
   readonly #sequenceRows: SequenceRows;
 
-  constructor(replica: Replica, dimensions: ModelShape, cache: KeyValueCache, sequenceRows: SequenceRows) {
+  constructor(replica: Replica, shape: ModelShape, cache: KeyValueCache, sequenceRows: SequenceRows) {
     this.#replica = replica;
-    this.#dimensions = dimensions;
+    this.#shape = shape;
     this.#cache = cache;
     this.#sequenceRows = sequenceRows;
+  }
+
+  /** Compiles the kernel that chooses tokens, which only generation needs. Throws ShaderError. */
+  async prepare(): Promise<void> {
+    const { queue } = this.#replica;
+    this.#choice ??= await queue.pipelines.get(presumedChooseToken(queue.adapter).variant);
   }
 
   /** Adds a step. Answers pairs of words per entry that samples, (token, log-probability as f32), where any does. */
   encode(
     list: CommandList,
-    arena: Gpt2Arena,
+    arena: Arena,
     step: Step,
     samplingOf: (sequence: Sequence) => Sampling,
   ): Promise<ArrayBuffer> | undefined {
@@ -41,11 +51,11 @@ export class StepEncoder {
     const rows = writeRowTable(queue.tables, runs);
     const cache = {
       keyValueOf: (layer: number) => this.#cache.keyValueOf(layer),
-      firstCacheRowEntry: this.#writeCacheRows(entries, rows.count),
+      firstCacheEntry: this.#writeCacheRows(entries, rows.count),
       sampled: this.#sequenceRows.sampled,
     };
     const blocks = writeBlockTable(queue.tables, runs);
-    for (let segment = 0; segment <= this.#dimensions.layers; segment++) {
+    for (let segment = 0; segment <= this.#shape.layers; segment++) {
       if (segment > 0) forward.encodeAttention(list, arena, segment - 1, blocks, cache);
       forward.encodeSegment(list, arena, segment, rows, cache);
     }
@@ -55,24 +65,21 @@ export class StepEncoder {
   }
 
   /** Describes the step's rows to the arena; answers them as runs, one per entry. */
-  #writeRows(arena: Gpt2Arena, { entries, rows }: Step): RowRun[] {
-    const rowInfo = new Uint32Array(4 * rows);
+  #writeRows(arena: Arena, { entries, rows }: Step): RowRun[] {
+    const rowInfo = new Uint32Array(ROW_WORDS * rows);
     const pageTable: number[] = [];
     const runs: RowRun[] = [];
     let row = 0;
     for (const [index, { sequence, firstToken, tokenCount }] of entries.entries()) {
       runs.push({ sentence: index, firstToken, firstRow: row, count: tokenCount });
       for (let token = firstToken; token < firstToken + tokenCount; token++)
-        rowInfo.set(
-          [
-            sequence.tokens[token] ?? SAMPLED_TOKEN + this.#sequenceRows.of(sequence).index,
-            token,
-            pageTable.length,
-            firstToken + tokenCount,
-          ],
-          4 * row++,
-        );
-      for (const page of sequence.pages) pageTable.push(page * this.#dimensions.pageTokens);
+        writeRowInfo(rowInfo, row++, {
+          token: sequence.tokens[token] ?? SAMPLED_TOKEN + this.#sequenceRows.of(sequence).index,
+          position: token,
+          firstPage: pageTable.length,
+          keyCount: firstToken + tokenCount,
+        });
+      for (const page of sequence.pages) pageTable.push(page * this.#shape.pageTokens);
     }
     arena.writeRows(rowInfo, Uint32Array.from(pageTable));
     return runs;
@@ -81,7 +88,7 @@ export class StepEncoder {
   /** The cache row of every row. Answers the first one's entry in the tables. */
   #writeCacheRows(entries: readonly StepEntry[], rows: number): number {
     const { tables } = this.#replica.queue;
-    const { pageTokens } = this.#dimensions;
+    const { pageTokens } = this.#shape;
     const first = tables.reserve(rows);
     let at = first;
     for (const { sequence, firstToken, tokenCount } of entries)
@@ -94,7 +101,7 @@ export class StepEncoder {
   /** Adds the head and the choice for the last row of each entry that samples; answers what was chosen. */
   #encodeChoice(
     list: CommandList,
-    arena: Gpt2Arena,
+    arena: Arena,
     entries: readonly StepEntry[],
     runs: readonly RowRun[],
     samplingOf: (sequence: Sequence) => Sampling,
@@ -117,11 +124,12 @@ export class StepEncoder {
     }
     // In steps of two, so that a few growths are all there are.
     const scratchRows = 2 ** Math.ceil(Math.log2(rows.count));
-    const rowBytes = 16 * this.#dimensions.vocabularyVectors;
+    const rowBytes = 16 * this.#shape.vocabularyVectors;
     const logits = arena.scratch("logits", scratchRows * rowBytes);
     const chosen = arena.scratch("chosen", 8 * scratchRows);
     forward.encodeHead(list, arena, rows, logits);
-    forward.encodeChoice(list, {
+    invariant(this.#choice, "the kernel that chooses tokens is not compiled");
+    chooseTokens(list, this.#choice, {
       rowCount: rows.count,
       firstOption,
       logits,
@@ -130,6 +138,7 @@ export class StepEncoder {
       bias: this.#sequenceRows.bias,
       sampled: this.#sequenceRows.sampled,
       chosen,
+      size: this.#shape,
     });
     const readback = new Readback(queue, 8 * rows.count);
     readback.copy(list, chosen, 0, 8 * rows.count);

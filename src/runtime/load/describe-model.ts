@@ -1,6 +1,11 @@
 // What a model's folder holds, from its configuration and the headers of its weight files: no weight is read.
 import { readRequiredJson, readText } from "../../files/model-folder.js";
-import { parseGpt2Config, type ModelConfig } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/model-config.js";
+import { readModelConfig } from "../../families/registry.js";
+import { defineModel } from "../../model/definition.js";
+import { listParameters, weightBytes } from "../../model/parameters.js";
+import { keyValueRowBytes } from "../../model/shape.js";
+import type { WeightFormat } from "../../tensor/formats.js";
 import { readTensorEntries } from "../../files/read-tensors.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
 
@@ -18,13 +23,17 @@ export interface ModelDescription {
   readonly tensors: readonly TensorDescription[];
   /** Numbers in all tensors. */
   readonly parameters: number;
+  /** Bytes of one replica of the weights on a GPU, by how matrices are stored. */
+  readonly weightBytes: Readonly<Record<WeightFormat, number>>;
+  /** Bytes of keys and values that a token of a text being generated takes, over all layers. */
+  readonly cacheBytesPerToken: number;
   /** Whether text can be turned into tokens. */
   readonly hasTokenizer: boolean;
 }
 
 /**
  * Describes the model of a folder without loading it, or asking for a GPU.
- * @throws FetchError for what is missing, FormatError for what is damaged or no GPT-2, CancelledError, ArgumentError.
+ * @throws FetchError for what is missing, FormatError for what is damaged or of an unknown kind, CancelledError, ArgumentError.
  */
 export async function describeModel(
   source: ModelSource,
@@ -32,7 +41,11 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   const { signal } = options;
   const folder = openModelFolder(source);
-  const config = parseGpt2Config(await readRequiredJson(folder, "config.json", signal));
+  const familyModel = readModelConfig(await readRequiredJson(folder, "config.json", signal));
+  // The size of a page changes nothing that is told here.
+  const { config, recipe, names, shape: ownShape } = defineModel(familyModel, 4);
+  const bytesIn = (format: WeightFormat): number =>
+    weightBytes(listParameters(config, recipe, names, { format }));
   const tensors: TensorDescription[] = [];
   let parameters = 0;
   for (const [name, { dtype, shape }] of await readTensorEntries(folder, signal)) {
@@ -40,5 +53,12 @@ export async function describeModel(
     parameters += shape.reduce((product, extent) => product * extent, 1);
   }
   const hasTokenizer = (await readText(folder, "tokenizer.json", signal)) !== undefined;
-  return { config, tensors, parameters, hasTokenizer };
+  return {
+    config,
+    tensors,
+    parameters,
+    weightBytes: { f32: bytesIn("f32"), f16: bytesIn("f16") },
+    cacheBytesPerToken: config.layers * keyValueRowBytes(ownShape),
+    hasTokenizer,
+  };
 }

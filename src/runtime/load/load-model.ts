@@ -3,20 +3,23 @@ import { ArgumentError, DeviceError } from "../../errors.js";
 import type { Queue } from "../../gpu/queue.js";
 import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernels/registry.js";
 import type { CandidateKernels } from "../../tuning/choose.js";
-import { shapeOf, weightBytes, type ModelShape } from "../../model/shape.js";
-import { compileGpt2, Gpt2Forward } from "../../model/gpt2-forward.js";
-import { Gpt2WeightsLoader } from "../../model/gpt2-weights.js";
-import { Gpt2WeightPlacer } from "../../model/place-gpt2-weight.js";
+import { defineModel, type ModelDefinition } from "../../model/definition.js";
+import { listFileTensors } from "../../model/file-tensors.js";
+import { Forward } from "../../model/forward.js";
+import { listParameters, weightBytes, type Parameter } from "../../model/parameters.js";
+import { compileForward } from "../../model/pipelines.js";
+import { WeightPlacer } from "../../model/place.js";
+import type { ModelShape } from "../../model/shape.js";
+import { WeightsLoader } from "../../model/weights.js";
 import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
-import { parseGpt2Config, type ModelConfig } from "../../families/gpt2-config.js";
+import { readModelConfig } from "../../families/registry.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
-import { readGpt2Weights } from "../../model/read-gpt2-weights.js";
+import { readWeights } from "../../model/read-weights.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
 import { ArenaPool } from "../../model/arena-pool.js";
-import { readGenerationDefaults } from "../generate/defaults.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
 import { openModelQueues } from "./open-model-queues.js";
 import { checkSliceTokens } from "./check-input.js";
@@ -28,11 +31,11 @@ import type { ModelInfo } from "./model-info.js";
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-/** `families`: the kernels to choose from, linear layers of the arithmetic asked for. */
+/** `candidates`: the kernels to choose from, linear layers of the arithmetic asked for. */
 export async function loadModel(
   source: ModelSource,
   options: LoadOptions,
-  families: CandidateKernels = {
+  candidates: CandidateKernels = {
     linear: options.arithmetic === "f16" ? halfLinearKernels : linearKernels,
     attention: attentionKernels,
   },
@@ -47,7 +50,8 @@ export async function loadModel(
   });
   const folder = openModelFolder(source);
   const configFile = await readRequiredJson(folder, "config.json", signal);
-  const config = parseGpt2Config(configFile);
+  const familyModel = readModelConfig(configFile);
+  const { config } = familyModel;
   const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
     least: 4,
@@ -55,48 +59,46 @@ export async function loadModel(
     multipleOf: 4,
     remedy: "Keys are read four at a time; 16 is usual.",
   });
-  const dimensions = shapeOf(config, pageTokens);
+  const definition = defineModel(familyModel, pageTokens);
+  const { shape } = definition;
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
   const format = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
   if (arithmetic === "f16") checkHalfWeights(format);
-  const replicaBytes = weightBytes(dimensions, !config.tiedHead, format);
+  const replicaBytes = weightBytes(parametersOf(definition, format));
   const budgetBytes = options.memoryBudgetBytes ?? Infinity;
   checkBudget(budgetBytes, replicaBytes, queueCount === "auto" ? 1 : queueCount);
-  checkBindingBytes(options.maxBindingBytes, dimensions);
+  checkBindingBytes(options.maxBindingBytes, shape);
   const { queues, kernels, gain } = await openModelQueues({
     count: queueCount,
     mayBeTwo: 2 * replicaBytes <= budgetBytes,
-    config,
-    dimensions,
-    format,
-    arithmetic,
-    families,
+    target: { model: definition, format, arithmetic, candidates },
     load: options,
   });
   const bytesBefore = queues[0]!.memory.bytes;
   const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
-  const placer = new Gpt2WeightPlacer(dimensions, format, leastBindingBytes);
-  const loaders = queues.map((queue) => new Gpt2WeightsLoader(queue, dimensions, placer));
+  const parameters = parametersOf(definition, format, leastBindingBytes);
+  const loaders = queues.map((queue) => new WeightsLoader(queue, parameters));
   try {
     const compiling = Promise.all(
-      queues.map((queue) => queue.guard(compileGpt2(queue, config, dimensions, format, kernels.choice))),
+      queues.map((queue) => queue.guard(compileForward(queue, definition, [format], kernels.choice))),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await readTextFiles(folder, signal);
-    const generationFile = await readJson(folder, "generation_config.json", signal);
-    const generationDefaults = readGenerationDefaults(generationFile, config);
-    const unexpectedTensors = await uploadWeights(folder, config, queues, placer, loaders, options);
+    const unexpectedTensors = await uploadWeights(
+      { folder, definition, parameters, queues, loaders },
+      options,
+    );
     options.onProgress?.({ phase: "compiling" });
     const pipelines = await compiling;
     throwIfAborted(signal, "Loading the model");
     const replicas = queues.map((queue, index): Replica => {
       const loader = loaders[index]!;
-      const weights = loader.finish(!config.tiedHead);
+      const weights = loader.finish();
       return {
         queue,
         weights,
-        forward: new Gpt2Forward(queue, config, dimensions, weights, pipelines[index]!),
-        arenas: new ArenaPool(queue, dimensions),
+        forward: new Forward(definition, weights, pipelines[index]!),
+        arenas: new ArenaPool(queue, definition.program),
         load: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
         disposeWeights: () => loader.dispose(),
       };
@@ -117,13 +119,12 @@ export async function loadModel(
       unexpectedTensors,
     };
     return {
+      definition,
       config,
-      dimensions,
+      shape,
       replicas,
       textFiles,
-      generationDefaults,
       configFile,
-      hasHeadBias: loaders[0]!.hasHeadBias,
       info,
     };
   } catch (error) {
@@ -133,6 +134,16 @@ export async function loadModel(
     throw failure ?? error;
   }
 }
+
+const parametersOf = (
+  { config, recipe, names }: ModelDefinition,
+  format: WeightFormat,
+  maxBindingBytes?: number,
+): readonly Parameter[] =>
+  listParameters(config, recipe, names, {
+    format,
+    ...(maxBindingBytes === undefined ? {} : { maxBindingBytes }),
+  });
 
 /** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */
 function checkBindingBytes(value: number | undefined, { channelVectors }: ModelShape): void {
@@ -175,22 +186,27 @@ function checkBudget(budgetBytes: number, replicaBytes: number, queues: number):
 }
 
 async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {
-  const [tokenizer, tokenizerConfig] = await Promise.all([
+  const [tokenizer, tokenizerConfig, generationConfig] = await Promise.all([
     readJson(folder, "tokenizer.json", signal),
     readJson(folder, "tokenizer_config.json", signal),
+    readJson(folder, "generation_config.json", signal),
   ]);
-  return { tokenizer, tokenizerConfig };
+  return { tokenizer, tokenizerConfig, generationConfig };
 }
 
 /** Streams every tensor to every queue. Answers the names of tensors the model has no use for. */
 async function uploadWeights(
-  folder: ModelFolder,
-  config: ModelConfig,
-  queues: readonly Queue[],
-  placer: Gpt2WeightPlacer,
-  loaders: readonly Gpt2WeightsLoader[],
+  upload: {
+    readonly folder: ModelFolder;
+    readonly definition: ModelDefinition;
+    readonly parameters: readonly Parameter[];
+    readonly queues: readonly Queue[];
+    readonly loaders: readonly WeightsLoader[];
+  },
   { signal, onProgress }: LoadOptions,
 ): Promise<readonly string[]> {
+  const { folder, definition, parameters, queues, loaders } = upload;
+  const placer = new WeightPlacer();
   let unexpected: readonly string[] = [];
   let accepted: Promise<void>[] = [];
   const settle = async (): Promise<void> => {
@@ -198,7 +214,7 @@ async function uploadWeights(
     accepted = [];
     await Promise.all(waits);
   };
-  const weights = readGpt2Weights(folder, config, {
+  const weights = readWeights(folder, listFileTensors(parameters), definition.names, {
     signal,
     onProgress,
     onUnexpected: (names) => (unexpected = names),

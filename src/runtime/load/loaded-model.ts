@@ -1,19 +1,28 @@
 // A model on its queues: what loading makes, and all that runs works on.
 import type { Queue } from "../../gpu/queue.js";
-import type { ModelShape } from "../../model/shape.js";
-import type { Gpt2Forward } from "../../model/gpt2-forward.js";
-import type { Gpt2Weights } from "../../model/gpt2-weights.js";
-import type { ModelConfig } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/model-config.js";
 import type { ArenaPool } from "../../model/arena-pool.js";
-import type { GenerationDefaults } from "../generate/defaults.js";
-import type { QueueLoad } from "../passes/plan-run.js";
+import type { ModelDefinition } from "../../model/definition.js";
+import type { Forward } from "../../model/forward.js";
+import type { ModelShape } from "../../model/shape.js";
+import type { ModelWeights } from "../../model/weights.js";
+import type { FairTurns } from "../../schedule/fair-turns.js";
+import type { Pace } from "../../schedule/pace.js";
 import type { ModelInfo } from "./model-info.js";
+
+/** What the calls that run on one queue share. */
+export interface QueueLoad {
+  readonly turns: FairTurns;
+  readonly pace: Pace;
+  /** Rows of the forward passes that are under way. */
+  rows: number;
+}
 
 /** One queue with a replica of the model. */
 export interface Replica {
   readonly queue: Queue;
-  readonly weights: Gpt2Weights;
-  readonly forward: Gpt2Forward;
+  readonly weights: ModelWeights;
+  readonly forward: Forward;
   readonly arenas: ArenaPool;
   readonly load: QueueLoad;
   /** Frees the weights. */
@@ -21,21 +30,31 @@ export interface Replica {
 }
 
 export interface LoadedModel {
+  readonly definition: ModelDefinition;
+  /** Those of the definition. */
   readonly config: ModelConfig;
-  readonly dimensions: ModelShape;
+  readonly shape: ModelShape;
   readonly replicas: readonly Replica[];
   readonly textFiles: TextFiles;
-  readonly generationDefaults: GenerationDefaults;
   /** The parsed config.json, for saving. */
   readonly configFile: unknown;
-  readonly hasHeadBias: boolean;
   readonly info: ModelInfo;
+}
+
+/** Frees everything that a model holds on the GPU, and its queues. */
+export function disposeLoaded({ replicas }: LoadedModel): void {
+  for (const { arenas, disposeWeights, queue } of replicas) {
+    arenas.trim();
+    disposeWeights();
+    queue.dispose();
+  }
 }
 
 /** Parsed JSON files of the model's folder; undefined where there is none. */
 export interface TextFiles {
   readonly tokenizer: unknown;
   readonly tokenizerConfig: unknown;
+  readonly generationConfig: unknown;
 }
 
 /** On one queue, of all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */

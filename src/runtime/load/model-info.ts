@@ -1,5 +1,5 @@
 // What a loaded model is and runs on: types only, all of it JSON-serialisable.
-import type { ModelConfig } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/model-config.js";
 import type { AdapterDescription } from "../../gpu/queue.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
 import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";

@@ -2,16 +2,14 @@
 import { DeviceError } from "../../errors.js";
 import { openQueues, type OpenQueuesOptions } from "../../gpu/open-queues.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { ChosenKernels, CandidateKernels } from "../../tuning/choose.js";
-import type { ModelShape } from "../../model/shape.js";
-import { activationOf, elementTypeOf } from "../../model/gpt2-forward.js";
+import type { ChosenKernels } from "../../tuning/choose.js";
+import { activationOf } from "../../layers/activation.js";
+import { elementTypeOf } from "../../model/pipelines.js";
 import { measureQueueGain } from "../../tuning/queue-gain.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
-import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
-import type { ModelConfig } from "../../families/gpt2-config.js";
 import { isRecord } from "../../util/json-value.js";
 import { recall, remember } from "../../tuning/remembered.js";
-import { isTuned, shapeKey, tuneKernels } from "../../tuning/tune.js";
+import { isTuned, shapeKey, tuneKernels, type TuneTarget } from "../../tuning/tune.js";
 import type { LoadOptions } from "./load-options.js";
 
 /** Two queues have to do so much more than one of either kind of work to be worth a second copy of the weights. */
@@ -28,17 +26,14 @@ export interface ModelQueuesOptions {
   readonly count: number | "auto";
   /** Whether memory allows a second copy of the weights. */
   readonly mayBeTwo: boolean;
-  readonly config: ModelConfig;
-  readonly dimensions: ModelShape;
-  readonly format: WeightFormat;
-  readonly arithmetic: Arithmetic;
-  readonly families: CandidateKernels;
+  readonly target: TuneTarget;
   readonly load: LoadOptions;
 }
 
 /** Throws as `openQueues` and `tuneKernels` do; no queue is left open then. */
 export async function openModelQueues(options: ModelQueuesOptions): Promise<ModelQueues> {
-  const { count, config, dimensions, format, arithmetic, families, load } = options;
+  const { count, target, load } = options;
+  const { model, format, arithmetic } = target;
   const open: OpenQueuesOptions = {
     gpu: load.gpu,
     count: count === "auto" ? 1 : count,
@@ -49,18 +44,18 @@ export async function openModelQueues(options: ModelQueuesOptions): Promise<Mode
   try {
     const first = queues[0]!;
     if (arithmetic === "f16") checkHalfArithmetic(first);
-    const kernels = await tuneKernels(first, config, dimensions, format, arithmetic, families, load);
+    const kernels = await tuneKernels(first, target, load);
     const isOpen = count === "auto" ? options.mayBeTwo : count > 1;
     if (!isOpen || !isTuned(first, load)) return { queues, kernels, gain: undefined };
 
-    const key = `weft.queues ${arithmetic} ${shapeKey(first, dimensions, elementTypeOf(first, format))}`;
+    const key = `weft.queues ${arithmetic} ${shapeKey(first, model.shape, elementTypeOf(first, format))}`;
     let gain = recall(key, isGain);
     if (count === "auto" && !(gain && !isWorthwhile(gain)))
       queues.push(...(await openQueues({ ...open, first: 1 })));
     if (!gain) {
-      gain = await measureQueueGain([first, queues[1]!], dimensions, {
+      gain = await measureQueueGain([first, queues[1]!], model.shape, {
         choice: kernels.choice,
-        activation: activationOf[config.activation],
+        activation: activationOf[model.config.activation],
         element: elementTypeOf(first, format),
         signal: load.signal,
       });

@@ -2,9 +2,9 @@
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { Gpt2Arena } from "../../model/gpt2-arena.js";
-import type { ModelShape } from "../../model/shape.js";
-import type { Gpt2Forward } from "../../model/gpt2-forward.js";
+import type { Arena } from "../../model/arena.js";
+import { keyValueRowBytes, type ModelShape } from "../../model/shape.js";
+import { keyValueOf, type Forward } from "../../model/forward.js";
 import type { Move } from "../../schedule/moves.js";
 import type { Stage } from "../../schedule/submission.js";
 import { writeBlockTable, writeRowTable, type BatchRows } from "../../model/rows.js";
@@ -14,8 +14,8 @@ import type { QueueEncoder } from "./plan-run.js";
 /** One queue's part of a forward run. */
 export interface RunQueue {
   readonly queue: Queue;
-  readonly forward: Gpt2Forward;
-  readonly arena: Gpt2Arena;
+  readonly forward: Forward;
+  readonly arena: Arena;
   readonly batchRows: BatchRows;
 }
 
@@ -26,19 +26,14 @@ export class ForwardEncoder implements QueueEncoder {
   /** All queues of the run, by index: where rows travel to. */
   readonly #queues: readonly RunQueue[];
   readonly #output: QueueOutput;
-  readonly #dimensions: ModelShape;
+  readonly #shape: ModelShape;
 
-  constructor(
-    own: RunQueue,
-    queues: readonly RunQueue[],
-    dimensions: ModelShape,
-    collector: OutputCollector,
-  ) {
+  constructor(own: RunQueue, queues: readonly RunQueue[], shape: ModelShape, collector: OutputCollector) {
     this.queue = own.queue;
     this.#own = own;
     this.#queues = queues;
-    this.#output = new QueueOutput(own.queue, own.forward, dimensions, collector);
-    this.#dimensions = dimensions;
+    this.#output = new QueueOutput(own.queue, own.forward, shape, collector);
+    this.#shape = shape;
   }
 
   encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[] {
@@ -49,7 +44,7 @@ export class ForwardEncoder implements QueueEncoder {
       return [];
     }
     forward.encodeSegment(list, arena, stage.level, writeRowTable(queue.tables, runs));
-    if (stage.level < this.#dimensions.layers) return [];
+    if (stage.level < this.#shape.layers) return [];
     return this.#output.encode(list, arena, runs);
   }
 
@@ -67,17 +62,17 @@ export class ForwardEncoder implements QueueEncoder {
 
   #encodeMovesTo(list: CommandList, target: RunQueue, moves: readonly Move[]): () => Promise<void> {
     const source = this.#own;
-    const rowBytes = 32 * this.#dimensions.attentionVectors;
+    const rowBytes = keyValueRowBytes(this.#shape);
     const sizeBytes = rowBytes * moves.reduce((sum, move) => sum + move.tokenCount, 0);
     const readback = new Readback(source.queue, sizeBytes);
     const places = moves.map(({ sentence, layer, firstToken, tokenCount }) => ({
       at: readback.copy(
         list,
-        source.arena.keyValueOf(layer),
+        keyValueOf(source.arena, layer),
         rowBytes * source.batchRows.rowOf(sentence, firstToken),
         rowBytes * tokenCount,
       ),
-      buffer: target.arena.keyValueOf(layer),
+      buffer: keyValueOf(target.arena, layer),
       offset: rowBytes * target.batchRows.rowOf(sentence, firstToken),
       sizeBytes: rowBytes * tokenCount,
     }));

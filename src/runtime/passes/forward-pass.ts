@@ -6,7 +6,7 @@ import type { Trace } from "../../trace/trace.js";
 import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
 import { throwIfAborted } from "../../util/signal.js";
-import type { ModelConfig } from "../../families/gpt2-config.js";
+import type { ModelConfig } from "../../families/model-config.js";
 import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
@@ -42,7 +42,7 @@ const NO_GAIN = { small: 1, large: 1 };
 
 export async function runForwardPass(model: LoadedModel, request: Request): Promise<Outcome> {
   const startMs = performance.now();
-  const { config, dimensions } = model;
+  const { config, shape } = model;
   const { tokens, fence, signal } = request;
   throwIfAborted(signal, "The forward pass");
   const lengths = tokens.map(({ length }) => length);
@@ -68,7 +68,7 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   // A sentence's next slices overwrite its keys and values, unless its attention was over as a whole before.
   const keyValueBuffers = plan.attentionGrain === "sentence" ? 1 : config.layers;
   const replicas = leastBusy(model.replicas, queues);
-  const batchRows = assignRows(scheduler, lengths, queues, dimensions.pageTokens);
+  const batchRows = assignRows(scheduler, lengths, queues, shape.pageTokens);
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
@@ -80,8 +80,8 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
       runQueues.push({ queue, forward, arena, batchRows: own });
       arena.writeRows(own.rowInfo(tokens), own.pageTable());
     }
-    const collector = new OutputCollector(request.output, tokens, dimensions);
-    const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, dimensions, collector));
+    const collector = new OutputCollector(request.output, tokens, shape);
+    const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, shape, collector));
     const run = new PlanRun({
       scheduler,
       encoders,

@@ -2,9 +2,9 @@
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { Gpt2Arena } from "../../model/gpt2-arena.js";
+import type { Arena } from "../../model/arena.js";
 import type { ModelShape } from "../../model/shape.js";
-import type { Gpt2Forward } from "../../model/gpt2-forward.js";
+import type { Forward } from "../../model/forward.js";
 import { countRows, cutIntoChunks, writeRowTable, type RowRun } from "../../model/rows.js";
 
 /** "last": logits after each sentence's last token; "all": after every token; "hidden": final hidden rows. */
@@ -20,11 +20,10 @@ export class OutputCollector {
   readonly #tokens: readonly Uint32Array[];
   readonly #width: number;
 
-  constructor(kind: OutputKind, tokens: readonly Uint32Array[], dimensions: ModelShape) {
+  constructor(kind: OutputKind, tokens: readonly Uint32Array[], shape: ModelShape) {
     this.kind = kind;
     this.#tokens = tokens;
-    this.#width =
-      kind === "hidden" ? dimensions.channels : kind === "logProbabilities" ? 1 : dimensions.vocabulary;
+    this.#width = kind === "hidden" ? shape.channels : kind === "logProbabilities" ? 1 : shape.vocabulary;
     this.values = tokens.map(
       ({ length }) =>
         new Float32Array(
@@ -63,23 +62,23 @@ export class OutputCollector {
 /** Encodes a run's outputs on one queue. */
 export class QueueOutput {
   readonly #queue: Queue;
-  readonly #forward: Gpt2Forward;
-  readonly #dimensions: ModelShape;
+  readonly #forward: Forward;
+  readonly #shape: ModelShape;
   readonly #collector: OutputCollector;
 
-  constructor(queue: Queue, forward: Gpt2Forward, dimensions: ModelShape, collector: OutputCollector) {
+  constructor(queue: Queue, forward: Forward, shape: ModelShape, collector: OutputCollector) {
     this.#queue = queue;
     this.#forward = forward;
-    this.#dimensions = dimensions;
+    this.#shape = shape;
     this.#collector = collector;
   }
 
   /** Adds to `list` what `runs`, just out of the last segment, give; the answer stores it once it is read. */
-  encode(list: CommandList, arena: Gpt2Arena, runs: readonly RowRun[]): (() => Promise<void>)[] {
+  encode(list: CommandList, arena: Arena, runs: readonly RowRun[]): (() => Promise<void>)[] {
     const wanted = runs.flatMap((run) => this.#collector.wanted(run) ?? []);
     if (wanted.length === 0) return [];
     const isHidden = this.#collector.kind === "hidden";
-    const { channelVectors, vocabularyVectors } = this.#dimensions;
+    const { channelVectors, vocabularyVectors } = this.#shape;
     const rowBytes = 16 * (isHidden ? channelVectors : vocabularyVectors);
     const chunkRows = Math.floor(Math.min(CHUNK_BYTES, this.#queue.maxBindingBytes) / rowBytes);
     return cutIntoChunks(wanted, Math.max(1, chunkRows)).map((chunk) =>
@@ -87,17 +86,17 @@ export class QueueOutput {
     );
   }
 
-  #encodeHidden(list: CommandList, arena: Gpt2Arena, runs: readonly RowRun[]): () => Promise<void> {
-    const rowBytes = 16 * this.#dimensions.channelVectors;
+  #encodeHidden(list: CommandList, arena: Arena, runs: readonly RowRun[]): () => Promise<void> {
+    const rowBytes = 16 * this.#shape.channelVectors;
     const readback = new Readback(this.#queue, countRows(runs) * rowBytes);
     for (const run of runs)
-      readback.copy(list, arena.normalised, run.firstRow * rowBytes, run.count * rowBytes);
+      readback.copy(list, this.#forward.finalRows(arena), run.firstRow * rowBytes, run.count * rowBytes);
     return () => this.#storeAll(readback, runs, rowBytes / 4);
   }
 
-  #encodeLogits(list: CommandList, arena: Gpt2Arena, runs: readonly RowRun[]): () => Promise<void> {
+  #encodeLogits(list: CommandList, arena: Arena, runs: readonly RowRun[]): () => Promise<void> {
     const rows = writeRowTable(this.#queue.tables, runs);
-    const rowBytes = 16 * this.#dimensions.vocabularyVectors;
+    const rowBytes = 16 * this.#shape.vocabularyVectors;
     const logits = arena.scratch("logits", rows.count * rowBytes);
     this.#forward.encodeHead(list, arena, rows, logits);
     if (this.#collector.kind !== "logProbabilities") {

@@ -3,10 +3,10 @@
 import { CancelledError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
 import { TimestampSet } from "../../gpu/timestamps.js";
+import type { QueueLoad } from "../load/loaded-model.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { FairTurns, Turn } from "../../schedule/fair-turns.js";
+import type { Turn } from "../../schedule/fair-turns.js";
 import type { Move } from "../../schedule/moves.js";
-import type { Pace } from "../../schedule/pace.js";
 import type { Scheduler } from "../../schedule/scheduler.js";
 import type { Stage, Submission } from "../../schedule/submission.js";
 import { settleAll } from "../../util/settle-all.js";
@@ -20,14 +20,6 @@ export interface QueueEncoder {
   encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[];
   /** Adds what copies rows for other queues. An answer has written them there when it resolves. */
   encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[];
-}
-
-/** What the calls that run on one queue share. */
-export interface QueueLoad {
-  readonly turns: FairTurns;
-  readonly pace: Pace;
-  /** Rows of the forward passes that are under way. */
-  rows: number;
 }
 
 /** With others on the queue, a submission is no longer than this, so that turns are short. */

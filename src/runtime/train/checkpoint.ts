@@ -15,7 +15,7 @@ export interface CheckpointState {
   readonly shape: string;
 }
 
-const FORMAT = "weft training checkpoint 1";
+const FORMAT = "weft training checkpoint 2";
 
 export function writeCheckpoint(
   state: CheckpointState,

@@ -3,10 +3,11 @@ import { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelShape } from "../../model/shape.js";
-import type { Gpt2Weights } from "../../model/gpt2-weights.js";
 import type { Stage } from "../../schedule/submission.js";
-import type { Gpt2Training, ShareRows, LossRows } from "../../model/gpt2-training.js";
-import type { BucketRange } from "../../model/training-kernels.js";
+import { BUCKET_WORDS } from "../../kernels/embedding/backward.js";
+import type { BucketRange } from "../../layers/embedding.js";
+import type { Backward, ShareRows, LossRows } from "../../model/backward.js";
+import type { ModelWeights } from "../../model/weights.js";
 import type { TrainingArena } from "../../model/training-arena.js";
 import {
   countRows,
@@ -24,7 +25,7 @@ export const WEIGHT_CHUNK_ROWS = 128;
 /** What a step needs on one queue. */
 export interface QueueTraining {
   readonly queue: Queue;
-  readonly training: Gpt2Training;
+  readonly backward: Backward;
   readonly arena: TrainingArena;
   readonly batchRows: BatchRows;
   /** Of the batch, by sentence. */
@@ -32,7 +33,7 @@ export interface QueueTraining {
   /** The sentences of each share; empty for shares of other queues. */
   readonly shares: readonly (readonly number[])[];
   /** Gradients of each share that is this queue's, zero at first. */
-  readonly gradients: ReadonlyMap<number, Gpt2Weights>;
+  readonly gradients: ReadonlyMap<number, ModelWeights>;
   /** 1 over the targets of the whole batch. */
   readonly lossScale: number;
   /** Rows per chunk of logits where activation gradients are formed. */
@@ -42,19 +43,19 @@ export interface QueueTraining {
 export class TrainingEncoder implements QueueEncoder {
   readonly queue: Queue;
   readonly #work: QueueTraining;
-  readonly #dimensions: ModelShape;
+  readonly #shape: ModelShape;
   /** Where losses lie in arena.loss. */
   readonly #losses: { readonly run: RowRun; readonly at: number }[] = [];
   #lossCount = 0;
 
-  constructor(work: QueueTraining, dimensions: ModelShape) {
+  constructor(work: QueueTraining, shape: ModelShape) {
     this.queue = work.queue;
     this.#work = work;
-    this.#dimensions = dimensions;
+    this.#shape = shape;
   }
 
   encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[] {
-    const { queue, training, arena, batchRows, lossScale } = this.#work;
+    const { queue, backward, arena, batchRows, lossScale } = this.#work;
     const { level } = stage;
     if (stage.kind === "weight-gradient") {
       for (const task of stage.tasks) if (task.kind === "weight-gradient") this.#encodeWeights(list, task);
@@ -63,13 +64,13 @@ export class TrainingEncoder implements QueueEncoder {
     const runs = batchRows.runsOf(stage.tasks);
     switch (stage.kind) {
       case "slice":
-        training.encodeSlice(list, arena, level, writeRowTable(queue.tables, runs));
+        backward.encodeSlice(list, arena, level, writeRowTable(queue.tables, runs));
         return [];
       case "attention":
-        training.encodeAttention(list, arena, level, writeBlockTable(queue.tables, runs));
+        backward.encodeAttention(list, arena, level, writeBlockTable(queue.tables, runs));
         return [];
       case "attention-gradient":
-        training.encodeAttentionGradient(
+        backward.encodeAttentionGradient(
           list,
           arena,
           level,
@@ -78,8 +79,8 @@ export class TrainingEncoder implements QueueEncoder {
         );
         return [];
       case "slice-gradient": {
-        const loss = level === this.#dimensions.layers ? this.#writeLoss(runs) : [];
-        training.encodeSliceGradient(list, arena, level, writeRowTable(queue.tables, runs), loss, lossScale);
+        const loss = level === this.#shape.layers ? this.#writeLoss(runs) : [];
+        backward.encodeSliceGradient(list, arena, level, writeRowTable(queue.tables, runs), loss, lossScale);
         return [];
       }
       default:
@@ -106,9 +107,9 @@ export class TrainingEncoder implements QueueEncoder {
   }
 
   #encodeWeights(list: CommandList, { share, segment }: { share: number; segment: number }): void {
-    const { training, arena, gradients, lossScale } = this.#work;
+    const { backward, arena, gradients, lossScale } = this.#work;
     const rows = this.#writeShare(share, segment);
-    training.encodeWeightGradient(list, arena, gradients.get(share)!, segment, rows, lossScale);
+    backward.encodeWeightGradient(list, arena, gradients.get(share)!, segment, rows, lossScale);
   }
 
   /** Tables over all rows of a share, in the order of its sentences; only what `segment` reads. */
@@ -123,17 +124,18 @@ export class TrainingEncoder implements QueueEncoder {
     const rows = writeRowTable(queue.tables, runs);
     // The losses are formed a second time: they go behind those that are read.
     const loss =
-      segment === this.#dimensions.layers
+      segment === this.#shape.layers
         ? cutIntoChunks(this.#withTargets(runs), WEIGHT_CHUNK_ROWS).map((chunk) =>
             this.#writeChunk(chunk, this.#work.arena.rows),
           )
         : [];
     const none: BucketRange = { firstBucket: 0, count: 0 };
     if (segment > 0) return { rows, loss, positions: none, tokens: [] };
-    const positions = this.#writeBuckets(runs, (_, token) => token, 0, this.#dimensions.contextLength);
+    const positions = this.#writeBuckets(runs, (_, token) => token, 0, this.#shape.contextLength);
     const shards = this.#work.gradients
       .get(share)!
-      .tokens.map(({ firstToken, tokenCount }) =>
+      .vocabulary("tokens")
+      .map(({ firstToken, tokenCount }) =>
         this.#writeBuckets(runs, (sentence, token) => tokens[sentence]![token]!, firstToken, tokenCount),
       );
     return { rows, loss, positions, tokens: shards };
@@ -190,13 +192,13 @@ export class TrainingEncoder implements QueueEncoder {
       }
     const { tables } = this.queue;
     const ids = [...rowsOf.keys()].toSorted((a, b) => a - b);
-    const firstBucket = tables.reserve(3 * ids.length);
+    const firstBucket = tables.reserve(BUCKET_WORDS * ids.length);
     const rowCount = ids.reduce((sum, id) => sum + rowsOf.get(id)!.length, 0);
     let at = tables.reserve(rowCount);
     const { words } = tables;
     for (const [index, id] of ids.entries()) {
       const rows = rowsOf.get(id)!;
-      words.set([id, at, rows.length], firstBucket + 3 * index);
+      words.set([id, at, rows.length], firstBucket + BUCKET_WORDS * index);
       words.set(rows, at);
       at += rows.length;
     }

@@ -7,12 +7,11 @@ import { BufferUsage } from "../../gpu/flags.js";
 import type { Pipeline } from "../../gpu/pipelines.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { SumBinding } from "../../kernels/optimizer/optimizer.js";
-import type { Gpt2Weights } from "../../model/gpt2-weights.js";
-import { listParameters, mirrorWeights, type Parameter } from "../../model/parameters.js";
+import type { ModelWeights } from "../../model/weights.js";
 
-/** A gradient of every parameter, in their order, and as a model's structure. */
+/** A gradient of every weight, and of those that are trained in their order. */
 interface GradientSet {
-  readonly mirror: Gpt2Weights;
+  readonly gradients: ModelWeights;
   readonly parameters: readonly GpuBuffer[];
   readonly buffers: readonly GpuBuffer[];
 }
@@ -20,9 +19,7 @@ interface GradientSet {
 /** What the sets of a queue are made for. */
 interface GradientSetsOptions {
   readonly queue: Queue;
-  readonly weights: Gpt2Weights;
-  readonly parameters: readonly Parameter[];
-  readonly hasHeadBias: boolean;
+  readonly weights: ModelWeights;
   readonly add: Pipeline<SumBinding, "vectorCount">;
   /** Whether shares are added up here. The sum then has a set of its own; elsewhere it comes into that of a share. */
   readonly addsUp: boolean;
@@ -45,12 +42,12 @@ export class GradientSets {
   }
 
   /** Gives each of these shares a set, and answers them. Throws DeviceError when there is no room. */
-  async assign(shares: readonly number[]): Promise<ReadonlyMap<number, Gpt2Weights>> {
+  async assign(shares: readonly number[]): Promise<ReadonlyMap<number, ModelWeights>> {
     const first = this.#options.addsUp ? 1 : 0;
     await this.#reserve(Math.max(1, first + shares.length));
     this.#setOf.clear();
     for (const [index, share] of shares.entries()) this.#setOf.set(share, this.#sets[first + index]!);
-    return new Map([...this.#setOf].map(([share, { mirror }]) => [share, mirror]));
+    return new Map([...this.#setOf].map(([share, { gradients }]) => [share, gradients]));
   }
 
   /** Sets all to zero, but for the sum where it is kept from batch to batch. */
@@ -99,27 +96,23 @@ export class GradientSets {
   }
 
   async #create(): Promise<GradientSet> {
-    const { queue, weights, parameters, hasHeadBias } = this.#options;
+    const { queue, weights } = this.#options;
     const made: GpuBuffer[] = [];
-    let mirror: Gpt2Weights | undefined;
+    let gradients: ModelWeights | undefined;
     try {
       await queue.checked(() => {
         const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
-        ({ mirror } = mirrorWeights(weights, (like) => {
+        gradients = weights.like((like) => {
           const buffer = queue.createBuffer("training.gradient", like.sizeBytes, usage);
           made.push(buffer);
           return buffer;
-        }));
+        });
       });
     } catch (error) {
       for (const buffer of made) buffer.dispose();
       throw error;
     }
-    const byName = new Map(listParameters(mirror!, hasHeadBias).map(({ name, buffer }) => [name, buffer]));
-    return {
-      mirror: mirror!,
-      buffers: made,
-      parameters: parameters.map(({ name }) => byName.get(name)!),
-    };
+    const parameters = gradients!.trainable.map(({ buffer }) => buffer);
+    return { gradients: gradients!, buffers: made, parameters };
   }
 }

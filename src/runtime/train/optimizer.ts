@@ -19,7 +19,7 @@ import {
   type SumSquaresBinding,
   type SumSquaresParam,
 } from "../../kernels/optimizer/optimizer.js";
-import type { Parameter } from "../../model/parameters.js";
+import type { TrainablePiece } from "../../model/weights.js";
 import { checkReal } from "../../util/check.js";
 
 /** AdamW, with GPT-2's usual values by default. */
@@ -99,7 +99,7 @@ interface Pipelines {
 export class Optimizer {
   readonly options: CheckedOptimizer;
   readonly #queue: Queue;
-  readonly #parameters: readonly Parameter[];
+  readonly #parameters: readonly TrainablePiece[];
   readonly #pipelines: Pipelines;
   /** Per parameter: first and second moment, or the velocity. All zero at first. */
   readonly #state: readonly (readonly GpuBuffer[])[];
@@ -107,7 +107,7 @@ export class Optimizer {
 
   private constructor(
     queue: Queue,
-    parameters: readonly Parameter[],
+    parameters: readonly TrainablePiece[],
     options: CheckedOptimizer,
     pipelines: Pipelines,
   ) {
@@ -130,7 +130,7 @@ export class Optimizer {
   /** Allocates the state. Throws DeviceError when there is no room. */
   static async create(
     queue: Queue,
-    parameters: readonly Parameter[],
+    parameters: readonly TrainablePiece[],
     options: CheckedOptimizer,
   ): Promise<Optimizer> {
     const [adamw, sgd, sumSquares, sum] = await Promise.all([

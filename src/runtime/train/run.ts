@@ -230,14 +230,13 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
   }
 
   #stateOf(settings: Settings, step: number, position: DataPosition): CheckpointState {
-    const { vocabularySize, contextLength, channels, layers, heads, hidden, tiedHead } =
-      this.#model.loaded.config;
+    const { endTokens: _, beginToken: __, ...shape } = this.#model.loaded.config;
     return {
       step,
       seed: settings.seed,
       position,
       optimizer: JSON.stringify(settings.optimizer),
-      shape: JSON.stringify({ vocabularySize, contextLength, channels, layers, heads, hidden, tiedHead }),
+      shape: JSON.stringify(shape),
     };
   }
 

@@ -12,11 +12,11 @@ import { Scheduler } from "../../schedule/scheduler.js";
 import type { Trace } from "../../trace/trace.js";
 import type { Batch } from "./batches.js";
 import { DivergenceWatch } from "./divergence.js";
-import { Gpt2Training } from "../../model/gpt2-training.js";
+import { Backward } from "../../model/backward.js";
 import { Optimizer, type CheckedOptimizer } from "./optimizer.js";
-import { listParameters, type Parameter } from "../../model/parameters.js";
+import type { TrainablePiece } from "../../model/weights.js";
 import { TrainingArena, type TrainingArenaOptions } from "../../model/training-arena.js";
-import { compileTraining } from "../../model/training-pipelines.js";
+import { compileBackward } from "../../model/backward-pipelines.js";
 import { BatchRows } from "../../model/rows.js";
 import { GradientSets } from "./gradient-sets.js";
 import type { LoadedModel } from "../load/loaded-model.js";
@@ -27,8 +27,8 @@ import { TrainingEncoder, WEIGHT_CHUNK_ROWS, type QueueTraining } from "./encode
 /** One queue's part of a session. */
 interface TrainingReplica {
   readonly queue: Queue;
-  readonly training: Gpt2Training;
-  readonly parameters: readonly Parameter[];
+  readonly backward: Backward;
+  readonly parameters: readonly TrainablePiece[];
   readonly optimizer: Optimizer;
   readonly gradients: GradientSets;
   arena: TrainingArena | undefined;
@@ -81,7 +81,7 @@ export class TrainingSession {
     this.#model = model;
     this.#replicas = replicas;
     this.#exclusive = exclusive;
-    this.#divergence = new DivergenceWatch(model.dimensions.vocabulary);
+    this.#divergence = new DivergenceWatch(model.shape.vocabulary);
   }
 
   /** Compiles and allocates. `exclusive` runs an update of the weights while nothing else reads them. */
@@ -91,22 +91,19 @@ export class TrainingSession {
     optimizer: CheckedOptimizer,
     exclusive: <R>(update: () => Promise<R>) => Promise<R>,
   ): Promise<TrainingSession> {
-    const { config, dimensions } = model;
     const made: TrainingReplica[] = [];
     try {
       for (const { queue, weights, forward } of model.replicas.slice(0, queues)) {
-        const pipelines = await compileTraining(queue, config, dimensions, forward.pipelines);
-        const parameters = listParameters(weights, model.hasHeadBias);
+        const pipelines = await compileBackward(queue, model.definition);
+        const parameters = weights.trainable;
         made.push({
           queue,
           parameters,
-          training: new Gpt2Training(config, dimensions, weights, pipelines),
+          backward: new Backward(forward, pipelines),
           optimizer: await Optimizer.create(queue, parameters, optimizer),
           gradients: new GradientSets({
             queue,
             weights,
-            parameters,
-            hasHeadBias: model.hasHeadBias,
             add: await queue.pipelines.get(addVariant),
             addsUp: made.length === 0,
           }),
@@ -123,7 +120,7 @@ export class TrainingSession {
   /** Parameters and optimizer state of the first queue; all queues hold the same. */
   get state(): {
     readonly queue: Queue;
-    readonly parameters: readonly Parameter[];
+    readonly parameters: readonly TrainablePiece[];
     readonly optimizer: Optimizer;
   } {
     return this.#replicas[0]!;
@@ -162,7 +159,7 @@ export class TrainingSession {
     const sentences = batch.shares.flat();
     const shareOf = batch.shares.flatMap((share, index) => share.map(() => index));
     const lengths = sentences.map(({ length }) => length);
-    const { config, dimensions } = this.#model;
+    const { config, shape } = this.#model;
     const queues = this.#replicas.length;
     const plan = buildTrainingPlan({
       lengths,
@@ -203,7 +200,7 @@ export class TrainingSession {
           queueOf,
         }),
       );
-    const encoders = parts.map((part) => new TrainingEncoder(part, dimensions));
+    const encoders = parts.map((part) => new TrainingEncoder(part, shape));
     const run = new PlanRun({
       scheduler,
       encoders,
@@ -252,7 +249,7 @@ export class TrainingSession {
     const { queue } = replica;
     const { request, batch, lossScale, isFirst, sentences, lengths, shareOf, queueOf } = work;
     const own = [...sentences.keys()].filter((sentence) => queueOf[sentence] === index);
-    const batchRows = new BatchRows(own, lengths, this.#model.dimensions.pageTokens);
+    const batchRows = new BatchRows(own, lengths, this.#model.shape.pageTokens);
     const chunkRows = Math.min(batchRows.rows, SLICES_PER_CHUNK * request.sliceTokens) || 1;
     const arena = await this.#arenaOf(replica, {
       rows: Math.max(1, batchRows.rows),
@@ -264,15 +261,17 @@ export class TrainingSession {
     const gradients = await replica.gradients.assign(ownShares);
     const list = new CommandList(queue);
     replica.gradients.encodeClear(list, !isFirst);
-    for (const buffer of [arena.dFinalNormalised, arena.dOutput]) list.clear(buffer, 0, buffer.sizeBytes);
+    for (const value of this.#model.definition.program.zeroed) {
+      const gradient = arena.gradient(value);
+      list.clear(gradient, 0, gradient.sizeBytes);
+    }
     await queue.checked(() => {
-      queue.device.queue.writeBuffer(arena.rowInfo.raw, 0, batchRows.rowInfo(sentences));
-      queue.device.queue.writeBuffer(arena.pageTable.raw, 0, batchRows.pageTable());
+      arena.writeRows(batchRows.rowInfo(sentences), batchRows.pageTable());
       list.submit("training.clear");
     });
     return {
       queue,
-      training: replica.training,
+      backward: replica.backward,
       arena,
       batchRows,
       tokens: sentences,
@@ -294,7 +293,7 @@ export class TrainingSession {
     try {
       await queue.checked(() => {
         const withRoom = { ...options, rows: Math.ceil(rows * 1.125) };
-        made = new TrainingArena(queue, this.#model.dimensions, withRoom);
+        made = new TrainingArena(queue, this.#model.definition, withRoom);
       });
     } catch (error) {
       made?.dispose();

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { FormatError, ShapeError } from "../../../src/errors.js";
 import { float32ToFloat16, toFloat32 } from "../../../src/tensor/formats.js";
-import { parseGpt2Config, type ModelConfig } from "../../../src/families/gpt2-config.js";
+import { parseGpt2Config, type ModelConfig } from "../../../src/families/model-config.js";
 import { Gpt2NameMap, listGpt2Tensors } from "../../../src/families/gpt2-names.js";
 import { readRequiredJson } from "../../../src/files/model-folder.js";
 import { readGpt2Weights, type Gpt2Weight } from "../../../src/model/read-gpt2-weights.js";

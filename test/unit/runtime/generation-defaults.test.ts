@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import { readGenerationDefaults } from "../../../src/runtime/generate/defaults.js";
-import { parseGpt2Config } from "../../../src/families/gpt2-config.js";
+import { parseGpt2Config } from "../../../src/families/model-config.js";
 import { makeTinyModel } from "../../helpers/tiny-model.js";
 
 const config = { ...parseGpt2Config(makeTinyModel().config), endToken: 7 };

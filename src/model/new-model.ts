@@ -1,0 +1,76 @@
+// A new model that has learned nothing yet: config and random weights from a seed, as files that can be loaded.
+import { ArgumentError } from "../errors.js";
+import type { NewModelShape } from "../families/new-model-shape.js";
+import { newModelFamily, readModelConfig, type FamilyModel } from "../families/registry.js";
+import type { StoredTensor } from "../files/safetensors.js";
+import { writeSafetensors } from "../files/safetensors-writer.js";
+import type { ModelParts } from "../files/source.js";
+import { checkWhole } from "../util/check.js";
+import { SeededRandom } from "../util/seeded-random.js";
+import { listFileTensors } from "./file-tensors.js";
+import { listParameters } from "./parameters.js";
+
+/** The shape of a new model. */
+export interface NewModelOptions extends NewModelShape {
+  /** The same seed gives the same weights, in every engine. Default: 0. */
+  readonly seed?: number;
+  /** The parsed tokenizer.json and tokenizer_config.json that texts are to be encoded with. */
+  readonly tokenizer?: object;
+  readonly tokenizerConfig?: object;
+}
+
+/**
+ * Config and random weights of a new model: matrices and embeddings normal with deviation 0.02, those
+ * that end a residual branch divided by √(2 · layers), norms 1 and 0, biases 0; the head is the token embedding.
+ * @throws ArgumentError for a shape that is none.
+ *
+ * @example
+ * ```ts
+ * import { createModelParts, Model } from "weft";
+ *
+ * const shape = { layers: 2, heads: 4, channels: 64, contextLength: 64, vocabularySize: 256 };
+ * await using model = await Model.load(createModelParts(shape));
+ * for await (const { loss } of model.train([[1, 2, 3], [4, 5, 6, 7]], { steps: 10 })) console.log(loss);
+ * ```
+ */
+export function createModelParts(
+  options: NewModelOptions,
+): ModelParts & { readonly weights: Uint8Array<ArrayBuffer> } {
+  const { seed, tokenizer, tokenizerConfig, ...shape } = options;
+  const config = newModelFamily.newConfig!(shape);
+  const model = checkShape(config, shape);
+  const checkedSeed = checkWhole("seed", seed, 0, { least: 0, most: Number.MAX_SAFE_INTEGER });
+  return {
+    config,
+    weights: writeSafetensors(randomTensors(model, checkedSeed), { format: "pt" }),
+    ...(tokenizer ? { tokenizer } : {}),
+    ...(tokenizerConfig ? { tokenizerConfig } : {}),
+  };
+}
+
+function checkShape(config: object, received: NewModelShape): FamilyModel {
+  try {
+    return readModelConfig(config, "the new model");
+  } catch (cause) {
+    throw new ArgumentError({
+      argument: "options",
+      expected: "sizes above 0, heads that divide the channels, and tokens of the vocabulary",
+      received,
+      remedy: cause instanceof Error ? cause.message : "Correct the shape.",
+    });
+  }
+}
+
+/** Every tensor that the model needs, in the names and shapes of files. */
+function randomTensors({ family, config }: FamilyModel, seed: number): StoredTensor[] {
+  const random = new SeededRandom(seed);
+  const parameters = listParameters(config, family.recipe(config), family.tensors(config), { format: "f32" });
+  const required = [...listFileTensors(parameters).values()].filter(({ isRequired }) => isRequired);
+  return required.map(({ key, shape, outputs, inputs, parts }) => {
+    const { start } = parts[0]!.parameter;
+    const next =
+      "value" in start ? (): number => start.value : (): number => start.deviation * random.normal();
+    const values = Float32Array.from({ length: outputs * inputs }, next);
+    return { name: key, dtype: "F32", shape, bytes: new Uint8Array(values.buffer) };
+  });
+}

@@ -24,10 +24,10 @@ import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
   type LayerNormBackwardInputBinding,
-  type LayerNormBackwardInputParam,
   type LayerNormBackwardWeightBinding,
   type LayerNormBackwardWeightParam,
 } from "../kernels/norm/layer-norm-backward.js";
+import type { LayerNormParam } from "../kernels/norm/layer-norm.js";
 import {
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
@@ -57,7 +57,7 @@ interface OwnPipelines {
   readonly input: InputPipeline;
   readonly weight: WeightPipeline;
   readonly weightSum: Pipeline<WeightSumBinding, WeightSumParam>;
-  readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
+  readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormParam>;
   readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
   readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionParam>;
   readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionParam>;

@@ -1,6 +1,7 @@
 // Gradients of Y = activation(X·W + b): for the inputs, row by row, and for weight and bias, over all rows.
 import activationSource from "../../../shaders/common/activation.wgsl?raw";
 import derivative from "../../../shaders/common/activation-derivative.wgsl?raw";
+import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import inputSource from "../../../shaders/linear/backward-input.wgsl?raw";
 import weightSource from "../../../shaders/linear/backward-weight.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
@@ -48,7 +49,7 @@ const params = {
 const backwardInput: KernelDefinition<LinearBackwardInputBinding, LinearBackwardParam> = {
   name: "linear.backward-input",
   source: inputSource,
-  common: [activationSource, derivative],
+  common: [activationSource, derivative, vectors],
   bindings: { dY: "read", W: "read", P: "read", rowTable: "read", dX: "readWrite" },
   params,
   grid: ({ rowCount, inputVectors }) => [
@@ -61,7 +62,7 @@ const backwardInput: KernelDefinition<LinearBackwardInputBinding, LinearBackward
 const backwardWeight: KernelDefinition<LinearBackwardWeightBinding, LinearBackwardWeightParam> = {
   name: "linear.backward-weight",
   source: weightSource,
-  common: [],
+  common: [vectors],
   bindings: { X: "read", dY: "read", rowTable: "read", dW: "readWrite", db: "readWrite" },
   params: { ...params, slabRows: "u32" },
   grid: ({ inputVectors, outputVectors, rowCount, slabRows }) => [

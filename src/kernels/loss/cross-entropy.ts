@@ -1,4 +1,5 @@
 // Cross-entropy of one token per row of logits, and its gradient in place of the logits.
+import logSum from "../../../shaders/common/log-sum.wgsl?raw";
 import source from "../../../shaders/loss/cross-entropy-backward.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
@@ -9,7 +10,7 @@ export type CrossEntropyParam =
 const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
   name: "loss.cross-entropy-backward",
   source,
-  common: [],
+  common: [logSum],
   bindings: { targets: "read", logits: "readWrite", loss: "readWrite" },
   params: {
     rowCount: "u32",

@@ -11,6 +11,14 @@ export interface Pipeline<B extends string = string, P extends string = string> 
   readonly layout: GPUBindGroupLayout;
 }
 
+/** What a variant, or a function that returns one, is compiled to. */
+export type PipelineOf<V> =
+  V extends KernelVariant<infer B, infer P>
+    ? Pipeline<B, P>
+    : V extends (...options: never[]) => KernelVariant<infer B, infer P>
+      ? Pipeline<B, P>
+      : never;
+
 /** A buffer, or a range of one: `offsetBytes` a multiple of 256. */
 export interface BufferRange {
   readonly buffer: GpuBuffer;

@@ -2,13 +2,9 @@
 import { CommandList, TABLES } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import {
-  copySlotsVariant,
-  type CopySlotsBinding,
-  type CopySlotsParam,
-} from "../kernels/attention/copy-slots.js";
+import { copySlotsVariant } from "../kernels/attention/copy-slots.js";
 import { invariant } from "../util/invariant.js";
 import type { ModelShape } from "./shape.js";
 
@@ -29,7 +25,7 @@ export class KeyValueCache {
   readonly #dimensions: ModelShape;
   #pages = 0;
   #layers: GpuBuffer[] = [];
-  #copySlots: Pipeline<CopySlotsBinding, CopySlotsParam> | undefined;
+  #copySlots: PipelineOf<typeof copySlotsVariant> | undefined;
 
   constructor(queue: Queue, dimensions: ModelShape) {
     this.#queue = queue;

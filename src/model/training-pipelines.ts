@@ -1,67 +1,38 @@
 // The kernels of a training step, compiled for one model on one queue.
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { KernelVariant } from "../gpu/kernel.js";
-import { activateVariant, type ActivateBinding, type ActivateParam } from "../kernels/activation/activate.js";
+import { activateVariant } from "../kernels/activation/activate.js";
 import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
-  type AttentionBackwardKeyValueBinding,
-  type AttentionBackwardQueryBinding,
 } from "../kernels/attention/backward.js";
-import type { AttentionParam } from "../kernels/attention/attention.js";
-import {
-  crossEntropyVariant,
-  type CrossEntropyBinding,
-  type CrossEntropyParam,
-} from "../kernels/loss/cross-entropy.js";
-import {
-  embeddingBackwardVariant,
-  type EmbeddingBackwardBinding,
-  type EmbeddingBackwardParam,
-} from "../kernels/embedding/backward.js";
+import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
+import { embeddingBackwardVariant } from "../kernels/embedding/backward.js";
 import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
-  type LayerNormBackwardInputBinding,
-  type LayerNormBackwardWeightBinding,
-  type LayerNormBackwardWeightParam,
 } from "../kernels/norm/layer-norm-backward.js";
-import type { LayerNormParam } from "../kernels/norm/layer-norm.js";
-import {
-  linearBackwardInputVariant,
-  linearBackwardWeightVariant,
-  type LinearBackwardInputBinding,
-  type LinearBackwardParam,
-  type LinearBackwardWeightBinding,
-  type LinearBackwardWeightParam,
-} from "../kernels/linear/backward.js";
+import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
 import { Activation } from "../kernels/linear/linear.js";
-import {
-  weightSumVariant,
-  type WeightSumBinding,
-  type WeightSumParam,
-} from "../kernels/linear/weight-slabs.js";
+import { weightSumVariant } from "../kernels/linear/weight-slabs.js";
 import { activationOf, type Gpt2Pipelines } from "./gpt2-forward.js";
 import type { ModelShape } from "./shape.js";
 import type { ModelConfig } from "../families/gpt2-config.js";
 
-type InputPipeline = Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
-type WeightPipeline = Pipeline<LinearBackwardWeightBinding, LinearBackwardWeightParam>;
-
 /** By role, beside those of the forward pass. */
 interface OwnPipelines {
-  readonly copyRows: Pipeline<ActivateBinding, ActivateParam>;
-  readonly activate: Pipeline<ActivateBinding, ActivateParam>;
-  readonly crossEntropy: Pipeline<CrossEntropyBinding, CrossEntropyParam>;
-  readonly input: InputPipeline;
-  readonly weight: WeightPipeline;
-  readonly weightSum: Pipeline<WeightSumBinding, WeightSumParam>;
-  readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormParam>;
-  readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
-  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionParam>;
-  readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionParam>;
-  readonly embeddingBackward: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>;
+  readonly copyRows: PipelineOf<typeof activateVariant>;
+  readonly activate: PipelineOf<typeof activateVariant>;
+  readonly crossEntropy: PipelineOf<typeof crossEntropyVariant>;
+  readonly input: PipelineOf<typeof linearBackwardInputVariant>;
+  readonly weight: PipelineOf<typeof linearBackwardWeightVariant>;
+  readonly weightSum: PipelineOf<typeof weightSumVariant>;
+  readonly normInput: PipelineOf<typeof layerNormBackwardInputVariant>;
+  readonly normWeight: PipelineOf<typeof layerNormBackwardWeightVariant>;
+  readonly attentionQuery: PipelineOf<typeof attentionBackwardQueryVariant>;
+  readonly attentionKeyValue: PipelineOf<typeof attentionBackwardKeyValueVariant>;
+  readonly embeddingBackward: PipelineOf<typeof embeddingBackwardVariant>;
 }
 
 /** What a step of training runs: the forward pass with the kernels that the model uses, and what only training needs. */

@@ -15,9 +15,8 @@ import {
   type AttentionShape,
 } from "./attention.js";
 
-export type AttentionBackwardQueryBinding =
-  "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
-export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
+type AttentionBackwardQueryBinding = "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
+type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
 
 /** A block of at most QUERY_BLOCK_ROWS queries, or of as many keys, per invocation and head. */
 const grid = ({ blockCount, heads }: Readonly<Record<AttentionParam, number>>): Grid =>

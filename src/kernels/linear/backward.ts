@@ -16,10 +16,10 @@ export type LinearBackwardParam =
   | "gradientOffset"
   | "outputEntry"
   | "flags";
-export type LinearBackwardWeightParam = LinearBackwardParam | "slabRows";
+type LinearBackwardWeightParam = LinearBackwardParam | "slabRows";
 
-export type LinearBackwardInputBinding = "dY" | "W" | "P" | "rowTable" | "dX";
-export type LinearBackwardWeightBinding = "X" | "dY" | "rowTable" | "dW" | "db";
+type LinearBackwardInputBinding = "dY" | "W" | "P" | "rowTable" | "dX";
+type LinearBackwardWeightBinding = "X" | "dY" | "rowTable" | "dW" | "db";
 
 /** What a dispatch does beside the product; flags may be combined. */
 export const GradientFlag = {

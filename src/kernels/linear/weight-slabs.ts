@@ -37,8 +37,8 @@ export function mostSlabs(rowCount: number, owners: number): number {
   return Math.max(1, Math.min(Math.floor(FULL_GRID / owners), Math.floor(rowCount / LEAST_SLAB_ROWS)));
 }
 
-export type WeightSumBinding = "partialW" | "partialB" | "dW" | "db";
-export type WeightSumParam = "weightVectors" | "biasVectors" | "slabs";
+type WeightSumBinding = "partialW" | "partialB" | "dW" | "db";
+type WeightSumParam = "weightVectors" | "biasVectors" | "slabs";
 
 const weightSum: KernelDefinition<WeightSumBinding, WeightSumParam> = {
   name: "linear.backward-weight-sum",

@@ -4,10 +4,9 @@ import weightSource from "../../../shaders/norm/layer-backward-weight.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 import { normFragments, normParams, type LayerNormParam } from "./layer-norm.js";
 
-export type LayerNormBackwardInputBinding = "X" | "dY" | "gain" | "rowTable" | "dX" | "stats";
-export type LayerNormBackwardWeightBinding = "X" | "dY" | "stats" | "rowTable" | "dGain" | "dBias";
-export type LayerNormBackwardWeightParam =
-  "firstEntry" | "rowCount" | "channelVectors" | "slabRows" | "addToOutput";
+type LayerNormBackwardInputBinding = "X" | "dY" | "gain" | "rowTable" | "dX" | "stats";
+type LayerNormBackwardWeightBinding = "X" | "dY" | "stats" | "rowTable" | "dGain" | "dBias";
+type LayerNormBackwardWeightParam = "firstEntry" | "rowCount" | "channelVectors" | "slabRows" | "addToOutput";
 
 const backwardInput: KernelDefinition<LayerNormBackwardInputBinding, LayerNormParam> = {
   name: "norm.layer-backward-input",

@@ -2,19 +2,12 @@
 // Q, dA (rows,H,D) · KV, dKV (rows,2,H,D) · stats (rows,H), row-major f32; D is padded to a multiple of 4 with zeros.
 // dV = Σ_i p_i·dA_i and dK = Σ_i p_i·(dA_i·v − δ_i)·scale·q_i over the queries i that look at the key.
 // A key block is consecutive rows of ONE sentence, so its rows share every query and gradient they load.
+// Params: common/attention-params.wgsl.
 // Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
 // Reference: test/reference/attention-backward.ts attentionBackward.
 // Reduction order: one fused multiply-add chain over the queries in order of position. Queries that do not look at a key
 // add 0, so that its bits do not depend on its block.
 
-struct Params {
-  firstEntry: u32, // first entry of this dispatch in blockTable
-  blockCount: u32, // key blocks of this dispatch
-  heads: u32,      // H
-  scale: f32,      // 1/sqrt(D)
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;          // (arena rows, H, D/4)
 @group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;         // (arena rows, 2, H, D/4)
 @group(0) @binding(3) var<storage, read> dA: array<vec4<f32>>;         // (arena rows, H, D/4)
@@ -23,33 +16,12 @@ struct Params {
 @group(0) @binding(6) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first key, keys (1…4)
 @group(0) @binding(7) var<storage, read_write> dKV: array<vec4<f32>>;  // (arena rows, 2, H, D/4)
 
-// Finite, because WGSL may assume that infinities do not occur; exp of it is exactly 0.
-const MASKED = -1e30;
-
-// One row of one head.
-alias HeadRow = array<vec4<f32>, HEAD_VECTORS>;
-
-fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-// Dot products of one vector with those of four queries, the columns of q.
-fn dots(sums: vec4<f32>, a: vec4<f32>, q: mat4x4<f32>) -> vec4<f32> {
-  return vec4<f32>(
-    dotInto(sums.x, a, q[0]), dotInto(sums.y, a, q[1]), dotInto(sums.z, a, q[2]), dotInto(sums.w, a, q[3]));
-}
-
 fn loadQueries(at: vec4<u32>) -> mat4x4<f32> {
   return mat4x4<f32>(Q[at.x], Q[at.y], Q[at.z], Q[at.w]);
 }
 
 fn loadGradients(at: vec4<u32>) -> mat4x4<f32> {
   return mat4x4<f32>(dA[at.x], dA[at.y], dA[at.z], dA[at.w]);
-}
-
-fn weighted(sum: vec4<f32>, w: vec4<f32>, q: mat4x4<f32>) -> vec4<f32> {
-  return fma(vec4<f32>(w.w), q[3],
-    fma(vec4<f32>(w.z), q[2], fma(vec4<f32>(w.y), q[1], fma(vec4<f32>(w.x), q[0], sum))));
 }
 
 // Weights that four queries give one key: 0 for those beyond the sentence, or before the key.

@@ -3,18 +3,11 @@
 // The log-sum-exp of a row's scores is formed anew in one pass; it and δ = dA·A go to stats for the keys' kernel.
 // dQ = Σ_j p_j·(dA·v_j − δ)·scale·k_j with p_j = exp(score_j − logSumExp)   (arxiv.org/abs/2205.14135, appendix B).
 // A query block is consecutive rows of ONE sentence, so its rows share every key and value they load.
+// Params: common/attention-params.wgsl.
 // Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
 // Reference: test/reference/attention-backward.ts attentionBackward.
 // Reduction order: keys in order of position, in fours from key 0: it depends on the row's position alone.
 
-struct Params {
-  firstEntry: u32, // first entry of this dispatch in blockTable
-  blockCount: u32, // query blocks of this dispatch
-  heads: u32,      // H
-  scale: f32,      // 1/sqrt(D)
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;           // (arena rows, H, D/4)
 @group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;          // (arena rows, 2, H, D/4)
 @group(0) @binding(3) var<storage, read> A: array<vec4<f32>>;           // (arena rows, H, D/4)
@@ -24,37 +17,8 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> dQ: array<vec4<f32>>;    // (arena rows, H, D/4)
 @group(0) @binding(8) var<storage, read_write> stats: array<vec2<f32>>; // (arena rows, H): log-sum-exp, δ
 
-// Finite, because WGSL may assume that infinities do not occur.
-const MASKED = -1e30;
-
-// One row of one head.
-alias HeadRow = array<vec4<f32>, HEAD_VECTORS>;
-
-fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-// Dot products of one vector with those of four keys, the columns of k.
-fn dots(sums: vec4<f32>, a: vec4<f32>, k: mat4x4<f32>) -> vec4<f32> {
-  return vec4<f32>(
-    dotInto(sums.x, a, k[0]), dotInto(sums.y, a, k[1]), dotInto(sums.z, a, k[2]), dotInto(sums.w, a, k[3]));
-}
-
 fn load(at: vec4<u32>) -> mat4x4<f32> {
   return mat4x4<f32>(KV[at.x], KV[at.y], KV[at.z], KV[at.w]);
-}
-
-fn weighted(sum: vec4<f32>, w: vec4<f32>, k: mat4x4<f32>) -> vec4<f32> {
-  return fma(vec4<f32>(w.w), k[3],
-    fma(vec4<f32>(w.z), k[2], fma(vec4<f32>(w.y), k[1], fma(vec4<f32>(w.x), k[0], sum))));
-}
-
-fn maximumOf(v: vec4<f32>) -> f32 {
-  return max(max(v.x, v.y), max(v.z, v.w));
-}
-
-fn sumOf(v: vec4<f32>) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
 }
 
 // Scores of one row against four keys; those beyond its `count` keys are masked.

@@ -1,26 +1,13 @@
 // attention/forward-few-row.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and one query row per workgroup.
 // For decoding, where a dispatch has few rows with many keys: 64 keys are scored at once, one per invocation; then each
 // invocation takes some of the head's channels through the same keys.
-// Q (rows,H,D) · KV (slots,2,H,D) · A (rows,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
-// Tables as in attention/forward.wgsl.  Grid: 4·blockCount·H, 1, 1 (folded into y beyond 65,535): rows that a block does
-// not have leave at once.  Needs: 64 invocations, 1 KiB of workgroup memory and 16·HEAD_VECTORS bytes.
+// Shapes, pages and tables: common/attention-inputs.wgsl, after common/attention-params.wgsl.
+// Grid: 4·blockCount·H, 1, 1 (folded into y beyond 65,535): rows that a block does not have leave at once.
+// Needs: 64 invocations, 1 KiB of workgroup memory and 16·HEAD_VECTORS bytes.
 // Reference: test/reference/attention.ts attentionForward.
 // Reduction order: keys in order of position, in fours from key 0: it depends on the row's position alone.
 
-struct Params {
-  firstEntry: u32, // first entry of this dispatch in blockTable
-  blockCount: u32, // query blocks of this dispatch
-  heads: u32,      // H
-  scale: f32,      // 1/sqrt(D)
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;         // (arena rows, H, D/4)
-@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (slots, 2, H, D/4)
-@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first page, length
-@group(0) @binding(4) var<storage, read> pageTable: array<u32>;       // first slot of every page of every sentence
-@group(0) @binding(5) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first query, queries (1…4)
-@group(0) @binding(6) var<storage, read_write> A: array<f32>;         // (arena rows, H, D)
+@group(0) @binding(6) var<storage, read_write> A: array<f32>; // (arena rows, H, D)
 
 const BLOCK_ROWS = 4u;
 const THREADS = 64u;

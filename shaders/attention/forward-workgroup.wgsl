@@ -1,26 +1,13 @@
 // attention/forward-workgroup.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and 16 query blocks per workgroup.
-// Q (rows,H,D) · KV (slots,2,H,D) · A (rows,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
 // Keys and values pass through workgroup memory, TILE_KEYS at a time; an invocation owns one query row. Blocks of several
 // sentences in one workgroup are served one sentence after another: rows of the others only help to load.
-// Tables as in attention/forward.wgsl.  Grid: ceil(blockCount/16)·H, 1, 1 (folded into y beyond 65,535).
+// Shapes, pages and tables: common/attention-inputs.wgsl, after common/attention-params.wgsl.
+// Grid: ceil(blockCount/16)·H, 1, 1 (folded into y beyond 65,535).
 // Needs: 64 invocations, 32·TILE_KEYS·HEAD_VECTORS bytes of workgroup memory.
 // Reference: test/reference/attention.ts attentionForward.
 // Reduction order: keys in order of position, in fours from key 0: it depends on the row's position alone.
 
-struct Params {
-  firstEntry: u32, // first entry of this dispatch in blockTable
-  blockCount: u32, // query blocks of this dispatch
-  heads: u32,      // H
-  scale: f32,      // 1/sqrt(D)
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;         // (arena rows, H, D/4)
-@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (slots, 2, H, D/4)
-@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first page, length
-@group(0) @binding(4) var<storage, read> pageTable: array<u32>;       // first slot of every page of every sentence
-@group(0) @binding(5) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first query, queries (1…4)
-@group(0) @binding(6) var<storage, read_write> A: array<vec4<f32>>;   // (arena rows, H, D/4)
+@group(0) @binding(6) var<storage, read_write> A: array<vec4<f32>>; // (arena rows, H, D/4)
 
 const BLOCKS = 16u;
 const BLOCK_ROWS = 4u;
@@ -89,8 +76,8 @@ fn main(
         let at = (four - first) * HEAD_VECTORS;
         var s = vec4<f32>();
         for (var d = 0u; d < HEAD_VECTORS; d++) {
-          s = dots(s, q[d], keyTile[at + d], keyTile[at + HEAD_VECTORS + d], keyTile[at + 2u * HEAD_VECTORS + d],
-            keyTile[at + 3u * HEAD_VECTORS + d]);
+          s = dots(s, q[d], mat4x4<f32>(keyTile[at + d], keyTile[at + HEAD_VECTORS + d],
+            keyTile[at + 2u * HEAD_VECTORS + d], keyTile[at + 3u * HEAD_VECTORS + d]));
         }
         s = select(vec4<f32>(MASKED), s * params.scale, four + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(keys));
         let highest = max(maximum, maximumOf(s));
@@ -99,8 +86,8 @@ fn main(
         maximum = highest;
         total = fma(total, keep, sumOf(p));
         for (var d = 0u; d < HEAD_VECTORS; d++) {
-          sums[d] = weighted(sums[d] * keep, p, valueTile[at + d], valueTile[at + HEAD_VECTORS + d],
-            valueTile[at + 2u * HEAD_VECTORS + d], valueTile[at + 3u * HEAD_VECTORS + d]);
+          sums[d] = weighted(sums[d] * keep, p, mat4x4<f32>(valueTile[at + d], valueTile[at + HEAD_VECTORS + d],
+            valueTile[at + 2u * HEAD_VECTORS + d], valueTile[at + 3u * HEAD_VECTORS + d]));
         }
       }
       workgroupBarrier();

@@ -1,29 +1,16 @@
 // attention/forward.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and up to 4 query rows per invocation.
-// Q (rows,H,D) · KV (slots,2,H,D) · A (rows,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
-// Keys and values lie in pages of PAGE_TOKENS consecutive slots; a page table per sentence lists the first slot of each.
+// Shapes, pages and tables: common/attention-inputs.wgsl, after common/attention-params.wgsl.
 // One pass over the keys, four at a time, with a running maximum and sum: no T×T scores (arxiv.org/abs/1805.02867).
 // A query block is consecutive rows of ONE sentence, so its rows share every key and value they load.
 // Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
 // Reference: test/reference/attention.ts attentionForward.
 // Reduction order: keys in order of position, in fours from key 0: it depends on the row's position alone.
 
-struct Params {
-  firstEntry: u32, // first entry of this dispatch in blockTable
-  blockCount: u32, // query blocks of this dispatch
-  heads: u32,      // H
-  scale: f32,      // 1/sqrt(D)
+@group(0) @binding(6) var<storage, read_write> A: array<vec4<f32>>; // (arena rows, H, D/4)
+
+fn load(at: vec4<u32>) -> mat4x4<f32> {
+  return mat4x4<f32>(KV[at.x], KV[at.y], KV[at.z], KV[at.w]);
 }
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;         // (arena rows, H, D/4)
-@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;        // (slots, 2, H, D/4)
-@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;   // token, position, first page, length
-@group(0) @binding(4) var<storage, read> pageTable: array<u32>;       // first slot of every page of every sentence
-@group(0) @binding(5) var<storage, read> blockTable: array<vec2<u32>>; // arena row of the first query, queries (1…4)
-@group(0) @binding(6) var<storage, read_write> A: array<vec4<f32>>;   // (arena rows, H, D/4)
-
-// One row of one head.
-alias HeadRow = array<vec4<f32>, HEAD_VECTORS>;
 
 fn storeRow(row: u32, head: u32, sums: ptr<function, HeadRow>, total: f32) {
   for (var d = 0u; d < HEAD_VECTORS; d++) {
@@ -62,11 +49,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let at = base + (slot + min(lane, vec4<u32>(keys.w - 1u - first))) * keyStride;
     var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      let k0 = KV[at.x + d]; let k1 = KV[at.y + d]; let k2 = KV[at.z + d]; let k3 = KV[at.w + d];
-      s0 = dots(s0, Q[queries.x + d], k0, k1, k2, k3);
-      s1 = dots(s1, Q[queries.y + d], k0, k1, k2, k3);
-      s2 = dots(s2, Q[queries.z + d], k0, k1, k2, k3);
-      s3 = dots(s3, Q[queries.w + d], k0, k1, k2, k3);
+      let k = load(at + d);
+      s0 = dots(s0, Q[queries.x + d], k);
+      s1 = dots(s1, Q[queries.y + d], k);
+      s2 = dots(s2, Q[queries.z + d], k);
+      s3 = dots(s3, Q[queries.w + d], k);
     }
     s0 = select(vec4<f32>(MASKED), s0 * params.scale, key < vec4<u32>(keys.x));
     s1 = select(vec4<f32>(MASKED), s1 * params.scale, key < vec4<u32>(keys.y));
@@ -80,12 +67,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     maximum = highest;
     total = fma(total, keep, vec4<f32>(sumOf(p0), sumOf(p1), sumOf(p2), sumOf(p3)));
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      let v0 = KV[at.x + valueOffset + d]; let v1 = KV[at.y + valueOffset + d];
-      let v2 = KV[at.z + valueOffset + d]; let v3 = KV[at.w + valueOffset + d];
-      sums0[d] = weighted(sums0[d] * keep.x, p0, v0, v1, v2, v3);
-      sums1[d] = weighted(sums1[d] * keep.y, p1, v0, v1, v2, v3);
-      sums2[d] = weighted(sums2[d] * keep.z, p2, v0, v1, v2, v3);
-      sums3[d] = weighted(sums3[d] * keep.w, p3, v0, v1, v2, v3);
+      let v = load(at + valueOffset + d);
+      sums0[d] = weighted(sums0[d] * keep.x, p0, v);
+      sums1[d] = weighted(sums1[d] * keep.y, p1, v);
+      sums2[d] = weighted(sums2[d] * keep.z, p2, v);
+      sums3[d] = weighted(sums3[d] * keep.w, p3, v);
     }
   }
 

@@ -1,5 +1,23 @@
 // common/token-choice.wgsl — what the kernels that choose tokens share. They give the same tokens because they add in the
 // same order: the vocabulary is cut into PARTS runs of consecutive tokens; each is added up in order, then their sums are.
+// logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
+// An interface fragment: it has the bindings of its kernels.
+
+struct Params {
+  rowCount: u32,    // rows of this dispatch
+  vocabulary: u32,  // V
+  rowStride: u32,   // row stride of logits in elements
+  firstOption: u32, // first word of row 0 in options
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> options: array<u32>;          // (rows, OPTION_WORDS), as in OptionWord
+@group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
+@group(0) @binding(3) var<storage, read> logits: array<f32>;           // (rows, rowStride)
+@group(0) @binding(4) var<storage, read_write> weights: array<f32>;    // (rows, rowStride), scratch: exp, at most 1
+@group(0) @binding(5) var<storage, read_write> counts: array<u32>;     // (slots, V): times generated | in prompt << 31
+@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
+@group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
 
 const PARTS = 64u;
 
@@ -37,6 +55,24 @@ fn penalise(logit: f32, count: u32, repetition: f32, frequency: f32, presence: f
   let value = select(logit * repetition, logit / repetition, logit > 0.0);
   let generated = count & ~IN_PROMPT;
   return fma(-frequency, f32(generated), value) - select(0.0, presence, generated > 0u);
+}
+
+fn optionAt(row: u32, word: u32) -> u32 {
+  return options[params.firstOption + row * OPTION_WORDS + word];
+}
+
+fn realAt(row: u32, word: u32) -> f32 {
+  return bitcast<f32>(optionAt(row, word));
+}
+
+fn penalised(row: u32, token: u32) -> f32 {
+  var value = logits[row * params.rowStride + token];
+  let biasSlot = optionAt(row, 2u);
+  if (biasSlot != NONE) { value += bias[biasSlot * params.vocabulary + token]; }
+  let countSlot = optionAt(row, 1u);
+  if (countSlot == NONE) { return value; }
+  let count = counts[countSlot * params.vocabulary + token];
+  return penalise(value, count, realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
 }
 
 // How many weights of exactly `bits` bits are needed to make up `missing`.

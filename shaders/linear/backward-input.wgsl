@@ -26,16 +26,6 @@ const THROUGH_ACTIVATION = 1u;
 const ADD_TO_OUTPUT = 2u;
 const COMPACT_GRADIENT = 4u;
 
-fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-// w: the weights of four inputs, as the columns of a matrix value.
-fn dots(sums: vec4<f32>, y: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
-  return vec4<f32>(
-    dotInto(sums.x, y, w[0]), dotInto(sums.y, y, w[1]), dotInto(sums.z, y, w[2]), dotInto(sums.w, y, w[3]));
-}
-
 // Column n of four consecutive rows of W, from row 4·vector on: in range, as K is a multiple of 4.
 fn loadWeights(vector: u32, n: u32) -> mat4x4<f32> {
   let at = 4u * vector * params.outputVectors + n;

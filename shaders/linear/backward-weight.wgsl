@@ -29,15 +29,6 @@ const ADD_TO_OUTPUT = 2u;
 const COMPACT_GRADIENT = 4u;
 const ROWS_PER_SUM = 64u;
 
-fn dotInto(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-fn dots(sums: vec4<f32>, x: vec4<f32>, y: mat4x4<f32>) -> vec4<f32> {
-  return vec4<f32>(
-    dotInto(sums.x, x, y[0]), dotInto(sums.y, x, y[1]), dotInto(sums.z, x, y[2]), dotInto(sums.w, x, y[3]));
-}
-
 // Adds four rows to a tile, whose columns belong to four inputs, their components to four outputs. A column of x or y is
 // what four rows have for one input or output.
 fn addFour(sum: mat4x4<f32>, x: mat4x4<f32>, y: mat4x4<f32>) -> mat4x4<f32> {

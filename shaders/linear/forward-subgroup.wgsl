@@ -1,56 +1,10 @@
 // linear/forward-subgroup.wgsl — Y[row] = activation(X[row]·W + b) (+ Y[row]); 8 rows × 8 columns per invocation.
 // All invocations of a workgroup have the same rows, so that each subgroup needs the same values of X, whichever invocations
 // are in it and however many: its first four load them, two rows each, and pass them on. Sums are never exchanged.
-// X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
-// Rows and flags as in linear/forward.wgsl.
+// Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/8/WORKGROUP), ceil(rowCount/8), 1.  Needs: subgroups, which have at least 4 invocations.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
 // Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and kernel.
-
-struct Params {
-  firstEntry: u32,    // first entry of this dispatch in rowTable
-  rowCount: u32,      // rows of this dispatch, ≥ 1
-  inputVectors: u32,  // K/4
-  outputVectors: u32, // N/4, the row stride of W and the length of b
-  outputStride: u32,  // row stride of Y in vec4s
-  outputOffset: u32,  // first vec4 column of Y that is written
-  outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT is set
-  flags: u32,         // ACTIVATE, ADD_TO_OUTPUT and COMPACT_OUTPUT
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
-@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K, N/4)
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
-@group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
-@group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
-
-const ACTIVATE = 1u;
-const ADD_TO_OUTPUT = 2u;
-const COMPACT_OUTPUT = 4u;
-
-// Four consecutive rows of W at vec4 column `at`: always in range, as `at` is and K is a multiple of 4.
-fn loadWeights(at: u32) -> mat4x4<f32> {
-  let stride = params.outputVectors;
-  return mat4x4<f32>(
-    weightsOf(W[at]), weightsOf(W[at + stride]), weightsOf(W[at + 2u * stride]), weightsOf(W[at + 3u * stride]));
-}
-
-// Where a row of X begins. Rows beyond the last repeat it, and are not stored.
-fn inputStart(entry: u32) -> u32 {
-  return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)] * params.inputVectors;
-}
-
-fn store(entry: u32, column: u32, sum: vec4<f32>) {
-  if (entry >= params.rowCount || column >= params.outputVectors) { return; }
-  var row = entry;
-  if ((params.flags & COMPACT_OUTPUT) == 0u) { row = rowTable[params.outputEntry + entry]; }
-  let at = row * params.outputStride + params.outputOffset + column;
-  var y = sum + bias[column];
-  if ((params.flags & ACTIVATE) != 0u) { y = activate(y); }
-  if ((params.flags & ADD_TO_OUTPUT) != 0u) { y += Y[at]; }
-  Y[at] = y;
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

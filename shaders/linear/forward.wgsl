@@ -1,54 +1,8 @@
 // linear/forward.wgsl — Y[row] = activation(X[row]·W + b) (+ Y[row]); 8 rows × 8 columns of Y per invocation.
-// X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
-// The rows are those of a slice table, so slices of any sentences and any length share one dispatch. Where row i goes is
-// listed there too, or, with COMPACT_OUTPUT, is row i.
+// Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/8/WORKGROUP_X), ceil(rowCount/8/WORKGROUP_Y), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
 // Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and tile.
-
-struct Params {
-  firstEntry: u32,    // first entry of this dispatch in rowTable
-  rowCount: u32,      // rows of this dispatch, ≥ 1
-  inputVectors: u32,  // K/4
-  outputVectors: u32, // N/4, the row stride of W and the length of b
-  outputStride: u32,  // row stride of Y in vec4s
-  outputOffset: u32,  // first vec4 column of Y that is written
-  outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT is set
-  flags: u32,         // ACTIVATE, ADD_TO_OUTPUT and COMPACT_OUTPUT: one pipeline serves every product of a model
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
-@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K, N/4)
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
-@group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
-@group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
-
-const ACTIVATE = 1u;
-const ADD_TO_OUTPUT = 2u;
-const COMPACT_OUTPUT = 4u;
-
-// Four consecutive rows of W at vec4 column `at`: always in range, as `at` is and K is a multiple of 4.
-fn loadWeights(at: u32) -> mat4x4<f32> {
-  let stride = params.outputVectors;
-  return mat4x4<f32>(
-    weightsOf(W[at]), weightsOf(W[at + stride]), weightsOf(W[at + 2u * stride]), weightsOf(W[at + 3u * stride]));
-}
-
-fn inputRow(entry: u32) -> u32 {
-  return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)];
-}
-
-fn store(entry: u32, column: u32, sum: vec4<f32>) {
-  if (entry >= params.rowCount || column >= params.outputVectors) { return; }
-  var row = entry;
-  if ((params.flags & COMPACT_OUTPUT) == 0u) { row = rowTable[params.outputEntry + entry]; }
-  let at = row * params.outputStride + params.outputOffset + column;
-  var y = sum + bias[column];
-  if ((params.flags & ACTIVATE) != 0u) { y = activate(y); }
-  if ((params.flags & ADD_TO_OUTPUT) != 0u) { y += Y[at]; }
-  Y[at] = y;
-}
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -57,14 +11,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (left >= params.outputVectors || entry >= params.rowCount) { return; }
   let right = min(left + 1u, params.outputVectors - 1u);
 
-  let row0 = inputRow(entry);
-  let row1 = inputRow(entry + 1u);
-  let row2 = inputRow(entry + 2u);
-  let row3 = inputRow(entry + 3u);
-  let row4 = inputRow(entry + 4u);
-  let row5 = inputRow(entry + 5u);
-  let row6 = inputRow(entry + 6u);
-  let row7 = inputRow(entry + 7u);
+  let start0 = inputStart(entry);
+  let start1 = inputStart(entry + 1u);
+  let start2 = inputStart(entry + 2u);
+  let start3 = inputStart(entry + 3u);
+  let start4 = inputStart(entry + 4u);
+  let start5 = inputStart(entry + 5u);
+  let start6 = inputStart(entry + 6u);
+  let start7 = inputStart(entry + 7u);
   var l0: vec4<f32>; var l1: vec4<f32>; var l2: vec4<f32>; var l3: vec4<f32>;
   var l4: vec4<f32>; var l5: vec4<f32>; var l6: vec4<f32>; var l7: vec4<f32>;
   var r0: vec4<f32>; var r1: vec4<f32>; var r2: vec4<f32>; var r3: vec4<f32>;
@@ -75,14 +29,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let weightRow = 4u * k * params.outputVectors;
     let wl = loadWeights(weightRow + left);
     let wr = loadWeights(weightRow + right);
-    let x0 = X[row0 * width + k]; l0 = multiplyAdd(l0, x0, wl); r0 = multiplyAdd(r0, x0, wr);
-    let x1 = X[row1 * width + k]; l1 = multiplyAdd(l1, x1, wl); r1 = multiplyAdd(r1, x1, wr);
-    let x2 = X[row2 * width + k]; l2 = multiplyAdd(l2, x2, wl); r2 = multiplyAdd(r2, x2, wr);
-    let x3 = X[row3 * width + k]; l3 = multiplyAdd(l3, x3, wl); r3 = multiplyAdd(r3, x3, wr);
-    let x4 = X[row4 * width + k]; l4 = multiplyAdd(l4, x4, wl); r4 = multiplyAdd(r4, x4, wr);
-    let x5 = X[row5 * width + k]; l5 = multiplyAdd(l5, x5, wl); r5 = multiplyAdd(r5, x5, wr);
-    let x6 = X[row6 * width + k]; l6 = multiplyAdd(l6, x6, wl); r6 = multiplyAdd(r6, x6, wr);
-    let x7 = X[row7 * width + k]; l7 = multiplyAdd(l7, x7, wl); r7 = multiplyAdd(r7, x7, wr);
+    let x0 = X[start0 + k]; l0 = multiplyAdd(l0, x0, wl); r0 = multiplyAdd(r0, x0, wr);
+    let x1 = X[start1 + k]; l1 = multiplyAdd(l1, x1, wl); r1 = multiplyAdd(r1, x1, wr);
+    let x2 = X[start2 + k]; l2 = multiplyAdd(l2, x2, wl); r2 = multiplyAdd(r2, x2, wr);
+    let x3 = X[start3 + k]; l3 = multiplyAdd(l3, x3, wl); r3 = multiplyAdd(r3, x3, wr);
+    let x4 = X[start4 + k]; l4 = multiplyAdd(l4, x4, wl); r4 = multiplyAdd(r4, x4, wr);
+    let x5 = X[start5 + k]; l5 = multiplyAdd(l5, x5, wl); r5 = multiplyAdd(r5, x5, wr);
+    let x6 = X[start6 + k]; l6 = multiplyAdd(l6, x6, wl); r6 = multiplyAdd(r6, x6, wr);
+    let x7 = X[start7 + k]; l7 = multiplyAdd(l7, x7, wl); r7 = multiplyAdd(r7, x7, wr);
   }
 
   store(entry, left, l0); store(entry, left + 1u, r0);

@@ -3,7 +3,7 @@
 // Works on a chunk of rows at a time: the memory of logits depends on the chunk, not on the batch.
 // Grid: ceil(rowCount/8), 1, 1.  Needs: core limits.
 // Reference: test/reference/cross-entropy-backward.ts crossEntropyBackward.  Subtracts the row's maximum.
-// Reduction order: sums of 64 consecutive terms, added in order.
+// Reduction order: that of common/log-sum.wgsl.
 
 struct Params {
   rowCount: u32,    // rows of this dispatch
@@ -24,19 +24,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= params.rowCount) { return; }
   let start = id.x * params.rowStride;
   let token = targets[params.firstTarget + id.x];
-  var maximum = logits[start];
-  for (var v = 1u; v < params.vocabulary; v++) { maximum = max(maximum, logits[start + v]); }
-  var total = 0.0;
-  for (var first = 0u; first < params.vocabulary; first += 64u) {
-    var part = 0.0;
-    let end = min(first + 64u, params.vocabulary);
-    for (var v = first; v < end; v++) { part += exp(logits[start + v] - maximum); }
-    total += part;
-  }
-  loss[params.firstLoss + id.x] = log(total) - (logits[start + token] - maximum);
-  let factor = params.scale / total;
+  let sum = exponentialSum(start);
+  loss[params.firstLoss + id.x] = log(sum.total) - (logits[start + token] - sum.maximum);
+  let factor = params.scale / sum.total;
   for (var v = 0u; v < params.vocabulary; v++) {
-    let gradient = exp(logits[start + v] - maximum) * factor;
+    let gradient = exp(logits[start + v] - sum.maximum) * factor;
     logits[start + v] = select(gradient, gradient - params.scale, v == token);
   }
   for (var v = params.vocabulary; v < params.rowStride; v++) { logits[start + v] = 0.0; }

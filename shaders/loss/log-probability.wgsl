@@ -2,7 +2,7 @@
 // logits (rows,V) row-major f32, row stride padded to a multiple of 4 · targets (rows) · output (rows).
 // Grid: ceil(rowCount/64), 1, 1.  Needs: core limits.
 // Reference: test/reference/log-probability.ts logProbabilityForward.  Subtracts the row's maximum.
-// Reduction order: sums of 64 consecutive terms, added in order, so that the error grows with V/64 + 64 and not with V.
+// Reduction order: that of common/log-sum.wgsl.
 
 struct Params {
   rowCount: u32,    // rows of this dispatch
@@ -20,19 +20,7 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= params.rowCount) { return; }
   let start = id.x * params.rowStride;
-  var maximum = logits[start];
-  for (var v = 1u; v < params.vocabulary; v++) {
-    maximum = max(maximum, logits[start + v]);
-  }
-  var total = 0.0;
-  for (var first = 0u; first < params.vocabulary; first += 64u) {
-    var part = 0.0;
-    let end = min(first + 64u, params.vocabulary);
-    for (var v = first; v < end; v++) {
-      part += exp(logits[start + v] - maximum);
-    }
-    total += part;
-  }
+  let sum = exponentialSum(start);
   let token = targets[params.firstTarget + id.x]; // below V: checked on the host
-  logProbability[id.x] = logits[start + token] - maximum - log(total);
+  logProbability[id.x] = logits[start + token] - sum.maximum - log(sum.total);
 }

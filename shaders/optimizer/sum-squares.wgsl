@@ -1,7 +1,7 @@
 // optimizer/sum-squares.wgsl — partial[first+i] = Σ x² over 256 consecutive elements of a tensor, one sum per invocation.
 // X (n) f32, n padded to a multiple of 4 with zeros · partial (sums).  The sums are added by optimizer/sum.wgsl.
 // Grid: ceil(vectorCount/64 / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
-// Reference: test/reference/optimizer.ts globalNorm.  Reduction order: four interleaved sums, then (x + y) + (z + w).
+// Reference: test/reference/optimizer.ts globalNorm.  Reduction order: four interleaved sums, then sumOf (common/vectors.wgsl).
 
 struct Params {
   vectorCount: u32,  // n/4
@@ -21,5 +21,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (begin >= params.vectorCount) { return; }
   var sum = vec4<f32>();
   for (var at = begin; at < min(begin + VECTORS_PER_SUM, params.vectorCount); at++) { sum = fma(X[at], X[at], sum); }
-  sums[params.firstPartial + index] = (sum.x + sum.y) + (sum.z + sum.w);
+  sums[params.firstPartial + index] = sumOf(sum);
 }

@@ -1,25 +1,9 @@
 // sampling/choose-token-workgroup.wgsl — one token per row of logits, as sampling/choose-token.wgsl; a workgroup per row.
 // For GPUs: an invocation has one of the PARTS runs of consecutive tokens, and touches no weight of another's.
-// logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
+// Shapes, bindings, options and penalties: common/token-choice.wgsl.
 // Grid: rowCount, 1, 1 (folded into y beyond 65,535).  Needs: 64 invocations, 0.5 KiB of workgroup memory.
 // Reference: test/reference/choose-token.ts chooseToken.  Sums part by part, in the order of V.
 // Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
-
-struct Params {
-  rowCount: u32,    // rows of this dispatch
-  vocabulary: u32,  // V
-  rowStride: u32,   // row stride of logits in elements
-  firstOption: u32, // first word of row 0 in options
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> options: array<u32>;          // (rows, OPTION_WORDS), as in OptionWord
-@group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
-@group(0) @binding(3) var<storage, read> logits: array<f32>;           // (rows, rowStride)
-@group(0) @binding(4) var<storage, read_write> weights: array<f32>;    // (rows, rowStride), scratch: exp, at most 1
-@group(0) @binding(5) var<storage, read_write> counts: array<u32>;     // (slots, V): times generated | in prompt << 31
-@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
-@group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
 
 // One for each part.
 var<workgroup> partValues: array<f32, PARTS>;
@@ -32,24 +16,6 @@ struct Part {
   start: u32,
   first: u32,
   end: u32,
-}
-
-fn optionAt(row: u32, word: u32) -> u32 {
-  return options[params.firstOption + row * OPTION_WORDS + word];
-}
-
-fn realAt(row: u32, word: u32) -> f32 {
-  return bitcast<f32>(optionAt(row, word));
-}
-
-fn penalised(row: u32, token: u32) -> f32 {
-  var value = logits[row * params.rowStride + token];
-  let biasSlot = optionAt(row, 2u);
-  if (biasSlot != NONE) { value += bias[biasSlot * params.vocabulary + token]; }
-  let countSlot = optionAt(row, 1u);
-  if (countSlot == NONE) { return value; }
-  let count = counts[countSlot * params.vocabulary + token];
-  return penalise(value, count, realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
 }
 
 // The sum of all parts' values, which stay in partValues.

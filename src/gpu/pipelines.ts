@@ -11,11 +11,11 @@ export interface Pipeline<B extends string = string, P extends string = string> 
   readonly layout: GPUBindGroupLayout;
 }
 
-/** The pipeline of a variant, or of what a function returns variants of. */
+/** What a variant, or a function that returns one, is compiled to. */
 export type PipelineOf<V> =
   V extends KernelVariant<infer B, infer P>
     ? Pipeline<B, P>
-    : V extends (...parameters: never[]) => KernelVariant<infer B, infer P>
+    : V extends (...options: never[]) => KernelVariant<infer B, infer P>
       ? Pipeline<B, P>
       : never;
 

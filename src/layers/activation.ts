@@ -3,8 +3,8 @@
 import type { ActivationName } from "../families/model-config.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline } from "../gpu/pipelines.js";
-import type { ActivateBinding, ActivateParam } from "../kernels/activation/activate.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
+import type { activateVariant } from "../kernels/activation/activate.js";
 import { Activation } from "../kernels/linear/linear.js";
 
 /** The shaders' numbers of the activations that configurations name. */
@@ -15,7 +15,7 @@ export const activationOf: Readonly<Record<ActivationName, Activation>> = {
   relu: Activation.relu,
 };
 
-export type ActivatePipeline = Pipeline<ActivateBinding, ActivateParam>;
+export type ActivatePipeline = PipelineOf<typeof activateVariant>;
 
 /** Y = activation(X), or a copy, as `pipeline` was compiled; rows of `vectors` vec4s. */
 export function activateForward(

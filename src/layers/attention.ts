@@ -1,10 +1,10 @@
 // Attention of blocks of queries over the keys and values of their sentences, and the gradients of all three.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
 import type {
-  AttentionBackwardKeyValueBinding,
-  AttentionBackwardQueryBinding,
+  attentionBackwardKeyValueVariant,
+  attentionBackwardQueryVariant,
 } from "../kernels/attention/backward.js";
 import type { AttentionBinding, AttentionParam } from "../kernels/attention/attention.js";
 import { pickForRows, type ByRows } from "../kernels/by-rows.js";
@@ -40,8 +40,8 @@ export function attentionForward(
 }
 
 export interface AttentionBackwardPipelines {
-  readonly attentionQuery: Pipeline<AttentionBackwardQueryBinding, AttentionParam>;
-  readonly attentionKeyValue: Pipeline<AttentionBackwardKeyValueBinding, AttentionParam>;
+  readonly attentionQuery: PipelineOf<typeof attentionBackwardQueryVariant>;
+  readonly attentionKeyValue: PipelineOf<typeof attentionBackwardKeyValueVariant>;
 }
 
 export interface AttentionBackward extends AttentionCall {

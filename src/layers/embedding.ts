@@ -1,12 +1,12 @@
 // The rows that token ids and positions look up, and the gradients of the tables they are looked up in.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline } from "../gpu/pipelines.js";
-import type { EmbeddingBackwardBinding, EmbeddingBackwardParam } from "../kernels/embedding/backward.js";
-import type { EmbeddingBinding, EmbeddingParam } from "../kernels/embedding/embedding.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
+import type { embeddingBackwardVariant } from "../kernels/embedding/backward.js";
+import type { embeddingVariant } from "../kernels/embedding/embedding.js";
 import type { EmbeddingWeights } from "./weights.js";
 
-export type EmbeddingPipeline = Pipeline<EmbeddingBinding, EmbeddingParam>;
+export type EmbeddingPipeline = PipelineOf<typeof embeddingVariant>;
 
 export interface EmbeddingForward {
   readonly weights: EmbeddingWeights;
@@ -62,7 +62,7 @@ export interface EmbeddingBackward {
 
 export function embeddingBackward(
   list: CommandList,
-  pipeline: Pipeline<EmbeddingBackwardBinding, EmbeddingBackwardParam>,
+  pipeline: PipelineOf<typeof embeddingBackwardVariant>,
   { dX, to, tokens, positions }: EmbeddingBackward,
 ): void {
   const { channelVectors } = to;

@@ -2,12 +2,12 @@
 // are compact: row i of a table has row i of the logits, padded to a multiple of 4.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows } from "../kernels/by-rows.js";
-import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/backward.js";
+import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/gradient.js";
 import { LinearFlag } from "../kernels/linear/linear.js";
-import type { CrossEntropyBinding, CrossEntropyParam } from "../kernels/loss/cross-entropy.js";
-import type { LogProbabilityBinding, LogProbabilityParam } from "../kernels/loss/log-probability.js";
+import type { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
+import type { logProbabilityVariant } from "../kernels/loss/log-probability.js";
 import type { LinearBackwardPipelines, LinearPipelines } from "./linear.js";
 import type { VocabularyShard } from "./weights.js";
 
@@ -47,7 +47,7 @@ export function headForward(list: CommandList, pipelines: LinearPipelines, call:
 /** Log-probability of the token in entry targets.firstEntry + i of the tables under row i, into output[i]. */
 export function logProbability(
   list: CommandList,
-  pipeline: Pipeline<LogProbabilityBinding, LogProbabilityParam>,
+  pipeline: PipelineOf<typeof logProbabilityVariant>,
   call: {
     readonly logits: GpuBuffer;
     readonly targets: TableRange;
@@ -71,7 +71,7 @@ export function logProbability(
 /** Cross-entropy of a target per row, and its gradient in place of the logits. */
 export function crossEntropyBackward(
   list: CommandList,
-  pipeline: Pipeline<CrossEntropyBinding, CrossEntropyParam>,
+  pipeline: PipelineOf<typeof crossEntropyVariant>,
   call: {
     readonly logits: GpuBuffer;
     readonly loss: GpuBuffer;

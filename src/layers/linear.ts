@@ -2,23 +2,13 @@
 // weight's gradient from rows that are cut into slabs, whose sums a second dispatch adds.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows, type ByRows } from "../kernels/by-rows.js";
-import {
-  GradientFlag,
-  weightOwners,
-  type LinearBackwardInputBinding,
-  type LinearBackwardParam,
-  type LinearBackwardWeightBinding,
-  type LinearBackwardWeightParam,
-} from "../kernels/linear/backward.js";
+import type { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
+import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear/gradient.js";
 import { LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
-import {
-  cutSlabs,
-  type Slabs,
-  type WeightSumBinding,
-  type WeightSumParam,
-} from "../kernels/linear/weight-slabs.js";
+import { cutSlabs, type Slabs } from "../kernels/linear/weight-slabs.js";
+import type { weightSumVariant } from "../kernels/linear/weight-sum.js";
 import type { LinearWeights, PartialSums } from "./weights.js";
 
 export type LinearPipelines = ByRows<Pipeline<LinearBinding, LinearParam>>;
@@ -53,9 +43,9 @@ export function linearForward(list: CommandList, pipelines: LinearPipelines, cal
 }
 
 export interface LinearBackwardPipelines {
-  readonly input: Pipeline<LinearBackwardInputBinding, LinearBackwardParam>;
-  readonly weight: Pipeline<LinearBackwardWeightBinding, LinearBackwardWeightParam>;
-  readonly weightSum: Pipeline<WeightSumBinding, WeightSumParam>;
+  readonly input: PipelineOf<typeof linearBackwardInputVariant>;
+  readonly weight: PipelineOf<typeof linearBackwardWeightVariant>;
+  readonly weightSum: PipelineOf<typeof weightSumVariant>;
 }
 
 export interface LinearBackwardInput {

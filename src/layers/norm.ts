@@ -1,19 +1,17 @@
 // Norms of rows, and the gradients of their inputs and weights.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline } from "../gpu/pipelines.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import { cutSlabs } from "../kernels/linear/weight-slabs.js";
 import type {
-  LayerNormBackwardInputBinding,
-  LayerNormBackwardInputParam,
-  LayerNormBackwardWeightBinding,
-  LayerNormBackwardWeightParam,
+  layerNormBackwardInputVariant,
+  layerNormBackwardWeightVariant,
 } from "../kernels/norm/layer-norm-backward.js";
-import type { LayerNormBinding, LayerNormParam } from "../kernels/norm/layer-norm.js";
+import type { LayerNormParam, layerNormVariant } from "../kernels/norm/layer-norm.js";
 import { addSlabs, type LinearBackwardPipelines } from "./linear.js";
 import type { NormWeights, PartialSums } from "./weights.js";
 
-export type NormPipeline = Pipeline<LayerNormBinding, LayerNormParam>;
+export type NormPipeline = PipelineOf<typeof layerNormVariant>;
 
 export interface NormForward {
   readonly X: GpuBuffer;
@@ -29,8 +27,8 @@ export function normForward(list: CommandList, pipeline: NormPipeline, call: Nor
 }
 
 export interface NormBackwardPipelines extends Pick<LinearBackwardPipelines, "weightSum"> {
-  readonly normInput: Pipeline<LayerNormBackwardInputBinding, LayerNormBackwardInputParam>;
-  readonly normWeight: Pipeline<LayerNormBackwardWeightBinding, LayerNormBackwardWeightParam>;
+  readonly normInput: PipelineOf<typeof layerNormBackwardInputVariant>;
+  readonly normWeight: PipelineOf<typeof layerNormBackwardWeightVariant>;
 }
 
 export interface NormBackwardInput extends Omit<NormForward, "Y"> {

@@ -9,7 +9,7 @@ import {
 import { embeddingBackwardVariant } from "../kernels/embedding/backward.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
 import { Activation } from "../kernels/linear/linear.js";
-import { weightSumVariant } from "../kernels/linear/weight-slabs.js";
+import { weightSumVariant } from "../kernels/linear/weight-sum.js";
 import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import {
   layerNormBackwardInputVariant,

@@ -6,7 +6,7 @@ import {
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
 } from "../../src/kernels/linear/backward.js";
-import { weightSumVariant } from "../../src/kernels/linear/weight-slabs.js";
+import { weightSumVariant } from "../../src/kernels/linear/weight-sum.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,

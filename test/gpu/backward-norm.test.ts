@@ -4,7 +4,7 @@ import {
   layerNormBackwardInputVariant,
   layerNormBackwardWeightVariant,
 } from "../../src/kernels/norm/layer-norm-backward.js";
-import { weightSumVariant } from "../../src/kernels/linear/weight-slabs.js";
+import { weightSumVariant } from "../../src/kernels/linear/weight-sum.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,

@@ -76,13 +76,15 @@ async function train(kernels: CandidateKernels): Promise<Uint8Array> {
   }
 }
 
-/** The same kernel under another name, with `replacement` for a piece of its shader. */
+/** The same kernel under another name, with `replacement` for a piece of its shader or fragments. */
 function changed<K extends LinearKernel | AttentionKernel>(kernel: K, piece: string, replacement: string): K {
   const variant = (...parameters: [never, never]): object => {
     const own = kernel.variant(...parameters);
-    expect(own.definition.source).toContain(piece);
-    const source = own.definition.source.replace(piece, replacement);
-    return { ...own, key: `changed ${replacement} ${own.key}`, definition: { ...own.definition, source } };
+    const { source, common } = own.definition;
+    expect([source, ...common].join("")).toContain(piece);
+    const change = (text: string): string => text.replace(piece, replacement);
+    const definition = { ...own.definition, source: change(source), common: common.map(change) };
+    return { ...own, key: `changed ${replacement} ${own.key}`, definition };
   };
   return { ...kernel, name: `changed-${kernel.name}`, variant };
 }

@@ -9,7 +9,7 @@ import {
   type KernelVariant,
 } from "../../src/gpu/kernel.js";
 import { PipelineCache } from "../../src/gpu/pipelines.js";
-import { listVariants } from "../../src/kernels/registry.js";
+import { listVariants } from "../../src/kernels/variants.js";
 
 // Outlives its devices: the process ends abruptly when it is collected before them.
 const nullGpu = create(["backend=null"]);

@@ -4,8 +4,8 @@ import source from "../../../shaders/activation/activate.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 import type { Activation } from "../linear/linear.js";
 
-export type ActivateBinding = "X" | "rowTable" | "Y";
-export type ActivateParam = "firstEntry" | "rowCount" | "vectors";
+type ActivateBinding = "X" | "rowTable" | "Y";
+type ActivateParam = "firstEntry" | "rowCount" | "vectors";
 
 const activate: KernelDefinition<ActivateBinding, ActivateParam> = {
   name: "activation.activate",

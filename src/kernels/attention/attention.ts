@@ -1,5 +1,7 @@
 // Attention of query blocks over the keys and values of their own sentence.
-import runningSoftmax from "../../../shaders/common/running-softmax.wgsl?raw";
+import inputs from "../../../shaders/common/attention-inputs.wgsl?raw";
+import paramsSource from "../../../shaders/common/attention-params.wgsl?raw";
+import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import source from "../../../shaders/attention/forward.wgsl?raw";
 import {
   foldGrid,
@@ -28,14 +30,18 @@ export const QUERY_BLOCK_ROWS = 4;
 export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
-/** What is the same for all kernels of attention. */
+/** How every kernel of attention is called, forward and backward: shaders/common/attention-params.wgsl. */
+export const attentionParams = { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" } as const;
+export const attentionFragments: readonly string[] = [vectors, paramsSource];
+
+/** What is the same for all forward kernels of attention. */
 export const attentionInterface: Pick<
   KernelDefinition<AttentionBinding, AttentionParam>,
   "common" | "bindings" | "params"
 > = {
-  common: [runningSoftmax],
+  common: [...attentionFragments, inputs],
   bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
-  params: { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" },
+  params: attentionParams,
 };
 
 /** One of the kernels that compute attention. All give the same bits; they differ in where they are fast. */

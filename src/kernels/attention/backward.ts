@@ -8,13 +8,15 @@ import {
   type KernelDefinition,
   type KernelVariant,
 } from "../../gpu/kernel.js";
-import type { AttentionParam, AttentionShape } from "./attention.js";
+import {
+  attentionFragments,
+  attentionParams,
+  type AttentionParam,
+  type AttentionShape,
+} from "./attention.js";
 
-export type AttentionBackwardQueryBinding =
-  "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
-export type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
-
-const params = { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" } as const;
+type AttentionBackwardQueryBinding = "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
+type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
 
 /** A block of at most QUERY_BLOCK_ROWS queries, or of as many keys, per invocation and head. */
 const grid = ({ blockCount, heads }: Readonly<Record<AttentionParam, number>>): Grid =>
@@ -23,7 +25,7 @@ const grid = ({ blockCount, heads }: Readonly<Record<AttentionParam, number>>): 
 const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionParam> = {
   name: "attention.backward-query",
   source: querySource,
-  common: [],
+  common: attentionFragments,
   bindings: {
     Q: "read",
     KV: "read",
@@ -34,14 +36,14 @@ const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionPa
     dQ: "readWrite",
     stats: "readWrite",
   },
-  params,
+  params: attentionParams,
   grid,
 };
 
 const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionParam> = {
   name: "attention.backward-key-value",
   source: keyValueSource,
-  common: [],
+  common: attentionFragments,
   bindings: {
     Q: "read",
     KV: "read",
@@ -51,7 +53,7 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
     blockTable: "read",
     dKV: "readWrite",
   },
-  params,
+  params: attentionParams,
   grid,
 };
 

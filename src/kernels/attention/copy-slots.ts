@@ -2,8 +2,8 @@
 import source from "../../../shaders/attention/copy-slots.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
-export type CopySlotsBinding = "slotTable" | "KV";
-export type CopySlotsParam = "firstEntry" | "slotCount" | "slotVectors";
+type CopySlotsBinding = "slotTable" | "KV";
+type CopySlotsParam = "firstEntry" | "slotCount" | "slotVectors";
 
 const copySlots: KernelDefinition<CopySlotsBinding, CopySlotsParam> = {
   name: "attention.copy-slots",

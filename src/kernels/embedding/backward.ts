@@ -2,9 +2,8 @@
 import source from "../../../shaders/embedding/backward.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
-export type EmbeddingBackwardBinding = "dX" | "tables" | "dE";
-export type EmbeddingBackwardParam =
-  "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "channelStride";
+type EmbeddingBackwardBinding = "dX" | "tables" | "dE";
+type EmbeddingBackwardParam = "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "channelStride";
 
 /** Words of a bucket in the tables: id, first word of its rows, rows. */
 export const BUCKET_WORDS = 3;

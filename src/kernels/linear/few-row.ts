@@ -1,19 +1,12 @@
 // Linear kernel for dispatches of few rows, as in decoding.
 import source from "../../../shaders/linear/forward-few-row.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import {
-  linearFragments,
-  linearInterface,
-  type LinearBinding,
-  type LinearKernel,
-  type LinearParam,
-} from "./linear.js";
+import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-few-row",
   source,
-  common: linearFragments(element),
-  ...linearInterface,
+  ...linearInterface(element),
   grid: ({ outputVectors, rowCount }) => [Math.ceil(outputVectors / 32), Math.ceil(rowCount / 8), 1],
 });
 

@@ -2,20 +2,13 @@
 // with products in f16.
 import source from "../../../shaders/linear/forward-half.wgsl?raw";
 import { specialise, type Constants, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import {
-  linearFragments,
-  linearInterface,
-  type LinearBinding,
-  type LinearKernel,
-  type LinearParam,
-} from "./linear.js";
+import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-half",
   source,
-  common: linearFragments(element, "f16"),
   extensions: ["f16"],
-  ...linearInterface,
+  ...linearInterface(element, "f16"),
   grid: ({ outputVectors, rowCount }, constants) => [
     Math.ceil(outputVectors / Number(constants["VECTORS"]) / Number(constants["WORKGROUP_X"])),
     Math.ceil(rowCount / Number(constants["ROWS"]) / Number(constants["WORKGROUP_Y"])),

@@ -1,5 +1,6 @@
 // Y = activation(X·W + b) (+ Y) over the rows of a table: every product of a layer and the output head.
 import activationSource from "../../../shaders/common/activation.wgsl?raw";
+import interfaceSource from "../../../shaders/common/linear-interface.wgsl?raw";
 import productsFloat from "../../../shaders/common/products-float.wgsl?raw";
 import productsHalf from "../../../shaders/common/products-half.wgsl?raw";
 import source from "../../../shaders/linear/forward.wgsl?raw";
@@ -33,8 +34,17 @@ export type LinearParam =
   | "outputEntry"
   | "flags";
 
-/** What is the same for all kernels of a linear layer. */
-export const linearInterface = {
+/** What is the same for all kernels of a linear layer: shaders/common/linear-interface.wgsl, and what it needs. */
+export const linearInterface = (
+  element: ElementType,
+  arithmetic: Arithmetic = "f32",
+): Pick<KernelDefinition<LinearBinding, LinearParam>, "common" | "bindings" | "params"> => ({
+  common: [
+    activationSource,
+    weightReader(element),
+    arithmetic === "f32" ? productsFloat : productsHalf,
+    interfaceSource,
+  ],
   bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
   params: {
     firstEntry: "u32",
@@ -46,14 +56,7 @@ export const linearInterface = {
     outputEntry: "u32",
     flags: "u32",
   },
-} as const;
-
-/** What all of them put in front: how they activate, read weights, and multiply. */
-export const linearFragments = (element: ElementType, arithmetic: Arithmetic = "f32"): readonly string[] => [
-  activationSource,
-  weightReader(element),
-  arithmetic === "f32" ? productsFloat : productsHalf,
-];
+});
 
 /** One of the kernels that compute a linear layer. All of an arithmetic give the same bits; they differ in where they are fast. */
 export interface LinearKernel {
@@ -69,8 +72,7 @@ const TILE = 8;
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward",
   source,
-  common: linearFragments(element),
-  ...linearInterface,
+  ...linearInterface(element),
   grid: (params, constants) => [
     Math.ceil((4 * params.outputVectors) / TILE / Number(constants["WORKGROUP_X"])),
     Math.ceil(params.rowCount / TILE / Number(constants["WORKGROUP_Y"])),

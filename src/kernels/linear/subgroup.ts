@@ -1,20 +1,13 @@
 // Linear kernels whose invocations pass inputs to each other through their subgroup.
 import source from "../../../shaders/linear/forward-subgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import {
-  linearFragments,
-  linearInterface,
-  type LinearBinding,
-  type LinearKernel,
-  type LinearParam,
-} from "./linear.js";
+import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-subgroup",
   source,
-  common: linearFragments(element),
   extensions: ["subgroups"],
-  ...linearInterface,
+  ...linearInterface(element),
   grid: ({ outputVectors, rowCount }, constants) => [
     Math.ceil(outputVectors / 2 / Number(constants["WORKGROUP"])),
     Math.ceil(rowCount / 8),

@@ -1,7 +1,5 @@
 // A weight's gradient where one owner per tile would leave an adapter idle: rows are cut into slabs, each with owners of
 // its own for partial sums, which a second kernel adds in order.
-import source from "../../../shaders/linear/backward-weight-sum.wgsl?raw";
-import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 /**
  * Invocations that fill an adapter, more or less. A constant, not a measurement: the cut decides the order of sums, and so
@@ -36,17 +34,3 @@ export function cutSlabs(rowCount: number, owners: number): Slabs {
 export function mostSlabs(rowCount: number, owners: number): number {
   return Math.max(1, Math.min(Math.floor(FULL_GRID / owners), Math.floor(rowCount / LEAST_SLAB_ROWS)));
 }
-
-export type WeightSumBinding = "partialW" | "partialB" | "dW" | "db";
-export type WeightSumParam = "weightVectors" | "biasVectors" | "slabs";
-
-const weightSum: KernelDefinition<WeightSumBinding, WeightSumParam> = {
-  name: "linear.backward-weight-sum",
-  source,
-  common: [],
-  bindings: { partialW: "read", partialB: "read", dW: "readWrite", db: "readWrite" },
-  params: { weightVectors: "u32", biasVectors: "u32", slabs: "u32" },
-  grid: ({ weightVectors, biasVectors }) => foldGrid(Math.ceil((weightVectors + biasVectors) / 64)),
-};
-
-export const weightSumVariant: KernelVariant<WeightSumBinding, WeightSumParam> = specialise(weightSum, {});

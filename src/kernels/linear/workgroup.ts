@@ -1,13 +1,7 @@
 // Linear kernels that share tiles of their operands through workgroup memory.
 import source from "../../../shaders/linear/forward-workgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import {
-  linearFragments,
-  linearInterface,
-  type LinearBinding,
-  type LinearKernel,
-  type LinearParam,
-} from "./linear.js";
+import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 import type { Arithmetic } from "../../tensor/formats.js";
 
 const forward = (
@@ -16,9 +10,8 @@ const forward = (
 ): KernelDefinition<LinearBinding, LinearParam> => ({
   name: arithmetic === "f32" ? "linear.forward-workgroup" : "linear.forward-workgroup-half",
   source,
-  common: linearFragments(element, arithmetic),
   ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
-  ...linearInterface,
+  ...linearInterface(element, arithmetic),
   grid: ({ outputVectors, rowCount }, constants) => [
     Math.ceil((4 * outputVectors) / Number(constants["TILE_COLUMNS"])),
     Math.ceil(rowCount / Number(constants["TILE_ROWS"])),

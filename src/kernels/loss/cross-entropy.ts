@@ -1,15 +1,15 @@
 // Cross-entropy of one token per row of logits, and its gradient in place of the logits.
+import logSum from "../../../shaders/common/log-sum.wgsl?raw";
 import source from "../../../shaders/loss/cross-entropy-backward.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
-export type CrossEntropyBinding = "targets" | "logits" | "loss";
-export type CrossEntropyParam =
-  "rowCount" | "vocabulary" | "rowStride" | "firstTarget" | "firstLoss" | "scale";
+type CrossEntropyBinding = "targets" | "logits" | "loss";
+type CrossEntropyParam = "rowCount" | "vocabulary" | "rowStride" | "firstTarget" | "firstLoss" | "scale";
 
 const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
   name: "loss.cross-entropy-backward",
   source,
-  common: [],
+  common: [logSum],
   bindings: { targets: "read", logits: "readWrite", loss: "readWrite" },
   params: {
     rowCount: "u32",

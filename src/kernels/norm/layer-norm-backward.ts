@@ -2,26 +2,18 @@
 import inputSource from "../../../shaders/norm/layer-backward-input.wgsl?raw";
 import weightSource from "../../../shaders/norm/layer-backward-weight.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import { normFragments, normParams, type LayerNormParam } from "./layer-norm.js";
 
-export type LayerNormBackwardInputBinding = "X" | "dY" | "gain" | "rowTable" | "dX" | "stats";
-export type LayerNormBackwardInputParam =
-  "firstEntry" | "rowCount" | "channels" | "channelVectors" | "epsilon";
-export type LayerNormBackwardWeightBinding = "X" | "dY" | "stats" | "rowTable" | "dGain" | "dBias";
-export type LayerNormBackwardWeightParam =
-  "firstEntry" | "rowCount" | "channelVectors" | "slabRows" | "addToOutput";
+type LayerNormBackwardInputBinding = "X" | "dY" | "gain" | "rowTable" | "dX" | "stats";
+type LayerNormBackwardWeightBinding = "X" | "dY" | "stats" | "rowTable" | "dGain" | "dBias";
+type LayerNormBackwardWeightParam = "firstEntry" | "rowCount" | "channelVectors" | "slabRows" | "addToOutput";
 
-const backwardInput: KernelDefinition<LayerNormBackwardInputBinding, LayerNormBackwardInputParam> = {
+const backwardInput: KernelDefinition<LayerNormBackwardInputBinding, LayerNormParam> = {
   name: "norm.layer-backward-input",
   source: inputSource,
-  common: [],
+  common: normFragments,
   bindings: { X: "read", dY: "read", gain: "read", rowTable: "read", dX: "readWrite", stats: "readWrite" },
-  params: {
-    firstEntry: "u32",
-    rowCount: "u32",
-    channels: "u32",
-    channelVectors: "u32",
-    epsilon: "f32",
-  },
+  params: normParams,
   grid: ({ rowCount }) => [Math.ceil(rowCount / 64), 1, 1],
 };
 
@@ -51,10 +43,8 @@ const backwardWeight: KernelDefinition<LayerNormBackwardWeightBinding, LayerNorm
   ],
 };
 
-export const layerNormBackwardInputVariant: KernelVariant<
-  LayerNormBackwardInputBinding,
-  LayerNormBackwardInputParam
-> = specialise(backwardInput, {});
+export const layerNormBackwardInputVariant: KernelVariant<LayerNormBackwardInputBinding, LayerNormParam> =
+  specialise(backwardInput, {});
 
 export const layerNormBackwardWeightVariant: KernelVariant<
   LayerNormBackwardWeightBinding,

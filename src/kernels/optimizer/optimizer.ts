@@ -4,6 +4,7 @@ import addSource from "../../../shaders/optimizer/add.wgsl?raw";
 import sgdSource from "../../../shaders/optimizer/sgd.wgsl?raw";
 import sumSquaresSource from "../../../shaders/optimizer/sum-squares.wgsl?raw";
 import sumSource from "../../../shaders/optimizer/sum.wgsl?raw";
+import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type AdamWBinding = "gradient" | "squares" | "weight" | "first" | "second";
@@ -63,7 +64,7 @@ const sgd: KernelDefinition<SgdBinding, SgdParam> = {
 const sumSquares: KernelDefinition<SumSquaresBinding, SumSquaresParam> = {
   name: "optimizer.sum-squares",
   source: sumSquaresSource,
-  common: [],
+  common: [vectors],
   bindings: { X: "read", sums: "readWrite" },
   params: { vectorCount: "u32", firstPartial: "u32" },
   grid: ({ vectorCount }) => foldGrid(Math.ceil(Math.ceil(vectorCount / SUM_TERMS) / 32)),

@@ -1,0 +1,53 @@
+// common/linear-interface.wgsl — what every forward kernel of a linear layer is called with, reads by and writes by.
+// X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
+// The rows are those of a slice table, so slices of any sentences and any length share one dispatch. Where row i goes is
+// listed there too, or, with COMPACT_OUTPUT, is row i.
+// An interface fragment: it has the bindings of its kernels, so that no two of them can differ in them.
+// Needs common/activation.wgsl, a reader of weights and one of the two kinds of products.
+
+struct Params {
+  firstEntry: u32,    // first entry of this dispatch in rowTable
+  rowCount: u32,      // rows of this dispatch, ≥ 1
+  inputVectors: u32,  // K/4
+  outputVectors: u32, // N/4, the row stride of W and the length of b
+  outputStride: u32,  // row stride of Y in vec4s
+  outputOffset: u32,  // first vec4 column of Y that is written
+  outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT is set
+  flags: u32,         // ACTIVATE, ADD_TO_OUTPUT and COMPACT_OUTPUT: one pipeline serves every product of a model
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
+@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K, N/4)
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
+@group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
+@group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
+
+const ACTIVATE = 1u;
+const ADD_TO_OUTPUT = 2u;
+const COMPACT_OUTPUT = 4u;
+
+// Where a row of X begins. Rows beyond the last repeat it, and are not stored.
+fn inputStart(entry: u32) -> u32 {
+  return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)] * params.inputVectors;
+}
+
+// Four consecutive rows of W from vec4 `at` on, as the columns of a matrix value: in range, as `at` is in a row 4k and K is a
+// multiple of 4.
+fn loadWeights(at: u32) -> mat4x4<Factor> {
+  let stride = params.outputVectors;
+  return mat4x4<Factor>(
+    factorsOf(W[at]), factorsOf(W[at + stride]), factorsOf(W[at + 2u * stride]), factorsOf(W[at + 3u * stride]));
+}
+
+// Rows and columns that are not there are not stored.
+fn store(entry: u32, column: u32, sum: vec4<f32>) {
+  if (entry >= params.rowCount || column >= params.outputVectors) { return; }
+  var row = entry;
+  if ((params.flags & COMPACT_OUTPUT) == 0u) { row = rowTable[params.outputEntry + entry]; }
+  let at = row * params.outputStride + params.outputOffset + column;
+  var y = sum + bias[column];
+  if ((params.flags & ACTIVATE) != 0u) { y = activate(y); }
+  if ((params.flags & ADD_TO_OUTPUT) != 0u) { y += Y[at]; }
+  Y[at] = y;
+}

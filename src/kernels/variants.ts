@@ -1,0 +1,63 @@
+// Every variant of every kernel that weft can compile: what tests and the table of compiled kernels go through. Only they
+// import it, as it brings the shaders of training along.
+import type { ElementType, KernelVariant } from "../gpu/kernel.js";
+import { activateVariant } from "./activation/activate.js";
+import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention/backward.js";
+import { copySlotsVariant } from "./attention/copy-slots.js";
+import { crossEntropyVariant } from "./loss/cross-entropy.js";
+import { embeddingBackwardVariant } from "./embedding/backward.js";
+import { embeddingVariant } from "./embedding/embedding.js";
+import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from "./norm/layer-norm-backward.js";
+import { layerNormVariant } from "./norm/layer-norm.js";
+import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
+import { logProbabilityVariant } from "./loss/log-probability.js";
+import {
+  adamwVariant,
+  addVariant,
+  sgdVariant,
+  sumSquaresVariant,
+  sumVariant,
+} from "./optimizer/optimizer.js";
+import { weightSumVariant } from "./linear/weight-sum.js";
+import { Activation } from "./linear/linear.js";
+import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
+
+/** Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`. */
+export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
+  const linears = element === "f16" ? [...linearKernels, ...halfLinearKernels] : linearKernels;
+  const activations = Object.values(Activation);
+  const weightReaders = [
+    embeddingVariant(element),
+    ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, element))),
+  ];
+  const attentionShapes = headVectors.flatMap((vectors) =>
+    [false, true].map((isCausal) => ({ headVectors: vectors, isCausal })),
+  );
+  return [
+    ...weightReaders,
+    layerNormVariant,
+    logProbabilityVariant,
+    ...chooseTokenKernels.map(({ variant }) => variant),
+    copySlotsVariant,
+    ...attentionKernels.flatMap((kernel) =>
+      attentionShapes.map((shape) => kernel.variant({ ...shape, pageTokens: 16 })),
+    ),
+    ...activations.map(linearBackwardInputVariant),
+    linearBackwardWeightVariant,
+    weightSumVariant,
+    ...attentionShapes.flatMap((shape) => [
+      attentionBackwardQueryVariant(shape),
+      attentionBackwardKeyValueVariant(shape),
+    ]),
+    ...activations.map(activateVariant),
+    layerNormBackwardInputVariant,
+    layerNormBackwardWeightVariant,
+    embeddingBackwardVariant,
+    crossEntropyVariant,
+    adamwVariant,
+    sgdVariant,
+    sumSquaresVariant,
+    sumVariant,
+    addVariant,
+  ];
+}

@@ -20,7 +20,7 @@ export { toChromeTrace } from "./trace/chrome-trace.js";
 export { measureTrace } from "./trace/metrics.js";
 export { renderTimeline } from "./trace/timeline-svg.js";
 export { validateTrace } from "./trace/validate.js";
-export { createModelParts } from "./model/new-model.js";
+export { createModelParts } from "./model/weights/new-model.js";
 export { describeModel } from "./runtime/load/describe-model.js";
 
 export type { DeviceErrorReason } from "./errors.js";
@@ -70,7 +70,7 @@ export type { KernelTime, Trace, TraceStage, TraceSubmission } from "./trace/tra
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer.js";
-export type { NewModelOptions } from "./model/new-model.js";
+export type { NewModelOptions } from "./model/weights/new-model.js";
 export type { ModelDescription, TensorDescription } from "./runtime/load/describe-model.js";
 export type { ActivationName, ModelConfig } from "./families/model-config.js";
 export type { ModelParts, ModelSource } from "./files/source.js";

@@ -13,7 +13,7 @@ import type { ModelDefinition } from "./definition.js";
 import { compiled, type Forward } from "./forward.js";
 import type { ProgramLinear, ProgramNorm, ProgramStep, Value } from "./program.js";
 import type { TrainingArena } from "./training-arena.js";
-import type { ModelWeights } from "./weights.js";
+import type { ModelWeights } from "./weights/model-weights.js";
 
 /** Rows with a target, at most a chunk: their entries, and where their targets and losses are. */
 export interface LossRows {

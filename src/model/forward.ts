@@ -14,7 +14,7 @@ import type { ModelDefinition } from "./definition.js";
 import type { ForwardPipelines } from "./pipelines.js";
 import type { ProgramStep } from "./program.js";
 import type { Place } from "../families/recipe.js";
-import type { ModelWeights } from "./weights.js";
+import type { ModelWeights } from "./weights/model-weights.js";
 
 /** A key-value cache that outlives the submission, and which of its rows are written. */
 export interface CacheRows {

@@ -1,6 +1,6 @@
 // A model as the files it was loaded from, with the weights as they are now.
 import { readAll } from "../gpu/buffer-contents.js";
-import { exportTensors } from "../model/export.js";
+import { exportTensors } from "../model/weights/export.js";
 import { writeSafetensors } from "../files/safetensors-writer.js";
 import type { ModelParts } from "../files/source.js";
 import type { LoadedModel } from "./load/loaded-model.js";

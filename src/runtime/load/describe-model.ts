@@ -3,7 +3,7 @@ import { readRequiredJson, readText } from "../../files/model-folder.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import { readModelConfig } from "../../families/registry.js";
 import { defineModel } from "../../model/definition.js";
-import { listParameters, weightBytes } from "../../model/parameters.js";
+import { listParameters, weightBytes } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { readTensorEntries } from "../../files/read-tensors.js";

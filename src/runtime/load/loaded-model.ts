@@ -5,7 +5,7 @@ import type { ArenaPool } from "../../model/arena-pool.js";
 import type { ModelDefinition } from "../../model/definition.js";
 import type { Forward } from "../../model/forward.js";
 import type { ModelShape } from "../../model/shape.js";
-import type { ModelWeights } from "../../model/weights.js";
+import type { ModelWeights } from "../../model/weights/model-weights.js";
 import type { FairTurns } from "../../schedule/fair-turns.js";
 import type { Pace } from "../../schedule/pace.js";
 import type { ModelInfo } from "./model-info.js";

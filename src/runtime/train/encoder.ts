@@ -7,7 +7,7 @@ import type { Stage } from "../../schedule/submission.js";
 import { BUCKET_WORDS } from "../../kernels/embedding/backward.js";
 import type { BucketRange } from "../../layers/embedding.js";
 import type { Backward, ShareRows, LossRows } from "../../model/backward.js";
-import type { ModelWeights } from "../../model/weights.js";
+import type { ModelWeights } from "../../model/weights/model-weights.js";
 import type { TrainingArena } from "../../model/training-arena.js";
 import {
   countRows,

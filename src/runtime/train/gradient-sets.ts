@@ -7,7 +7,7 @@ import { BufferUsage } from "../../gpu/flags.js";
 import type { Pipeline } from "../../gpu/pipelines.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { SumBinding } from "../../kernels/optimizer/optimizer.js";
-import type { ModelWeights } from "../../model/weights.js";
+import type { ModelWeights } from "../../model/weights/model-weights.js";
 
 /** A gradient of every weight, and of those that are trained in their order. */
 interface GradientSet {

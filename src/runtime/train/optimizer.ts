@@ -19,7 +19,7 @@ import {
   type SumSquaresBinding,
   type SumSquaresParam,
 } from "../../kernels/optimizer/optimizer.js";
-import type { TrainablePiece } from "../../model/weights.js";
+import type { TrainablePiece } from "../../model/weights/model-weights.js";
 import { checkReal } from "../../util/check.js";
 
 /** AdamW, with GPT-2's usual values by default. */

@@ -14,7 +14,7 @@ import type { Batch } from "./batches.js";
 import { DivergenceWatch } from "./divergence.js";
 import { Backward } from "../../model/backward.js";
 import { Optimizer, type CheckedOptimizer } from "./optimizer.js";
-import type { TrainablePiece } from "../../model/weights.js";
+import type { TrainablePiece } from "../../model/weights/model-weights.js";
 import { TrainingArena, type TrainingArenaOptions } from "../../model/training-arena.js";
 import { compileBackward } from "../../model/backward-pipelines.js";
 import { BatchRows } from "../../model/rows.js";

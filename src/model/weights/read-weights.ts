@@ -1,8 +1,8 @@
 // Streams the weights of a model as float32, in the shapes and order of its files.
-import type { TensorNames } from "../families/family.js";
-import type { ModelFolder } from "../files/model-folder.js";
-import { readTensors, type ReadOptions } from "../files/read-tensors.js";
-import { toFloat32 } from "../tensor/formats.js";
+import type { TensorNames } from "../../families/family.js";
+import type { ModelFolder } from "../../files/model-folder.js";
+import { readTensors, type ReadOptions } from "../../files/read-tensors.js";
+import { toFloat32 } from "../../tensor/formats.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
 /** One tensor of a file, with its numbers. */

@@ -1,12 +1,12 @@
 // A new model that has learned nothing yet: config and random weights from a seed, as files that can be loaded.
-import { ArgumentError } from "../errors.js";
-import type { NewModelShape } from "../families/new-model-shape.js";
-import { newModelFamily, readModelConfig, type FamilyModel } from "../families/registry.js";
-import type { StoredTensor } from "../files/safetensors.js";
-import { writeSafetensors } from "../files/safetensors-writer.js";
-import type { ModelParts } from "../files/source.js";
-import { checkWhole } from "../util/check.js";
-import { SeededRandom } from "../util/seeded-random.js";
+import { ArgumentError } from "../../errors.js";
+import type { NewModelShape } from "../../families/new-model-shape.js";
+import { newModelFamily, readModelConfig, type FamilyModel } from "../../families/registry.js";
+import type { StoredTensor } from "../../files/safetensors.js";
+import { writeSafetensors } from "../../files/safetensors-writer.js";
+import type { ModelParts } from "../../files/source.js";
+import { checkWhole } from "../../util/check.js";
+import { SeededRandom } from "../../util/seeded-random.js";
 import { listFileTensors } from "./file-tensors.js";
 import { listParameters } from "./parameters.js";
 

@@ -1,10 +1,10 @@
 // A model's weights back from the layout of the kernels to the tensors of its files: the inverse of WeightPlacer.
-import type { GpuBuffer } from "../gpu/buffer.js";
-import type { StoredTensor } from "../files/safetensors.js";
-import { toFloat32 } from "../tensor/formats.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import type { StoredTensor } from "../../files/safetensors.js";
+import { toFloat32 } from "../../tensor/formats.js";
 import { copyOut } from "./copy-part.js";
 import { listFileTensors } from "./file-tensors.js";
-import type { ModelWeights } from "./weights.js";
+import type { ModelWeights } from "./model-weights.js";
 
 /** Float32 tensors in the names and shapes of files, from the contents of the weights' buffers. */
 export function exportTensors(

@@ -1,6 +1,6 @@
 // Moves numbers between a tensor of a file and a piece of a parameter in the layout of the kernels, either way: rows and
 // columns to their padded places, turned where the two lie differently.
-import { placeIn } from "./axis.js";
+import { placeIn } from "../axis.js";
 import type { FilePart, FileTensor } from "./file-tensors.js";
 import type { Piece } from "./parameters.js";
 

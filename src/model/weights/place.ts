@@ -1,6 +1,6 @@
 // Puts the tensors of a file into the layout of the kernels, piece by piece. Done once for all queues.
-import { ArgumentError } from "../errors.js";
-import { float32ToFloat16 } from "../tensor/formats.js";
+import { ArgumentError } from "../../errors.js";
+import { float32ToFloat16 } from "../../tensor/formats.js";
 import { copyIn, isSame } from "./copy-part.js";
 import type { FilePart } from "./file-tensors.js";
 import type { Parameter, Piece } from "./parameters.js";

@@ -1,12 +1,12 @@
 // One replica of a model's weights on one queue, or a like set of their gradients: a buffer per piece of the parameter table,
 // and the weights as layers take them.
-import { DeviceError } from "../errors.js";
-import type { LookUpStep, Role } from "../families/recipe.js";
-import type { GpuBuffer } from "../gpu/buffer.js";
-import { BufferUsage } from "../gpu/flags.js";
-import type { Queue } from "../gpu/queue.js";
-import type { EmbeddingWeights, LinearWeights, NormWeights, VocabularyShard } from "../layers/weights.js";
-import { invariant } from "../util/invariant.js";
+import { DeviceError } from "../../errors.js";
+import type { LookUpStep, Role } from "../../families/recipe.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { BufferUsage } from "../../gpu/flags.js";
+import type { Queue } from "../../gpu/queue.js";
+import type { EmbeddingWeights, LinearWeights, NormWeights, VocabularyShard } from "../../layers/weights.js";
+import { invariant } from "../../util/invariant.js";
 import type { Parameter } from "./parameters.js";
 import type { PlacedPiece } from "./place.js";
 

@@ -1,8 +1,8 @@
 // The tensors of files that a model's parameters come from and are saved to, and what a file lacks. A parameter may be a part
 // of a tensor, or be joined from several.
-import { FormatError, ShapeError } from "../errors.js";
-import type { TensorNames, TensorPart } from "../families/family.js";
-import { isDtype, type Dtype } from "../tensor/formats.js";
+import { FormatError, ShapeError } from "../../errors.js";
+import type { TensorNames, TensorPart } from "../../families/family.js";
+import { isDtype, type Dtype } from "../../tensor/formats.js";
 import type { Parameter } from "./parameters.js";
 
 /** Outputs of a tensor that are outputs of a parameter. */

@@ -1,11 +1,18 @@
 // The parameter table: every weight of a model, once, with all that placing, uploading, saving, training and counting need to
 // know of it. They are loops over its rows.
-import type { RoleSource, TensorNames } from "../families/family.js";
-import type { ModelConfig } from "../families/model-config.js";
-import { widthOf, type AxisName, type Bias, type Recipe, type Role, type Step } from "../families/recipe.js";
-import { weightElementBytes, type WeightFormat } from "../tensor/formats.js";
-import { invariant } from "../util/invariant.js";
-import { axisOf, type Axis } from "./axis.js";
+import type { RoleSource, TensorNames } from "../../families/family.js";
+import type { ModelConfig } from "../../families/model-config.js";
+import {
+  widthOf,
+  type AxisName,
+  type Bias,
+  type Recipe,
+  type Role,
+  type Step,
+} from "../../families/recipe.js";
+import { weightElementBytes, type WeightFormat } from "../../tensor/formats.js";
+import { invariant } from "../../util/invariant.js";
+import { axisOf, type Axis } from "../axis.js";
 
 /** How values begin in a new model: normal with mean 0 and so large a deviation, or all the same. */
 export type Start = { readonly deviation: number } | { readonly value: number };

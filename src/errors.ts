@@ -72,7 +72,7 @@ export class FetchError extends WeftError {
 export type DeviceErrorReason =
   "no-webgpu" | "no-adapter" | "lost" | "limit" | "out-of-memory" | "validation" | "wrong-results";
 
-/** The GPU is missing, lost, too small for the work, refused a command, or computes wrongly. */
+/** The GPU is missing, was lost, is too small for the work, refused a command, or computes wrong results. */
 export class DeviceError extends WeftError {
   override name = "DeviceError";
   readonly reason: DeviceErrorReason;
@@ -109,7 +109,7 @@ export class CancelledError extends WeftError {
   }
 }
 
-/** An object was used after, or disposed during, its last call. */
+/** An object was used after it was disposed, or was disposed during a call. */
 export class DisposedError extends WeftError {
   override name = "DisposedError";
   constructor(what: string, operation: string) {
@@ -119,7 +119,7 @@ export class DisposedError extends WeftError {
   }
 }
 
-/** Generation ended because of a failure: `cause` is why, `partial` what was generated until then. */
+/** Generation ended because of a failure. `cause` says why; `partial` is what was generated until then. */
 export class GenerationInterruptedError<P = unknown> extends WeftError {
   override name = "GenerationInterruptedError";
   readonly partial: P;
@@ -133,8 +133,8 @@ export class GenerationInterruptedError<P = unknown> extends WeftError {
 }
 
 /**
- * A WorkerModel has no worker: `reason` is "unsupported" where there is none to start, and "failed" when it could not be
- * started or ended on its own. Every call that was running, and every later one, fails with it.
+ * A WorkerModel has no worker. `reason` is "unsupported" if the environment has no workers, and "failed" if the worker could
+ * not be started or ended by itself. All running and later calls fail with this error.
  */
 export class WorkerError extends WeftError {
   override name = "WorkerError";
@@ -151,8 +151,8 @@ export class WorkerError extends WeftError {
 }
 
 /**
- * A training step that was not taken: its loss or gradient is no finite number, or losses stay far above where they began
- * (more than four times that, and than a uniform guess's, in three steps in a row). The weights are as they were before it.
+ * A training step was not taken: its loss or gradient is not finite, or the loss was far too high three steps in a row (more
+ * than four times the first loss, and four times that of a uniform guess). The weights are as they were before the step.
  */
 export class TrainingError extends WeftError {
   override name = "TrainingError";

@@ -1,9 +1,9 @@
-// The form: which field is shown, what may be sent, and the request it stands for.
+// The form of the page: which field is shown, what can be submitted, and the request that it describes.
 import type { Fence } from "../index.js";
 import type { JobRequest } from "../jobs/score.js";
 import type { PageElements } from "./page.js";
 
-/** Shows the field that belongs to the chosen source of sentences, and says when that has none. */
+/** Shows the field for the chosen source of sentences, and marks it as invalid if it is empty. */
 export function connectControls({ form, batchField, linesField }: PageElements): void {
   const lines = linesField.querySelector("textarea")!;
   const batch = batchField.querySelector("input")!;
@@ -11,17 +11,17 @@ export function connectControls({ form, batchField, linesField }: PageElements):
     const isOwn = new FormData(form).get("source") === "own";
     linesField.hidden = !isOwn;
     batchField.hidden = isOwn;
-    // What is not shown must not forbid sending.
+    // A hidden field must not prevent submitting.
     batch.disabled = isOwn;
     const isEmpty = isOwn && splitLines(lines.value).length === 0;
     lines.setCustomValidity(isEmpty ? "Write at least one sentence." : "");
   };
   form.addEventListener("input", update);
-  // A browser restores the fields of a page that is loaded again.
+  // Browsers restore the fields when a page is reloaded.
   update();
 }
 
-/** The request that the form stands for, out of the story prompts where they are chosen. */
+/** The request that the form describes. `prompts` are used if the story prompts are chosen. */
 export function readRequest(form: HTMLFormElement, prompts: readonly string[]): JobRequest {
   const data = new FormData(form);
   const isOwn = data.get("source") === "own";

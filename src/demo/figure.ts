@@ -1,4 +1,4 @@
-// Figures as the page shows them: a name, a value, a note.
+// Creates the figures that the page shows: a name, a value and a note.
 
 export interface Figure {
   readonly name: string;

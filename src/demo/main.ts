@@ -1,4 +1,4 @@
-// The page behind index.html: load, run, cancel, show. Nothing is loaded or computed before it is asked for. The panels
+// The script of index.html: loads, runs, cancels and shows. Nothing is loaded or computed before it is asked for. The panels
 // that write and train are in write-panel.ts and train-panel.ts.
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
@@ -28,7 +28,7 @@ const elements = findElements();
 const timeline = new TimelineView(elements.timeline);
 const session = new Session();
 let results: Results | undefined;
-/** The sentences of these results. */
+/** The sentences of the results that are shown. */
 let shownTexts: readonly string[] = [];
 let running: AbortController | undefined;
 let isWatching = false;
@@ -82,7 +82,7 @@ const run = (): Promise<void> =>
     showStatus("Done. Change anything and run again.");
   });
 
-/** Pass after pass, of what the form says when each begins, until paused. */
+/** Runs pass after pass until paused. Each runs what the form says when it begins. */
 const watch = (): Promise<void> =>
   work(async (signal) => {
     setWatching(true);
@@ -94,7 +94,7 @@ const watch = (): Promise<void> =>
         signal,
         async next() {
           if (!isWatching) return undefined;
-          // A form that may not be sent leaves what runs as it is.
+          // If the form cannot be submitted, the last request goes on.
           if (elements.form.checkValidity())
             watched = readRequest(elements.form, await session.prompts(signal));
           const request = watched!;
@@ -133,7 +133,7 @@ const runRace = (): Promise<void> =>
     showStatus("Done. Change anything and run again.");
   });
 
-/** One thing at a time, which the button cancels. */
+/** Runs one job at a time. The button cancels it. */
 async function work(job: (signal: AbortSignal) => Promise<void>): Promise<void> {
   if (running) return;
   running = new AbortController();

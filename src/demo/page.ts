@@ -1,4 +1,4 @@
-// The elements of index.html that the page works with, and what all panels do with theirs.
+// The elements of index.html, by panel, and what all panels do with them.
 import type { AdapterDescription } from "../index.js";
 import type { TimelineElements } from "./panels/timeline-view.js";
 import { describeAdapter } from "../jobs/words.js";
@@ -18,14 +18,14 @@ export interface PageElements {
   readonly timeline: TimelineElements;
   readonly race: HTMLButtonElement;
   readonly racers: HTMLElement;
-  /** What is known of the sentences, once they were scored. */
+  /** Shown once sentences have been scored. */
   readonly scored: HTMLElement;
   readonly sentences: HTMLElement;
   readonly savePicture: HTMLButtonElement;
   readonly saveTrace: HTMLButtonElement;
 }
 
-/** Those of the panel that says which model is used. */
+/** The elements of the panel that chooses the model. */
 export interface ModelElements {
   readonly form: HTMLFormElement;
   readonly url: HTMLInputElement;
@@ -34,7 +34,7 @@ export interface ModelElements {
   readonly status: HTMLElement;
 }
 
-/** Those of the panel that writes. */
+/** The elements of the panel that writes. */
 export interface WriteElements {
   readonly form: HTMLFormElement;
   readonly start: HTMLButtonElement;
@@ -49,7 +49,7 @@ export interface WriteElements {
   readonly streams: HTMLElement;
 }
 
-/** Those of the panel that trains. */
+/** The elements of the panel that trains. */
 export interface TrainElements {
   readonly form: HTMLFormElement;
   readonly start: HTMLButtonElement;
@@ -135,14 +135,14 @@ export function findTrainElements(): TrainElements {
   };
 }
 
-/** Shows words to people, aloud too where they are new. */
+/** Shows a status. Screen readers read it aloud if it is new. */
 export function showStatus(status: HTMLElement, words: string, isError: boolean = false): void {
   status.classList.toggle("error", isError);
-  // The same words again would be read aloud again.
+  // Setting the same words again would have them read aloud again.
   if (status.textContent !== words) status.textContent = words;
 }
 
-/** Says what the page computes on. */
+/** Shows which adapter the page computes on. */
 export function showAdapter(element: HTMLElement, adapter: AdapterDescription): void {
   element.textContent = `Runs on ${describeAdapter(adapter)}.`;
   element.classList.toggle("software", adapter.isSoftware);

@@ -1,12 +1,12 @@
-// The same sentences three ways, on the model and queue of the page: as weft runs them, one after another, and padded to
-// the longest as a runtime that takes rectangles must.
+// Runs the same sentences in three ways, on the page's model and one queue: as weft runs them, one after another, and padded to
+// the longest, as a runtime without ragged batches has to.
 import type { Model } from "../index.js";
 import { timeInTurns } from "../util/take-turns.js";
 
 export interface Racer {
   readonly name: string;
   readonly note: string;
-  /** Of real tokens, at the median of the rounds. */
+  /** Counts real tokens only, at the median of the rounds. */
   readonly tokensPerSecond: number;
 }
 

@@ -1,4 +1,4 @@
-// What a run gave, as figures, picture and table.
+// Shows the results of a run as figures, picture and table.
 import {
   measureTrace,
   renderTimeline,
@@ -16,7 +16,7 @@ import { count, percent, thousands, titleTimeline } from "../jobs/words.js";
 
 type Pass = Pick<JobReport, "stats" | "trace">;
 
-/** Files to save, as text: made when they are asked for, as passes may follow one another. */
+/** Files to save, as text. Made only on request, because many passes may follow one another. */
 export interface Results {
   readonly picture: () => string;
   readonly chromeTrace: () => string;
@@ -35,7 +35,7 @@ export function showResults(
   return showPass(elements, timeline, report, model, adapter);
 }
 
-/** The figures and the picture of a pass; the sentences that are shown stay. */
+/** Shows figures and picture of a pass. The sentences stay as they are. */
 export function showPass(
   elements: PageElements,
   timeline: TimelineView,
@@ -51,7 +51,7 @@ export function showPass(
   return { picture: () => renderTimeline(trace, { title }), chromeTrace: () => toChromeTrace(trace) };
 }
 
-/** A bar per racer, the fastest the longest. */
+/** Shows a bar per racer; the fastest has the longest. */
 export function showRace(host: HTMLElement, racers: readonly Racer[]): void {
   const most = Math.max(...racers.map(({ tokensPerSecond }) => tokensPerSecond));
   const [weft] = racers;
@@ -119,7 +119,7 @@ function renderSentence({ pieces, tokens, perplexity, next }: SentenceReport, in
   return row;
 }
 
-/** Its name is shown where the table has no room for a head. */
+/** A cell. Its name is shown if the table has no room for a head. */
 function renderNumber(name: string, value: string): HTMLElement {
   const cell = create("td", value, "number");
   cell.dataset["name"] = name;

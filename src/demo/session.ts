@@ -1,9 +1,9 @@
-// The model behind the page: loaded when first asked for, and again when more queues are asked for than it has.
+// The model of the page: loaded when first needed, and again when more queues are needed than it has.
 import { ArgumentError, CancelledError, Model, type LoadOptions, type ModelSource } from "../index.js";
 
 const embedded = "tinystories-gpt2";
 
-/** Of the embedded model's files. */
+/** The address of the embedded model's files. */
 export const modelFolder: URL = new URL(`./${embedded}/`, document.baseURI);
 
 export class Session {
@@ -13,7 +13,7 @@ export class Session {
   #source: ModelSource = modelFolder;
   #name = embedded;
 
-  /** Of the model that is or will be loaded. */
+  /** The name of the model that is or will be loaded. */
   get name(): string {
     return this.#name;
   }
@@ -22,7 +22,7 @@ export class Session {
     return this.#source;
   }
 
-  /** The next run loads this model instead. */
+  /** Makes the next run load this model instead. */
   use(source: ModelSource, name: string): void {
     this.dispose();
     this.#source = source;
@@ -33,7 +33,7 @@ export class Session {
     this.use(modelFolder, embedded);
   }
 
-  /** The model, where one is loaded. */
+  /** The model, if one is loaded. */
   get current(): Model | undefined {
     return this.#model;
   }
@@ -47,7 +47,7 @@ export class Session {
   }
 
   async model(queues: number, options: LoadOptions): Promise<Model> {
-    // Both panels may ask at the same time; whether the other one's load succeeds is its own affair.
+    // Several panels may ask at the same time. If the load of another one fails, this one tries itself.
     while (this.#loading) await this.#loading;
     if (this.#model && this.#model.info.queues >= queues) return this.#model;
     this.dispose();
@@ -60,7 +60,7 @@ export class Session {
     return this.#model;
   }
 
-  /** After an error of the device nothing can be trusted: the next run loads again. */
+  /** After an error of the device nothing can be trusted, so the next run loads again. */
   handleError(error: unknown): void {
     if (!(error instanceof ArgumentError || error instanceof CancelledError)) this.dispose();
   }

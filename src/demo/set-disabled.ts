@@ -1,11 +1,11 @@
-// Buttons that come and go with what the page does, without taking the keyboard's place along.
+// Disables buttons without losing the keyboard focus.
 
 /** The button that had the focus when it was disabled. */
 let left: HTMLButtonElement | undefined;
 
 /**
- * Disables or enables a button. Where it has the focus, that goes to `heir`; without one it comes back with the button,
- * unless it went elsewhere meanwhile.
+ * Disables or enables a button. If a button that has the focus is disabled, the focus moves to `heir`. Without one it returns
+ * when the button is enabled again, unless it is elsewhere by then.
  */
 export function setDisabled(button: HTMLButtonElement, isDisabled: boolean, heir?: HTMLButtonElement): void {
   if (button.disabled === isDisabled) return;

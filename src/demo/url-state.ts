@@ -1,16 +1,16 @@
-// What is chosen on the page is in its address: a link or a bookmark brings it back. Only what differs from the page's own
-// choices, and nothing before something was changed.
+// Keeps what is chosen on the page in its address, so that a link or a bookmark restores it. The address contains only what
+// differs from the defaults, and does not change before something is changed.
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
-/** Fills the forms from the address, then keeps the address as the forms are. Call before anything reads the forms. */
+/** Fills the forms from the address, then updates the address when they change. Call it before anything reads the forms. */
 export function keepInAddress(forms: readonly HTMLFormElement[]): void {
   const given = new URLSearchParams(location.search);
   for (const field of fieldsOf(forms)) {
     const value = given.get(field.name);
     if (value === null) continue;
     if (isRadio(field)) field.checked = field.value === value;
-    // A choice that does not exist would leave the field empty.
+    // An unknown choice would leave the field empty.
     else if (!(field instanceof HTMLSelectElement) || [...field.options].some((own) => own.value === value))
       field.value = value;
   }

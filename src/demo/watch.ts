@@ -1,18 +1,18 @@
-// One recorded pass after another, as the form says at the moment: what one changes shows in the next picture.
+// Runs one recorded pass after another, each with the current settings, so that a change shows in the next picture.
 import type { Model, RunStats, Trace } from "../index.js";
 import type { JobRequest } from "../jobs/score.js";
 
 export interface WatchHooks {
-  /** What is to run next; undefined to end. */
+  /** Returns what to run next; undefined ends it. */
   readonly next: () => Promise<{ readonly model: Model; readonly request: JobRequest } | undefined>;
   readonly show: (run: { readonly stats: RunStats; readonly trace: Trace }, request: JobRequest) => void;
   readonly signal: AbortSignal;
 }
 
-/** Time to look, where passes are fast. */
+/** A pause after each pass, to have time to look. */
 const REST_MS = 250;
 
-/** Resolves once there is no next. @throws CancelledError when `signal` aborts. */
+/** Resolves once `next` returns undefined. @throws CancelledError when `signal` aborts. */
 export async function watchPasses({ next, show, signal }: WatchHooks): Promise<void> {
   let texts: readonly string[] = [];
   let tokens: readonly (readonly number[] | Uint32Array)[] = [];

@@ -1,4 +1,4 @@
-// Takes runs of bytes of wanted lengths from a file that arrives in chunks of any lengths.
+// Reads as many bytes as are asked for from a file that arrives in chunks of any size.
 import type { OpenFile } from "./model-folder.js";
 import { fail } from "./safetensors.js";
 
@@ -11,14 +11,14 @@ export class ByteReader {
   #position = 0;
   #loadedBytes = 0;
 
-  /** `onBytes` hears of every chunk: the number of bytes that have arrived. */
+  /** `onBytes` is called for every chunk with the number of bytes that have arrived. */
   constructor(file: OpenFile, fileName: string, onBytes: (loadedBytes: number) => void) {
     this.#file = file;
     this.#fileName = fileName;
     this.#onBytes = onBytes;
   }
 
-  /** Fills `target` with the next bytes, which are those of `what`. @throws FormatError when the file ends before. */
+  /** Fills `target` with the next bytes. `what` names them for messages. @throws FormatError when the file ends too early. */
   async readInto(target: Uint8Array, what: string): Promise<void> {
     let filled = 0;
     while (filled < target.length) {
@@ -34,7 +34,7 @@ export class ByteReader {
     }
   }
 
-  /** Reads on to the end. @throws FormatError when there is a byte left. */
+  /** Checks that the file ends here. @throws FormatError when there is a byte left. */
   async expectEnd(): Promise<void> {
     if (this.#chunk.length === 0 && !(await this.#readChunk())) return;
     fail(

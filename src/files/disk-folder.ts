@@ -1,5 +1,5 @@
-// A model folder on the disk, in Node. Node's modules are reached through `process`, so that a bundler for browsers
-// never sees them; nothing here runs in a browser.
+// A model folder on the disk, for Node only. Node's modules are reached through `process`, so that bundlers for browsers never
+// see them.
 import type { FileHandle } from "node:fs/promises";
 import { FetchError } from "../errors.js";
 import { throwIfAborted } from "../util/signal.js";

@@ -1,4 +1,4 @@
-// A model folder behind http(s), or any other scheme that `fetch` reads.
+// A model folder behind http(s), or any other scheme that `fetch` can read.
 import { FetchError } from "../errors.js";
 import { throwIfAborted } from "../util/signal.js";
 import type { ModelFolder, OpenFile } from "./model-folder.js";
@@ -46,13 +46,13 @@ export class HttpFolder implements ModelFolder {
   }
 }
 
-/** Servers of single-page sites answer a missing file with their page and status 200; no model file is HTML. */
+/** Servers of single-page sites send their page with status 200 for a missing file. No model file is HTML. */
 function isMissing(response: Response): boolean {
   const isPage = response.headers.get("content-type")?.startsWith("text/html") === true;
   return response.status === 404 || (response.ok && isPage);
 }
 
-/** Content-Length counts the encoded bytes, and across origins a browser hides whether they are encoded. */
+/** Content-Length counts encoded bytes, and across origins a browser does not tell whether they are encoded. */
 function certainSize(response: Response): number | undefined {
   const length = response.headers.get("content-length");
   if (length === null || response.headers.has("content-encoding") || response.type === "cors") {

@@ -1,4 +1,4 @@
-// A model folder whose files the caller already holds.
+// A model folder whose files are values that the caller already has.
 import type { ModelFolder, OpenFile } from "./model-folder.js";
 import { openStream } from "./open-stream.js";
 import { throwIfAborted } from "../util/signal.js";

@@ -1,4 +1,4 @@
-// A folder of model files, wherever it lives. Implementations only open files; what the files mean is not known here.
+// A folder of model files, wherever it is. Implementations only open files; they do not know what the files mean.
 import { FetchError, FormatError } from "../errors.js";
 
 /** A file being read from its beginning to its end. */
@@ -16,7 +16,7 @@ export interface ModelFolder {
   /** The folder's URL or path, for messages. */
   readonly location: string;
   /**
-   * Opens the file `name`, or answers undefined where there is no such file.
+   * Opens the file `name`. Returns undefined if there is no such file.
    * @throws FetchError when it exists but cannot be read; CancelledError when `signal` is aborted.
    */
   open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined>;
@@ -31,7 +31,7 @@ export async function openRequired(
   return (await folder.open(name, signal)) ?? failMissing(folder, name);
 }
 
-/** The text of a file (UTF-8), or undefined where there is no such file. */
+/** The text of a file (UTF-8), or undefined if there is no such file. */
 export async function readText(
   folder: ModelFolder,
   name: string,
@@ -51,7 +51,7 @@ export async function readText(
   }
 }
 
-/** The parsed content of a JSON file, or undefined where there is no such file. @throws FormatError when it is not JSON. */
+/** The parsed content of a JSON file, or undefined if there is no such file. @throws FormatError when it is not JSON. */
 export async function readJson(folder: ModelFolder, name: string, signal?: AbortSignal): Promise<unknown> {
   const text = await readText(folder, name, signal);
   if (text === undefined) return undefined;
@@ -76,7 +76,7 @@ export async function readRequiredJson(
   return (await readJson(folder, name, signal)) ?? failMissing(folder, name);
 }
 
-/** Ends a read for want of the file `name`. */
+/** Throws because the file `name` is missing. */
 export function failMissing(folder: ModelFolder, name: string): never {
   throw new FetchError({
     url: `${folder.location} ${name}`,

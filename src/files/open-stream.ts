@@ -1,4 +1,4 @@
-// A web stream (the body of a response, the content of a Blob) as an OpenFile.
+// Opens a web stream, such as the body of a response or the content of a Blob, as an OpenFile.
 import { FetchError } from "../errors.js";
 import { throwIfAborted } from "../util/signal.js";
 import type { OpenFile } from "./model-folder.js";
@@ -28,7 +28,7 @@ export function openStream(
       }
     },
     async close() {
-      // Rejects only where the stream has already failed: `read` has reported that.
+      // Rejects only if the stream has failed, which `read` has reported.
       await reader.cancel().catch(() => undefined);
     },
   };

@@ -132,7 +132,7 @@ function checkListed(names: readonly string[], header: SafetensorsHeader, fileNa
   });
 }
 
-/** A header of a damaged file may ask for more than any memory holds. */
+/** The header of a damaged file may ask for more than fits into memory. */
 function allocate(sizeBytes: number, fileName: string, byteOffset: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(sizeBytes);

@@ -41,7 +41,7 @@ const bitsByDtype: Readonly<Record<string, number>> = {
   I8: 8, U8: 8, BOOL: 8, F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4,
 };
 
-/** Bytes of a tensor, or undefined for an unknown dtype, a shape that is none, or a part of a byte. */
+/** The bytes of a tensor. Undefined for an unknown dtype, an invalid shape, or a fraction of a byte. */
 export function tensorBytes(dtype: string, shape: readonly unknown[]): number | undefined {
   let bits = Object.hasOwn(bitsByDtype, dtype) ? bitsByDtype[dtype]! : Number.NaN;
   for (const extent of shape) {
@@ -110,7 +110,7 @@ export function parseHeader(bytes: Uint8Array, fileName: string, fileBytes?: num
   return { tensors: new Map(tensors), metadata, dataOffset, fileBytes: dataOffset + dataBytes };
 }
 
-/** Ends the reading of a file. */
+/** Throws because the file `fileName` is damaged. */
 export function fail(fileName: string, byteOffset: number, problem: string, cause?: unknown): never {
   throw new FormatError({
     file: fileName,

@@ -15,7 +15,7 @@ export function parseShardIndex(index: unknown): Map<string, string[]> {
   }
   const shards = new Map<string, string[]>();
   for (const [tensor, file] of Object.entries(weightMap)) {
-    // A file beside the index: an index must not lead out of its folder.
+    // Only files beside the index: an index must not lead out of its folder.
     if (typeof file !== "string" || !/^[^/\\?#:]+\.safetensors$/.test(file)) {
       failIndex(
         `weight_map: expected the name of a .safetensors file for ${tensor}, received ${showJson(file)}`,

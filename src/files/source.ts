@@ -20,7 +20,7 @@ export interface ModelParts {
  */
 export type ModelSource = string | URL | ModelParts;
 
-/** The folder that `source` stands for. Nothing is read yet. @throws ArgumentError when it is no such source. */
+/** The folder that `source` stands for. Nothing is read yet. @throws ArgumentError when `source` is not a source. */
 export function openModelFolder(source: ModelSource): ModelFolder {
   const folder = tryOpen(source);
   if (folder) return folder;
@@ -36,7 +36,7 @@ function tryOpen(source: ModelSource): ModelFolder | undefined {
   if (source instanceof URL) return openUrl(source);
   if (isModelParts(source)) return new MemoryFolder(listFiles(source));
   if (typeof source !== "string" || source === "") return undefined;
-  // The page's address, or that of a worker's script. Node has neither: there it is a path unless it names a scheme.
+  // The address of the page or of the worker's script. Node has neither, so there it is a path unless it has a scheme.
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   if (base === undefined && !/^(https?|file):/i.test(source)) return new DiskFolder(source);
   return URL.canParse(source, base) ? openUrl(new URL(source, base)) : undefined;

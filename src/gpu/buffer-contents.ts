@@ -1,4 +1,4 @@
-// Whole buffers of floats to the host and back, many at once.
+// Reads whole buffers of floats to the host and writes them back, many at once. Checkpoints and exports use it.
 import type { GpuBuffer } from "./buffer.js";
 import { CommandList } from "./command-list.js";
 import type { Queue } from "./queue.js";

@@ -1,11 +1,11 @@
-// One submission being put together: dispatches in passes, copies, and the small data they need.
-// Nothing touches the device before `submit`, which writes all parameters at once and encodes everything.
+// One submission while it is put together: dispatches in passes, copies, and the small data they need. Nothing touches the
+// device before `submit`, which writes all parameters at once and encodes everything. Knows no tasks and no scheduler.
 import type { GpuBuffer } from "./buffer.js";
 import type { Bindable, Pipeline } from "./pipelines.js";
 import type { Queue } from "./queue.js";
 import type { TimestampSet } from "./timestamps.js";
 
-/** Stands for the table buffer of the submission, whose identity is known only when it is submitted. */
+/** Stands for the submission's table buffer, which exists only once the list is submitted. */
 export const TABLES: unique symbol = Symbol("tables");
 
 /** Entries of a row or block table, in the table buffer of the submission. */
@@ -53,7 +53,7 @@ export class CommandList {
   readonly #passPerDispatch: boolean;
   #dispatches = 0;
 
-  /** With `passPerDispatch` each dispatch is in a pass of its own, labelled as its kernel, so that it can be timed. */
+  /** With `passPerDispatch`, each dispatch gets a pass of its own, labelled with its kernel, so that it can be timed. */
   constructor(queue: Queue, passPerDispatch = false) {
     this.queue = queue;
     this.#passPerDispatch = passPerDispatch;
@@ -63,7 +63,7 @@ export class CommandList {
     return this.#dispatches;
   }
 
-  /** The labels of the passes begun so far. With a timestamp set, each is timed. */
+  /** The labels of the passes begun so far. Each is timed if `submit` gets a timestamp set. */
   get passLabels(): readonly string[] {
     return this.#passLabels;
   }
@@ -111,12 +111,12 @@ export class CommandList {
     this.#commands.push({ kind: "copy", from, fromBytes, to, toBytes, sizeBytes });
   }
 
-  /** Has `owner` disposed if this list is dropped. */
+  /** `drop` also disposes `owner`. */
   attach(owner: { dispose(): void }): void {
     this.#attached.push(owner);
   }
 
-  /** Gives the list up instead of submitting it, or after submitting it has failed. */
+  /** Gives the list up: call it instead of `submit`, or after `submit` has failed. */
   drop(): void {
     this.queue.params.clear();
     this.queue.tables.clear();

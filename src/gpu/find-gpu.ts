@@ -20,7 +20,7 @@ let dawn: Promise<GPU | undefined> | undefined;
 function importDawn(): Promise<GPU | undefined> {
   dawn ??= (async () => {
     if (typeof process !== "object" || !process.versions?.node) return undefined;
-    // Kept from bundlers: pages must not carry, nor fail to resolve, a package for Node.
+    // A variable hides the name from bundlers: a page must neither contain this package nor fail to resolve it.
     const name = "webgpu";
     try {
       const dawnModule = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {

@@ -1,4 +1,4 @@
-// WebGPU's usage flags by value (https://www.w3.org/TR/webgpu/#namespacedef-gpubufferusage): Node has no such globals.
+// WebGPU's usage flags by value (https://www.w3.org/TR/webgpu/#namespacedef-gpubufferusage): Node has no globals for them.
 export const BufferUsage = {
   mapRead: 0x1,
   copySource: 0x4,

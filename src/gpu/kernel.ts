@@ -1,4 +1,4 @@
-// What a kernel is: data. Name, source, bindings, parameters and grid; no device. Compiled by `pipelines.ts`.
+// A kernel is data: name, source, bindings, parameters and grid. Knows no device; `pipelines.ts` compiles it.
 
 /** How a storage binding is used: input ("read") or output ("readWrite"). */
 export type Access = "read" | "readWrite";
@@ -12,10 +12,10 @@ export type ParameterType = "u32" | "f32";
  */
 export type ElementType = "f32" | "f16" | "packed-f16";
 
-/** WGSL's `alias T`. */
+/** What `alias T` stands for in WGSL. */
 const elementTypes: Readonly<Record<ElementType, string>> = { f32: "f32", f16: "f16", "packed-f16": "u32" };
 
-/** What a shader has to enable, and a device to have: "f16" needs the feature shader-f16. */
+/** WGSL extensions that a shader enables. "f16" needs the device feature shader-f16. */
 export type Extension = "f16" | "subgroups";
 
 export type Constants = Readonly<Record<string, number | boolean>>;
@@ -29,11 +29,11 @@ export interface KernelDefinition<B extends string = string, P extends string = 
   readonly source: string;
   /** Whole fragments of shaders/common that are put in front. */
   readonly common: readonly string[];
-  /** Beside what the element type needs. */
+  /** In addition to what the element type needs. */
   readonly extensions?: readonly Extension[];
   readonly bindings: Readonly<Record<B, Access>>;
   readonly params: Readonly<Record<P, ParameterType>>;
-  /** Workgroups for given parameters. */
+  /** The number of workgroups for given parameters. */
   grid(params: Readonly<Record<P, number>>, constants: Constants): Grid;
 }
 

@@ -1,4 +1,4 @@
-// Opens weft queues: requests adapters and devices, with the limits the adapter has.
+// Opens weft queues: requests adapters and devices, with all limits that the adapter has.
 import { ArgumentError, DeviceError } from "../errors.js";
 import { findGpu } from "./find-gpu.js";
 import { throwIfAborted } from "../util/signal.js";
@@ -7,7 +7,7 @@ import { Queue, type AdapterDescription } from "./queue.js";
 export interface OpenQueuesOptions {
   readonly gpu: GPU | undefined;
   readonly count: number;
-  /** The index of the first of them. Default: 0. */
+  /** The index of the first queue. Default: 0. */
   readonly first?: number;
   readonly maxBindingBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;

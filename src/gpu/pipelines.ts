@@ -19,7 +19,7 @@ export type PipelineOf<V> =
       ? Pipeline<B, P>
       : never;
 
-/** A buffer, or a range of one: `offsetBytes` a multiple of 256. */
+/** A range of a buffer. `offsetBytes` is a multiple of 256. */
 export interface BufferRange {
   readonly buffer: GpuBuffer;
   readonly offsetBytes: number;
@@ -47,7 +47,7 @@ export class PipelineCache {
     return pipeline;
   }
 
-  /** The bind group of `pipeline` over these buffers; binding 0 is a window of `params` moved by a dynamic offset. */
+  /** The bind group of `pipeline` for these buffers. Binding 0 is a window of `params`, moved by a dynamic offset. */
   bindGroup(
     pipeline: Pipeline,
     params: GpuBuffer,
@@ -78,7 +78,7 @@ export class PipelineCache {
     return group;
   }
 
-  /** Drops the bind groups, which keep their buffers alive. Call when buffers were disposed. */
+  /** Drops all bind groups, because they keep their buffers alive. Call this after disposing buffers. */
   forgetBindGroups(): void {
     this.#bindGroups.clear();
   }
@@ -112,7 +112,7 @@ async function compile(device: GPUDevice, variant: KernelVariant): Promise<Pipel
     ],
   });
   const pipelineLayout = device.createPipelineLayout({ label: definition.name, bindGroupLayouts: [layout] });
-  // On a lost device it may reject; whoever waits for the pipeline learns of the loss by itself.
+  // It may reject on a lost device. The loss itself is reported to everything that waits for the pipeline.
   const scope = device.popErrorScope().catch(() => null);
   try {
     const raw = await device.createComputePipelineAsync({

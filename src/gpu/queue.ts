@@ -15,13 +15,13 @@ export interface AdapterDescription {
   /** True for a software adapter: its figures say nothing about a GPU's speed. */
   readonly isSoftware: boolean;
   readonly hasTimestamps: boolean;
-  /** Whether shaders may compute with f16 as such. Weights stored as f16 are read without it, too. */
+  /** Whether shaders can compute in f16. Weights stored as f16 can be read without it. */
   readonly hasShaderF16: boolean;
-  /** Whether invocations of a shader may pass values to those that run beside them. */
+  /** Whether invocations of a shader can pass values to their neighbours. */
   readonly hasSubgroups: boolean;
 }
 
-/** How much later than its first broken promise a device may say that it is lost. */
+/** A lost device may reject a promise this long before it reports the loss. */
 const LOSS_GRACE_MS = 100;
 
 export class Queue {
@@ -52,7 +52,7 @@ export class Queue {
     this.pipelines = new PipelineCache(device);
     this.params = this.#uploadBuffer("queue.params", BufferUsage.uniform);
     this.tables = this.#uploadBuffer("queue.tables", BufferUsage.storage);
-    // Whatever is done on behalf of one call is done in error scopes: what is left concerns all of them.
+    // Work for a single call runs in error scopes. An error outside of them concerns all calls.
     device.addEventListener("uncapturederror", (event) => this.#fail(this.#refusal(event.error)));
     void device.lost.then((info) => {
       this.#fail(
@@ -76,12 +76,12 @@ export class Queue {
     return this.#memory;
   }
 
-  /** Forgets the highest count so far: the next peak is that of the call which follows. */
+  /** Starts a new peak count, for the call that follows. */
   resetPeak(): void {
     this.#memory.peakBytes = this.#memory.bytes;
   }
 
-  /** Throws DeviceError ("limit") beyond the adapter's limits, DisposedError after `dispose`. */
+  /** Creates a counted buffer. Throws DeviceError ("limit") beyond the adapter's limits, DisposedError after `dispose`. */
   createBuffer(label: string, sizeBytes: number, usage: GPUBufferUsageFlags): GpuBuffer {
     if (this.#disposed) throw this.#failure!;
     const size = Math.max(16, Math.ceil(sizeBytes / 16) * 16);
@@ -113,7 +113,7 @@ export class Queue {
           else resolve(value);
         },
         (error: unknown) => {
-          // A lost device rejects its promises a moment before it says that it is lost: prefer that reason.
+          // A lost device rejects its promises a moment before it reports the loss, which is the better reason.
           void Promise.race([this.device.lost, wait(LOSS_GRACE_MS)]).then(() => {
             this.#waiting.delete(onFailure);
             reject(this.#failure ?? (error as Error));
@@ -124,8 +124,8 @@ export class Queue {
   }
 
   /**
-   * Does `work`, which must not wait. The answer resolves once the device has taken all of it, and rejects with
-   * DeviceError ("out-of-memory" or "validation") when it refused a part; the queue stays usable then.
+   * Runs `work`, which must not be async. Resolves once the device has accepted all of it. Rejects with DeviceError
+   * ("out-of-memory" or "validation") if the device refused a part; the queue stays usable.
    */
   checked(work: () => void): Promise<void> {
     const { device } = this;
@@ -136,10 +136,10 @@ export class Queue {
       work();
     } finally {
       popped = Promise.all([device.popErrorScope(), device.popErrorScope()]);
-      popped.catch(() => undefined); // nobody waits for it when `work` throws
+      popped.catch(() => undefined); // unused when `work` throws
     }
     return this.guard(popped).then(([validation, outOfMemory]) => {
-      // A buffer that found no room makes everything that names it invalid: the cause goes first.
+      // A buffer that found no room makes everything that uses it invalid, so running out of memory is the cause.
       const error = outOfMemory ?? validation;
       if (error) throw this.#refusal(error);
     });
@@ -148,7 +148,7 @@ export class Queue {
   #uploadBuffer(label: string, usage: GPUBufferUsageFlags): UploadBuffer {
     return new UploadBuffer(
       (sizeBytes) => {
-        // The bind groups over the smaller buffer that this one replaces are of no more use.
+        // Bind groups of the smaller buffer, which this one replaces, are of no use any more.
         this.pipelines.forgetBindGroups();
         return this.createBuffer(label, sizeBytes, usage | BufferUsage.copyTarget);
       },

@@ -1,4 +1,4 @@
-// What a buffer holds, once the work on it is done.
+// Reads a mappable buffer to the host.
 import type { GpuBuffer } from "./buffer.js";
 import { MAP_READ } from "./flags.js";
 import type { Queue } from "./queue.js";
@@ -6,7 +6,7 @@ import type { Queue } from "./queue.js";
 /** Waits for the work on `buffer` (usage mapRead) and returns a copy of its first `sizeBytes`. */
 export async function readBuffer(queue: Queue, buffer: GpuBuffer, sizeBytes: number): Promise<ArrayBuffer> {
   await queue.guard(buffer.raw.mapAsync(MAP_READ, 0, sizeBytes).then(() => undefined));
-  if (queue.failure) throw queue.failure; // since a moment ago, and the buffer may be gone
+  if (queue.failure) throw queue.failure; // it may have failed meanwhile, and the buffer may be gone
   const copy = buffer.raw.getMappedRange(0, sizeBytes).slice(0);
   buffer.raw.unmap();
   return copy;

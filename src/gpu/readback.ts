@@ -1,4 +1,4 @@
-// Reading results back to the host.
+// Copies results of one submission to the host. Knows nothing of what they mean.
 import type { GpuBuffer } from "./buffer.js";
 import { BufferUsage } from "./flags.js";
 import type { CommandList } from "./command-list.js";

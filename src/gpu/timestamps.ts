@@ -1,4 +1,4 @@
-// Times of compute passes by timestamp queries, for traces. GPU ticks are nanoseconds on a clock of the device's own.
+// Measures compute passes by timestamp queries, for traces and tuning. Ticks are nanoseconds on the device's own clock.
 import { BufferUsage } from "./flags.js";
 import type { GpuBuffer } from "./buffer.js";
 import type { Queue } from "./queue.js";
@@ -10,7 +10,7 @@ export interface PassTime {
   readonly endMs: number;
 }
 
-/** Queries of one submission. Reused by the next one that takes its place. */
+/** The queries of one submission. The next submission in its place of the window reuses them. */
 export class TimestampSet {
   readonly maxPasses: number;
   readonly #queue: Queue;
@@ -48,7 +48,7 @@ export class TimestampSet {
     };
   }
 
-  /** Adds the copy of the queries behind the submission's passes. */
+  /** Adds the copy of the results, after the submission's passes. */
   resolve(encoder: GPUCommandEncoder, passes: number): void {
     this.#passes = passes;
     if (passes === 0) return;

@@ -34,7 +34,7 @@ export class UploadBuffer {
     return this.#words;
   }
 
-  /** Writes what was reserved and starts anew. `spareWords` follow the data, so that a window at its end is whole. */
+  /** Writes what was reserved and starts again. `spareWords` follow the data, so that a window at its end is complete. */
   flush(spareWords = 0): GpuBuffer {
     const sizeBytes = 4 * Math.max(this.#words.length, this.#used + spareWords);
     if (!this.#buffer || this.#buffer.sizeBytes < sizeBytes) {

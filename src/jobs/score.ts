@@ -1,5 +1,5 @@
-// The job that the page and the headless commands do with a loaded model: score texts, find their likeliest next words,
-// and record a schedule. It runs inside a page and knows neither the page nor the command; what it answers is JSON.
+// The job that the page and the headless commands do with a loaded model: score texts, find their likeliest next words, and
+// record a schedule. Knows neither the page nor the commands. Its result is JSON.
 import type { Fence, Model, Placement, RunStats, Score, Trace } from "../index.js";
 
 export interface JobRequest {
@@ -15,7 +15,7 @@ export interface NextWord {
   readonly probability: number;
 }
 
-/** A token's text, and its log-probability given those before it, in nats; the first has none before it. */
+/** A token's text, and its log-probability given the tokens before it, in nats. The first token has none. */
 export interface ScoredPiece {
   readonly text: string;
   readonly logProbability: number | undefined;
@@ -32,13 +32,13 @@ export interface SentenceReport {
 
 export interface JobReport {
   readonly sentences: readonly SentenceReport[];
-  /** Of a forward pass without a trace, after a run that warmed up. */
+  /** The figures of a forward pass without a trace, after one that warmed up. */
   readonly stats: RunStats;
-  /** Of the same pass once more: recording makes each stage of tasks a pass of its own. */
+  /** The trace of the same pass, run once more, because recording makes each stage a GPU pass of its own. */
   readonly trace: Trace;
 }
 
-/** What the job is doing, for people. */
+/** What the job is doing. */
 export type JobPhase = "scoring" | "measuring" | "recording";
 
 export interface JobHooks {
@@ -74,7 +74,7 @@ export async function runJob(
 }
 
 async function piecesOf(model: Model, text: string, score: Score): Promise<ScoredPiece[]> {
-  // Where the model has a begin token, it stands in front of the text's own.
+  // If the model has a begin token, it comes before the text's own tokens.
   const own = (await model.encode(text)).length;
   const first = score.tokens.length - own;
   return Promise.all(

@@ -1,4 +1,4 @@
-// How the page and the commands put results into words, so that both say the same.
+// Puts results into words, the same ones on the page and in the commands.
 import type { AdapterDescription, LoadProgress } from "../index.js";
 
 export function describeAdapter({
@@ -17,7 +17,7 @@ export function describeAdapter({
     : full;
 }
 
-/** What loading a model is at. The same words for all of a file: a screen reader would read every change aloud. */
+/** What loading is doing. The words stay the same throughout a file, because screen readers read every change aloud. */
 export function describeLoading(model: string, progress: LoadProgress): string {
   switch (progress.phase) {
     case "download": {
@@ -44,7 +44,7 @@ export function titleTimeline(
   return `weft · ${model} on ${architecture || vendor || "WebGPU"}${kind}`;
 }
 
-/** The last `length` characters of a text on one line, as the end is what the next words continue. */
+/** The last `length` characters of a text, on one line: the part that the next words continue. */
 export function endOfText(text: string, length: number): string {
   const flat = text.replaceAll(/\s+/g, " ").trim();
   return flat.length <= length ? flat : `…${flat.slice(1 - length)}`;

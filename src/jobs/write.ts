@@ -1,12 +1,12 @@
-// What the headless commands do with a loaded model to show generation: write several texts at once, and tell how it
-// went. It runs inside a page and knows neither the page nor the command; what it takes and answers is JSON.
+// The job that the headless commands do with a loaded model to show generation: write several texts at once and measure it.
+// Knows neither the page nor the commands. Its request and its result are JSON.
 import type { FinishReason, GenerateOptions, GenerationTimings, Model } from "../index.js";
 
 export interface WriteOptions extends Pick<
   GenerateOptions,
   "maxTokens" | "temperature" | "topK" | "topP" | "minP" | "repetitionPenalty" | "stop"
 > {
-  /** Of the first text; each further one has the next. */
+  /** The seed of the first text. Each further text has the next number. */
   readonly seed: number;
 }
 
@@ -33,7 +33,7 @@ export interface WrittenText {
 
 export interface WriteReport {
   readonly texts: readonly WrittenText[];
-  /** Tokens of all texts together, and how long they took from the first call to the last token. */
+  /** The tokens of all texts, and the time from the first call to the last token. */
   readonly tokens: number;
   readonly elapsedMs: number;
   /** The median over the texts. */
@@ -86,7 +86,7 @@ export async function writeTexts(
   };
 }
 
-/** Of an even number, the lower of the middle two. */
+/** The median; of an even number of values, the lower of the two in the middle. */
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;

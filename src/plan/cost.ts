@@ -1,4 +1,5 @@
-// What tasks are expected to cost. Only ratios matter for placing and ordering; a fitted model may give real ms.
+// What tasks are expected to cost. Placing and ordering need ratios only, so costs have no unit; schedule/pace.ts learns how
+// many ms one is.
 import { NodeKind, type Plan } from "./plan.js";
 
 export interface CostModel {
@@ -7,7 +8,7 @@ export interface CostModel {
   attentionMs(firstToken: number, tokenCount: number, length: number): number;
 }
 
-/** Query-key pairs that attention for these rows looks at: rows × keys, or each row its own past and itself. */
+/** Query-key pairs in the attention of these rows. A causal row looks at itself and at what is before it. */
 export function attentionPairs(
   firstToken: number,
   tokenCount: number,
@@ -17,13 +18,13 @@ export function attentionPairs(
   return causal ? tokenCount * firstToken + (tokenCount * (tokenCount + 1)) / 2 : tokenCount * length;
 }
 
-/** Counts millions of multiply-adds: right in proportion, in no unit of time. */
+/** Counts millions of multiply-adds. */
 export function flopCost(model: {
   channels: number;
   hidden: number;
   layers: number;
   causal: boolean;
-  /** Outputs of the head for every row; 0 where only the last row of a sentence has any, which is not counted. */
+  /** Outputs of the head per row. 0 if only the last row of a sentence goes through the head, which is not counted. */
   headOutputs?: number;
 }): CostModel {
   const { channels, hidden, layers, causal, headOutputs = 0 } = model;
@@ -39,15 +40,15 @@ export function flopCost(model: {
   };
 }
 
-/** What a plan's tasks cost where nothing was measured: a small model, causal where the fence says so. */
+/** The cost model of a plan whose model is not known: a small one, causal if the fence is. */
 export function defaultCost(plan: Plan): CostModel {
   return flopCost({ channels: 256, hidden: 1024, layers: plan.layers, causal: plan.fence === "prefix" });
 }
 
 /**
- * How much dearer gradients are than what they are the gradients of. A slice runs forward once more, for what was not
- * kept, and backward once. Attention recomputes its scores in two kernels, with five products in place of two. Weights
- * take one product of the linear layers, over all tokens of the share.
+ * How much more gradients cost than the forward tasks they belong to. The gradient of a slice runs the slice forward again,
+ * for what was not kept, and once backward. That of attention recomputes its scores in two kernels: five products instead
+ * of two. A weight gradient is one product per linear layer, over all tokens of the share, so it costs as much as a slice.
  */
 const sliceGradientFactor = 2;
 const attentionGradientFactor = 2.5;

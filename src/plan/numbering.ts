@@ -13,7 +13,7 @@ export interface PlanShape {
   readonly sliceTokens: number;
   readonly fence: Fence;
   readonly attentionGrain: AttentionGrain;
-  /** The share of each sentence; in the plan of a training step only. */
+  /** The share of each sentence. Only the plan of a training step has it. */
   readonly shareOf?: readonly number[];
 }
 
@@ -24,7 +24,7 @@ export interface PlanNumbering {
   readonly joinsPerLayer: number;
   readonly attentionPerLayer: number;
   readonly nodesPerLayer: number;
-  /** Nodes of the forward part; in a forward plan, all. */
+  /** Nodes of the forward part. In a forward plan these are all nodes. */
   readonly forwardNodes: number;
   /** 0 in a forward plan. */
   readonly shares: number;
@@ -46,7 +46,7 @@ export function numberNodes(shape: PlanShape): PlanNumbering {
   const forwardNodes = layers * nodesPerLayer + slicesPerSegment;
   const shares = countShares(shareOf ?? []);
   const nodesPerGradient = shareOf ? slicesPerSegment + 2 * lengths.length + shares : 0;
-  // Nothing lies before segment 0 whose attention could have a gradient.
+  // No attention comes before segment 0, so it has no attention gradients.
   const withoutAttention = shareOf ? lengths.length : 0;
   return {
     sliceStart,
@@ -66,7 +66,7 @@ export interface GradientBlock {
   readonly slices: number;
   readonly joins: number;
   readonly weights: number;
-  /** Of the layer before the segment. */
+  /** The attention gradients of the layer before the segment. */
   readonly attention: number;
 }
 
@@ -77,7 +77,7 @@ export function gradientBlock(numbering: PlanNumbering, layers: number, segment:
   return { slices, joins, weights, attention: weights + numbering.shares };
 }
 
-/** Shares are numbered from 0. */
+/** The number of shares. They are numbered from 0. */
 export function countShares(shareOf: readonly number[]): number {
   return shareOf.reduce((count, share) => Math.max(count, share + 1), 0);
 }

@@ -1,11 +1,13 @@
-// The dependency graph of a run, in typed arrays: building it costs milliseconds for 100,000s of nodes. Here the graph of
-// a forward run; training-plan.ts continues it.
+// The dependency graph of a forward pass, in typed arrays: 100,000s of nodes take milliseconds. training-plan.ts continues it.
+//   slice(s, l, i)      waits for  attention(s, l − 1)      (all of it, or that of its own rows)
+//   attention(s, l)     waits for  slice(s, l, ·)           (the sentence fence)
+//   attention(s, l, i)  waits for  slice(s, l, 0…i)         (the prefix fence, causal models only)
 // Pure: knows lengths, layers and slices; knows nothing of queues, time or the GPU.
 import { checkWhole } from "../util/check.js";
 import { invariant } from "../util/invariant.js";
 import { numberNodes, type PlanNumbering, type PlanShape } from "./numbering.js";
 
-/** What a node is. A join costs nothing: it stands for "all of these", so that edges stay linear in the slices. */
+/** What a node is. A join is no work: it stands for "all of these", so that the number of edges grows linearly. */
 export const NodeKind = {
   slice: 0,
   attention: 1,
@@ -24,7 +26,7 @@ export interface Plan extends PlanShape {
   readonly kind: Uint8Array;
   /** −1 for weight gradients. */
   readonly sentence: Int32Array;
-  /** The segment of slices and weights, the layer of attention, forward and backward; what a join closes. */
+  /** The segment of slices and weight gradients, the layer of attention; for a join, that of the nodes it joins. */
   readonly level: Int32Array;
   readonly firstToken: Int32Array;
   readonly tokenCount: Int32Array;
@@ -35,7 +37,7 @@ export interface Plan extends PlanShape {
   readonly dependents: Int32Array;
 }
 
-/** Builds the graph of DESIGN §3, forward. */
+/** Builds the graph of a forward pass. */
 export function buildPlan(shape: Omit<PlanShape, "shareOf">): Plan {
   checkShape(shape);
   const numbering = numberNodes(shape);
@@ -134,7 +136,7 @@ function connectNodes(
   return { dependencyStart, dependencies };
 }
 
-/** The same edges, by the node that they come from. */
+/** The same edges, grouped by the node that others wait for. */
 export function reverseEdges(
   dependencyStart: Int32Array,
   dependencies: Int32Array,

@@ -4,7 +4,7 @@ import { gradientBlock } from "./numbering.js";
 import { NodeKind, type Plan } from "./plan.js";
 import type { SentenceTask, Task } from "./vocabulary.js";
 
-/** The task of a node that is no join. */
+/** The task of a node, which must not be a join. */
 export function taskOf(plan: Plan, node: number): Task {
   const kind = plan.kind[node];
   const level = plan.level[node]!;
@@ -49,7 +49,7 @@ export function nodeOf(plan: Plan, task: Task): number | undefined {
       if (!isIndex(task.segment, layers + 1) || !isIndex(task.share, numbering.shares)) return undefined;
       return gradientBlock(numbering, layers, task.segment).weights + task.share;
     default:
-      // A trace that was read from a file may hold anything.
+      // A trace may come from a file and hold anything.
       task satisfies never;
       return undefined;
   }

@@ -2,8 +2,8 @@
 //   slice-gradient(s, L, i)    waits for  slice(s, L, i)
 //   slice-gradient(s, l, i)    waits for  attention-gradient(s, l)
 //   attention-gradient(s, l)   waits for  slice-gradient(s, l + 1, ·)     (the mirrored fence)
-//   weight-gradient(g, l)      waits for  slice-gradient(s, l, ·) of every sentence s of share g
-// Shares are fixed sets of sentences: what is summed together must not depend on how many queues there are.
+//   weight-gradient(h, l)      waits for  slice-gradient(s, l, ·) of every sentence s of share h
+// Shares are fixed sets of sentences: which gradients are added together must not depend on the number of queues.
 import { ArgumentError } from "../errors.js";
 import { invariant } from "../util/invariant.js";
 import { countShares, gradientBlock, numberNodes } from "./numbering.js";
@@ -22,11 +22,11 @@ export interface TrainingShape {
   readonly shareOf: readonly number[];
   readonly layers: number;
   readonly sliceTokens: number;
-  /** Of the forward part; gradients have the mirrored sentence fence. Default: "sentence". */
+  /** The fence of the forward part. Gradients always have the mirrored sentence fence. Default: "sentence". */
   readonly fence?: Fence;
 }
 
-/** Builds the graph of DESIGN §3, forward and backward. */
+/** Builds the graph of a training step, forward and backward. */
 export function buildTrainingPlan(shape: TrainingShape): TrainingPlan {
   const { lengths, shareOf, layers, sliceTokens, fence = "sentence" } = shape;
   checkShares(lengths, shareOf);
@@ -125,7 +125,7 @@ function addGradients(plan: Writable): void {
   );
 }
 
-/** Ascending in each share. */
+/** The sentences of each share, in ascending order. */
 function sentencesOfShares(shareOf: readonly number[]): number[][] {
   const sentences = Array.from({ length: countShares(shareOf) }, (): number[] => []);
   for (const [sentence, share] of shareOf.entries()) sentences[share]!.push(sentence);
@@ -144,7 +144,7 @@ function checkShares(lengths: readonly number[], shareOf: readonly number[]): vo
     });
   const present = new Set(shareOf);
   for (const [sentence, share] of shareOf.entries())
-    // As many numbers as shares, all below that: none is missing.
+    // There are as many different numbers as shares, so if all are below that count, none is missing.
     if (!(Number.isInteger(share) && share >= 0 && share < present.size))
       throw new ArgumentError({
         argument: `${argument}[${sentence}]`,

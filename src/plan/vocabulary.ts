@@ -1,4 +1,4 @@
-// The words of DESIGN §2 as types. Pure: no GPU, no clock.
+// The words of plans, schedules and traces as types. ARCHITECTURE.md explains them. Pure: no GPU, no clock.
 
 /** What opens the attention of a sentence: all of its slices, or (causal only) slices 0…i for the rows of slice i. */
 export type Fence = "sentence" | "prefix";
@@ -17,8 +17,8 @@ export type SchedulerPlacement = Placement | "free";
 export type AttentionGrain = "sentence" | "slice";
 
 /**
- * How many times as much two queues do at once as one does alone: of work that does not fill the adapter, and of work that
- * does. 1: they only take turns.
+ * How many times as much two queues do together as one does alone, for small work, which does not fill the adapter, and for
+ * large work. 1 means that they only take turns.
  */
 export interface QueueGain {
   readonly small: number;
@@ -77,7 +77,7 @@ export type SentenceTask = ForwardTask | SliceGradientTask | AttentionGradientTa
 /** A node of the graph: what the scheduler hands to a queue. `kind` tells which it is. */
 export type Task = SentenceTask | WeightGradientTask;
 
-/** Whole sentences where nothing could start earlier or elsewhere; else per slice, as rows open or live apart. */
+/** Whole sentences, unless rows may start at different times (prefix fence) or lie on different queues. */
 export function attentionGrainOf(fence: Fence, placement: SchedulerPlacement): AttentionGrain {
   return fence === "sentence" && placement === "affine" ? "sentence" : "slice";
 }

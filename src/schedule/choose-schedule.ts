@@ -1,12 +1,12 @@
-// Chooses what a caller left open: how many queues a call uses, where its sentences live, and k. Every candidate is run by
-// the real scheduler on a simulated clock, with the speed that the queues have shown.
+// Chooses what a caller left open: how many queues a call uses, where its sentences live, and k. Every candidate runs through
+// the real scheduler on a simulated clock, at the speed that the queues have shown so far. Pure: no GPU.
 import { buildPlan, type Plan } from "../plan/plan.js";
 import { nodeOf } from "../plan/task.js";
 import { attentionGrainOf, type Fence, type Placement, type QueueGain } from "../plan/vocabulary.js";
 import { nodeCosts, type CostModel } from "../plan/cost.js";
 import { simulate } from "./simulate.js";
 
-/** What a call may choose; "auto" is for `chooseSchedule`. */
+/** What a caller asks for. `chooseSchedule` decides whatever is "auto". */
 export interface ScheduleQuestion {
   readonly lengths: readonly number[];
   readonly layers: number;
@@ -18,12 +18,12 @@ export interface ScheduleQuestion {
 
 /** How fast the queues are. */
 export interface QueueSpeed {
-  /** Queues that are loaded. */
+  /** How many queues are loaded. */
   readonly queues: number;
   readonly cost: CostModel;
   readonly msPerCost: number;
   readonly msPerStage: number;
-  /** Of two; more are taken to do no more. */
+  /** The gain of a second queue. Further queues are assumed to add nothing. */
   readonly gain: QueueGain;
   /** No task should take longer than this. */
   readonly mostMs: number;
@@ -35,13 +35,13 @@ export interface ScheduleChoice {
   readonly sliceTokens: number;
 }
 
-/** Another candidate has to be expected to be so much faster than one with fewer queues, or that moves fewer rows. */
+/** A candidate with more queues, or that moves rows, has to be this many times as fast as a simpler one. */
 const WORTHWHILE = 1.03;
 
-/** Rows that change queues: through the host, and seldom noticed earlier in a browser. */
+/** Moving rows to another queue takes about this long: they go through the host, and browsers report completions late. */
 const MOVE_MS = 3;
 
-/** So many slices of a sentence per queue balance its parts well enough. */
+/** With this many slices of a sentence per queue, its parts are balanced well enough. */
 const SPREAD_SLICES = 4;
 
 export function chooseSchedule(question: ScheduleQuestion, speed: QueueSpeed): ScheduleChoice {
@@ -58,7 +58,7 @@ export function chooseSchedule(question: ScheduleQuestion, speed: QueueSpeed): S
   return best!;
 }
 
-/** Those with the fewest queues first, and those that move no rows before those that do. */
+/** Simple candidates first: fewest queues, and among these the ones that move no rows. */
 function candidatesOf(question: ScheduleQuestion, speed: QueueSpeed): ScheduleChoice[] {
   const counts =
     question.queues === "auto"
@@ -80,8 +80,8 @@ function candidatesOf(question: ScheduleQuestion, speed: QueueSpeed): ScheduleCh
 }
 
 /**
- * Slices of a segment run together whatever k is, so that k matters only where work is cut: to keep within `mostMs`, and to
- * be spread. Otherwise the fewer slices the better.
+ * Slices of a segment run together whatever k is. So k matters only if work has to be cut, to keep a task within `mostMs` or
+ * to spread a sentence. Otherwise, the fewer slices the better.
  */
 function chooseSliceTokens(
   { lengths, layers }: ScheduleQuestion,
@@ -92,7 +92,7 @@ function chooseSliceTokens(
   const longest = Math.max(...lengths);
   const within = mostMs / (msPerCost * cost.sliceMs(Math.min(1, layers), 1));
   const balanced = placement === "spread" ? longest / (SPREAD_SLICES * queues) : longest;
-  // Kernels work on blocks of 4 rows: fewer take no less time.
+  // Kernels work on blocks of 4 rows: fewer rows take as long.
   return Math.min(4 * Math.max(1, Math.floor(within / 4)), 4 * Math.ceil(balanced / 4), longest);
 }
 

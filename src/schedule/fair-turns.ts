@@ -1,29 +1,29 @@
-// Whose work a queue takes next, where several calls share it: each gets its turn by how long the queue has worked for
-// it, so that a call with little to do never waits for all of a long one. Pure: the caller tells the time.
-// After start-time fair queueing (Goyal, Vin and Cheng 1996): who was idle does not save up time.
+// Whose work a queue takes next when several calls share it. The call that the queue has worked for the least goes first, so
+// a short call never waits for all of a long one. Pure: the caller passes the time in.
+// After start-time fair queueing (Goyal, Vin and Cheng 1996): time during which a call was idle is not saved up.
 import { invariant } from "../util/invariant.js";
 
 /** One member's claim on a queue. */
 export interface Turn {
-  /** A place in the queue, or false: then the member is woken once it is its turn. */
+  /** Takes a place in the queue. If it returns false, `wake` is called once it is this member's turn. */
   take(): boolean;
-  /** The place that was just taken is not needed after all. */
+  /** Gives back a place that was taken and not used. */
   cancel(): void;
-  /** Whether others wait for the queue, or have work on it. */
+  /** Whether other members wait for the queue or have work on it. */
   isShared(): boolean;
-  /** What was submitted at `submittedMs` is done. Answers how long the queue worked on it. */
+  /** Gives back the place of work submitted at `submittedMs`, which is done. Returns how long the queue worked on it. */
   giveBack(submittedMs: number, nowMs: number): number;
-  /** Ends the membership; places still taken are free again. */
+  /** Ends the membership and frees its places. */
   leave(): void;
 }
 
 interface Member {
   readonly wake: () => void;
-  /** How long the queue has worked for it, or as if it had while it was idle. */
+  /** How long the queue has worked for this member. Time that it was idle counts as if it had been served. */
   givenMs: number;
   inFlight: number;
   isWaiting: boolean;
-  /** It is its turn just now. */
+  /** Whether `wake` is being called. */
   isWoken: boolean;
 }
 
@@ -32,7 +32,7 @@ export class FairTurns {
   readonly #members = new Set<Member>();
   #inFlight = 0;
   #lastDoneMs = -Infinity;
-  /** What whoever was given a place last had been given before. */
+  /** `givenMs` of the member that took a place last: the service clock of the queue. */
   #virtualMs = 0;
   #isOffering = false;
 
@@ -42,7 +42,7 @@ export class FairTurns {
     this.#places = places;
   }
 
-  /** `wake` is called when it is the member's turn after it was refused: it then tries again, or lets it pass. */
+  /** `wake` is called when a member that was refused has its turn. It may call `take` again, or let the turn pass. */
   join(wake: () => void): Turn {
     const member: Member = { wake, givenMs: 0, inFlight: 0, isWaiting: false, isWoken: false };
     this.#members.add(member);
@@ -69,7 +69,7 @@ export class FairTurns {
   }
 
   #giveBack(member: Member, submittedMs: number, nowMs: number): number {
-    // What was ahead of it in the queue ran until the last completion.
+    // Until the last completion, the queue worked on what was ahead.
     const elapsedMs = Math.max(0, nowMs - Math.max(submittedMs, this.#lastDoneMs));
     this.#lastDoneMs = nowMs;
     member.givenMs += elapsedMs;
@@ -91,7 +91,7 @@ export class FairTurns {
     this.#offer();
   }
 
-  /** Wakes those that wait, the most due first, until they leave no place free. */
+  /** Wakes waiting members, the most due first, until no place is free. */
   #offer(): void {
     if (this.#isOffering) return;
     this.#isOffering = true;
@@ -109,7 +109,7 @@ export class FairTurns {
     }
   }
 
-  /** Of those that wait, the one that was given least; among equals, the one with least in flight, then the eldest. */
+  /** The waiting member that was given the least time; among equals the one with least in flight, then the oldest. */
   #mostDue(): Member | undefined {
     let most: Member | undefined;
     for (const member of this.#members)

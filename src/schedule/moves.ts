@@ -1,4 +1,4 @@
-// Which K and V rows travel between queues: those of a slice, to every other queue whose attention looks at them.
+// Which rows of keys and values travel between queues: those of a slice go to every other queue whose attention reads them.
 import { NodeKind, type Plan } from "../plan/plan.js";
 
 /** K and V rows firstToken…firstToken+tokenCount−1 of one sentence at one layer, needed on `toQueue`. */
@@ -10,10 +10,10 @@ export interface Move {
   readonly toQueue: number;
 }
 
-/** Queues are bits of a 32-bit integer here; no machine has that many devices. */
+/** Each queue is a bit of a 32-bit integer. No machine has more devices. */
 export const maxQueues = 31;
 
-/** For each node, as bits, the other queues that hold attention which needs it, directly or through joins. */
+/** For each node, as bits: the other queues with attention that depends on it, directly or through joins. */
 export function travelMasks(plan: Plan, queueOfNode: Int32Array): Int32Array {
   const needs = new Int32Array(plan.nodeCount);
   for (let node = plan.nodeCount - 1; node >= 0; node--) {
@@ -28,10 +28,10 @@ export function travelMasks(plan: Plan, queueOfNode: Int32Array): Int32Array {
   return needs;
 }
 
-/** The moves that `nodes` cause, neighbouring slices merged. `nodes` may be in any order. */
+/** The moves after `nodes` have run, with neighbouring slices merged. `nodes` may be in any order. */
 export function collectMoves(plan: Plan, nodes: readonly number[], masks: Int32Array): Move[] {
   const travelling = nodes.filter((node) => masks[node] !== 0 && plan.kind[node] === NodeKind.slice);
-  // Node numbers of neighbouring slices are neighbours.
+  // Neighbouring slices have neighbouring node numbers.
   travelling.sort((a, b) => a - b);
   const moves: { -readonly [Field in keyof Move]: Move[Field] }[] = [];
   const lastMoveTo = new Map<number, (typeof moves)[number]>();

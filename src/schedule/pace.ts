@@ -1,17 +1,17 @@
-// How fast a queue works: learned from every submission, to say how long the next one will take before it is encoded.
+// How fast a queue works: learned from every submission, to predict how long the next one will take.
 import type { SubmissionLimits } from "./submission.js";
 
-/** Before anything was seen: a millisecond per million multiply-adds, as on a slow adapter, and a tenth per stage. */
+/** Assumed at first: a millisecond per million multiply-adds, as on a slow adapter, and a tenth of one per stage. */
 const FIRST_MS_PER_COST = 1;
 const FIRST_MS_PER_STAGE = 0.1;
 
-/** The part of an error that one submission corrects, and how far it may go: a stall is no measure of speed. */
+/** The part of an error that one submission corrects, and a bound for it, because a stall says nothing about speed. */
 const LEARNED = 0.5;
 const MOST_CHANGE = 4;
 
 /**
- * A submission this long hides behind it that its successor is asked for late: a browser says up to 3 ms late that work
- * is done. Longer ones would only make others wait.
+ * The usual length of a submission. A browser reports up to 3 ms late that work is done; this is long enough for the next
+ * submission to be there in time. Longer ones would only make other calls wait.
  */
 export const ENOUGH_MS = 8;
 
@@ -29,8 +29,8 @@ export class Pace {
   }
 
   /**
-   * Learns that `stages` stages of cost `cost` together took `elapsedMs`. Each rate answers for the error by its part in
-   * what was expected (a normalised least-mean-squares step), so that submissions of one kind do not spoil the other rate.
+   * Learns that `stages` stages, with a total cost of `cost`, took `elapsedMs`. Each rate is corrected in proportion to its
+   * part of the prediction (a normalised least-mean-squares step), so submissions of one kind do not spoil the other rate.
    */
   observe(cost: number, stages: number, elapsedMs: number): void {
     const ofCost = this.#msPerCost * cost;
@@ -41,7 +41,7 @@ export class Pace {
     this.#msPerStage *= bounded(1 + step * ofStages);
   }
 
-  /** For a submission that is expected to take enough, but no more than `mostMs`. */
+  /** Limits for a submission that should take ENOUGH_MS, and at most `mostMs`. */
   limits(mostMs: number): SubmissionLimits {
     return {
       mostCost: mostMs / this.#msPerCost,

@@ -1,6 +1,6 @@
-// Which queue each task runs on. Deterministic: equal loads go to the lower queue, equal costs to the earlier sentence.
-// A slice stays on its queue through all layers, with the attention of its rows: its residual rows never travel.
-// In a training step, so does a whole share of sentences: the sum of its weight gradients never travels unfinished.
+// Which queue each task runs on. Deterministic: of equal loads the lower queue is chosen, of equal costs the earlier sentence.
+// A slice stays on its queue through all layers, with the attention of its rows, so residual rows never travel. In a training
+// step a whole share stays on its queue, so sums of its weight gradients never travel unfinished.
 import { NodeKind, type Plan } from "../plan/plan.js";
 import { shareOfNode } from "../plan/task.js";
 import type { SchedulerPlacement } from "../plan/vocabulary.js";
@@ -24,7 +24,7 @@ export function placeTasks(plan: Plan, { queues, placement, cost }: PlacementOpt
   return queueOfNode;
 }
 
-/** Shares in their order, each whole to the least loaded queue. */
+/** Places each share, in order, on the least loaded queue. */
 function placeShares(
   plan: Plan,
   shareOf: readonly number[],
@@ -46,7 +46,7 @@ function placeShares(
   );
 }
 
-/** Costliest sentence first, each cut into at most `runs` runs, costliest run to the least loaded queue. */
+/** Cuts each sentence into at most `runs` runs, the costliest first, and places each on the least loaded queue. */
 function placeSlices(plan: Plan, sliceCosts: Float64Array, queues: number, runs: number): Int32Array {
   const { sliceStart } = plan.numbering;
   const sentenceCosts = plan.lengths.map((_, sentence) =>
@@ -71,7 +71,7 @@ function placeSlices(plan: Plan, sliceCosts: Float64Array, queues: number, runs:
   return queueOfSlice;
 }
 
-/** Cuts slices first…end−1 into contiguous runs of about equal cost: a slice joins the run its middle falls into. */
+/** Cuts slices first…end−1 into contiguous runs of about equal cost. A slice joins the run that its middle falls into. */
 function cutSlicesByCost(
   costs: Float64Array,
   first: number,
@@ -93,7 +93,7 @@ function cutSlicesByCost(
   return cuts;
 }
 
-/** What each slice costs over all layers, the attention of its rows included. */
+/** The cost of each slice over all layers, with the attention of its rows. */
 function costsOfSlices(plan: Plan, costs: Float64Array): Float64Array {
   const total = new Float64Array(plan.numbering.slicesPerSegment);
   for (let node = 0; node < plan.nodeCount; node++)
@@ -101,7 +101,7 @@ function costsOfSlices(plan: Plan, costs: Float64Array): Float64Array {
   return total;
 }
 
-/** A task's slice, counted over the batch; a whole sentence's attention counts as its first slice. */
+/** The slice of a task, counted over the batch. Attention of a whole sentence counts as its first slice. */
 function sliceIndex(plan: Plan, node: number): number {
   return plan.numbering.sliceStart[plan.sentence[node]!]! + plan.firstToken[node]! / plan.sliceTokens;
 }

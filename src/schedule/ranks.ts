@@ -1,19 +1,19 @@
-// The order in which a queue takes what is ready: one rank per kind of task and segment or layer, the first ahead.
-// Forward: segment 0, attention 0, segment 1, … segment L. Backward: gradient of segment L, of attention L − 1, … of
-// segment 0. Behind all of these, since nothing waits for them: the weights of segment L, L − 1, … 0.
+// The order in which a queue takes ready tasks: each kind has a rank per segment or layer, and lower ranks go first.
+// Forward: segment 0, attention 0, segment 1, … segment L. Backward: gradients of segment L, attention L − 1, … segment 0.
+// Weight gradients of segments L, L − 1, … 0 come last, because nothing waits for them.
 import { NodeKind, type Plan } from "../plan/plan.js";
 import type { Task } from "../plan/vocabulary.js";
 
 export interface Ranks {
   readonly count: number;
-  /** From this rank on, weight gradients. */
+  /** The first rank of weight gradients. */
   readonly firstWeights: number;
 }
 
 /** What the tasks of a rank have in common. */
 export interface RankName {
   readonly kind: Task["kind"];
-  /** Their segment or layer. */
+  /** The segment or layer. */
   readonly level: number;
 }
 

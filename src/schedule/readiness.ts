@@ -1,7 +1,7 @@
-// Counts, for each queue, the dependencies that each node still misses there, and says which tasks miss none.
+// Counts, per queue, the dependencies that each node still waits for there, and says which tasks wait for none.
 import { NodeKind, type Plan } from "../plan/plan.js";
 
-/** A dependency may count on one queue (submitted there before) and not yet on another: one counter for each. */
+/** A dependency may be fulfilled on one queue (submitted there before) and not yet on another, so each has its counters. */
 export class Readiness {
   readonly #plan: Plan;
   readonly #missing: readonly Int32Array[];
@@ -14,12 +14,12 @@ export class Readiness {
     this.#missing = Array.from({ length: queues }, () => counts.slice());
   }
 
-  /** These nodes count on `queue` from now on; gives the tasks that miss nothing there any more. */
+  /** Fulfils these nodes on `queue`. Returns the tasks that became ready there. */
   count(nodes: readonly number[], queue: number): number[] {
     const { kind, dependents, dependentStart } = this.#plan;
     const missing = this.#missing[queue]!;
     const ready: number[] = [];
-    // A list and no recursion: the joins of a prefix fence are a chain as long as the sentence.
+    // A list, not recursion: the joins of a prefix fence form a chain as long as the sentence.
     const counting = nodes.slice();
     for (let at = 0; at < counting.length; at++) {
       const node = counting[at]!;

@@ -1,5 +1,5 @@
-// Tasks that may start, in one heap per rank (ranks.ts), the most urgent on top.
-// Urgent: greatest priority first, then the smaller node number, so that runs repeat exactly.
+// Tasks that may start: one heap per rank (ranks.ts), with the most urgent task on top. The most urgent task has the greatest
+// priority and, among equals, the smallest node number, so that runs repeat exactly.
 
 export class ReadyTasks {
   readonly #heaps: number[][];
@@ -44,8 +44,8 @@ export class ReadyTasks {
   }
 
   /**
-   * Removes up to `count` tasks of a rank, the most urgent first, and no more than cost `maxCost` together by `costs`, which
-   * is per node. `mustTake`: one at least.
+   * Removes and returns up to `count` tasks of a rank, the most urgent first, whose `costs` (per node) add up to at most
+   * `maxCost`. With `mustTake`, at least one.
    */
   take(rank: number, count: number, maxCost: number, costs: Float64Array, mustTake: boolean): number[] {
     const heap = this.#heaps[rank]!;

@@ -1,5 +1,5 @@
-// Decides what is submitted next, and where. Never waits and keeps no clock: an executor asks and reports.
-// Ready on a queue: every dependency was submitted to that queue before, or its submission is complete.
+// Decides what is submitted next, and to which queue. Never waits and has no clock: an executor asks for submissions and
+// reports completions. A task is ready on a queue if each dependency was submitted to that queue before, or is complete.
 import { taskOf } from "../plan/task.js";
 import type { Plan } from "../plan/plan.js";
 import { attentionGrainOf, type SchedulerPlacement } from "../plan/vocabulary.js";
@@ -16,19 +16,19 @@ import type { Stage, OwnedTokens, Submission, SubmissionLimits } from "./submiss
 export interface SchedulerOptions {
   readonly queues: number;
   readonly placement: SchedulerPlacement;
-  /** Submissions a queue may hold at once: enough to hide the host's encoding, few enough to stay responsive. */
+  /** How many submissions a queue holds at once: enough to hide the host's encoding, few enough to stay responsive. */
   readonly maxInFlight?: number;
   readonly maxStagesPerSubmission?: number;
   /**
-   * By default everything that is ready is coalesced: the number of dispatches then depends on the layers alone.
-   * Under "free" the default is 1, or the queue that asks first would take all the work.
+   * By default a stage takes all ready tasks of its rank, so the number of dispatches depends on the layers alone. Under "free"
+   * the default is 1, because the queue that asks first would otherwise take all the work.
    */
   readonly maxTasksPerStage?: number;
   /**
-   * Segments whose weight gradients may be ready on a queue and wait: for all queues, or for each. By default all wait
-   * until the queue has nothing else to do. With w, those of segment l were taken before the gradients of segment
-   * l − w − 1 (unless maxTasksPerStage splits these), so that w + 1 segments' rows are kept for them. Different numbers
-   * put queues of equal work out of step: the weights of one then run beside the activations of another.
+   * How many segments' weight gradients may be ready and wait: one number for all queues, or one for each. By default all
+   * wait until the queue has nothing else to do. With w, those of segment l are taken before the gradients of segment
+   * l − w − 1 (unless maxTasksPerStage splits these), so the rows of at most w + 1 segments have to be kept. Different
+   * numbers put queues with equal work out of step: weight gradients of one then run beside activation gradients of another.
    */
   readonly maxWaitingWeights?: number | readonly number[];
   readonly cost?: CostModel;
@@ -92,19 +92,19 @@ export class Scheduler {
       this.#addReady(node, this.#isFree ? 0 : this.#queueOfNode[node]!);
   }
 
-  /** All tasks are complete. */
+  /** Whether all tasks are complete. */
   get isFinished(): boolean {
     return this.#completeTasks === this.plan.taskCount;
   }
 
-  /** Submissions of `queue` that are not complete. */
+  /** The number of submissions of `queue` that are not complete. */
   inFlight(queue: number): number {
     let count = 0;
     for (const submission of this.#windows[queue]!) if (submission) count++;
     return count;
   }
 
-  /** Where a task of the plan runs; −1 for joins and under "free". */
+  /** The queue of a task; −1 for joins and under "free". */
   queueOf(node: number): number {
     return this.#queueOfNode[node]!;
   }
@@ -129,7 +129,7 @@ export class Scheduler {
     return owned;
   }
 
-  /** The next command buffer of `queue`; undefined when nothing is ready, its window is full, or all is done. */
+  /** The next submission of `queue`; undefined if nothing is ready, its window is full, or all is done. */
   next(queue: number, limits: SubmissionLimits = unlimited): Submission | undefined {
     const window = this.#windows[queue]!;
     let encoder = 0;
@@ -154,7 +154,7 @@ export class Scheduler {
     return submission;
   }
 
-  /** The executor's report: the GPU is done with the submission and its moves have arrived. */
+  /** Reports that the GPU is done with a submission and that its moves have arrived. */
   complete(submissionId: number): void {
     const submission = this.#submissions.get(submissionId);
     invariant(submission, `submission ${submissionId} is not in flight`);
@@ -189,7 +189,7 @@ export class Scheduler {
 
   #countCompleted(nodes: readonly number[]): void {
     if (this.#isFree) return this.#countOn(nodes, 0);
-    // On their own queue they have counted since their submission; elsewhere they matter only where their rows went.
+    // On their own queue they were fulfilled when submitted. Elsewhere they matter only where their rows went.
     for (let queue = 0; queue < this.queues; queue++) {
       const arrived = nodes.filter((node) => (this.#travelMasks[node]! & (1 << queue)) !== 0);
       if (arrived.length > 0) this.#countOn(arrived, queue);
@@ -215,8 +215,8 @@ function waitingWeightsOf({ queues, maxWaitingWeights = Infinity }: SchedulerOpt
 }
 
 /**
- * Whole sentences go first, the costliest ahead: with limited stages, the first fence then opens early. In a training
- * step, whole shares of sentences, and weight gradients in the order of their shares.
+ * Priorities within a rank. Whole sentences go together, the costliest first, so that the first fence opens early if a stage
+ * cannot hold all. In a training step whole shares go together, and weight gradients in the order of their shares.
  */
 function urgencies(plan: Plan, costs: Float64Array): Float64Array {
   const { sentence, shareOf = plan.lengths.map((_, index) => index) } = plan;

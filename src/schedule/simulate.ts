@@ -1,4 +1,4 @@
-// Runs the scheduler against a simulated clock: what a plan would do on queues of known speed, without a GPU.
+// Runs the scheduler against a simulated clock: how a plan would run on queues of known speed, without a GPU.
 import type { Plan } from "../plan/plan.js";
 import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
@@ -9,11 +9,11 @@ import type { Trace, TraceStage, TraceSubmission } from "../trace/trace.js";
 /** How the simulated queues behave. Times in ms. */
 export interface SimulatedDevice {
   readonly durationMs: (task: Task) => number;
-  /** Added to every stage: what a dispatch costs whatever it does. */
+  /** The fixed cost of every stage. */
   readonly stageOverheadMs?: number;
   /** Added to the completion of a submission that moves rows to other queues. */
   readonly moveMs?: number;
-  /** Between the end on the queue and the host's knowing of it. */
+  /** The delay from the end of a submission until the host knows of it. */
   readonly hostDelayMs?: number;
 }
 
@@ -33,7 +33,7 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
         pending.push(executed);
       }
     if (pending.length === 0) break;
-    // Everything that ends at this moment is reported before anybody asks for more.
+    // Everything that ends at the same moment is reported before new submissions are asked for.
     pending.sort((a, b) => b.doneMs - a.doneMs || b.queue - a.queue || b.id - a.id);
     nowMs = pending.at(-1)!.doneMs;
     while (pending.at(-1)?.doneMs === nowMs) scheduler.complete(pending.pop()!.id);
@@ -45,7 +45,7 @@ export function simulate(plan: Plan, options: SchedulerOptions, device: Simulate
     sliceTokens: plan.sliceTokens,
     layers: plan.layers,
     fence: plan.fence,
-    // Under "free" the slices of a sentence may run anywhere, which is what a trace calls spread.
+    // Under "free" the slices of a sentence may run anywhere, which a trace calls spread.
     placement: options.placement === "free" ? "spread" : options.placement,
     queues: options.queues,
     submissions,

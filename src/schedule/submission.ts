@@ -1,10 +1,10 @@
-// What the scheduler hands to an executor.
+// What the scheduler hands to an executor: types only.
 import type { Task } from "../plan/vocabulary.js";
 import type { Move } from "./moves.js";
 
 /**
- * Tasks of one kind and of one segment or layer, of whatever sentences, to be encoded as one dispatch per kernel. Weight
- * gradients of several shares of sentences are in the shares' order, to be encoded one after the other.
+ * Tasks of one kind and one segment or layer, of any sentences, which are encoded as one dispatch per kernel. Weight gradients
+ * of several shares are encoded one after the other, in the order of the shares.
  */
 export interface Stage {
   readonly kind: Task["kind"];
@@ -22,19 +22,19 @@ export interface Submission {
   /** Its place in its queue's window, 0…maxInFlight−1, until it is complete. */
   readonly encoder: number;
   readonly stages: readonly Stage[];
-  /** Rows that must have arrived on other queues before this submission is reported complete. */
+  /** Rows that have to arrive on other queues before this submission is reported complete. */
   readonly moves: readonly Move[];
-  /** Of all tasks, by the scheduler's cost model. */
+  /** The cost of all its tasks by the scheduler's cost model. */
   readonly cost: number;
 }
 
-/** How much one submission takes on, in what the cost model counts. */
+/** How large a submission may be, in units of the cost model. */
 export interface SubmissionLimits {
-  /** It costs no more than this, or is a single task. */
+  /** It costs at most this, unless it is a single task. */
   readonly mostCost: number;
-  /** With this it takes no further stage. */
+  /** Once it costs this much, no further stage is added. */
   readonly enoughCost: number;
-  /** What a stage costs beside its tasks. */
+  /** The fixed cost of a stage. */
   readonly stageCost: number;
 }
 

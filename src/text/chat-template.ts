@@ -1,16 +1,16 @@
-// Conversations as text: renders a tokenizer's chat template with @huggingface/jinja, which is loaded only when used.
+// Turns conversations into text: renders a tokenizer's chat template with @huggingface/jinja, which is loaded when first used.
 import { ArgumentError, FormatError } from "../errors.js";
 
 /** One message of a conversation. */
 export interface ChatMessage {
-  /** "system", "user", "assistant", or what the model's template knows. */
+  /** "system", "user", "assistant", or another role of the model's template. */
   readonly role: string;
   readonly content: string;
 }
 
 /**
- * The conversation as the model was trained on it, up to where its answer begins. `tokenizerConfig` is the parsed
- * tokenizer_config.json. Throws ArgumentError where it has no template, FormatError where that cannot be rendered.
+ * The conversation as text in the form that the model was trained on, up to where its reply begins. `tokenizerConfig` is the
+ * parsed tokenizer_config.json. Throws ArgumentError if it has no template, FormatError if the template cannot be rendered.
  */
 export async function renderChat(
   messages: readonly ChatMessage[],
@@ -57,7 +57,7 @@ function checkMessages(messages: readonly ChatMessage[]): void {
   }
 }
 
-/** A template, or the one that is named "default" in a list of several. */
+/** The template, or of several the one named "default". */
 function findTemplate(given: unknown): string | undefined {
   if (typeof given === "string") return given;
   if (!Array.isArray(given)) return undefined;
@@ -66,7 +66,7 @@ function findTemplate(given: unknown): string | undefined {
   return typeof template === "string" ? template : undefined;
 }
 
-/** tokenizer_config.json holds the token's text, or an object with it. */
+/** The text of a special token. tokenizer_config.json holds the text itself, or an object with it. */
 function tokenText(token: unknown): unknown {
   return typeof token === "object" && token && "content" in token ? token.content : token;
 }

@@ -1,25 +1,25 @@
-// Turns a stream of token ids into pieces of text: never half a character, nothing that a stop string may swallow.
-// The pieces do not depend on where token boundaries fall, except for how much of the text each one has.
+// Turns a stream of token ids into pieces of text. A piece never ends in the middle of a character and contains nothing that
+// may turn out to be part of a stop string. Token boundaries decide how the text is divided, and nothing else.
 
-/** What a token adds. */
+/** The text that a token adds. */
 export interface AssembledText {
-  /** Text that is certain; may be empty. */
+  /** Text that is certain. May be empty. */
   readonly text: string;
-  /** A stop string is complete: `text` ends right before it, and nothing follows. */
+  /** Whether a stop string is complete. Then `text` ends right before it, and nothing follows. */
   readonly isStopped: boolean;
 }
 
-/** What bytes decode to that form no character, or not yet. */
+/** Bytes that do not form a character, or not yet, are decoded to this. */
 const REPLACEMENT = "\uFFFD";
 
 export class TextAssembler {
   readonly #decode: (ids: readonly number[]) => string;
   readonly #stops: readonly string[];
-  /** Ids at whose end a character may be unfinished, their text, and how much of that was passed on. */
+  /** Ids that may end within a character, their text, and how much of it was passed on. */
   #ids: number[] = [];
   #text = "";
   #passed = 0;
-  /** Text that may be the beginning of a stop string. */
+  /** Text that is held back because it may begin a stop string. */
   #held = "";
 
   /** `decode` must give the text of any run of whole characters; `stops` are non-empty. */
@@ -40,20 +40,20 @@ export class TextAssembler {
     return this.#release(this.#held + certain, false);
   }
 
-  /** What is left when no token follows. */
+  /** Returns what was held back, when no token follows. */
   finish(): AssembledText {
     const rest = this.#held + this.#text.slice(this.#passed);
     this.#keep([], "");
     return this.#release(rest, true);
   }
 
-  /** Where `id` continues no character of the ids before it, those are of no more use. */
+  /** Forgets the ids before `id` if it does not continue a character of theirs. */
   #forgetBefore(id: number, before: string): void {
     const own = this.#decode([id]);
     if (own !== "" && this.#text === before + own) this.#keep([id], own);
   }
 
-  /** Everything but the last, perhaps unfinished, character of `text` has been passed on. */
+  /** Keeps `ids`, whose `text` has been passed on except for its last, perhaps unfinished, character. */
   #keep(ids: number[], text: string): void {
     this.#ids = ids;
     this.#text = text;
@@ -69,7 +69,7 @@ export class TextAssembler {
     return { text: text.slice(0, text.length - keep), isStopped: false };
   }
 
-  /** Where the stop string begins that is complete first, the longest of those that end together. */
+  /** Where the first complete stop string begins. If several end together, the longest one. */
   #firstStop(text: string): number | undefined {
     let first: { readonly start: number; readonly end: number } | undefined;
     for (const stop of this.#stops) {
@@ -81,7 +81,7 @@ export class TextAssembler {
     return first?.start;
   }
 
-  /** Length of the longest end of `text` with which a stop string begins. */
+  /** The length of the longest end of `text` that is the beginning of a stop string. */
   #possibleStop(text: string): number {
     let longest = 0;
     for (const stop of this.#stops)

@@ -1,14 +1,14 @@
-// Text to token ids and back: an adapter over @huggingface/tokenizers, which is loaded only when a tokenizer is.
+// Turns text into token ids and back: an adapter over @huggingface/tokenizers, which is loaded when first used.
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
 
 /** Turns text into token ids and back. */
 export interface TextTokenizer {
-  /** The token that ends a text, where tokenizer_config.json names one that the vocabulary has. */
+  /** The token that ends a text, if tokenizer_config.json names one that is in the vocabulary. */
   readonly endToken: number | undefined;
   /**
    * The ids of `text`, with the special tokens that the tokenizer adds by itself (GPT-2's adds none).
-   * A character that the vocabulary cannot express becomes its unknown token, and is left out where it has none.
+   * A character that the vocabulary cannot express becomes its unknown token, or is left out if there is none.
    */
   encode(text: string): number[];
   /** The text of `ids`. Bytes that form no character become U+FFFD. @throws ArgumentError for an unknown id. */
@@ -24,8 +24,8 @@ export interface DecodeOptions {
 }
 
 /**
- * The tokenizer that a parsed tokenizer.json describes, and tokenizer_config.json where there is one.
- * @throws FormatError when it is no tokenizer, or one of a kind that is not known.
+ * The tokenizer that a parsed tokenizer.json describes, with tokenizer_config.json if there is one.
+ * @throws FormatError when it is not a tokenizer, or one of an unknown kind.
  */
 export async function loadTokenizer(
   tokenizerJson: unknown,
@@ -35,7 +35,7 @@ export async function loadTokenizer(
   if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
   const library = await import("@huggingface/tokenizers");
   try {
-    // The library would tidy spaces before punctuation by default: decode(encode(text)) must be the text.
+    // By default the library removes spaces before punctuation, but decode(encode(text)) has to be the text.
     const config = { clean_up_tokenization_spaces: false, ...tokenizerConfig };
     return new HuggingFaceTokenizer(new library.Tokenizer(tokenizerJson, config), tokenizerConfig);
   } catch (cause) {
@@ -62,7 +62,7 @@ class HuggingFaceTokenizer implements TextTokenizer {
 
   decode(ids: readonly number[], { skipSpecialTokens = false }: DecodeOptions = {}): string {
     for (const id of ids) this.#checkId(id);
-    // The library refuses an empty list.
+    // The library does not accept an empty list.
     if (ids.length === 0) return "";
     return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
   }
@@ -82,7 +82,7 @@ class HuggingFaceTokenizer implements TextTokenizer {
   }
 }
 
-/** tokenizer_config.json holds the token's text, or an object with it. */
+/** The text of the end token. tokenizer_config.json holds the text itself, or an object with it. */
 function endTokenText(config: object | undefined): string | undefined {
   const token: unknown = config && "eos_token" in config ? config.eos_token : undefined;
   const text: unknown = typeof token === "object" && token && "content" in token ? token.content : token;

@@ -1,5 +1,5 @@
-// A trace in the Trace Event Format, for chrome://tracing and ui.perfetto.dev: one process per queue, whose first
-// thread is the GPU; each encoder is a further thread that shows its submissions in flight.
+// A trace in the Trace Event Format, for chrome://tracing and ui.perfetto.dev. Each queue is a process. Its first thread is the
+// GPU; each further thread shows the submissions in flight of one place in the queue's window.
 // https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 import { countMembers, nameStage } from "./stage-name.js";
 import type { Trace, TraceSubmission } from "./trace.js";

@@ -1,4 +1,4 @@
-// Numbers from a trace: how long, how well the queues were used, and how far from what no schedule can beat.
+// Figures of a trace: how long the run took, how well its queues were used, and how far it is from the best possible.
 import { nodeOf } from "../plan/task.js";
 import { overlapOf, weightGradientOverlapOf } from "./overlap.js";
 import { remainingPaths } from "../plan/remaining-path.js";
@@ -12,17 +12,17 @@ export interface TraceMetrics {
   readonly makespanMs: number;
   /** The durations of all stages together. */
   readonly workMs: number;
-  /** The longest chain of dependent tasks, each taking its part of its stage's duration. */
+  /** The longest chain of dependent tasks. Each task takes its part of its stage's duration. */
   readonly criticalPathMs: number;
   /** max(work ÷ queues, critical path): no order of the same tasks on as many queues is faster. */
   readonly boundMs: number;
   /** Bound ÷ makespan; 1 is perfect. */
   readonly efficiency: number;
-  /** The part of the queues' time in which they did nothing. */
+  /** The part of the makespan in which queues were idle, averaged over the queues. */
   readonly bubbleFraction: number;
-  /** While attention of one sentence ran on one queue, slices of another ran on another queue; backward likewise. */
+  /** The time in which attention of one sentence ran on one queue while slices of another ran elsewhere, also backward. */
   readonly overlapMs: number;
-  /** While weight gradients ran on one queue, activation gradients of other sentences or layers ran on another. */
+  /** The time in which weight gradients ran on one queue while activation gradients of others ran elsewhere. */
   readonly weightGradientOverlapMs: number;
   /** Per queue, the time in which at least one stage ran. */
   readonly busyMs: readonly number[];

@@ -1,24 +1,24 @@
-// How long two kinds of work ran at the same time on different queues.
+// How long two kinds of work of a trace ran at the same time on different queues.
 import type { Task } from "../plan/vocabulary.js";
 import type { Trace } from "./trace.js";
 
-/** What of a stage matters here. */
+/** A stage, reduced to what matters here. */
 interface Interval {
   readonly queue: number;
   readonly beginMs: number;
   readonly endMs: number;
   readonly tasks: readonly Task[];
-  /** Sentences of which it has attention, and of which it has slices. */
+  /** The sentences that it has attention of, and those that it has slices of. */
   readonly attention: ReadonlySet<number>;
   readonly slices: ReadonlySet<number>;
 }
 
-/** Attention of one sentence, forward or backward, while slices of others ran: ms, every moment counted once. */
+/** The ms in which attention of a sentence, forward or backward, ran beside slices of others. Each moment counts once. */
 export function overlapOf(trace: Trace): number {
   return measure(trace, ({ attention }, { slices }) => haveDifferent(attention, slices));
 }
 
-/** Weight gradients while the activation gradients of other sentences or layers ran. */
+/** The ms in which weight gradients ran beside activation gradients of other sentences or layers. */
 export function weightGradientOverlapOf(trace: Trace): number {
   const shareOf = trace.shares ?? [];
   return measure(trace, (a, b) =>
@@ -36,12 +36,12 @@ export function weightGradientOverlapOf(trace: Trace): number {
   );
 }
 
-/** The time during which some pair of stages on different queues fits. */
+/** The ms in which some pair of stages on different queues fits. */
 function measure(trace: Trace, fits: (a: Interval, b: Interval) => boolean): number {
   const opening = intervalsOf(trace);
   const boundaries = [...new Set(opening.flatMap(({ beginMs, endMs }) => [beginMs, endMs]))];
   boundaries.sort((a, b) => a - b);
-  // Few stages run at once, so that looking at all pairs of those is cheap.
+  // Few stages run at once, so looking at all pairs is cheap.
   let running: Interval[] = [];
   let opened = 0;
   let overlapMs = 0;
@@ -63,7 +63,7 @@ function haveDifferent(some: ReadonlySet<number>, others: ReadonlySet<number>): 
   return some.size > 1 || others.size > 1 || !others.has(first);
 }
 
-/** By the time they begin. */
+/** All stages, in the order of their beginnings. */
 function intervalsOf(trace: Trace): Interval[] {
   const intervals = trace.submissions.flatMap(({ queue, stages }) =>
     stages.map(({ beginMs, endMs, tasks }): Interval => {

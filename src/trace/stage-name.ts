@@ -5,11 +5,11 @@ import type { TraceStage } from "./trace.js";
 export interface StageName {
   readonly kind: Task["kind"];
   readonly word: string;
-  /** Where there is no room for the word. */
+  /** Used if there is no room for the word. */
   readonly letter: string;
   /** The segment of its slices or weights, or the layer of its attention. */
   readonly level: number;
-  /** The sentences that have a task in it, each once; of weight gradients, the shares of sentences. */
+  /** The sentences that have a task in it, each once. For weight gradients, the shares. */
   readonly members: readonly number[];
   readonly noun: "sentence" | "share";
 }
@@ -31,7 +31,7 @@ export function nameStage({ tasks }: TraceStage): StageName {
   return { kind, word, letter, level, members, noun: kind === "weight-gradient" ? "share" : "sentence" };
 }
 
-/** The sentence of a task; of a weight gradient, the share of sentences. */
+/** The sentence of a task. For a weight gradient, its share. */
 export function memberOf(task: Task): number {
   return task.kind === "weight-gradient" ? task.share : task.sentence;
 }

@@ -1,8 +1,8 @@
-// SVG as text: elements whose attributes and text are escaped, so that no title can break the picture.
+// Writes SVG as text. Attributes and text are escaped, so no title can break the picture.
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
-/** `children` are markup already; text goes through `escapeText` first. */
+/** `children` are markup. Pass text through `escapeText` first. */
 export function element(name: string, attributes: Attributes, children: readonly string[] = []): string {
   const written = Object.entries(attributes).map(
     ([key, value]) => ` ${key}="${typeof value === "number" ? formatNumber(value) : escapeText(value)}"`,
@@ -23,7 +23,7 @@ export function escapeText(words: string): string {
     .replaceAll('"', "&quot;");
 }
 
-/** A hundredth of a pixel is more than anybody sees. */
+/** Rounded to hundredths of a pixel, which is finer than anybody sees. */
 export function formatNumber(value: number): string {
   return String(Math.round(value * 100) / 100);
 }

@@ -1,19 +1,19 @@
-// One queue of the timeline: what its GPU ran, the fences that opened, and its submissions in flight below.
+// Draws one queue of the timeline: what its GPU ran, the fences that opened, and below them its submissions in flight.
 import { countMembers, memberOf, nameStage } from "./stage-name.js";
 import { element, formatNumber, text } from "./svg-element.js";
 import { weightOf } from "./task-weight.js";
 import type { Trace, TraceStage, TraceSubmission } from "./trace.js";
 
-/** Where things lie in a lane, in pixels from its top. */
+/** Positions in a lane, in pixels from its top. */
 const boxTop = 12;
 const boxHeight = 64;
-/** The upper part of a box bears its name, the rest its sentences. */
+/** The upper part of a box holds its name, the rest its sentences. */
 const nameHeight = 18;
 const flightTop = boxTop + boxHeight + 8;
 const flightHeight = 8;
 const flightStep = 12;
 
-/** Smallest band in which one sentence can still be told from its neighbours, and smallest that holds letters. */
+/** The smallest band that can be told from its neighbours, and the smallest that holds letters. */
 const smallestBand = 7;
 const smallestLetteredBand = 12;
 const letterWidth = 5.9;
@@ -43,7 +43,7 @@ export function renderLane(trace: Trace, queue: number, frame: LaneFrame): strin
   ]);
 }
 
-/** The time a submission spent between the host's handing it over and the host's learning that it is complete. */
+/** A submission in flight: from when the host submitted it until the host knew that it was complete. */
 function renderFlight(submission: TraceSubmission, frame: LaneFrame): string {
   const { id, encoder, submittedMs, doneMs } = submission;
   const shown = within(frame, submittedMs, doneMs);
@@ -63,7 +63,7 @@ function renderStage(stage: TraceStage, id: string, trace: Trace, frame: LaneFra
   const stageName = nameStage(stage);
   const { kind, level, word, letter, noun } = stageName;
   const { x } = shown;
-  // A hairline between neighbours, where a box can spare it.
+  // A hairline between neighbours, if the box is wide enough.
   const width = Math.max(0.75, shown.width > 3 ? shown.width - 1 : shown.width);
   const bands = bandsOf(stage, trace);
   const who = countMembers(stageName);
@@ -87,7 +87,7 @@ function renderStage(stage: TraceStage, id: string, trace: Trace, frame: LaneFra
   return element("g", { "data-stage": id }, parts);
 }
 
-/** Where a time lies in a lane, cut to its edges; undefined where none of it is shown. */
+/** Where a span of time lies in a lane, cut at its edges; undefined if none of it is shown. */
 function within(
   { left, width, xOf }: LaneFrame,
   beginMs: number,
@@ -100,7 +100,7 @@ function within(
   return { x, width: end - x, hasBegin: begin >= left };
 }
 
-/** A fence opened: from here on attention may look at the rows. */
+/** An opened fence: from here on attention may read the rows. */
 function renderFence(x: number): string {
   const top = boxTop - 6;
   return element("path", {
@@ -110,8 +110,8 @@ function renderFence(x: number): string {
 }
 
 /**
- * The sentences of a stage ran side by side: bands on top of one another, higher for more work, all of them visible.
- * None where there are too many sentences for that. Weight gradients have a band for each share of sentences.
+ * The sentences of a stage ran side by side, so each gets a band, higher for more work. Returns none if there are too many
+ * sentences to see them all. Weight gradients have a band for each share.
  */
 function bandsOf(stage: TraceStage, trace: Trace): { member: number; y: number; height: number }[] {
   const weights = new Map<number, number>();

@@ -28,7 +28,7 @@ export const timelineStyle: string = `
 }
 `;
 
-/** What a training step adds: sky blue, vermilion and bluish green of the same eight colours, all under dark letters. */
+/** For a training step: sky blue, vermilion and bluish green of the same eight colours, all with dark letters. */
 export const gradientStyle: string = `
 .slice-gradient { fill: #56b4e9; }
 .attention-gradient { fill: #d55e00; }

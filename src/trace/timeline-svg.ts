@@ -1,4 +1,4 @@
-// A trace as one self-contained SVG picture: a lane per queue over a time axis, a legend, and the metrics in a line.
+// Draws a trace as one self-contained SVG picture: a lane per queue over a time axis, a legend, and a line of metrics.
 import { measureTrace, spanOf } from "./metrics.js";
 import { element, escapeText, text } from "./svg-element.js";
 import { laneHeight, renderLane } from "./timeline-lane.js";
@@ -7,7 +7,7 @@ import type { Trace } from "./trace.js";
 
 /** How a timeline is drawn. */
 export interface TimelineOptions {
-  /** Pixels. */
+  /** In pixels. */
   readonly width?: number;
   readonly title?: string;
   /** The part of the time that is shown, in ms since the run began. Default: all of it. */
@@ -22,8 +22,8 @@ const axisHeight = 26;
 const footHeight = 34;
 
 /**
- * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each stage of
- * tasks is a `g` with the attribute data-stage, "SUBMISSION.INDEX", for whoever wants to say more about it.
+ * A picture of a run, as SVG: a lane per queue, with slices, attention, fences and submissions over time. Each stage is a `g`
+ * with the attribute data-stage, "SUBMISSION.INDEX", so that a page can show more about it.
  */
 export function renderTimeline(trace: Trace, options: TimelineOptions = {}): string {
   const { width = 1200, title = "weft" } = options;
@@ -102,7 +102,7 @@ function renderLegend(entries: readonly LegendEntry[], end: number, top: number)
   return element("g", {}, parts);
 }
 
-/** Ticks at 1, 2 or 5 times a power of ten, some eight of them. */
+/** About eight ticks, at 1, 2 or 5 times a power of ten. */
 function renderAxis(fromMs: number, toMs: number, perMs: number, bottom: number): string {
   const rough = Math.max(toMs - fromMs, 1e-6) / 8;
   const power = 10 ** Math.floor(Math.log10(rough));

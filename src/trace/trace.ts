@@ -1,4 +1,4 @@
-// What a run did and when: a JSON-serialisable record. Written by executors, read by the validator and the pictures.
+// What a run did and when: a JSON-serialisable record. Executors write it; the validator, metrics and pictures read it.
 import type { Fence, Placement, Task } from "../plan/vocabulary.js";
 
 /** One dispatch. */
@@ -12,10 +12,10 @@ export interface KernelTime {
 export interface TraceStage {
   readonly beginMs: number;
   readonly endMs: number;
-  /** "gpu": timestamp queries; "cpu": apportioned between submission and completion. */
+  /** "gpu": by timestamp queries. "cpu": the host's time from submission to completion, divided among the stages. */
   readonly clock: "gpu" | "cpu";
   readonly tasks: readonly Task[];
-  /** The dispatches in their order, where they were timed: see TrainOptions.trace. */
+  /** The dispatches in their order, if they were timed: see TrainOptions.trace. */
   readonly kernels?: readonly KernelTime[];
 }
 
@@ -26,7 +26,7 @@ export interface TraceSubmission {
   readonly encoder: number;
   readonly encodedMs: number;
   readonly submittedMs: number;
-  /** When the host learned that it is complete, with every row moved that another queue waits for. */
+  /** When the host knew that it was complete, and every row that another queue waits for had been moved. */
   readonly doneMs: number;
   readonly stages: readonly TraceStage[];
 }
@@ -34,7 +34,7 @@ export interface TraceSubmission {
 /** One forward run or one training step: enough to rebuild its plan and to check every fence. */
 export interface Trace {
   readonly lengths: readonly number[];
-  /** The share of each sentence; of a training step only. */
+  /** The share of each sentence. Only a training step has it. */
   readonly shares?: readonly number[];
   readonly sliceTokens: number;
   readonly layers: number;

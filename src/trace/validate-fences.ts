@@ -1,21 +1,21 @@
-// The heart of validation: every task ran after everything that it depends on, in linear time.
-// On its own queue "after" means a later stage, since a queue executes in order. From another queue it means that the
-// host knew of the completion before it submitted.
+// The heart of validation: checks, in linear time, that every task ran after everything it depends on. On the same queue
+// "after" means in a later stage, because a queue executes in order. Across queues it means that the host knew of the
+// completion before it submitted the task.
 import { NodeKind } from "../plan/plan.js";
 import type { Positions } from "./validate-positions.js";
 
 /**
- * Both times of a cross-queue fence are readings of the host's one clock, which never steps back, however coarse it is:
- * nothing needs to be forgiven.
+ * Both times of a fence across queues are readings of the host's clock, which never goes back, however coarse it is. So no
+ * tolerance is needed.
  */
 const hostClockToleranceMs = 0;
 
-/** Tasks that ran too early, as sentences. Tasks that never ran are not reported again. */
+/** Describes the tasks that ran too early. Tasks that never ran are not reported again. */
 export function checkFences(positions: Positions): string[] {
   const { plan, queues } = positions;
   const problems: string[] = [];
-  // What has to be waited for at each node, per queue: the last stage, and the last completion. A join passes on the
-  // latest of what it joins; a task passes on itself.
+  // For each node and queue, what it has to wait for there: the last stage, and the last completion. A join passes on the
+  // latest of what it joins; a task passes on its own.
   const lastStage = new Int32Array(plan.nodeCount * queues).fill(-1);
   const lastDoneMs = new Float64Array(plan.nodeCount * queues).fill(-Infinity);
   for (let node = 0; node < plan.nodeCount; node++) {

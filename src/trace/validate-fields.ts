@@ -1,8 +1,8 @@
-// The part of validation that needs no plan: values that are impossible whatever was executed.
+// The part of validation that needs no plan: values that are impossible in any trace.
 import { fences, placements } from "../plan/vocabulary.js";
 import type { Trace, TraceStage, TraceSubmission } from "./trace.js";
 
-/** Problems that leave no plan to hold the trace against. */
+/** Problems that make it impossible to build the plan of the trace. */
 export function checkHeader(trace: Trace): string[] {
   const problems: string[] = [];
   if (!trace.lengths.every((length) => isWhole(length, 1)))
@@ -15,7 +15,7 @@ export function checkHeader(trace: Trace): string[] {
   return trace.shares ? problems.concat(checkShares(trace, trace.shares)) : problems;
 }
 
-/** Problems of what only the trace of a training step has. */
+/** Problems of the fields that only a training step has. */
 function checkShares({ lengths, placement }: Trace, shares: readonly number[]): string[] {
   const problems: string[] = [];
   const present = new Set(shares);
@@ -35,7 +35,7 @@ export function checkSubmission(submission: TraceSubmission, queues: number): st
   if (!isWhole(queue, 0) || queue >= queues)
     problems.push(`${name}: there is no queue ${queue} among ${queues}.`);
   if (!isWhole(encoder, 0)) problems.push(`${name}: there is no encoder ${encoder}.`);
-  // Negated, so that NaN fails.
+  // Negated, so that NaN is a problem too.
   if (!(encodedMs <= submittedMs)) problems.push(`${name} was submitted before it was encoded.`);
   if (!(submittedMs <= doneMs)) problems.push(`${name} was done before it was submitted.`);
   if (![encodedMs, submittedMs, doneMs].every(Number.isFinite))
@@ -52,7 +52,7 @@ function checkStage(stage: TraceStage, submission: TraceSubmission, name: string
   if (!Number.isFinite(beginMs) || !Number.isFinite(endMs))
     problems.push(`${name} has a time that is no finite number.`);
   if (!(beginMs <= endMs)) problems.push(`${name} ends before it begins.`);
-  // A GPU's clock is brought onto the host's only roughly; the host's own times must fit exactly.
+  // A GPU's clock is only roughly aligned with the host's. The host's own times have to fit exactly.
   if (stage.clock === "cpu" && (beginMs < submission.submittedMs || endMs > submission.doneMs))
     problems.push(`${name} lies outside the time between its submission and its completion.`);
   return problems;

@@ -1,4 +1,4 @@
-// Where a trace executed each task: which submission, which queue, and the how-manieth stage of that queue.
+// Where a trace executed each task: in which submission, on which queue, and in which stage of that queue.
 import { NodeKind, type Plan } from "../plan/plan.js";
 import { shareOfNode } from "../plan/task.js";
 import type { TraceSubmission } from "./trace.js";
@@ -6,9 +6,9 @@ import type { TraceSubmission } from "./trace.js";
 export class Positions {
   readonly plan: Plan;
   readonly queues: number;
-  /** Per node; −1 where the trace never executed it. */
+  /** Per node; −1 if the trace never executed it. */
   readonly queue: Int32Array;
-  /** Per node, its stage's place in the order of its queue. */
+  /** Per node, the index of its stage on its queue. */
   readonly stage: Int32Array;
   readonly submittedMs: Float64Array;
   readonly doneMs: Float64Array;
@@ -25,13 +25,13 @@ export class Positions {
     this.#stagesOfQueue = new Int32Array(queues).fill(-1);
   }
 
-  /** The tasks placed next belong to a new stage of this submission. */
+  /** Begins a new stage of this submission, to which the tasks placed next belong. */
   openStage(submission: TraceSubmission): void {
     this.#submission = submission;
     this.#stagesOfQueue[submission.queue]!++;
   }
 
-  /** False when the task has a place already; the first one stays. */
+  /** Places a task in the current stage. Returns false if it has a place already, which it keeps. */
   place(node: number): boolean {
     if (this.queue[node] !== -1 || !this.#submission) return false;
     const { queue, submittedMs, doneMs } = this.#submission;
@@ -50,7 +50,7 @@ export class Positions {
     return problems;
   }
 
-  /** Sentences, or in a training step shares of sentences, whose tasks ran on more than one queue. */
+  /** Sentences, or shares in a training step, whose tasks ran on more than one queue. */
   findDivided(): string[] {
     const { shareOf, lengths, sentence } = this.plan;
     const home = new Int32Array(shareOf ? this.plan.numbering.shares : lengths.length).fill(-1);

@@ -1,5 +1,5 @@
-// Holds a trace against the plan it claims to have executed. Shares no state machine with the scheduler: it reads the
-// finished record only, so that neither can hide the other's mistake.
+// Checks a trace against the plan that it claims to have executed. Shares no state machine with the scheduler and reads only
+// the finished record, so that neither can hide a mistake of the other.
 import { nodeOf } from "../plan/task.js";
 import { checkFences } from "./validate-fences.js";
 import { checkHeader, checkSubmission } from "./validate-fields.js";
@@ -7,10 +7,10 @@ import { Positions } from "./validate-positions.js";
 import { planOfTrace } from "./trace-plan.js";
 import type { Trace, TraceStage } from "./trace.js";
 
-/** Browsers round GPU timestamps to 0.1 ms against timing attacks; two of them may be wrong in opposite directions. */
+/** Browsers round GPU timestamps to 0.1 ms against timing attacks, and two of them may be off in opposite directions. */
 const timestampToleranceMs = 0.2;
 
-/** Every way in which `trace` breaks its plan, as sentences; none means that it is legal. */
+/** Describes every way in which `trace` breaks its plan. An empty list means that the trace is valid. */
 export function validateTrace(trace: Trace): string[] {
   const problems = checkHeader(trace);
   if (problems.length > 0) return problems;
@@ -25,7 +25,7 @@ export function validateTrace(trace: Trace): string[] {
     problems.push(...checkSubmission(submission, trace.queues));
     if (ids.has(submission.id)) problems.push(`${name} appears twice.`);
     ids.add(submission.id);
-    // Without a queue that exists there is no order to check; its tasks will be reported missing.
+    // There is no order to check on a queue that does not exist. Its tasks are reported as missing.
     if (!(queue in previousBeginMs)) continue;
     if (submission.submittedMs < previousSubmittedMs[queue]!)
       problems.push(`${name} stands after a submission of queue ${queue} that was submitted later.`);

@@ -1,4 +1,4 @@
-// Tells a list of prompts from one prompt that is a list itself: of token ids, or of messages.
+// Tells a list of prompts from a single prompt that is itself a list, of token ids or of messages.
 
 /** Whether `prompt` holds several prompts. */
 export function isPromptList<P>(prompt: P | readonly P[]): prompt is readonly P[] {

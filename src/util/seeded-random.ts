@@ -1,5 +1,5 @@
-// Random numbers from a seed, the same in every engine: whole numbers and sums only, no functions that engines round
-// differently.
+// Random numbers from a seed, the same in every engine: computed from whole numbers and sums only, because engines round
+// other functions differently.
 
 export class SeededRandom {
   #state: number;
@@ -20,7 +20,7 @@ export class SeededRandom {
     return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
   }
 
-  /** Mean 0, deviation 1, within ±6: twelve uniform numbers, whose sum is normal to within what weights can tell. */
+  /** Mean 0, deviation 1, within ±6: the sum of twelve uniform numbers, which is close enough to normal for weights. */
   normal(): number {
     let sum = -6;
     for (let term = 0; term < 12; term++) sum += this.uniform();

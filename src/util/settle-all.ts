@@ -1,4 +1,4 @@
-// Waiting for several things at once without letting any of them outlive the wait.
+// Waits for several promises at once; none of them is still running afterwards.
 
 /** Waits for all promises, also when one rejects, and then throws the first rejection in their order. */
 export async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {

@@ -1,8 +1,8 @@
-// Measuring things against each other on a machine that is not equally fast all the time.
+// Measures things against each other on a machine whose speed changes.
 
 /**
- * What each of `runs` gives in every round. They take turns, and the turns change direction, so that a slow moment hits all
- * alike. `onTurn` hears before each which part of all is done.
+ * The results of each of `runs`, one per round. The runs take turns, in alternating direction, so that a slow moment affects
+ * all of them. `onTurn` is called before each turn with the part that is done, from 0 to 1.
  */
 export async function takeTurns<R>(
   runs: readonly (() => Promise<R>)[],
@@ -20,7 +20,7 @@ export async function takeTurns<R>(
   return results;
 }
 
-/** Milliseconds of each of `acts` in every round, as `takeTurns` does them. */
+/** The milliseconds that each of `acts` took in every round, measured by `takeTurns`. */
 export async function timeInTurns(
   acts: readonly (() => Promise<unknown>)[],
   rounds: number,
@@ -30,7 +30,7 @@ export async function timeInTurns(
   return takeTurns(runs, rounds, onTurn);
 }
 
-/** Milliseconds until what `act` does is done. */
+/** The milliseconds until `act` resolves. */
 export async function timed(act: () => Promise<unknown>): Promise<number> {
   const beganMs = performance.now();
   await act();

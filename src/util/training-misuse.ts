@@ -1,4 +1,4 @@
-// What a training run refuses, on whichever thread it is asked.
+// The errors for using a training run in a way that it cannot support. The page and the worker both throw them.
 import { ArgumentError } from "../errors.js";
 
 export function secondIteration(): ArgumentError {

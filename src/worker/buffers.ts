@@ -1,6 +1,6 @@
-// Finds what can be handed over to another thread rather than be copied.
+// Finds the buffers in a message that can be transferred to another thread instead of copied.
 
-/** Every buffer behind a typed array in plain data, once. */
+/** Every buffer behind a typed array in `value`, which is plain data. Each buffer once. */
 export function buffersOf(value: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();
   const visit = (part: unknown): void => {

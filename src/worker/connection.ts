@@ -1,19 +1,19 @@
-// The page's half of the wire to a worker: numbered calls, what they give, and what ends them all. What the calls do is not
-// known here.
+// The page's end of the connection to a worker: numbered calls, their events and results, and failures that end all of them.
+// Knows nothing of what the calls do.
 import { ArgumentError, CancelledError, WorkerError } from "../errors.js";
 import { errorOf } from "./error-record.js";
 import type { Reply, Request } from "./messages.js";
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Hears what happens during the call. What it throws ends the call. */
+  /** Called with every event of the call. If it throws, the call ends. */
   readonly onEvent?: ((event: never) => void) | undefined;
 }
 
 export interface OpenCall<Result> {
   readonly number: number;
   readonly result: Promise<Result>;
-  /** As the signal does. No effect after the end. */
+  /** Does what aborting the signal does. Has no effect after the end of the call. */
   readonly abort: () => void;
 }
 
@@ -28,7 +28,7 @@ export class Connection {
   #lastCall = 0;
   #failure: Error | undefined;
 
-  /** Starts the worker. @throws WorkerError where there is none to start. */
+  /** Starts the worker. @throws WorkerError if the environment has none. */
   constructor() {
     this.#worker = startWorker();
     this.#worker.addEventListener("message", ({ data }: MessageEvent<readonly Reply[]>) => {
@@ -41,7 +41,7 @@ export class Connection {
     this.#worker.addEventListener("messageerror", () => this.end(failed("an answer could not be read")));
   }
 
-  /** Why there can be no more calls. */
+  /** Why no more calls are possible. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -50,7 +50,7 @@ export class Connection {
     return this.open<Result>(method, args, options).result;
   }
 
-  /** As `call`, for calls that are ended from here. */
+  /** As `call`, for calls that the page may end. */
   open<Result>(method: string, args: readonly unknown[], options: CallOptions = {}): OpenCall<Result> {
     const { signal } = options;
     const number = ++this.#lastCall;
@@ -66,7 +66,7 @@ export class Connection {
     return { number, result, abort };
   }
 
-  /** Ends the worker, and with it all that it holds. Calls that are running reject with `error`, and so do later ones. */
+  /** Ends the worker and everything in it. Running and later calls reject with `error`. */
   end(error: Error): void {
     this.#failure ??= error;
     this.#worker.terminate();
@@ -119,8 +119,8 @@ function startWorker(): Worker {
     });
   }
   try {
-    // Bundlers look for exactly this expression, and for the file beside the built module. The comment, which is not
-    // in there, keeps the build of the module from doing so.
+    // Bundlers look for exactly this expression and take the file beside the built module. The comment keeps weft's own
+    // build from doing that; the built module does not contain it.
     return new Worker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), { type: "module" });
   } catch (cause) {
     throw failed((cause as Error).message, cause);
@@ -138,7 +138,7 @@ function failed(problem: string, cause?: unknown): WorkerError {
   });
 }
 
-/** The signal's reason may be anything and stays on the page: the error gets it here. */
+/** A signal's reason may be anything, so it is not posted to the worker. The error gets it here. */
 function withReason(error: unknown, signal: AbortSignal | undefined): unknown {
   if (error instanceof CancelledError && signal?.aborted)
     Object.defineProperty(error, "cause", {

@@ -1,19 +1,19 @@
-// Errors as records that can be posted, and back to errors of the same classes.
+// Turns errors into records that can be posted, and back into errors of the same classes.
 import * as classes from "../errors.js";
 
-/** An error, or whatever else was thrown, as it crosses from thread to thread. */
+/** An error, or whatever else was thrown, as it is posted. */
 export type ErrorRecord =
   | {
       readonly name: string;
       readonly message: string;
       readonly stack: string | undefined;
       readonly cause: ErrorRecord | undefined;
-      /** Of weft's own errors: `reason`, `partial` and so on. */
+      /** The fields of weft's own errors: `reason`, `partial` and so on. */
       readonly fields: Readonly<Record<string, unknown>>;
     }
   | { readonly thrown: string };
 
-/** By the name that an error of each has. */
+/** The classes by the `name` of their errors. */
 const classOf = new Map<string, object>(
   Object.entries(classes).map(([name, { prototype }]) => [name, prototype]),
 );
@@ -35,7 +35,7 @@ export function errorOf(record: ErrorRecord): unknown {
   const { name, message, stack, cause, fields } = record;
   const options = cause === undefined ? {} : { cause: errorOf(cause) };
   const error = new Error(message, options);
-  // Not by its constructor: that builds the message from details, of which the message is all that is left.
+  // A constructor would build the message from details, which are not in the record.
   Object.setPrototypeOf(error, classOf.get(name) ?? Error.prototype);
   return Object.assign(error, { name, stack }, fields);
 }

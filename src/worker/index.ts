@@ -1,5 +1,5 @@
-// The module behind "weft/worker": everything listed by hand, nothing else is public. It has weft's errors too, the same
-// classes, so that a page need not load the rest for them.
+// The public module "weft/worker". Every public name is listed here by hand. It exports the same error classes as "weft", so
+// that a page does not have to load "weft" for them.
 export { WorkerModel } from "./worker-model.js";
 export { WorkerTrainingRun } from "./worker-training-run.js";
 export {

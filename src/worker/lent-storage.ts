@@ -1,31 +1,31 @@
-// What weft keeps in a page's storage, lent to the worker: a worker has no storage of its own that answers at once.
+// Lends weft's entries in the page's storage to the worker, because a worker has no synchronous storage.
 
-/** Entries of a storage by key. */
+/** Entries of a storage, by key. */
 export type Kept = Readonly<Record<string, string>>;
 
-/** The names that weft keeps things under begin with this. */
+/** All keys of weft begin with this. */
 const PREFIX = "weft.";
 
-/** On the page: what earlier loads kept. */
+/** On the page: reads what earlier loads stored. */
 export function readKept(): Kept {
   try {
     const { localStorage } = globalThis;
     return Object.fromEntries(Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX)));
   } catch {
-    return {}; // the page may not use its storage
+    return {}; // the page has no access to its storage
   }
 }
 
-/** On the page: keeps what the worker has added. */
+/** On the page: stores what the worker has added. */
 export function writeKept(kept: Kept): void {
   try {
     for (const [key, value] of Object.entries(kept)) globalThis.localStorage.setItem(key, value);
   } catch {
-    // The storage is forbidden or full: then the next load measures again.
+    // No access, or the storage is full. The next load will measure again.
   }
 }
 
-/** In the worker: a storage that begins with `kept`. Answers what was added to it until then. */
+/** In the worker: installs a storage with the entries `kept`. Returns a function that returns what was added since. */
 export function lendStorage(kept: Kept): () => Kept {
   const entries = new Map(Object.entries(kept));
   const added = new Map<string, string>();

@@ -1,40 +1,40 @@
-// What the page and its worker say to each other. Calls are numbered by the page; all else names the call that it is about.
+// The messages between a page and its worker. The page numbers its calls; every other message names a call.
 import type { ModelInfo, ModelStats, QueueMemory } from "../index.js";
 import type { ErrorRecord } from "./error-record.js";
 import type { Kept } from "./lent-storage.js";
 
-/** From the page: a call, or the end of one. */
+/** From the page: a call, or that a call is to end. */
 export type Request =
   | {
       readonly call: number;
       readonly method: string;
       readonly args: readonly unknown[];
-      /** The caller's signal was aborted before the call. */
+      /** Whether the caller's signal was aborted before the call. */
       readonly isAborted: boolean;
     }
   | { readonly abort: number };
 
-/** From the worker: what happens during a call, and then what it gave. They come in lists, those of a moment together. */
+/** From the worker: an event of a call, or its end. All replies of one turn of the event loop are one message. */
 export type Reply =
   | { readonly call: number; readonly event: unknown }
   | { readonly call: number; readonly value: unknown }
   | { readonly call: number; readonly error: ErrorRecord };
 
-/** What a worker cannot know of its page. */
+/** What a worker cannot find out about its page. */
 export interface PageFacts {
-  /** Of the page's performance.now(). */
+  /** The page's performance.timeOrigin. */
   readonly timeOrigin: number;
   readonly kept: Kept;
 }
 
-/** What `load` gives. */
+/** The result of `load`. */
 export interface Loaded {
   readonly info: ModelInfo;
-  /** For the page to keep. */
+  /** What the page is to store. */
   readonly kept: Kept;
 }
 
-/** What `dispose` leaves behind. */
+/** The result of `dispose`. */
 export interface LastFigures {
   readonly memory: QueueMemory[];
   readonly stats: ModelStats;

@@ -1,4 +1,4 @@
-// The worker's script: holds the Model, and does what the page's calls say.
+// The worker's script: holds the Model and carries out the page's calls.
 import { Model, type GenerateOptions, type LoadOptions, type Prompt, type TrainingRun } from "../index.js";
 import { invariant } from "../util/invariant.js";
 import { recordError } from "./error-record.js";
@@ -6,7 +6,7 @@ import { buffersOf } from "./buffers.js";
 import { lendStorage } from "./lent-storage.js";
 import type { Loaded, PageFacts, Reply, Request } from "./messages.js";
 
-/** A dedicated worker's own scope; TypeScript's types are those of a page. */
+/** The global scope of a dedicated worker. TypeScript knows that of a page only. */
 const scope = globalThis as unknown as {
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
   postMessage(replies: readonly Reply[], transfer: readonly Transferable[]): void;
@@ -21,7 +21,7 @@ interface Call {
 interface OpenCall {
   readonly method: string;
   readonly stopping: AbortController;
-  readonly answered: Promise<void>;
+  readonly replied: Promise<void>;
 }
 
 interface Run {
@@ -33,10 +33,10 @@ interface Run {
 type Method = (call: Call, ...args: never[]) => unknown;
 
 let model: Model;
-/** What to add to a time of this thread for one of the page's. */
+/** Add this to a time of this thread to get a time of the page. */
 let clockOffsetMs = 0;
 const open = new Map<number, OpenCall>();
-/** Those whose loops have not ended, by the calls that made them. */
+/** Runs whose loops have not ended, by the number of the call that began them. */
 const runs = new Map<number, Run>();
 /** The id of the last handle. */
 let lastId = 0;
@@ -59,7 +59,7 @@ const methods: Readonly<Record<string, Method>> = {
     model.score(sentences, { ...options, signal }),
 
   async generate({ signal, emit }, id: number, prompt: Prompt, options: GenerateOptions) {
-    // A call that could not be posted took an id too: here a handle takes it, which fails at once.
+    // On the page, a call that could not be posted took an id too. Here a handle takes that id and fails at once.
     while (lastId < id - 1) lastId = model.generate("", { maxTokens: 0 }).id;
     const handle = model.generate(prompt, { ...options, signal });
     lastId = handle.id;
@@ -102,10 +102,10 @@ const methods: Readonly<Record<string, Method>> = {
 
   async dispose() {
     model.dispose();
-    // Their answers are on the way before this one, after which the page ends the worker.
+    // The page ends the worker when it gets the reply to this call, so the others have to reply first.
     const others = [...open.values()];
     for (const { method, stopping } of others) if (method === "watchSteps") stopping.abort();
-    await Promise.all(others.map(({ answered }) => answered));
+    await Promise.all(others.map(({ replied }) => replied));
     return { memory: model.memory(), stats: model.stats() };
   },
 };
@@ -116,12 +116,12 @@ scope.addEventListener("message", ({ data }) => {
   const stopping = new AbortController();
   if (isAborted) stopping.abort();
   const call = { number, signal: stopping.signal, emit: (event: unknown) => post({ call: number, event }) };
-  const answered = answer(method, call, args as never[]).finally(() => open.delete(number));
-  open.set(number, { method, stopping, answered });
+  const replied = carryOut(method, call, args as never[]).finally(() => open.delete(number));
+  open.set(number, { method, stopping, replied });
 });
 
-/** Calls the method at once, in the order of the page's calls. */
-async function answer(method: string, call: Call, args: never[]): Promise<void> {
+/** Calls the method before returning, so that calls begin in the page's order, and posts what comes of it. */
+async function carryOut(method: string, call: Call, args: never[]): Promise<void> {
   try {
     post({ call: call.number, value: await methods[method]!(call, ...args) });
   } catch (error) {
@@ -138,7 +138,7 @@ flush.port1.addEventListener("message", () => {
 });
 flush.port1.start();
 
-/** Posts what comes up in this turn of the event loop, such as the pieces of all texts of a step, as one message. */
+/** Posts all replies of this turn of the event loop, such as the pieces of all texts of a step, as one message. */
 function post(reply: Reply): void {
   if (replies.length === 0) flush.port2.postMessage(undefined);
   replies.push(reply);

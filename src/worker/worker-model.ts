@@ -1,4 +1,4 @@
-// The Model behind a worker, as the page sees it: the same API, and no encoding on the page's thread.
+// The Model behind a worker, as a page sees it: the same API, and no work of weft's on the page's thread.
 import { ArgumentError, CancelledError, DisposedError, WeftError } from "../errors.js";
 import {
   GenerationBatch,
@@ -31,13 +31,13 @@ import type { LastFigures, Loaded, PageFacts } from "./messages.js";
 import type { Promisified } from "./promisified.js";
 import { WorkerTrainingRun } from "./worker-training-run.js";
 
-/** As LoadOptions, but for `gpu`: the worker uses its own. */
+/** LoadOptions without `gpu`: the worker uses its own. */
 export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
 
 /**
- * A language model in a worker of its own: the same calls as Model, with the same results and errors, but the page's thread
- * is free meanwhile. `memory` and `stats`, which Model answers at once, give promises; a device that fails, and what
- * Model.train refuses, is told by the handle or the run. When the worker ends on its own, every call rejects with WorkerError.
+ * A language model in a worker of its own: the same calls as Model, with the same results and errors, while the page's thread
+ * stays free. `memory` and `stats` return promises. Failures that Model throws at once, such as a lost device or weights that
+ * cannot be trained, come from the handle or the run. If the worker ends by itself, every call rejects with WorkerError.
  *
  * @example
  * ```ts
@@ -59,10 +59,10 @@ export class WorkerModel implements Promisified<Model> {
   }
 
   /**
-   * Starts a worker and loads the model in it, as `Model.load`. A URL is resolved against the page; of files as values,
-   * weights in a Blob are not copied.
+   * Starts a worker and loads the model in it, as `Model.load` does. URLs are resolved against the page. If files are passed
+   * as values, weights in a Blob are not copied.
    *
-   * Throws as `Model.load`, and WorkerError where no worker can be started. Nothing is left running then.
+   * Throws what `Model.load` throws, and WorkerError if no worker can be started. Nothing is left running then.
    */
   static async load(source: ModelSource, options: WorkerLoadOptions = {}): Promise<WorkerModel> {
     const { signal, onProgress, ...others } = options;
@@ -76,7 +76,7 @@ export class WorkerModel implements Promisified<Model> {
     }
     throwIfAborted(signal, "Loading the model");
     const connection = new Connection();
-    // At once: the worker's script may not even have arrived, and nothing of it is of further use.
+    // Ends the worker at once: its script may not even have arrived, and nothing it has done is of further use.
     const cancel = (): void => connection.end(new CancelledError("Loading the model", signal?.reason));
     signal?.addEventListener("abort", cancel);
     try {
@@ -99,7 +99,7 @@ export class WorkerModel implements Promisified<Model> {
     return this.#ending ? (await this.#ending).memory : this.#connection.call("memory", []);
   }
 
-  /** As `Model.forward`. Results are handed over, not copied. */
+  /** As `Model.forward`. Results are transferred, not copied. */
   forward(
     sentences: readonly Sentence[],
     options: ForwardOptions & { readonly output: "hidden" },
@@ -125,7 +125,7 @@ export class WorkerModel implements Promisified<Model> {
     return this.#connection.call("score", [sentences, options], { signal });
   }
 
-  /** As `Model.generate`. Pieces of all texts that a step gave come in one message. */
+  /** As `Model.generate`. All pieces of text of a step come in one message. */
   generate(
     prompts: readonly (string | readonly ChatMessage[] | Sentence)[],
     options?: GenerateOptions,
@@ -169,10 +169,10 @@ export class WorkerModel implements Promisified<Model> {
     this.#expectUsable("watchSteps");
     let isWatching = true;
     const onEvent = (step: GenerationStep): void => {
-      if (isWatching) watcher(step); // the worker may have sent more before it heard of the end
+      if (isWatching) watcher(step); // the worker may have sent more before it knew of the end
     };
     const watch = this.#connection.open<void>("watchSteps", [], { onEvent });
-    // Where the model has failed, those who wait for something are told. What the watcher throws has no other way out.
+    // Failures of the model reach the calls that wait for it. What the watcher throws is reported as an uncaught error.
     watch.result.catch((error: unknown) => {
       if (!(error instanceof WeftError)) reportError(error);
     });
@@ -208,7 +208,7 @@ export class WorkerModel implements Promisified<Model> {
     this.dispose();
   }
 
-  /** As `dispose`, for `await using`: also waits until the calls that were running, and the worker, have ended. */
+  /** As `dispose`, for `await using`. Also waits until running calls and the worker have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
     await this.#ending?.catch(() => undefined);
@@ -222,7 +222,7 @@ export class WorkerModel implements Promisified<Model> {
     }
   }
 
-  /** Both sides count handles: calls arrive in their order, so that the numbers agree. */
+  /** Page and worker both count handles. Calls arrive in order, so the numbers agree. */
   #generate(prompt: Prompt, { signal, ...options }: GenerateOptions): GenerationHandle {
     const id = ++this.#lastId;
     let abort: (() => void) | undefined;
@@ -246,7 +246,7 @@ export class WorkerModel implements Promisified<Model> {
   }
 }
 
-/** A source that means the same in the worker, whose own address is another than the page's. */
+/** The source as the worker needs it: its own address is not the page's, so URLs become absolute. */
 function addressOf(source: ModelSource): ModelSource {
   if (source instanceof URL) return source.href;
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;

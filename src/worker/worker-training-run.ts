@@ -1,19 +1,19 @@
-// A training run that lives in a worker, as the page sees it.
+// A training run in a worker, as the page sees it.
 import type { Sentence, TrainingRun, TrainOptions, TrainStep } from "../index.js";
 import { checkpointOutsideLoop, secondIteration } from "../util/training-misuse.js";
 import type { Connection } from "./connection.js";
 
 /**
- * As TrainingRun, for a model in a worker: a step begins when the loop asks for it, so that between steps the model scores
- * and writes with what it has learned. The worker holds data and state while the loop runs. What `Model.train` throws at
- * once is thrown by the iteration.
+ * A TrainingRun of a model in a worker. A step begins when the loop asks for it, so between steps the model scores and writes
+ * with what it has learned. The worker holds data and state while the loop runs. The iteration throws what `Model.train`
+ * would throw at once.
  */
 export class WorkerTrainingRun implements Pick<TrainingRun, keyof TrainingRun>, AsyncIterable<TrainStep> {
   readonly #connection: Connection;
   readonly #data: readonly (string | Sentence)[];
   readonly #options: TrainOptions;
   #isStarted = false;
-  /** Names the run in the worker, as long as it is there. */
+  /** The run's number in the worker, while it is there. */
   #number: number | undefined;
 
   constructor(connection: Connection, data: readonly (string | Sentence)[], options: TrainOptions) {
@@ -23,7 +23,7 @@ export class WorkerTrainingRun implements Pick<TrainingRun, keyof TrainingRun>, 
   }
 
   /**
-   * Trains and answers each step once it is done. One iteration per run.
+   * Trains, and yields each step once it is done. A run can be iterated over once.
    * @throws what TrainingRun throws, and WorkerError.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<TrainStep, void, undefined> {
@@ -43,13 +43,13 @@ export class WorkerTrainingRun implements Pick<TrainingRun, keyof TrainingRun>, 
       }
     } finally {
       this.#number = undefined;
-      // A worker that has ended, or ends meanwhile, holds no run.
+      // If the worker has ended, or ends meanwhile, there is no run left to end.
       await this.#connection.call("endRun", [opened.number]).catch(() => undefined);
     }
   }
 
   /**
-   * The state after the last finished step: weights, optimizer, step, seed and place in the data. Call it inside the loop.
+   * The state after the last finished step: weights, optimizer, step, seed and position in the data. Call it inside the loop.
    * @throws ArgumentError before the first step and after the end.
    */
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,7 +1,7 @@
-// The API reference as one page of Markdown.
+// Renders the API reference as one page of Markdown.
 import type { ApiEntry } from "./api-reference.js";
 
-/** `main` is what "weft" exports, `worker` what "weft/worker" does. */
+/** `main` are the exports of "weft", `worker` those of "weft/worker". */
 export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEntry[]): string {
   const known = new Set(main.map(({ name }) => name));
   const sections = [
@@ -50,7 +50,7 @@ function render({ name, docs, signature, members }: ApiEntry): string[] {
   ];
 }
 
-/** "[Symbol.dispose]" is no link. */
+/** Escapes "[Symbol.dispose]", which Markdown would take for a link. */
 const titleOf = (member: string): string => (member.startsWith("[") ? `\`${member}\`` : member);
 const code = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
 const linkTo = (name: string): string => `[${name}](#${name.toLowerCase()})`;

@@ -1,4 +1,4 @@
-// Writes the API reference from the source: what the public modules export, with its signatures and docstrings.
+// Reads the API reference from the source: what the public modules export, with signatures and docstrings.
 import { join, relative } from "node:path";
 import ts from "typescript";
 
@@ -40,12 +40,12 @@ function entryOf(name: string, declaration: ts.Declaration): ApiEntry {
   if (ts.isClassDeclaration(declaration)) return classEntry(name, docs, declaration);
   if (ts.isFunctionDeclaration(declaration))
     return { name, kind: "value", docs, signature: signatureOf(declaration), members: [] };
-  // Interfaces and types have no body: their text, with the comments on members, says it best.
+  // Interfaces and types have no body, so they are shown as they are, with the comments on members.
   const signature = declaration.getText().replace(/^export /, "");
   return { name, kind: "type", docs, signature, members: [] };
 }
 
-/** Constructors are left out: weft makes these objects. */
+/** Constructors are left out, because weft creates these objects. */
 function classEntry(name: string, docs: string, declaration: ts.ClassDeclaration): ApiEntry {
   const members = declaration.members.filter(isPublic);
   const methods = members.filter((member) => ts.isMethodDeclaration(member));
@@ -64,7 +64,7 @@ function classEntry(name: string, docs: string, declaration: ts.ClassDeclaration
     signature,
     members: names.map((own) => {
       const all = methods.filter((method) => method.name.getText() === own);
-      // Of an overloaded method, the signature of its body is nobody's to see.
+      // The implementation's signature of an overloaded method is not public.
       const overloads = all.length > 1 ? all.filter(({ body }) => !body) : all;
       return {
         name: own,
@@ -90,7 +90,7 @@ function headOf({ name, typeParameters, heritageClauses }: ts.ClassDeclaration):
   return `class ${name!.text}${generic}${heritage}`;
 }
 
-/** With its comment, where it has one. */
+/** A field, with its comment if it has one. */
 function fieldOf(field: ts.PropertyDeclaration | ts.GetAccessorDeclaration): string {
   const comment = field.getFullText().match(/\/\*\*.*?\*\/\n\s*/s)?.[0] ?? "";
   const kind = ts.isGetAccessor(field) ? "readonly " : "";
@@ -101,7 +101,7 @@ function signatureOf(declaration: ts.FunctionDeclaration | ts.MethodDeclaration)
   return (
     textWithoutBody(declaration)
       .replace(/\b(export|async) /g, "")
-      // What a method takes apart is its own matter.
+      // How a method destructures its options is not part of its signature.
       .replaceAll(/\{[^{}]*\}(?=: \w+Options)/g, "options")
       .replace(/^\*/, "")
   );

@@ -1,6 +1,6 @@
-// Derivatives without any formula for them: what gradients are checked against.
+// Derivatives by differences, without formulas: gradients are checked against them.
 
-/** Of the function at hand no power above the fourth matters over this distance, and no rounding error. */
+/** Over this distance neither powers above the fourth nor rounding errors matter for the functions in the tests. */
 const step = 1e-3;
 
 /**

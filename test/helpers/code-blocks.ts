@@ -1,11 +1,11 @@
-// Code in documents: finds it, and checks its types as if it were a file of this repository.
+// Finds code in documents, and checks its types as if it were a file of this repository.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 
 export interface CodeBlock {
   readonly document: string;
-  /** Of its first line of code, from 1 on. */
+  /** The line number of its first line of code, from 1 on. */
   readonly line: number;
   readonly language: string;
   readonly code: string;
@@ -22,8 +22,8 @@ export function codeBlocks(root: string, document: string): CodeBlock[] {
 }
 
 /**
- * What TypeScript says about the blocks. A block is the file that its first line names in a comment; without one it is a
- * program of a user, for whom "weft" is what the source has now and the project's stricter options do not hold.
+ * What TypeScript reports about the blocks. If the first line is a comment with a path, the block is checked as that file.
+ * Other blocks are programs of users: "weft" is the current source, and the project's stricter options do not apply.
  */
 export function typeProblems(root: string, blocks: readonly CodeBlock[]): string[] {
   const { options } = ts.parseJsonConfigFileContent(

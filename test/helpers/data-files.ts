@@ -1,24 +1,24 @@
-// Data files for tests that run in a page as well as in Node: by the test server there, from the disk here.
+// Data files for tests that run in a page (from the test server) and in Node (from the disk).
 import { describe, expect, it } from "vitest";
 
 const inBrowser = typeof document === "object";
 
-/** Where a file or folder of the repository is for Model.load and `readJson`: repositoryFile("src/weights/…"). */
+/** The location of a file or folder of the repository, for Model.load and `readJson`. */
 export function repositoryFile(path: string): string {
   return inBrowser ? `/${path}` : `${import.meta.env["WEFT_ROOT"]}/${path}`;
 }
 
-/** The same for the shared data beside the repository: sharedFile("models/gpt2-nano-sort"). */
+/** The same for the shared data beside the repository, such as sharedFile("models/gpt2-nano-sort"). */
 function sharedFile(path: string): string {
   const folder = String(import.meta.env["WEFT_SHARED"]);
   return inBrowser ? `/@fs${folder}/${path}` : `${folder}/${path}`;
 }
 
-/** The parsed content of a JSON file, or undefined where there is none. */
+/** The parsed content of a JSON file, or undefined if there is none. */
 export async function readJson<T>(location: string): Promise<T | undefined> {
   if (inBrowser) {
     const response = await fetch(location);
-    // The test server answers with its own page for files it does not have.
+    // For a missing file, the test server sends its own page.
     const isJson = response.ok && response.headers.get("content-type")?.includes("json");
     return isJson ? ((await response.json()) as T) : undefined;
   }
@@ -27,8 +27,8 @@ export async function readJson<T>(location: string): Promise<T | undefined> {
 }
 
 /**
- * Groups the `testCount` tests that `body` registers and that need a shared model. Its absence is printed with that
- * number, and is a failure in CI.
+ * Describes the `testCount` tests that `body` registers, which need a shared model. If it is missing, that number is printed,
+ * and CI fails.
  */
 export async function describeWithSharedModel(
   model: string,

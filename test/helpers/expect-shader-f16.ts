@@ -1,5 +1,5 @@
-// Set up before every file of the project whose adapter must have shader-f16. Without lavapipe its tests are left out, each
-// counted as skipped, and in CI they fail.
+// Runs before every test file of the project whose adapter must have shader-f16. Without lavapipe its tests are skipped and
+// counted; in CI they fail.
 import { beforeAll, beforeEach, expect } from "vitest";
 import { findGpu } from "../../src/gpu/find-gpu.js";
 

@@ -1,4 +1,4 @@
-// A Worker without a thread: tests read what is posted to it and say what it answers.
+// A Worker without a thread: tests read what is posted to it and decide what it replies.
 import { vi } from "vitest";
 
 interface Posted {
@@ -10,10 +10,10 @@ interface Posted {
 }
 
 export class FakeWorker extends EventTarget {
-  /** The one that was started last. */
+  /** The worker that was started last. */
   static last: FakeWorker;
   readonly posted: Posted[] = [];
-  /** What it answers by itself, by method. */
+  /** Replies that it sends by itself, by method. */
   automatic: Readonly<Record<string, () => object>> = {};
   isTerminated = false;
 
@@ -22,7 +22,7 @@ export class FakeWorker extends EventTarget {
     FakeWorker.last = this;
   }
 
-  /** Has the code under test start such workers until the end of the test. */
+  /** Makes the code under test start fake workers until the end of the test. */
   static install(): void {
     vi.stubGlobal("Worker", FakeWorker);
   }
@@ -31,7 +31,7 @@ export class FakeWorker extends EventTarget {
     if (this.isTerminated) throw new Error("a message to a worker that was ended");
     this.posted.push(structuredClone(message));
     const reply = this.automatic[message.method ?? ""]?.();
-    if (reply) queueMicrotask(() => this.answer({ call: message.call, ...reply }));
+    if (reply) queueMicrotask(() => this.reply({ call: message.call, ...reply }));
   }
 
   terminate(): void {
@@ -43,12 +43,12 @@ export class FakeWorker extends EventTarget {
     return this.posted.findLast((own) => own.method === method)!.call!;
   }
 
-  /** Answers in one message, of calls by their numbers. */
-  answer(...replies: readonly object[]): void {
+  /** Sends replies to numbered calls, in one message. */
+  reply(...replies: readonly object[]): void {
     this.dispatchEvent(new MessageEvent("message", { data: replies }));
   }
 
-  /** As after an exception that nothing caught in the worker's script. */
+  /** Reports an exception that nothing caught in the worker's script. */
   crash(message: string): void {
     this.dispatchEvent(Object.assign(new Event("error", { cancelable: true }), { message }));
   }

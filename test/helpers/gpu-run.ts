@@ -1,4 +1,4 @@
-// Runs single kernels for tests: uploads, dispatches, downloads, and fails on anything the device complains about.
+// Runs single kernels for tests: uploads, dispatches, downloads, and fails on every error that the device reports.
 import { afterAll, beforeAll, expect } from "vitest";
 import { CommandList } from "../../src/gpu/command-list.js";
 import { BufferUsage } from "../../src/gpu/flags.js";
@@ -11,7 +11,7 @@ import { SeededRandom } from "./random.js";
 
 type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
-/** One queue for the tests of a file, opened before them. After them nothing may be left allocated or reported. */
+/** One queue for all tests of a file. Afterwards it fails if anything is left allocated or an error was reported. */
 export function useTestQueue(): () => Queue {
   let queue: Queue | undefined;
   beforeAll(async () => {

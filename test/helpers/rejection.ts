@@ -1,6 +1,6 @@
-// What a call that must fail fails with.
+// The errors of calls that must fail.
 
-/** What `promise` is rejected with; fails when it is fulfilled. */
+/** The error that `promise` is rejected with. Fails if it is fulfilled. */
 export async function rejection(promise: Promise<unknown>): Promise<Error> {
   const reason: unknown = await promise.then(
     () => undefined,
@@ -11,7 +11,7 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
   return reason;
 }
 
-/** What each rejected promise is rejected with, and undefined for a fulfilled one. */
+/** The error of each rejected promise, and undefined for each fulfilled one. */
 export async function outcomes(promises: readonly Promise<unknown>[]): Promise<(Error | undefined)[]> {
   const results = await Promise.allSettled(promises);
   return results.map((result) => (result.status === "rejected" ? (result.reason as Error) : undefined));

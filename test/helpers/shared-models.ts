@@ -1,5 +1,5 @@
-// Trained models with outputs computed by other people's code. They lie beside the repository, not in it: in
-// $WEFT_SHARED, or in ../shared. In CI their absence is a failure; elsewhere it is printed and counted.
+// Trained models with outputs computed by other people's code. They are not in the repository, but in $WEFT_SHARED or
+// ../shared. If they are missing, that is printed and counted, and CI fails.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ export function readSharedText(...parts: string[]): string {
   return readFileSync(sharedPath(...parts), "utf8");
 }
 
-/** Groups the `testCount` tests that `body` registers and that need models/`model`. `body` may read its files. */
+/** Describes the `testCount` tests that `body` registers, which need models/`model`. `body` may read its files. */
 export function describeWithModel(model: string, testCount: number, body: () => void): void {
   const isPresent = existsSync(sharedPath("models", model));
   describe(`with ${model}`, () => {

@@ -1,4 +1,4 @@
-// A loaded tiny model that must stay as it is through whatever a test does to it: same bits, same memory.
+// A loaded tiny model that has to stay as it is whatever a test does with it: same bits, same memory.
 import { expect } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/load/load-options.js";
@@ -11,7 +11,7 @@ export class SteadyModel {
   readonly model: Model;
   readonly watched: WatchedGpu;
   readonly sentences: readonly number[][];
-  /** Logits of `sentences`, output "all". */
+  /** The logits of `sentences` with output "all". */
   readonly bits: readonly Float32Array[];
   readonly #memory: readonly { readonly buffers: number; readonly bytes: number }[];
 

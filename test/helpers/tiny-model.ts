@@ -23,7 +23,7 @@ export interface TinyModelOptions {
   readonly tiedHead?: boolean;
   readonly headBias?: boolean;
   readonly dtype?: Dtype;
-  /** In front of every tensor's name. */
+  /** The prefix of every tensor's name. */
   readonly prefix?: "" | "transformer.";
 }
 
@@ -105,7 +105,7 @@ function encode(values: Float32Array<ArrayBuffer>, dtype: Dtype): Uint8Array<Arr
     case "F16":
       return new Uint8Array(float32ToFloat16(values).buffer);
     case "BF16":
-      // Cut, not rounded: any value will do.
+      // Truncated, not rounded: any value will do.
       return new Uint8Array(Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16).buffer);
     default:
       return dtype satisfies never;

@@ -1,4 +1,4 @@
-// A tiny model with a tokenizer, for tests of generation: fast, and its text is as random as its weights.
+// A tiny model with a tokenizer, for tests of generation. It is fast and writes random text.
 import { expect } from "vitest";
 import type { Generation, GenerationHandle } from "../../src/runtime/generate/handle.js";
 import type { GenerateOptions } from "../../src/runtime/generate/generator.js";
@@ -57,7 +57,7 @@ export interface WriterRequest {
   readonly options: GenerateOptions;
 }
 
-/** A request with any of the options, of a few families of prompts whose beginnings are the same. */
+/** A request with random options. Prompts come in a few kinds that begin alike. */
 export function makeRequest(random: SeededRandom, longestPrompt: number, mostTokens: number): WriterRequest {
   const family = random.integer(3);
   const prompt = Array.from(
@@ -85,12 +85,12 @@ export function makeRequest(random: SeededRandom, longestPrompt: number, mostTok
   return { prompt, options };
 }
 
-/** What must not depend on anything else that runs. */
+/** The parts of a result that must not depend on anything else that runs. */
 function outcomeOf({ text, tokens, logProbabilities, finishReason, usage }: Generation): object {
   return { text, tokens, logProbabilities: bitsOf(logProbabilities ?? []), finishReason, usage };
 }
 
-/** Fails unless `own` is `alone`, or where it was cancelled, a beginning of it. */
+/** Fails unless `own` equals `alone`. If it was cancelled, it has to be a beginning of `alone`. */
 export function expectSameAsAlone(own: Generation, alone: Generation, label: string): void {
   if (own.finishReason !== "abort") {
     expect(outcomeOf(own), label).toEqual(outcomeOf(alone));

@@ -6,7 +6,7 @@ export class WatchedGpu {
   readonly gpu: GPU;
   /** Every device that was opened, in order. */
   readonly devices: GPUDevice[] = [];
-  /** Hears of every device as soon as it is opened. */
+  /** Called with every device as soon as it is opened. */
   onDevice: ((device: GPUDevice) => void) | undefined;
 
   private constructor(real: GPU) {

@@ -1,9 +1,9 @@
-// A sentence token by token: the less the model expected a token, the stronger its colour.
+// Shows a sentence token by token: the less the model expected a token, the stronger its colour.
 import { create } from "../figure.js";
 import type { ScoredPiece } from "../../jobs/score.js";
 import { percent } from "../../jobs/words.js";
 
-/** Of this many nats or more, one colour: a chance of 0.03 %. */
+/** From this many nats on (a chance of 0.03 %), all tokens have the same colour. */
 const MOST_NATS = 8;
 
 export function renderHeatMap(pieces: readonly ScoredPiece[]): HTMLElement {

@@ -1,10 +1,10 @@
-// A curve of the loss over the steps, as a plain SVG that grows with the run. Its colours are those of the page.
+// Draws the loss over the steps as an SVG that grows with the run, in the colours of the page.
 
 const width = 640;
 const height = 200;
 const margin = { left: 44, right: 12, top: 12, bottom: 26 };
 
-/** Where the losses lie in the picture: the axis begins at 0 steps, and holds round numbers of nats. */
+/** The positions of losses and ticks in the picture. The axis begins at step 0 and ends at a round number of nats. */
 export function layOutCurve(
   losses: readonly number[],
   steps: number,
@@ -48,7 +48,7 @@ export function drawCurve(svg: SVGSVGElement, losses: readonly number[], steps: 
     svg.setAttribute("aria-label", `Loss from ${first.toFixed(2)} to ${last.toFixed(2)} nats`);
 }
 
-/** 1, 2 or 5 times a power of ten, so that the axis has two to five parts. */
+/** The distance of ticks: 1, 2 or 5 times a power of ten, so that the axis has two to five parts. */
 function tickUnit(most: number): number {
   if (!(most > 0) || !Number.isFinite(most)) return 1;
   const power = 10 ** Math.floor(Math.log10(most / 2));

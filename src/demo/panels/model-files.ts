@@ -1,7 +1,7 @@
-// A model out of files that were dropped or chosen: those of a folder in Hugging Face layout, wherever it lies among them.
+// Builds a model from files that were dropped or chosen. They contain a folder in Hugging Face layout, at any depth.
 import type { ModelParts } from "../../index.js";
 
-/** @throws Error that says which file is missing, or unfit. */
+/** @throws Error that says which file is missing or cannot be used. */
 export async function readModelFiles(
   files: readonly File[],
 ): Promise<ModelParts & { readonly name: string }> {
@@ -28,7 +28,7 @@ export async function readModelFiles(
   return {
     name: weights.webkitRelativePath.split("/").at(-2) ?? "the dropped model",
     config: await read(config),
-    // A blob: it is read piece by piece, never as a whole.
+    // A Blob, which is read piece by piece, never as a whole.
     weights,
     tokenizer,
     ...(tokenizerConfig ? { tokenizerConfig } : {}),
@@ -44,7 +44,7 @@ async function read(file: File): Promise<object> {
   }
 }
 
-/** All files of what was dropped, those in folders included. */
+/** All files that were dropped, including those in folders. */
 export async function filesOf(dropped: DataTransfer): Promise<File[]> {
   const entries = [...dropped.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   return (await Promise.all(entries.map(filesIn))).flat();
@@ -56,7 +56,7 @@ async function filesIn(entry: FileSystemEntry): Promise<File[]> {
   if (!(entry instanceof FileSystemDirectoryEntry)) return [];
   const reader = entry.createReader();
   const files: File[] = [];
-  // A reader gives some entries at a time, and none at the end.
+  // A reader returns some entries at a time, and none at the end.
   for (;;) {
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
       reader.readEntries(resolve, reject),

@@ -1,4 +1,4 @@
-// Which model the page works with: the embedded one, that of a URL, or a folder that is chosen or dropped anywhere.
+// The panel that chooses the model: the embedded one, one from a URL, or a folder that is chosen or dropped anywhere.
 import { filesOf, readModelFiles } from "./model-files.js";
 import { showStatus, type ModelElements } from "../page.js";
 import type { Session } from "../session.js";
@@ -29,14 +29,14 @@ export function connectModel(elements: ModelElements, session: Session): void {
     event.preventDefault();
     if (event.dataTransfer) void filesOf(event.dataTransfer).then(useFiles);
   });
-  // A link may name a model.
+  // A link to the page may name a model.
   if (url.value.trim() !== "") useUrl();
 
   function useUrl(): void {
     const address = url.value.trim();
     if (address === "") session.useEmbedded();
     else if (URL.canParse(address, document.baseURI)) {
-      // As a folder: what follows is looked for in it.
+      // With a slash at the end, so that files are looked for inside it.
       const folder = new URL(address.endsWith("/") ? address : `${address}/`, document.baseURI);
       session.use(folder, folder.pathname.split("/").at(-2) || folder.host);
     } else

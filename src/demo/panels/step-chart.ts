@@ -1,16 +1,16 @@
-// A live picture of generation: a lane per text, a bar in it for every step of the GPU that computed rows of it. One sees
-// texts arrive and leave, prompts being read in slices beside texts being written, and steps that they share.
+// Draws a live picture of generation: a lane per text, with a bar for every step that computed rows of it. It shows texts
+// arriving and leaving, prompts read in slices beside texts being written, and the steps that they share.
 import type { GenerationStep } from "../../index.js";
 import { count } from "../../jobs/words.js";
 
-/** How much time the picture shows. */
+/** The time that the picture shows. */
 const WINDOW_MS = 4000;
 const MOST_LANES = 32;
 const RULER_HEIGHT = 18;
-/** Between two drawings: thousands of bars, while the machine has better things to do. */
+/** The least time between two drawings, because drawing thousands of bars takes time from generation. */
 const REST_MS = 100;
 
-/** A step with the time at which the GPU can have begun with it. */
+/** A step, with the earliest time at which the GPU can have begun it. */
 interface ShownStep extends GenerationStep {
   readonly beganMs: number;
 }
@@ -19,7 +19,7 @@ export class StepChart {
   readonly #canvas: HTMLCanvasElement;
   readonly #note: HTMLElement;
   #steps: ShownStep[] = [];
-  /** The requests in the picture, in the order of their lanes. */
+  /** The requests in the picture, by lane. */
   #lanes: number[] = [];
   #endMs = 0;
   #isAsked = false;
@@ -46,7 +46,7 @@ export class StepChart {
     this.#ask();
   }
 
-  /** Draws with a frame soon, once, however often it is asked for. */
+  /** Asks for a drawing, which happens once, however often it is asked for. */
   #ask(): void {
     if (this.#steps.length === 0 || this.#isAsked) return;
     this.#isAsked = true;
@@ -100,7 +100,7 @@ export class StepChart {
     this.#describe(shown ?? this.#steps.at(-1)!);
   }
 
-  /** A text keeps its lane as long as it is in the picture; the newest take the lanes of those that left. */
+  /** A text keeps its lane while it is in the picture. New texts take the lanes of texts that left. */
   #placeLanes(): void {
     const present = new Set(this.#steps.flatMap(({ parts }) => parts.map(({ request }) => request)));
     const newcomers = [...present]
@@ -131,7 +131,7 @@ interface Colours {
   readonly token: string;
 }
 
-/** Those of the page, which may change with its light. */
+/** The page's colours, which differ between light and dark mode. */
 function coloursOf(element: HTMLElement): Colours {
   const style = getComputedStyle(element);
   const of = (name: string): string => style.getPropertyValue(name);

@@ -1,4 +1,4 @@
-// A text that is being written, as a card: its words as they come, how far it is, and a button that ends it.
+// Shows a text that is being written as a card: its words as they come, its progress, and a button that ends it.
 import type { FinishReason, Generation } from "../../index.js";
 import { create } from "../figure.js";
 import { count } from "../../jobs/words.js";
@@ -14,7 +14,7 @@ const reasons: Readonly<Record<FinishReason, string>> = {
   abort: "cancelled",
 };
 
-/** Of a longer prompt, its end is shown: what follows continues that. */
+/** A longer prompt is cut to its end, which is what the text continues. */
 const mostShown = 300;
 
 export class StreamCard {

@@ -1,21 +1,21 @@
-// The stages in a picture of a run: their names, their words, and which is beside which.
+// The stages of a run's picture: their ids, what the page says about them, and which are neighbours.
 import type { Trace, TraceStage } from "../../index.js";
 import { count } from "../../jobs/words.js";
 
 export interface ShownStage {
-  /** As the picture names it. */
+  /** Its data-stage attribute in the picture. */
   readonly id: string;
   readonly queue: number;
-  /** Since the run began. */
+  /** In ms since the run began. */
   readonly beginMs: number;
   readonly endMs: number;
   readonly tasks: TraceStage["tasks"];
 }
 
-/** Sentences that are named one by one. */
+/** Up to so many sentences are named one by one. */
 const MOST_NAMED = 8;
 
-/** Queue by queue, in the order of their beginnings. */
+/** All stages, queue by queue, in the order of their beginnings. */
 export function stagesOf(trace: Trace): ShownStage[] {
   const startMs = Math.min(
     ...trace.submissions.flatMap(({ submittedMs, stages }) => [

@@ -1,19 +1,19 @@
-// The picture of a run to look into: zoom and move it, and learn what a stage is, by pointer or by keyboard.
+// The picture of a run, interactive: zooms and moves it, and describes stages, by pointer or by keyboard.
 import { measureTrace, renderTimeline, type Trace } from "../../index.js";
 import { setDisabled } from "../set-disabled.js";
 import { describeStage, stagesOf, neighbourOf, type ShownStage } from "./timeline-stages.js";
 
 export interface TimelineElements {
-  /** What the picture is in: it takes the keys. */
+  /** The element that holds the picture and receives the keys. */
   readonly host: HTMLElement;
-  /** Says what is under the pointer, or chosen by keyboard. */
+  /** Describes the stage under the pointer, or chosen by keyboard. */
   readonly note: HTMLElement;
   readonly closer: HTMLButtonElement;
   readonly farther: HTMLButtonElement;
   readonly whole: HTMLButtonElement;
 }
 
-/** By how much one press zooms, and how far. */
+/** The factor of one zoom, and how far one can zoom in. */
 const ZOOM = 1.6;
 const LEAST_MS = 0.05;
 
@@ -37,7 +37,7 @@ export class TimelineView {
   constructor(elements: TimelineElements) {
     this.#elements = elements;
     const { host, closer, farther, whole } = elements;
-    // A shadow tree, as the picture brings style rules along, which must not reach the page.
+    // A shadow tree, because the picture's style rules must not affect the page.
     this.#root = host.attachShadow({ mode: "open" });
     closer.addEventListener("click", () => this.#zoom(1 / ZOOM));
     farther.addEventListener("click", () => this.#zoom(ZOOM));
@@ -48,7 +48,7 @@ export class TimelineView {
     host.addEventListener("pointerdown", (event) => this.#onGrab(event));
   }
 
-  /** Shows a run; what part of it is seen stays as it was, where that is not all. */
+  /** Shows a run. If only a part was shown, the same part stays. */
   show(trace: Trace, title: string): void {
     const wasWhole = this.#toMs - this.#fromMs >= this.#wholeMs;
     this.#trace = trace;
@@ -60,7 +60,7 @@ export class TimelineView {
     else this.#show(this.#fromMs, this.#toMs);
   }
 
-  /** Shows this part of the time, moved to where there is a run. */
+  /** Shows this span of time, moved so that it lies within the run. */
   #show(fromMs: number, toMs: number): void {
     const lengthMs = Math.min(this.#wholeMs, Math.max(LEAST_MS, toMs - fromMs));
     this.#fromMs = Math.max(0, Math.min(fromMs, this.#wholeMs - lengthMs));
@@ -68,7 +68,7 @@ export class TimelineView {
     const { closer, farther, whole } = this.#elements;
     const isWhole = lengthMs >= this.#wholeMs;
     const isClosest = lengthMs <= LEAST_MS;
-    // First what is enabled: it may inherit the focus.
+    // Enables first, because an enabled button may receive the focus.
     if (isWhole) setDisabled(closer, isClosest);
     setDisabled(farther, isWhole, closer);
     setDisabled(whole, isWhole, closer);
@@ -88,7 +88,7 @@ export class TimelineView {
     this.#mark();
   }
 
-  /** Zooms around `centreMs`, by default around what is chosen, or the middle. */
+  /** Zooms around `centreMs`; by default around the chosen stage, or the middle. */
   #zoom(factor: number, centreMs: number = this.#centreMs()): void {
     const lengthMs = (this.#toMs - this.#fromMs) * factor;
     const share = (centreMs - this.#fromMs) / (this.#toMs - this.#fromMs);
@@ -120,7 +120,7 @@ export class TimelineView {
     else if (next.endMs > this.#toMs) this.#show(next.endMs - lengthMs, next.endMs);
   }
 
-  /** With Ctrl, or two fingers drawn apart, which browsers report as that: the plain wheel belongs to the page. */
+  /** Zooms with Ctrl and the wheel, which is also how browsers report a pinch. Without Ctrl, the wheel scrolls the page. */
   #onWheel(event: WheelEvent): void {
     if (!event.ctrlKey) return;
     event.preventDefault();
@@ -133,7 +133,7 @@ export class TimelineView {
     if (stage) this.#choose(stage);
   }
 
-  /** Drags a part of the picture along. */
+  /** Moves the shown part by dragging. */
   #onGrab(event: PointerEvent): void {
     if (event.button !== 0 || event.pointerType === "touch") return;
     const { host } = this.#elements;
@@ -154,7 +154,7 @@ export class TimelineView {
     if (stage && stage === this.#chosen) return;
     this.#chosen = stage;
     const { note } = this.#elements;
-    // A pointer passes over many stages on its way: only what was chosen on purpose is read aloud.
+    // A pointer passes over many stages, so only a stage chosen by keyboard is read aloud.
     note.ariaLive = isByKey ? "polite" : "off";
     note.textContent = stage
       ? describeStage(stage)

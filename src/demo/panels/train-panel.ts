@@ -1,4 +1,4 @@
-// The panel that trains: a model of its own learns the texts in the field, with a live curve and samples of what it writes.
+// The panel that trains a new model on the texts in the field, with a live loss curve and samples of what it writes.
 import {
   CancelledError,
   createModelParts,

@@ -1,4 +1,4 @@
-// The panel that writes: texts arrive and leave while others are being written, each in a card, with figures of them all.
+// The panel that writes: texts arrive and leave while others are being written, each in a card, with common figures.
 import {
   CancelledError,
   DisposedError,
@@ -16,7 +16,7 @@ import { StreamCard } from "./stream-card.js";
 import { WriteSpeed } from "./write-speed.js";
 import { count, describeLoading, thousands } from "../../jobs/words.js";
 
-/** As many as the panel that scores asks for by default, so that it need not load the model again. */
+/** The same as the default of the panel that scores, so that the model does not have to be loaded again. */
 const queues = 2;
 const figuresMs = 250;
 
@@ -44,7 +44,7 @@ export function connectWriting(
   let loading: AbortController | undefined;
   let ticking: ReturnType<typeof setInterval> | undefined;
   let number = 0;
-  /** Since the button was pressed. */
+  /** The failures since the button was pressed. */
   let failures: string[] = [];
 
   form.addEventListener("submit", (event) => {
@@ -75,7 +75,7 @@ export function connectWriting(
             elements.progress.value = progress.loadedBytes / progress.totalBytes;
         },
       });
-      // Meanwhile, the other panel's load may have been awaited.
+      // It may have been cancelled while another panel was loading.
       if (loading.signal.aborted) throw new CancelledError("Loading the model");
       onAdapter(model.info.adapter);
       if (watched !== model) model.watchSteps((step) => chart.add(step));
@@ -116,7 +116,7 @@ export function connectWriting(
       const words = cause instanceof Error ? cause.message : String(cause);
       failures.push(words);
       card.fail(words);
-      // A disposed model was replaced already.
+      // A disposed model has already been replaced.
       if (session.current === model && !(cause instanceof DisposedError)) session.handleError(cause);
     } finally {
       live.delete(card);
@@ -131,7 +131,7 @@ export function connectWriting(
     ended.delete(card);
     const next = card.element.nextElementSibling ?? card.element.previousElementSibling;
     card.element.remove();
-    // Where the keyboard was must not be lost with the card.
+    // The focus must not be lost with the card.
     (next?.querySelector("button") ?? elements.start).focus();
     update();
   }
@@ -203,7 +203,7 @@ function readForm(form: HTMLFormElement): WriteForm {
     temperature: number("temperature"),
     topK: number("topK"),
     topP: number("topP"),
-    // Short enough to be typed again.
+    // Short enough to type again.
     seed: data.get("seed") === "" ? Math.floor(1e6 * Math.random()) : number("seed"),
   };
 }

@@ -1,13 +1,13 @@
-// How fast tokens come, out of a counter that is looked at now and then.
+// Computes how fast tokens come from a counter that is read now and then.
 
-/** Over how long a speed is measured. */
+/** The time over which the speed is averaged. */
 const WINDOW_MS = 1500;
 
 export class WriteSpeed {
   #seen: { readonly tokens: number; readonly atMs: number }[] = [];
   #most = 0;
 
-  /** `tokens`: all there have been; fewer than before are those of another model. */
+  /** `tokens`: the count so far. If it is lower than before, it is that of another model. */
   observe(tokens: number, atMs: number, isWriting: boolean): { readonly now: number; readonly most: number } {
     const last = this.#seen.at(-1);
     if (!isWriting || (last && (tokens < last.tokens || atMs - last.atMs > WINDOW_MS))) this.#seen = [];

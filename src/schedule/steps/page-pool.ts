@@ -1,40 +1,40 @@
-// Pages of a key-value cache: who holds which, and which hold the keys of a prompt's beginning that others may share.
-// Pure: numbers only. A page is `pageTokens` consecutive tokens of one sequence, at all layers.
+// Pages of a key-value cache: which are held, and which contain the beginning of a prompt that other requests may share. A page
+// is `pageTokens` consecutive tokens of one sequence, at all layers. Pure: knows page numbers and tokens, no buffers.
 import { invariant } from "../../util/invariant.js";
 
 interface Page {
   holders: number;
-  /** What it holds, as far as it can be found: tokens that are known and scheduled. */
+  /** Its tokens, as far as `find` may return them: known to the host, and scheduled. */
   readonly tokens: number[];
-  /** The prefix it continues; undefined while it cannot be found. */
+  /** The prefix that it continues; undefined while it cannot be found. */
   parent: number | undefined;
-  /** Under which a page that is full is found. */
+  /** The key under which a full page is found. */
   key: string | undefined;
-  /** Names the prefix that ends with this page, once it is full: part of the keys of the pages after it. */
+  /** Once it is full: the number of the prefix that ends with it, which is part of the keys of the pages after it. */
   prefix: number;
-  /** Since when it is held: what was computed in an earlier era is out of date. */
+  /** The era in which it was taken. What was computed in an earlier era is out of date. */
   era: number;
 }
 
-/** What of a sequence the cache has. */
+/** The beginning of a sequence that the cache has. */
 export interface CachedBeginning {
-  /** Full pages, which are shared. */
+  /** Full pages, which can be shared as they are. */
   readonly pages: readonly number[];
-  /** A page whose first `tokenCount` tokens come next: to be copied, as what follows them differs. */
+  /** A page whose first `tokenCount` tokens come next. It has to be copied, because it goes on differently. */
   readonly partial: { readonly page: number; readonly tokenCount: number } | undefined;
-  /** Tokens of both. */
+  /** The number of tokens in both. */
   readonly tokenCount: number;
 }
 
 export class PagePool {
   readonly pageTokens: number;
-  /** Fewer tokens are not worth a copy at every layer. */
+  /** Copying fewer tokens at every layer is not worthwhile. */
   readonly leastCopied: number;
   readonly #pages: Page[] = [];
-  /** Pages without a holder; those that can be found keep their content until they are taken. Oldest first. */
+  /** Pages that nobody holds, oldest first. Those that can be found keep their content until they are taken. */
   readonly #idle = new Set<number>();
   readonly #byKey = new Map<string, number>();
-  /** The pages that continue each prefix, full or not. The empty prefix is 0. */
+  /** For each prefix, the pages that continue it, full or not. The empty prefix is 0. */
   readonly #continuing = new Map<number, Set<number>>();
   #nextPrefix = 1;
   #era = 0;
@@ -50,12 +50,12 @@ export class PagePool {
     return this.#pages.length;
   }
 
-  /** Pages that nobody holds, those that can be found included. */
+  /** The number of pages that nobody holds, including those that can be found. */
   get free(): number {
     return this.#idle.size;
   }
 
-  /** Adds pages without a holder. */
+  /** Adds pages, which nobody holds. */
   grow(pages: number): void {
     for (let added = 0; added < pages; added++) {
       this.#idle.add(this.#pages.length);
@@ -63,9 +63,9 @@ export class PagePool {
     }
   }
 
-  /** Takes a page of no particular content; undefined when all are held. */
+  /** Takes a page for new content; undefined if all are held. */
   take(): number | undefined {
-    // Pages that nobody can find again go first; the others in the order in which they were given back.
+    // Pages that cannot be found go first, then the others in the order in which they were released.
     let chosen: number | undefined;
     for (const page of this.#idle) {
       chosen ??= page;
@@ -86,7 +86,7 @@ export class PagePool {
     for (const index of pages) if (this.#pages[index]!.holders++ === 0) this.#idle.delete(index);
   }
 
-  /** Gives up one hold of each page. A page nobody holds keeps its content until it is taken. */
+  /** Removes one hold from each page. A page that nobody holds keeps its content until it is taken. */
   release(pages: Iterable<number>): void {
     for (const index of pages) {
       const page = this.#pages[index]!;
@@ -95,7 +95,7 @@ export class PagePool {
     }
   }
 
-  /** The longest beginning of `tokens` in the cache. Never its last token, whose row must be computed for its logits. */
+  /** The longest beginning of `tokens` in the cache, without the last token: its row has to be computed for its logits. */
   find(tokens: readonly number[]): CachedBeginning {
     const pages: number[] = [];
     let prefix = 0;
@@ -111,7 +111,7 @@ export class PagePool {
     return { pages, partial, tokenCount: first + (partial?.tokenCount ?? 0) };
   }
 
-  /** The page after `prefix` with most of what `tokens` has from `first` on; undefined where none has enough. */
+  /** The page after `prefix` that agrees with `tokens` from `first` on for longest; undefined if none does for long enough. */
   #findPartial(prefix: number, tokens: readonly number[], first: number): CachedBeginning["partial"] {
     let found: CachedBeginning["partial"];
     for (const page of this.#continuing.get(prefix) ?? []) {
@@ -130,8 +130,8 @@ export class PagePool {
   }
 
   /**
-   * Makes findable that `pages` hold the first `count` of `tokens`. Call once these are scheduled on the queue whose cache
-   * this is: later work of that queue then finds them computed.
+   * Lets `find` return `pages` for the first `count` of `tokens`. Call it once these are scheduled on the queue that has this
+   * cache: work that the queue runs later finds them computed.
    */
   publish(pages: readonly number[], tokens: readonly number[], count: number): void {
     let prefix = 0;
@@ -146,7 +146,7 @@ export class PagePool {
         this.#continue(prefix, index);
         if (end > count) return;
         const key = this.#keyOf(prefix, tokens, end);
-        // Another page has the same content, and those behind this one would be looked for behind that.
+        // Another page has the same content, and the pages after this one would be looked for after that one.
         if (this.#byKey.has(key)) return this.#forget(index);
         page.key = key;
         page.prefix = this.#nextPrefix++;
@@ -156,7 +156,7 @@ export class PagePool {
     }
   }
 
-  /** Makes nothing findable any more, nor what is held now: what was computed is out of date. */
+  /** Everything computed so far is out of date: `find` returns none of it any more, not even pages that are held. */
   forget(): void {
     this.#era++;
     for (let page = 0; page < this.#pages.length; page++) this.#forget(page);

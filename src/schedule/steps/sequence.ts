@@ -1,11 +1,11 @@
-// One request for generation as the step scheduler sees it: tokens, how far they are computed, the pages they hold.
+// A request for generation as the step scheduler sees it: its tokens, how many are computed, and the pages it holds.
 
 /** What a caller asks for. */
 export interface SequenceRequest {
   readonly prompt: readonly number[];
-  /** Higher ones are admitted first and put back last. */
+  /** Sequences of higher priority are admitted first and put back last. */
   readonly priority: number;
-  /** The most tokens it can have, prompt included: no row is computed that would give one more. */
+  /** The most tokens it can have, with the prompt. No row is computed that would give one more. */
   readonly maxLength: number;
 }
 
@@ -13,11 +13,11 @@ export class Sequence {
   readonly id: number;
   readonly priority: number;
   readonly #maxLength: number;
-  /** Known ids: the prompt and what was generated and read back. */
+  /** The ids that the host knows: the prompt, and what was generated and read back. */
   readonly tokens: number[];
-  /** Ids that were or are being sampled on the GPU, but are not known to the host yet. */
+  /** The number of ids that were sampled on the GPU, or will be, and that the host does not know yet. */
   pending = 0;
-  /** Tokens whose keys and values are in the cache, or will be when what is submitted has run. */
+  /** The number of tokens whose keys and values are in the cache, or will be once all submissions have run. */
   computed = 0;
   pages: number[] = [];
 
@@ -28,17 +28,17 @@ export class Sequence {
     this.tokens = [...request.prompt];
   }
 
-  /** All tokens, the pending ones included. */
+  /** The number of tokens, pending ones included. */
   get length(): number {
     return this.tokens.length + this.pending;
   }
 
-  /** Rows to compute: the last token that it can have needs none. */
+  /** The number of rows to compute. The last possible token needs none. */
   get remaining(): number {
     return Math.min(this.length, this.#maxLength - 1) - this.computed;
   }
 
-  /** Its next row continues what was sampled, or is the last of its prompt. */
+  /** Whether its next row is that of a sampled token or of the last token of its prompt. */
   get isDecoding(): boolean {
     return this.computed > 0 && this.remaining === 1;
   }

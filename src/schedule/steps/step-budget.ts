@@ -1,21 +1,21 @@
-// How many rows a step may have: fitted to how long steps took, so that prompts stall decodes by a bounded factor.
-// A step of n rows is taken to last fixedMs + n·rowMs; recent steps weigh more (exponentially weighted least squares).
+// How many rows a step may have, so that prompts slow decoding down by a bounded factor only. A step of n rows is assumed to
+// take fixedMs + n·rowMs, fitted to past steps; recent ones weigh more (exponentially weighted least squares).
 
 /** The weight that an observation keeps when the next one arrives. */
 const MEMORY = 0.97;
 
-/** Where only prompts are computed, their rows may take this many times as long as what every step costs anyway. */
+/** If nothing decodes, the rows of prompts may take this many times the fixed cost of a step. */
 const PROMPT_FACTOR = 2;
 
-/** So many times as many that wait for the same beginning of a prompt go before those that decode. */
+/** If this many times as many sequences wait for one prompt as decode, the prompt goes first. */
 const CROWD = 4;
 
 export interface BudgetOptions {
   readonly least: number;
   readonly most: number;
-  /** A step with prompts may last this many times as long as one of decodes alone. */
+  /** A step with prompts may take this many times as long as one that only decodes. */
   readonly stallFactor: number;
-  /** No step should last longer, whatever waits. Default: no bound. */
+  /** No step should take longer than this. Default: no bound. */
   readonly mostMs?: number;
 }
 
@@ -31,7 +31,7 @@ export class StepBudget {
     this.#options = options;
   }
 
-  /** Learns that a step of `rows` rows lasted `elapsedMs`. */
+  /** Learns that a step of `rows` rows took `elapsedMs`. */
   observe(rows: number, elapsedMs: number): void {
     this.#weight = this.#weight * MEMORY + 1;
     this.#sumRows = this.#sumRows * MEMORY + rows;
@@ -40,7 +40,7 @@ export class StepBudget {
     this.#sumRowsMs = this.#sumRowsMs * MEMORY + rows * elapsedMs;
   }
 
-  /** The model so far; undefined before steps of different sizes were seen. */
+  /** The fit; undefined until steps of different sizes were seen. */
   get model(): { readonly fixedMs: number; readonly rowMs: number } | undefined {
     const determinant = this.#weight * this.#sumRowsRows - this.#sumRows ** 2;
     if (!(determinant > 1e-6 * this.#sumRowsRows)) return undefined;
@@ -49,7 +49,7 @@ export class StepBudget {
     return rowMs > 0 && fixedMs >= 0 ? { fixedMs, rowMs } : undefined;
   }
 
-  /** Where the fit is of no use, by what rows took on the whole; before any was seen, none. */
+  /** How many rows fit into `ms`. Uses the average time per row if there is no fit, and returns 0 before the first step. */
   #rowsWithin(ms: number): number {
     if (ms === Infinity) return Infinity;
     const { model } = this;
@@ -58,9 +58,10 @@ export class StepBudget {
   }
 
   /**
-   * Rows for a step in which `decodes` sequences decode, while `waiting` ones have prompts to compute, `prompts` of them
-   * different. Where none decodes, several prompts share steps short enough that none waits long for another. A single one,
-   * or one that many wait for, gets the most. Decodes are stalled by more than the factor only where more wait than decode.
+   * The most rows of a step in which `decodes` sequences decode while `waiting` others have prompts to compute, `prompts`
+   * different ones. If nothing decodes, several prompts share short steps, so that none waits long for another; a single
+   * prompt, or one that many sequences wait for, gets the most rows. Decoding is slowed down by more than the factor only if
+   * more sequences wait than decode.
    */
   rows(decodes: number, prompts: number = 1, waiting: number = Math.max(1, prompts)): number {
     const { least, stallFactor, mostMs = Infinity } = this.#options;

@@ -1,6 +1,6 @@
 // Continuous batching: which rows of which sequences the next step of one queue computes. Pure: no GPU, no clock.
-// A step takes decodes first (one row each), then prompts in slices, round robin, then new requests, up to a budget.
-// Chunks of a prompt are slices under the prefix fence, so that a chunked prompt has the bits of an unchunked one.
+// A step takes sequences that decode first (one row each), then slices of prompts, round robin, then new requests, up to a
+// budget. Pieces of a prompt are slices under the prefix fence, so a prompt in pieces has the bits of a whole one.
 import { invariant } from "../../util/invariant.js";
 import type { CachedBeginning, PagePool } from "./page-pool.js";
 import { isBefore, Sequence, type SequenceRequest } from "./sequence.js";
@@ -8,7 +8,7 @@ import { isBefore, Sequence, type SequenceRequest } from "./sequence.js";
 export interface StepLimits {
   /** The most rows of a step. At least 1. */
   readonly budgetTokens: number;
-  /** Rows a prompt gets in its turn. */
+  /** The rows that a prompt gets in its turn. */
   readonly sliceTokens: number;
   /** The most sequences that are computed at once. */
   readonly maxRunning: number;
@@ -23,7 +23,7 @@ export interface StepEntry {
   readonly samples: boolean;
 }
 
-/** The first tokens of a page that another continues differently: copied before the step's rows are computed. */
+/** The first tokens of a page that another sequence continues differently. Copied before the step's rows are computed. */
 export interface PageCopy {
   readonly fromPage: number;
   readonly toPage: number;
@@ -32,7 +32,7 @@ export interface PageCopy {
 
 export interface Step {
   readonly entries: readonly StepEntry[];
-  /** Of all entries together. */
+  /** The rows of all entries together. */
   readonly rows: number;
   readonly copies: readonly PageCopy[];
 }
@@ -40,7 +40,7 @@ export interface Step {
 export class StepScheduler {
   readonly #pool: PagePool;
   readonly #waiting: Sequence[] = [];
-  /** In turn: the first is the one whose turn it is. */
+  /** In the order of their turns. */
   #running: Sequence[] = [];
   #nextId = 0;
   #preemptions = 0;
@@ -58,22 +58,22 @@ export class StepScheduler {
     return this.#waiting.length;
   }
 
-  /** How often a sequence was put back for want of pages. */
+  /** How often a sequence was put back because pages ran out. */
   get preemptions(): number {
     return this.#preemptions;
   }
 
-  /** Tokens of prompts that were not computed, as pages of the same beginning were at hand. */
+  /** How many tokens of prompts were not computed because the cache had them. */
   get sharedTokens(): number {
     return this.#sharedTokens;
   }
 
-  /** The rows that decodes alone would fill. */
+  /** How many sequences decode. */
   get decodes(): number {
     return this.#running.filter((sequence) => sequence.isDecoding).length;
   }
 
-  /** How many sequences have a prompt to compute, and how many of these prompts differ in their first page. */
+  /** How many sequences have a prompt to compute, and how many different prompts, told apart by their first page. */
   get prompts(): { readonly count: number; readonly different: number } {
     const beginnings = [...this.#running, ...this.#waiting]
       .filter((sequence) => !sequence.isDecoding && sequence.remaining > 0)
@@ -87,7 +87,7 @@ export class StepScheduler {
     return sequence;
   }
 
-  /** Ends a sequence, wherever it is; its pages are free at once, as the queue runs what follows after what it runs. */
+  /** Ends a sequence, running or waiting. Its pages are free at once, because later work of the queue runs after its own. */
   remove(sequence: Sequence): void {
     this.#release(sequence);
     this.#running = this.#running.filter((other) => other !== sequence);
@@ -126,19 +126,19 @@ export class StepScheduler {
     };
 
     const decodes = this.#running.filter((sequence) => sequence.isDecoding);
-    // Prompts are sure of a quarter of each step, or a full house of decodes would never let one in.
+    // A quarter of each step is kept for prompts. Otherwise none would ever start while many sequences decode.
     const hasPrompts = decodes.length < this.#running.length || this.#waiting.length > 0;
     const forPrompts = hasPrompts ? Math.floor(budget / 4) : 0;
     for (const sequence of decodes) if (budget > forPrompts) schedule(sequence, 1);
     const copied = this.#admit(limits.maxRunning, budget, copies);
-    // A slice each, in turn, as long as the budget lasts: a short prompt behind a long one is not starved.
+    // One slice each, in turn, while the budget lasts, so that a short prompt does not wait for a long one.
     for (let progress = true; progress;) {
       const before = budget;
-      // A sequence that is put back meanwhile leaves a new list of those that run.
+      // Putting a sequence back replaces the list, so this loop goes over the old one.
       for (const sequence of this.#running) schedule(sequence, limits.sliceTokens);
       progress = budget > 0 && budget < before;
     }
-    // Those that got no row this time come first the next time.
+    // Sequences that got no row come first next time.
     const served = this.#running.filter((sequence) => step.has(sequence));
     this.#running = [...this.#running.filter((sequence) => !step.has(sequence)), ...served];
     const entries = [...step].map(([sequence, { firstToken, tokenCount }]) => {
@@ -147,29 +147,29 @@ export class StepScheduler {
       if (samples) sequence.pending++;
       return { sequence, firstToken, tokenCount, samples };
     });
-    // Until here nobody could take them, and what takes them from now on writes to them in later steps.
+    // They were held until here. Whoever takes them from now on writes to them in later steps.
     this.#pool.release(copied);
     return { entries, rows: limits.budgetTokens - budget, copies: [...copies.values()] };
   }
 
   /**
-   * Lets waiting sequences run, in order, while there is budget for a row of each and room for its prompt. Adds the copies
-   * with which they begin, and answers the pages that are copied from, which it holds.
+   * Admits waiting sequences, in order, while there is budget for a row of each and room for its prompt. Adds the page copies
+   * that they begin with. Returns the pages that are copied from; it holds them.
    */
   #admit(maxRunning: number, budget: number, copies: Map<Sequence, PageCopy>): number[] {
     const copied: number[] = [];
     let rows = budget - this.#running.filter(({ remaining }) => remaining > 1).length;
     for (const sequence of this.#waiting.slice()) {
       if (rows <= 0 || this.#running.length >= maxRunning) break;
-      // Ids on their way must be known before a sequence that was put back can be computed again.
+      // A sequence that was put back can be computed again once its pending ids are known.
       if (sequence.pending > 0) continue;
       const found = this.#pool.find(sequence.tokens);
-      // Another one is computing more of the same beginning: what it computes will be shared.
+      // Another sequence is computing more of the same beginning, which this one will share.
       if (this.#isBeingComputed(sequence, found)) continue;
       const held = [...found.pages, ...(found.partial ? [found.partial.page] : [])];
       this.#pool.hold(held);
       const needed = Math.ceil(sequence.length / this.#pool.pageTokens) - found.pages.length;
-      // A page for one that runs, too, or the newcomer would be put back at once.
+      // One more page for a sequence that runs, or this one would be put back at once.
       if (this.#pool.free < needed + (this.#running.length > 0 ? 1 : 0)) {
         this.#pool.release(held);
         break;
@@ -200,7 +200,7 @@ export class StepScheduler {
     );
   }
 
-  /** Pages for the first `tokens` tokens of a sequence; puts later ones back to get them. False: it was put back. */
+  /** Gets pages for the first `tokens` tokens, putting later sequences back if needed. False if it was itself put back. */
   #reserve(sequence: Sequence, tokens: number, onPreempted: (victim: Sequence) => void): boolean {
     while (sequence.pages.length * this.#pool.pageTokens < tokens) {
       const page = this.#pool.take();
@@ -235,7 +235,7 @@ export class StepScheduler {
     this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, sequence);
   }
 
-  /** Tokens that are known and scheduled may be shared from now on. */
+  /** Lets others share the tokens that are known and scheduled. */
   #publish(sequence: Sequence): void {
     const { pages, tokens, computed } = sequence;
     this.#pool.publish(pages, tokens, Math.min(computed, tokens.length));

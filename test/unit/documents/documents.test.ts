@@ -41,7 +41,7 @@ describe("the code in documents", () => {
       { ...block, code: 'import { Nothing } from "weft/worker";\nNothing;\n' },
       {
         ...block,
-        code: '// src/kernels/linear-x.ts\nimport { linear } from "./linear.js";\nexport default linear;\n',
+        code: '// src/kernels/linear/x.ts\nimport { linear } from "./linear.js";\nexport default linear;\n',
       },
     ]);
     expect(problems).toHaveLength(3);

@@ -24,13 +24,13 @@ describe("a connection to a worker", () => {
       { method: "first", args: [1], isAborted: false },
       { method: "second", args: [2] },
     ]);
-    worker.answer(
+    worker.reply(
       { call: worker.numberOf("second"), value: "b" },
       { call: worker.numberOf("first"), value: "a" },
     );
     expect(await Promise.all([first, second])).toEqual(["a", "b"]);
     // One that comes twice, or of a call that nobody made, is nobody's.
-    worker.answer({ call: worker.numberOf("first"), value: "c" }, { call: 99, value: "d" });
+    worker.reply({ call: worker.numberOf("first"), value: "c" }, { call: 99, value: "d" });
   });
 
   it("tells events of a call in their order, and none after its end", async () => {
@@ -39,8 +39,8 @@ describe("a connection to a worker", () => {
     const call = connection.call("count", [], { onEvent: (event) => void heard.push(event) });
     const worker = FakeWorker.last;
     const number = worker.numberOf("count");
-    worker.answer({ call: number, event: 1 }, { call: number, event: 2 });
-    worker.answer({ call: number, event: 3 }, { call: number, value: "end" }, { call: number, event: 4 });
+    worker.reply({ call: number, event: 1 }, { call: number, event: 2 });
+    worker.reply({ call: number, event: 3 }, { call: number, value: "end" }, { call: number, event: 4 });
     expect(await call).toBe("end");
     expect(heard).toEqual([1, 2, 3]);
   });
@@ -54,7 +54,7 @@ describe("a connection to a worker", () => {
     const call = connection.call("count", [], { onEvent });
     const worker = FakeWorker.last;
     const number = worker.numberOf("count");
-    worker.answer({ call: number, event: 1 }, { call: number, event: 2 }, { call: number, value: "end" });
+    worker.reply({ call: number, event: 1 }, { call: number, event: 2 }, { call: number, value: "end" });
     expect(await rejection(call)).toBe(error);
     expect(worker.posted.slice(1)).toEqual([{ abort: number }]);
   });
@@ -69,7 +69,7 @@ describe("a connection to a worker", () => {
     const during = connection.call("during", [], { signal });
     const worker = FakeWorker.last;
     const done = connection.call("done", [], { signal });
-    worker.answer({ call: worker.numberOf("done"), value: 1 });
+    worker.reply({ call: worker.numberOf("done"), value: 1 });
     await done;
     expect(removed).toHaveBeenCalledTimes(1);
     aborting.abort(reason);
@@ -78,7 +78,7 @@ describe("a connection to a worker", () => {
       { abort: worker.numberOf("during") },
       { method: "before", isAborted: true },
     ]);
-    for (const method of ["during", "before"]) worker.answer({ call: worker.numberOf(method), ...cancelled });
+    for (const method of ["during", "before"]) worker.reply({ call: worker.numberOf(method), ...cancelled });
     for (const call of [during, before])
       expect(await rejection(call)).toMatchObject({ name: "CancelledError", cause: reason });
     expect(removed).toHaveBeenCalledTimes(3);
@@ -89,7 +89,7 @@ describe("a connection to a worker", () => {
     const error = await rejection(connection.call("score", [() => 1]));
     expect(error).toMatchObject({ name: "ArgumentError", argument: "an argument of score" });
     const next = connection.call("next", []);
-    FakeWorker.last.answer({ call: FakeWorker.last.numberOf("next"), value: 1 });
+    FakeWorker.last.reply({ call: FakeWorker.last.numberOf("next"), value: 1 });
     expect(await next).toBe(1);
   });
 
@@ -119,7 +119,7 @@ describe("a connection to a worker", () => {
   it("aborts no call that has ended", async () => {
     const connection = new Connection();
     const { result, abort, number } = connection.open("a", []);
-    FakeWorker.last.answer({ call: number, value: 1 });
+    FakeWorker.last.reply({ call: number, value: 1 });
     await result;
     abort();
     connection.end(lost);
@@ -134,7 +134,7 @@ const figures = { memory: [{ buffers: 0, bytes: 0, peakBytes: 9 }], stats: { run
 async function loaded(): Promise<WorkerModel> {
   const loading = WorkerModel.load("https://example.com/model/");
   const worker = FakeWorker.last;
-  worker.answer({ call: worker.numberOf("load"), value: { info: { queues: 1 }, kept: {} } });
+  worker.reply({ call: worker.numberOf("load"), value: { info: { queues: 1 }, kept: {} } });
   return loading;
 }
 
@@ -162,7 +162,7 @@ describe("a model in a worker", () => {
     const loading = new AbortController();
     const model = rejection(WorkerModel.load("https://example.com/", { signal: loading.signal }));
     const worker = FakeWorker.last;
-    worker.answer({ call: worker.numberOf("load"), value: { info: {}, kept: {} } });
+    worker.reply({ call: worker.numberOf("load"), value: { info: {}, kept: {} } });
     loading.abort("left");
     expect(await model).toMatchObject({ name: "CancelledError", cause: "left" });
     expect(worker.isTerminated).toBe(true);
@@ -171,7 +171,7 @@ describe("a model in a worker", () => {
   it("leaves no worker behind when it cannot be loaded", async () => {
     const loading = rejection(WorkerModel.load("https://example.com/"));
     const worker = FakeWorker.last;
-    worker.answer({ call: worker.numberOf("load"), error: recordError(lost) });
+    worker.reply({ call: worker.numberOf("load"), error: recordError(lost) });
     expect(await loading).toMatchObject({ name: "DeviceError", reason: "lost" });
     expect(worker.isTerminated).toBe(true);
   });
@@ -180,12 +180,12 @@ describe("a model in a worker", () => {
     const loading = new AbortController();
     const pending = WorkerModel.load("https://example.com/", { signal: loading.signal });
     const worker = FakeWorker.last;
-    worker.answer({ call: worker.numberOf("load"), value: { info: {}, kept: {} } });
+    worker.reply({ call: worker.numberOf("load"), value: { info: {}, kept: {} } });
     const model = await pending;
     loading.abort();
     expect(worker.isTerminated).toBe(false);
     const ids = model.encode("a");
-    worker.answer({ call: worker.numberOf("encode"), value: [1] });
+    worker.reply({ call: worker.numberOf("encode"), value: [1] });
     expect(await ids).toEqual([1]);
   });
 
@@ -200,7 +200,7 @@ describe("a model in a worker", () => {
     expect(worker.isTerminated).toBe(false);
     expect(await rejection(model.decode([1]))).toMatchObject({ name: "DisposedError" });
     expect(() => model.generate("b")).toThrow(expect.objectContaining({ name: "DisposedError" }) as Error);
-    worker.answer(
+    worker.reply(
       { call: worker.numberOf("encode"), error: recordError(lost) },
       { call: worker.numberOf("dispose"), value: figures },
     );
@@ -215,7 +215,7 @@ describe("a model in a worker", () => {
   it.each([Symbol.dispose, Symbol.asyncDispose] as const)("ends with its block (%s)", async (symbol) => {
     const model = await loaded();
     const ended = model[symbol]();
-    FakeWorker.last.answer({ call: FakeWorker.last.numberOf("dispose"), value: figures });
+    FakeWorker.last.reply({ call: FakeWorker.last.numberOf("dispose"), value: figures });
     await ended;
     await model.memory();
     expect(FakeWorker.last.isTerminated).toBe(true);
@@ -247,8 +247,8 @@ describe("a model in a worker", () => {
     const reading = (async () => {
       for await (const piece of handle) pieces.push(piece);
     })();
-    for (const event of ["a", "b"]) worker.answer({ call: number, event });
-    worker.answer({ call: number, event: "c" }, { call: number, value: { text: "abc" } as Generation });
+    for (const event of ["a", "b"]) worker.reply({ call: number, event });
+    worker.reply({ call: number, event: "c" }, { call: number, value: { text: "abc" } as Generation });
     await reading;
     expect([pieces.join(""), (await handle).text]).toEqual(["abc", "abc"]);
   });
@@ -266,10 +266,10 @@ describe("a model in a worker", () => {
       throw error;
     });
     const second = worker.numberOf("watchSteps");
-    worker.answer({ call: first, event: 1 });
+    worker.reply({ call: first, event: 1 });
     stop();
-    worker.answer({ call: first, event: 2 }, { call: second, event: 1 });
-    worker.answer({ call: first, value: undefined }, { call: second, event: 2 });
+    worker.reply({ call: first, event: 2 }, { call: second, event: 1 });
+    worker.reply({ call: first, value: undefined }, { call: second, event: 2 });
     stop();
     worker.crash("why");
     await model[Symbol.asyncDispose]();

@@ -4,37 +4,67 @@ import { NodeKind, type Plan } from "./plan.js";
 
 export interface CostModel {
   sliceMs(segment: number, tokenCount: number): number;
-  /** For query rows firstToken…firstToken+tokenCount−1 of a sentence of `length` tokens. */
-  attentionMs(firstToken: number, tokenCount: number, length: number): number;
+  /** For query rows firstToken…firstToken+tokenCount−1 of a sentence of `length` tokens. Default layer: 0. */
+  attentionMs(firstToken: number, tokenCount: number, length: number, layer?: number): number;
 }
 
-/** Query-key pairs in the attention of these rows. A causal row looks at itself and at what is before it. */
+/** What attention of a layer looks at. */
+export interface AttentionWork {
+  /** Width of a row of queries. */
+  readonly width: number;
+  readonly causal: boolean;
+  /** A row sees so many keys at most. */
+  readonly window?: number;
+}
+
+/** Multiply-adds of a model's products, counted. */
+export interface ModelWork {
+  /** Per row of each segment, 0…L. */
+  readonly segments: readonly number[];
+  /** By layer. */
+  readonly attention: readonly AttentionWork[];
+}
+
+/** Query-key pairs that attention for these rows looks at: rows × keys, or each row its own past and itself. */
 export function attentionPairs(
   firstToken: number,
   tokenCount: number,
   length: number,
   causal: boolean,
+  window: number = Infinity,
 ): number {
-  return causal ? tokenCount * firstToken + (tokenCount * (tokenCount + 1)) / 2 : tokenCount * length;
+  if (window >= length)
+    return causal ? tokenCount * firstToken + (tokenCount * (tokenCount + 1)) / 2 : tokenCount * length;
+  let pairs = 0;
+  for (let token = firstToken; token < firstToken + tokenCount; token++)
+    pairs += Math.min(window, causal ? token + 1 : length);
+  return pairs;
 }
 
-/** Counts millions of multiply-adds. */
+/** Counts millions of multiply-adds: right in proportion, in no unit of time. */
+export function countedCost({ segments, attention }: ModelWork): CostModel {
+  return {
+    sliceMs: (segment, tokenCount) => tokenCount * segments[segment]! * 1e-6,
+    attentionMs: (firstToken, tokenCount, length, layer = 0) => {
+      const { width, causal, window } = attention[layer]!;
+      return 2 * width * attentionPairs(firstToken, tokenCount, length, causal, window) * 1e-6;
+    },
+  };
+}
+
+/** As `countedCost`, for a model of the plainest kind: queries, keys and values of its width, an MLP of two products. */
 export function flopCost(model: {
   channels: number;
   hidden: number;
   layers: number;
   causal: boolean;
-  /** Outputs of the head per row. 0 if only the last row of a sentence goes through the head, which is not counted. */
-  headOutputs?: number;
 }): CostModel {
-  const { channels, hidden, layers, causal, headOutputs = 0 } = model;
+  const { channels, hidden, layers, causal } = model;
   const queryKeyValue = 3 * channels * channels;
   const tail = channels * channels + 2 * channels * hidden;
   return {
     sliceMs: (segment, tokenCount) =>
-      tokenCount *
-      ((segment > 0 ? tail : 0) + (segment < layers ? queryKeyValue : headOutputs * channels)) *
-      1e-6,
+      tokenCount * ((segment > 0 ? tail : 0) + (segment < layers ? queryKeyValue : 0)) * 1e-6,
     attentionMs: (firstToken, tokenCount, length) =>
       2 * channels * attentionPairs(firstToken, tokenCount, length, causal) * 1e-6,
   };
@@ -61,7 +91,12 @@ export function nodeCosts(plan: Plan, cost: CostModel): Float64Array {
     const tokenCount = plan.tokenCount[node]!;
     const sliceMs = (): number => cost.sliceMs(plan.level[node]!, tokenCount);
     const attentionMs = (): number =>
-      cost.attentionMs(plan.firstToken[node]!, tokenCount, plan.lengths[plan.sentence[node]!]!);
+      cost.attentionMs(
+        plan.firstToken[node]!,
+        tokenCount,
+        plan.lengths[plan.sentence[node]!]!,
+        plan.level[node]!,
+      );
     if (kind === NodeKind.slice || kind === NodeKind.weightGradient) costs[node] = sliceMs();
     else if (kind === NodeKind.attention) costs[node] = attentionMs();
     else if (kind === NodeKind.sliceGradient) costs[node] = sliceGradientFactor * sliceMs();

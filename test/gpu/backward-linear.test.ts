@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { Activation } from "../../src/kernels/linear/linear.js";
 import {
-  GradientFlag,
   linearBackwardInputVariant,
   linearBackwardWeightVariant,
 } from "../../src/kernels/linear/backward.js";
+import { GradientFlag } from "../../src/kernels/linear/gradient.js";
 import { weightSumVariant } from "../../src/kernels/linear/weight-sum.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { Readback } from "../../src/gpu/readback.js";
 import { OptionWord, OPTION_WORDS } from "../../src/kernels/sampling/choose-token.js";
-import type { Gpt2Forward } from "../../src/model/gpt2-forward.js";
+import { Forward } from "../../src/model/forward.js";
 import { GenerationEngine } from "../../src/runtime/generate/engine.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import type { LoadedModel, Replica } from "../../src/runtime/load/loaded-model.js";
@@ -31,7 +31,7 @@ it.each([4, 16, 28])(
       const reads: Promise<void>[] = [];
       const engines = loaded.replicas.slice(0, queues).map(
         (replica) =>
-          new GenerationEngine(watch(replica, loaded, seen, reads), loaded.dimensions, {
+          new GenerationEngine(watch(replica, loaded, seen, reads), loaded.shape, {
             sliceTokens: 1 + random.integer(20),
             maxRunning: 1 + random.integer(12),
             // From one context, where requests are put back all the time, to room for all.
@@ -109,25 +109,22 @@ function generate(engine: GenerationEngine, random: SeededRandom, seed: number):
 /** The replica with a forward pass that also copies the logits tokens are chosen from. */
 function watch(replica: Replica, loaded: LoadedModel, seen: SeenLogits, reads: Promise<void>[]): Replica {
   const { forward, queue } = replica;
-  const rowWords = 4 * loaded.dimensions.vocabularyVectors;
-  const watched: Pick<
-    Gpt2Forward,
-    "prepareChoice" | "encodeSegment" | "encodeAttention" | "encodeHead" | "encodeChoice"
-  > = {
-    prepareChoice: () => forward.prepareChoice(),
-    encodeSegment: (...parameters) => forward.encodeSegment(...parameters),
-    encodeAttention: (...parameters) => forward.encodeAttention(...parameters),
-    encodeHead: (...parameters) => forward.encodeHead(...parameters),
-    encodeChoice(list, choice) {
-      forward.encodeChoice(list, choice);
-      const { rowCount, firstOption } = choice;
+  const rowWords = 4 * loaded.shape.vocabularyVectors;
+  const watched = new Forward(forward.model, forward.weights, forward.pipelines);
+  Object.assign(watched, {
+    encodeHead(...parameters: Parameters<Forward["encodeHead"]>) {
+      forward.encodeHead(...parameters);
+      const [list, , rows, logits] = parameters;
+      const rowCount = rows.count;
+      // Options lie behind the table of the rows that choose.
+      const firstOption = rows.firstEntry + rowCount;
       const names = Array.from({ length: rowCount }, (_, row) => {
         const at = firstOption + row * OPTION_WORDS;
         const { words } = queue.tables;
         return `${words[at + OptionWord.seedLow]}@${words[at + OptionWord.position]}`;
       });
       const readback = new Readback(queue, 4 * rowCount * rowWords);
-      readback.copy(list, choice.logits, 0, 4 * rowCount * rowWords);
+      readback.copy(list, logits, 0, 4 * rowCount * rowWords);
       const read = Promise.resolve().then(async () => {
         const all = new Float32Array(await readback.read());
         for (const [row, name] of names.entries()) {
@@ -139,8 +136,8 @@ function watch(replica: Replica, loaded: LoadedModel, seen: SeenLogits, reads: P
       });
       reads.push(read);
     },
-  };
-  return { ...replica, disposeWeights: () => replica.disposeWeights(), forward: watched as Gpt2Forward };
+  } satisfies Partial<Forward>);
+  return { ...replica, disposeWeights: () => replica.disposeWeights(), forward: watched };
 }
 
 function bits(values: Float32Array): Uint32Array {

@@ -31,13 +31,13 @@ await describeWithSharedModel("gpt2-nano-sort", 2, (folder) => {
       x: "embedding",
       ln1: "norm1.0",
       y: "attention.0",
-      attnResid: "attentionResidual.0",
+      attnResid: "projection.0",
       ln2: "norm2.0",
-      gelu: "activation.0",
-      mlpResid: "mlpResidual.0",
-      block0: "mlpResidual.0",
-      block1: "mlpResidual.1",
-      block2: "mlpResidual.2",
+      gelu: "up.0",
+      mlpResid: "down.0",
+      block0: "down.0",
+      block1: "down.1",
+      block2: "down.2",
       ln_f: "finalNorm",
     };
     for (const [partial, stage] of Object.entries(stageByPartial))
@@ -131,7 +131,7 @@ async function runStages(folder: string, ids: readonly number[][]): Promise<Map<
   const replica = model.replicas[0]!;
   const { queue, forward, arenas } = replica;
   const lengths = ids.map(({ length }) => length);
-  const batchRows = new BatchRows([...ids.keys()], lengths, model.dimensions.pageTokens);
+  const batchRows = new BatchRows([...ids.keys()], lengths, model.shape.pageTokens);
   const arena = await arenas.acquire(batchRows.rows, 1);
   arena.writeRows(batchRows.rowInfo(ids.map((own) => Uint32Array.from(own))), batchRows.pageTable());
   const runs = batchRows.runsOf(

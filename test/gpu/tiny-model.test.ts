@@ -2,8 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
 import type { LoadOptions } from "../../src/runtime/load/load-options.js";
-import { readGpt2Weights } from "../../src/model/read-gpt2-weights.js";
-import { parseGpt2Config } from "../../src/families/model-config.js";
+import { readModelConfig } from "../../src/families/registry.js";
+import { defineModel } from "../../src/model/definition.js";
+import { listFileTensors } from "../../src/model/weights/file-tensors.js";
+import { listParameters } from "../../src/model/weights/parameters.js";
+import { readWeights } from "../../src/model/weights/read-weights.js";
 import { MemoryFolder } from "../../src/files/memory-folder.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { expectClose } from "../helpers/expect-close.js";
@@ -128,8 +131,9 @@ describe("a model in several files", () => {
       ]),
     );
     const read = new Map<string, Float32Array>();
-    for await (const { tensor, values } of readGpt2Weights(folder, parseGpt2Config(tiny.config)))
-      read.set(tensor.key, values);
+    const { config, recipe, names } = defineModel(readModelConfig(tiny.config), 4);
+    const tensors = listFileTensors(listParameters(config, recipe, names, { format: "f32" }));
+    for await (const { tensor, values } of readWeights(folder, tensors, names)) read.set(tensor.key, values);
     expect([...read.keys()].toSorted()).toEqual([...tiny.weights.keys()].toSorted());
     for (const [key, values] of read) expectClose(values, tiny.weights.get(key)!, exact);
   });

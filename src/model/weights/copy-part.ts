@@ -48,8 +48,6 @@ function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; r
   const [fileOutput, fileInput] = tensor.order === "out,in" ? [tensor.inputs, 1] : [1, tensor.outputs];
   const [ownOutput, ownInput] =
     layout === "outputs first" ? [4 * (inputs?.vectors ?? 0), 1] : [1, piece.stride];
-  const list = (length: number, place: (index: number) => number): Int32Array =>
-    Int32Array.from({ length }, (_, index) => place(index));
   return {
     file: {
       outputs: list(outputCount, (index) => fileOutput * outputAt(first - firstOutput + index)),
@@ -60,6 +58,10 @@ function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; r
       inputs: list(inputCount, (index) => ownInput * inputPlace(index)),
     },
   };
+}
+
+function list(length: number, place: (index: number) => number): Int32Array {
+  return Int32Array.from({ length }, (_, index) => place(index));
 }
 
 function move(from: Float32Array, source: Places, to: Float32Array, target: Places): void {

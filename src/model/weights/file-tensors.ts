@@ -12,7 +12,7 @@ export interface FilePart {
   readonly firstOutput: number;
   readonly count: number;
   /** Where output i of these, from 0 on, is among those of the tensor. */
-  outputAt(index: number): number;
+  readonly outputAt: (index: number) => number;
 }
 
 /** A tensor of a file. */

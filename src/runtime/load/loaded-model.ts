@@ -26,7 +26,7 @@ export interface Replica {
   readonly arenas: ArenaPool;
   readonly load: QueueLoad;
   /** Frees the weights. */
-  disposeWeights(): void;
+  readonly disposeWeights: () => void;
 }
 
 export interface LoadedModel {

@@ -1,12 +1,13 @@
 // One call from token ids to values: plan, placement, arenas, run, statistics.
 import { Scheduler } from "../../schedule/scheduler.js";
 import { chooseSchedule, type QueueSpeed } from "../../schedule/choose-schedule.js";
-import { flopCost, type CostModel } from "../../plan/cost.js";
+import { countedCost, type CostModel } from "../../plan/cost.js";
+import type { ModelDefinition } from "../../model/definition.js";
+import { workOf } from "../../model/work.js";
 import type { Trace } from "../../trace/trace.js";
 import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
 import { throwIfAborted } from "../../util/signal.js";
-import type { ModelConfig } from "../../families/model-config.js";
 import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
@@ -46,7 +47,7 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   const { tokens, fence, signal } = request;
   throwIfAborted(signal, "The forward pass");
   const lengths = tokens.map(({ length }) => length);
-  const cost = costOf(config, request.output);
+  const cost = costOf(model.definition, request.output);
   const { queues, placement, sliceTokens } = chooseSchedule(
     { ...request, lengths, layers: config.layers },
     speedOf(model, cost, request.gpuBudgetMs),
@@ -109,9 +110,9 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   }
 }
 
-function costOf({ channels, hidden, layers, vocabularySize }: ModelConfig, output: OutputKind): CostModel {
-  const headOutputs = output === "all" || output === "logProbabilities" ? vocabularySize : 0;
-  return flopCost({ channels, hidden, layers, causal: true, headOutputs });
+function costOf(model: ModelDefinition, output: OutputKind): CostModel {
+  const hasAllLogits = output === "all" || output === "logProbabilities";
+  return countedCost(workOf(model, hasAllLogits ? "all" : "few"));
 }
 
 /** By what the first queue has shown: all are of one adapter. */

@@ -7,7 +7,8 @@ import { Readback } from "../../gpu/readback.js";
 import { addVariant } from "../../kernels/optimizer/optimizer.js";
 import type { Fence } from "../../plan/vocabulary.js";
 import { buildTrainingPlan } from "../../plan/training-plan.js";
-import { flopCost } from "../../plan/cost.js";
+import { workOf } from "../../model/work.js";
+import { countedCost } from "../../plan/cost.js";
 import { Scheduler } from "../../schedule/scheduler.js";
 import type { Trace } from "../../trace/trace.js";
 import type { Batch } from "./batches.js";
@@ -168,12 +169,7 @@ export class TrainingSession {
       sliceTokens: request.sliceTokens,
       fence: request.fence,
     });
-    const cost = flopCost({
-      channels: config.channels,
-      hidden: config.hidden,
-      layers: config.layers,
-      causal: true,
-    });
+    const cost = countedCost(workOf(this.#model.definition, "few"));
     const scheduler = new Scheduler(plan, {
       queues,
       placement: "affine",

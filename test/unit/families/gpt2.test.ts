@@ -2,10 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { FormatError, ShapeError } from "../../../src/errors.js";
 import { float32ToFloat16, toFloat32 } from "../../../src/tensor/formats.js";
-import { parseGpt2Config, type ModelConfig } from "../../../src/families/model-config.js";
-import { Gpt2NameMap, listGpt2Tensors } from "../../../src/families/gpt2-names.js";
+import { gpt2 } from "../../../src/families/gpt2.js";
+import type { ModelConfig } from "../../../src/families/model-config.js";
+import { readModelConfig } from "../../../src/families/registry.js";
 import { readRequiredJson } from "../../../src/files/model-folder.js";
-import { readGpt2Weights, type Gpt2Weight } from "../../../src/model/read-gpt2-weights.js";
+import { listFileTensors, TensorMatcher, type FileTensor } from "../../../src/model/weights/file-tensors.js";
+import { listParameters } from "../../../src/model/weights/parameters.js";
+import { readWeights, type FileWeight } from "../../../src/model/weights/read-weights.js";
 import type { StoredTensor } from "../../../src/files/safetensors.js";
 import { writeSafetensors } from "../../../src/files/safetensors-writer.js";
 import { openModelFolder } from "../../../src/files/source.js";
@@ -18,22 +21,33 @@ import { ChunkedFolder } from "../files/folder-fake.js";
 import { collect, rejection } from "../files/outcome.js";
 
 const json = { model_type: "gpt2", vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 2, n_head: 3 };
-const untied = parseGpt2Config({ ...json, tie_word_embeddings: false });
+const configOf = (config: unknown, fileName?: string): ModelConfig =>
+  readModelConfig(config, fileName).config;
+const tied = configOf(json);
+const untied = configOf({ ...json, tie_word_embeddings: false });
 
-describe("parseGpt2Config", () => {
+const tensorsOf = (config: ModelConfig): ReadonlyMap<string, FileTensor> =>
+  listFileTensors(listParameters(config, gpt2.recipe(config), gpt2.tensors(config), { format: "f32" }));
+const matcherOf = (config: ModelConfig): TensorMatcher =>
+  new TensorMatcher(tensorsOf(config), gpt2.tensors(config));
+
+describe("the configuration", () => {
   it("fills in what Hugging Face's files may leave out", () => {
-    expect(parseGpt2Config(json)).toEqual({
+    expect(configOf(json)).toEqual({
+      modelType: "gpt2",
       vocabularySize: 7,
       contextLength: 5,
       channels: 6,
       layers: 2,
       heads: 3,
+      keyValueHeads: 3,
       headWidth: 2,
       hidden: 24,
       activation: "gelu_new",
-      layerNormEpsilon: 1e-5,
+      normEpsilon: 1e-5,
+      tokenTypes: 0,
       tiedHead: true,
-      endToken: undefined,
+      endTokens: [],
       beginToken: undefined,
     } satisfies ModelConfig);
   });
@@ -46,20 +60,21 @@ describe("parseGpt2Config", () => {
     [{ activation_function: "gelu" }, { activation: "gelu" }],
     [{ activation_function: "relu" }, { activation: "relu" }],
     [{ activation_function: "gelu_pytorch_tanh" }, { activation: "gelu_pytorch_tanh" }],
-    [{ layer_norm_epsilon: 1e-6 }, { layerNormEpsilon: 1e-6 }],
+    [{ layer_norm_epsilon: 1e-6 }, { normEpsilon: 1e-6 }],
     [{ tie_word_embeddings: false }, { tiedHead: false }],
     [
       { eos_token_id: 6, bos_token_id: 0 },
-      { endToken: 6, beginToken: 0 },
+      { endTokens: [6], beginToken: 0 },
     ],
     [
       { eos_token_id: null, bos_token_id: 50256 },
-      { endToken: undefined, beginToken: undefined },
+      { endTokens: [], beginToken: undefined },
     ],
+    [{ eos_token_id: [1, 50256, 3] }, { endTokens: [1, 3] }],
     [{ model_type: undefined, architectures: ["GPT2Model"] }, { layers: 2 }],
     [{ architectures: ["GPT2LMHeadModel"], scale_attn_weights: true, n_ctx: null }, { layers: 2 }],
   ])("reads %j", (changes, expected) => {
-    expect(parseGpt2Config({ ...json, ...changes })).toMatchObject(expected);
+    expect(configOf({ ...json, ...changes })).toMatchObject(expected);
   });
 
   it.each([
@@ -96,56 +111,67 @@ describe("parseGpt2Config", () => {
       { quantization_config: { bits: 4 } },
       'quantization_config: expected unquantized weights, received {"bits":4}',
     ],
-    [{ eos_token_id: [1] }, "eos_token_id: expected a token id or null, received [1]"],
+    [{ eos_token_id: "1" }, 'eos_token_id: expected a token id, a list of them, or null, received "1"'],
+    [{ bos_token_id: [1] }, "bos_token_id: expected a token id or null, received [1]"],
   ])("refuses %j", (changes, problem) => {
-    const call = (): ModelConfig => parseGpt2Config({ ...json, ...changes });
+    const call = (): ModelConfig => configOf({ ...json, ...changes });
     expect(call).toThrow(FormatError);
-    expect(call).toThrow(`config.json: ${problem}. Correct the key, or choose a GPT-2 language model`);
+    expect(call).toThrow(`config.json: ${problem}. weft `);
   });
 
   it.each([[null], [[]], ["text"]])("refuses %j in place of an object, naming the file", (value) => {
-    expect(() => parseGpt2Config(value, "other.json")).toThrow(
+    expect(() => configOf(value, "other.json")).toThrow(
       /^other\.json: expected an object, received .*\. Pass/,
     );
   });
 });
 
-describe("listGpt2Tensors", () => {
-  it("lists 4 tensors, 12 per layer and the optional head", () => {
-    const tied = listGpt2Tensors(parseGpt2Config(json));
-    expect([...tied.values()].filter(({ isRequired }) => isRequired)).toHaveLength(4 + 2 * 12);
-    expect(tied.has("lm_head.weight")).toBe(false);
-    expect(listGpt2Tensors(untied).get("lm_head.weight")).toMatchObject({
-      fileShape: [7, 6],
+describe("the tensors of its files", () => {
+  it("are 4, 12 per layer and the optional head", () => {
+    const tensors = tensorsOf(tied);
+    expect([...tensors.values()].filter(({ isRequired }) => isRequired)).toHaveLength(4 + 2 * 12);
+    expect(tensors.has("lm_head.weight")).toBe(false);
+    expect(tensors.get("lm_head.bias")).toMatchObject({ shape: [7], isRequired: false });
+    expect(tensorsOf(untied).get("lm_head.weight")).toMatchObject({ shape: [7, 6], isRequired: true });
+    expect(tensors.get("h.1.attn.c_attn.weight")).toMatchObject({
+      shape: [6, 18],
+      outputs: 18,
+      inputs: 6,
+      order: "in,out",
       isRequired: true,
     });
-    expect(tied.get("h.1.attn.c_attn.weight")).toEqual({
-      key: "h.1.attn.c_attn.weight",
-      layer: 1,
-      role: "attn.c_attn.weight",
-      fileShape: [6, 18],
-      isRequired: true,
-    });
-    expect(tied.get("h.0.mlp.c_proj.weight")?.fileShape).toEqual([24, 6]);
-    expect(tied.get("wpe.weight")).toMatchObject({ layer: undefined, fileShape: [5, 6] });
+    expect(tensors.get("h.0.mlp.c_proj.weight")?.shape).toEqual([24, 6]);
+    expect(tensors.get("wpe.weight")?.shape).toEqual([5, 6]);
+  });
+
+  it("come in the order of the computation, a weight before its bias", () => {
+    expect([...tensorsOf(untied).keys()].filter((key) => !key.startsWith("h.1"))).toEqual([
+      "wte.weight",
+      "wpe.weight",
+      ...["ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"].flatMap((part) => [
+        `h.0.${part}.weight`,
+        `h.0.${part}.bias`,
+      ]),
+      "ln_f.weight",
+      "ln_f.bias",
+      "lm_head.weight",
+      "lm_head.bias",
+    ]);
   });
 });
 
-describe("Gpt2NameMap", () => {
+describe("matching names", () => {
   const norm = { dtype: "F32", shape: [6] };
 
   it("matches names with and without the prefix", () => {
-    const names = new Gpt2NameMap(untied);
+    const names = matcherOf(untied);
     expect(names.match({ name: "transformer.h.1.ln_1.bias", ...norm })?.tensor.key).toBe("h.1.ln_1.bias");
-    expect(names.match({ name: "h.0.ln_1.bias", ...norm })?.tensor).toMatchObject({
-      layer: 0,
-      role: "ln_1.bias",
-    });
+    expect(names.match({ name: "h.0.ln_1.bias", ...norm })?.tensor.key).toBe("h.0.ln_1.bias");
     expect(names.match({ name: "lm_head.weight", dtype: "BF16", shape: [7, 6] })?.dtype).toBe("BF16");
   });
 
   it("passes over mask buffers and the copy of a tied head, and lists what it does not know", () => {
-    const names = new Gpt2NameMap(parseGpt2Config(json));
+    const names = matcherOf(tied);
     const unused = [
       { name: "h.0.attn.bias", dtype: "U8", shape: [1, 1, 5, 5] },
       { name: "transformer.h.1.attn.masked_bias", dtype: "F32", shape: [] },
@@ -162,7 +188,7 @@ describe("Gpt2NameMap", () => {
     [{ dtype: "F32", shape: [108] }, "F32 [108]"],
     [{ dtype: "I32", shape: [6, 18] }, "I32 [6, 18]"],
   ])("refuses %j for a matrix of 6 × 18", (stored, received) => {
-    const match = (): unknown => new Gpt2NameMap(untied).match({ name: "h.0.attn.c_attn.weight", ...stored });
+    const match = (): unknown => matcherOf(untied).match({ name: "h.0.attn.c_attn.weight", ...stored });
     expect(match).toThrow(ShapeError);
     expect(match).toThrow(
       `Tensor "h.0.attn.c_attn.weight": expected F32, F16 or BF16 [6, 18], received ${received}. The weights and`,
@@ -170,7 +196,7 @@ describe("Gpt2NameMap", () => {
   });
 
   it("refuses a tensor that comes twice under two names", () => {
-    const names = new Gpt2NameMap(untied);
+    const names = matcherOf(untied);
     names.match({ name: "ln_f.bias", ...norm });
     const again = (): unknown => names.match({ name: "transformer.ln_f.bias", ...norm });
     expect(again).toThrow(FormatError);
@@ -180,9 +206,9 @@ describe("Gpt2NameMap", () => {
   });
 
   it("names all required tensors that are missing, and what came instead", () => {
-    const names = new Gpt2NameMap(untied);
-    for (const { key, fileShape } of listGpt2Tensors(untied).values()) {
-      if (!key.startsWith("ln_f.")) names.match({ name: key, dtype: "F32", shape: fileShape });
+    const names = matcherOf(untied);
+    for (const { key, shape } of tensorsOf(untied).values()) {
+      if (!key.startsWith("ln_f.")) names.match({ name: key, dtype: "F32", shape });
     }
     names.match({ name: "norm.bias", ...norm });
     expect(() => names.expectComplete()).toThrow(FormatError);
@@ -192,7 +218,7 @@ describe("Gpt2NameMap", () => {
   });
 });
 
-describe("readGpt2Weights", () => {
+describe("reading weights", () => {
   it.each([
     ["F32", ""],
     ["F16", "transformer."],
@@ -202,7 +228,7 @@ describe("readGpt2Weights", () => {
     expect(weights).toHaveLength(tensors.length);
     for (const { tensor, values } of weights) {
       const stored = tensors.find(({ name }) => name.endsWith(tensor.key))!;
-      expect(tensor.fileShape).toEqual(stored.shape);
+      expect(tensor.shape).toEqual(stored.shape);
       expectClose(values, toFloat32(stored.bytes, dtype), exact);
     }
   });
@@ -222,9 +248,9 @@ describe("readGpt2Weights", () => {
     describeWithModel(model, 1, () => {
       it("gives the numbers that the reference's own reader finds", async () => {
         const folder = openModelFolder(sharedPath("models", model));
-        const config = parseGpt2Config(await readRequiredJson(folder, "config.json"));
+        const config = configOf(await readRequiredJson(folder, "config.json"));
         const reference = readSafetensors(sharedPath("models", model, "model.safetensors"));
-        const weights = await collect(readGpt2Weights(folder, config));
+        const weights = await collect(readWeights(folder, tensorsOf(config), gpt2.tensors(config)));
         expect(new Set(weights.map(({ tensor }) => tensor.key))).toEqual(new Set(reference.keys()));
         for (const { tensor, values } of weights) expectClose(values, reference.get(tensor.key)!, exact);
       });
@@ -234,21 +260,21 @@ describe("readGpt2Weights", () => {
 
 /** Every tensor of the untied model, with random values. */
 function makeTensors(dtype: "F32" | "F16", prefix: string): StoredTensor[] {
-  return [...listGpt2Tensors(untied).values()].map(({ key, fileShape }, seed) => {
+  return [...tensorsOf(untied).values()].map(({ key, shape }, seed) => {
     const values = randomFloats(
       seed,
-      fileShape.reduce((a, b) => a * b, 1),
+      shape.reduce((a, b) => a * b, 1),
     );
     const stored = dtype === "F32" ? values : float32ToFloat16(values);
     const name = key.startsWith("lm_head") ? key : prefix + key;
-    return { name, dtype, shape: fileShape, bytes: new Uint8Array(stored.buffer) };
+    return { name, dtype, shape, bytes: new Uint8Array(stored.buffer) };
   });
 }
 
 function read(
   tensors: readonly StoredTensor[],
   onUnexpected: (names: readonly string[]) => void = () => {},
-): Promise<Gpt2Weight[]> {
+): Promise<FileWeight[]> {
   const folder = new ChunkedFolder({ "model.safetensors": writeSafetensors(tensors) }, 1000);
-  return collect(readGpt2Weights(folder, untied, { onUnexpected }));
+  return collect(readWeights(folder, tensorsOf(untied), gpt2.tensors(untied), { onUnexpected }));
 }

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import { readGenerationDefaults } from "../../../src/runtime/generate/defaults.js";
-import { parseGpt2Config } from "../../../src/families/model-config.js";
+import { readModelConfig } from "../../../src/families/registry.js";
 import { makeTinyModel } from "../../helpers/tiny-model.js";
 
-const config = { ...parseGpt2Config(makeTinyModel().config), endToken: 7 };
+const config = { ...readModelConfig(makeTinyModel().config).config, endTokens: [7] };
 
 describe("readGenerationDefaults", () => {
   it("takes the likeliest token, until the config's end token, where there is no file", () => {
@@ -13,8 +13,8 @@ describe("readGenerationDefaults", () => {
     expect(sampling).toEqual({ temperature: 0 });
     expect([...stopTokens]).toEqual([7]);
     expect(maxTokens).toBeUndefined();
-    const { endToken: _, ...endless } = config;
-    expect(readGenerationDefaults({}, { ...endless, endToken: undefined }).stopTokens.size).toBe(0);
+    expect(readGenerationDefaults({}, { ...config, endTokens: [] }).stopTokens.size).toBe(0);
+    expect([...readGenerationDefaults({}, { ...config, endTokens: [7, 9] }).stopTokens]).toEqual([7, 9]);
   });
 
   it("reads every key it knows", () => {

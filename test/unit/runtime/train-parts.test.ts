@@ -1,6 +1,6 @@
 // The pure parts of training: windows and batches of a corpus, learning rates, checkpoints, and new models.
 import { describe, expect, it } from "vitest";
-import { createModelParts } from "../../../src/families/new-model.js";
+import { createModelParts } from "../../../src/model/weights/new-model.js";
 import { ArgumentError, FormatError } from "../../../src/errors.js";
 import { toFloat32 } from "../../../src/tensor/formats.js";
 import { BatchSampler, cutWindows } from "../../../src/runtime/train/batches.js";

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `npx weft`: the commands of an installed package. They run in this process, on Dawn (npm package "webgpu"), or, where
-// WEFT_CHROMIUM names a browser and puppeteer and sirv are installed, in a page of it.
+// `npx weft`: the commands of an installed package. They run in this process, on Dawn (npm package "webgpu"). If WEFT_CHROMIUM
+// names a browser, and puppeteer and sirv are installed, they can run in a page.
 import { readFile } from "node:fs/promises";
 
 const commands = ["generate", "score", "inspect", "train", "bench"] as const;
@@ -21,7 +21,7 @@ const [name, ...rest] = process.argv.slice(2);
 const command = commands.find((candidate) => candidate === name);
 if (command) {
   process.env["WEFT_PROGRAM"] = "npx weft";
-  // Commands read their options from where they are when run by themselves.
+  // Commands read their options from the same place as when they are run by themselves.
   process.argv.splice(2, process.argv.length, ...rest);
   await import(/* @vite-ignore */ new URL(`./${command}.js`, import.meta.url).href);
 } else if (name === undefined || ["--help", "-h", "help"].includes(name))

@@ -1,5 +1,5 @@
-// What a benchmark case is. Its two halves meet as JSON: the command prepares a request and prints what comes back; the
-// page, or this process with Dawn, does the work in between.
+// What a benchmark case is: two halves that exchange JSON. The command's half prepares a request and prints the result. The
+// other half does the work, in a page or in this process with Dawn.
 import type { AdapterDescription } from "../../index.js";
 import type { PageHooks } from "../browser/page-call.js";
 import type { Plot } from "./plots.js";
@@ -13,22 +13,22 @@ export interface Measurement {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
-/** What a case brings back. */
+/** The result of a case. */
 export interface CaseResult {
   readonly adapter: AdapterDescription;
   /** What was checked before anything was measured, in words. */
   readonly checks: readonly string[];
   readonly measurements: readonly Measurement[];
-  /** A schedule, as SVG. */
+  /** A picture of a schedule, as SVG. */
   readonly picture?: string;
 }
 
 export interface CaseOptions {
   /** How often everything is measured. */
   readonly repeats: number;
-  /** A small shape, to see that the benchmark itself works. Its figures mean nothing. */
+  /** Whether to use a small shape, which only shows that the benchmark works. Its figures mean nothing. */
   readonly quick: boolean;
-  /** Where a page finds the packages of other runtimes; undefined to leave them out. */
+  /** The address of other runtimes' packages for a page; undefined leaves them out. */
   readonly peers: string | undefined;
 }
 
@@ -37,18 +37,18 @@ export interface BenchCase<Request> {
   readonly name: string;
   /** One line for --help. */
   readonly summary: string;
-  /** Makes what `runCase` of the other half gets: JSON. */
+  /** Makes the request for the other half: JSON. */
   prepare(options: CaseOptions): Request;
   /** The result as lines for a terminal. */
   describe(result: CaseResult): string[];
-  /** The result as plots for the report, where a picture says more. */
+  /** Plots of the result for the report, if a picture says more than the lines. */
   plots?(result: CaseResult): Plot[];
 }
 
-/** Hears how far a case is: words, and how much of that is done, from 0 to 1, where it is known. */
+/** Called with what a case is doing, and the part of it that is done, from 0 to 1, if that is known. */
 export type Report = (words: string, part?: number) => void;
 
-/** The half that measures. Throws when what it would measure is wrong. */
+/** The half that measures. Throws when the results to be measured are wrong. */
 export type RunCase<Request> = (
   request: Request,
   report: Report,
@@ -59,7 +59,7 @@ export type RunCase<Request> = (
 export interface BenchRecord extends Measurement {
   readonly case: string;
   readonly adapter: AdapterDescription;
-  /** Browser and version, or Node's and that it runs Dawn. */
+  /** The browser and its version, or the version of Node with Dawn. */
   readonly runtime: string;
   /** Absent outside a git repository. */
   readonly commit?: string;

@@ -21,7 +21,7 @@ import { distFolder } from "../browser/dist-folder.js";
 import { runModule, type Runtime } from "../browser/run-module.js";
 import { OptionError, usage } from "../terminal/option-values.js";
 
-/** The command's half of every case; the other half is listed in page.ts. */
+/** The command's half of every case. page.ts lists the other halves. */
 const cases: readonly BenchCase<unknown>[] = [
   ...workloads.map(forwardCaseOf),
   curvesCase,
@@ -80,7 +80,7 @@ async function bench(options: BenchOptions): Promise<void> {
     ...(commit === undefined ? {} : { commit }),
     parameters,
   }));
-  // One record per line: easy to read in a diff.
+  // One record per line, which is easy to read in a diff.
   await write(options.json, `[\n${records.map((record) => JSON.stringify(record)).join(",\n")}\n]\n`);
   print([line("json", `${records.length} records in ${options.json}`)]);
 }
@@ -105,7 +105,7 @@ async function runOn(
   return { result, runtime: browser };
 }
 
-/** The commit that was built, as far as one can tell: that of the folder. Undefined outside a git repository. */
+/** The commit of the folder, which should be the one that was built. Undefined outside a git repository. */
 async function readCommit(): Promise<string | undefined> {
   try {
     const { stdout } = await promisify(execFile)("git", ["rev-parse", "--short", "HEAD"], {

@@ -20,11 +20,11 @@ export interface BenchOptions {
   readonly runtime: Runtime;
   readonly quick: boolean;
   readonly repeats: number;
-  /** Whether other runtimes are installed and measured too. */
+  /** Whether to install and measure other runtimes too. */
   readonly peers: boolean;
-  /** Where the records go. */
+  /** The file for the records. */
   readonly json: string | undefined;
-  /** Where the report goes. */
+  /** The file for the report. */
   readonly report: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What `npm run bench` runs inside the browser's page, and in Node in its own process: the measuring half of every case.
+// What `npm run bench` runs in a page, or in Node in its own process: the measuring half of every case.
 import { runAuto } from "./auto/page.js";
 import type { CaseResult, Report, RunCase } from "./case.js";
 import { runCurves } from "./curves/page.js";
@@ -9,7 +9,7 @@ import { runTrain } from "./train/page.js";
 import { workloads } from "./workloads.js";
 import type { PageHooks } from "../browser/page-call.js";
 
-/** A case's measuring half by the case's name. Each gets what its other half has prepared. */
+/** The measuring halves by the names of their cases. Each gets the request that its other half has prepared. */
 const cases: Readonly<Record<string, RunCase<never>>> = {
   ...Object.fromEntries(workloads.map(({ name }) => [name, runForward])),
   curves: runCurves,
@@ -24,7 +24,7 @@ export interface BenchRequest {
   readonly request: unknown;
 }
 
-/** The contract of every page module: see run-in-page.ts. */
+/** What every page module exports: see page-call.ts. */
 export function run(
   { case: name, request }: BenchRequest,
   report: Report,

@@ -1,4 +1,4 @@
-// Plots of a report, as SVG: a line with its spread over a logarithmic axis, or bars with names.
+// Draws the plots of a report as SVG: a line with its spread over a logarithmic axis, or bars with names.
 
 export interface LinePlot {
   readonly kind: "line";
@@ -86,7 +86,7 @@ function svg(title: string, height: number, children: readonly string[]): string
   return `<svg role="img" aria-label="${escape(title)}" viewBox="0 0 ${width} ${height}">${children.join("")}</svg>`;
 }
 
-/** 1, 2 or 5 times a power of ten, at least `value`. */
+/** The smallest number of at least `value` that is 1, 2 or 5 times a power of ten. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return power * [1, 2, 5, 10].find((step) => step * power >= value)!;

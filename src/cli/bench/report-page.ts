@@ -1,15 +1,15 @@
-// The report of a benchmark: one page that needs nothing beside it, for whoever wants to see rather than read figures.
+// Renders the report of a benchmark as one self-contained page, with plots.
 import { escape, renderPlot, type Plot } from "./plots.js";
 
 export interface BenchReport {
   readonly title: string;
-  /** What was measured on what: name and words. */
+  /** What was measured, and on what: pairs of name and words. */
   readonly facts: readonly (readonly [name: string, words: string])[];
   readonly checks: readonly string[];
   readonly plots: readonly Plot[];
-  /** What the terminal shows, line by line. */
+  /** The lines that the terminal shows. */
   readonly table: readonly string[];
-  /** SVG of a schedule. */
+  /** A picture of a schedule, as SVG. */
   readonly picture: string | undefined;
 }
 

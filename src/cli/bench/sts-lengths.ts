@@ -1,6 +1,6 @@
 // Sentence lengths like those of the STS benchmark in tokens (https://ixa2.si.ehu.eus/stswiki): most are short, some long.
 
-/** Share of sentences and the length that they do not exceed. The shortest is set to 6. */
+/** Pairs of a part of the sentences and the length that they do not exceed. The shortest is set to 6. */
 export const stsQuantiles: readonly (readonly [share: number, length: number])[] = [
   [0, 6],
   [0.05, 7],
@@ -12,13 +12,13 @@ export const stsQuantiles: readonly (readonly [share: number, length: number])[]
 ];
 
 /**
- * `count` lengths: those in the middle of equal shares, on straight lines between the quantiles, but the last the longest
- * of all. Then shuffled by a fixed rule: a batch does not come sorted.
+ * `count` lengths, taken from the middles of equal parts, on straight lines between the quantiles; the last is the longest of
+ * all. They are shuffled by a fixed rule, because real batches are not sorted.
  */
 export function stsLengths(count: number): number[] {
   const sorted = Array.from({ length: count }, (_, index) => lengthAt((index + 0.5) / count));
   if (count > 1) sorted[count - 1] = stsQuantiles.at(-1)![1];
-  // A step that shares no factor with the count visits every place once.
+  // A step that has no factor in common with the count visits every place once.
   let step = Math.max(1, Math.round(count * 0.382));
   while (greatestCommonDivisor(step, count) !== 1) step++;
   return sorted.map((_, index) => sorted[(index * step) % count]!);

@@ -1,5 +1,5 @@
-// A GPT-2 model made up from a seed, the same in every process and browser: config, weights and sentences. Only exact
-// arithmetic is used, so that no engine's library of functions can make a difference.
+// Makes a GPT-2 model from a seed, the same in every process and browser: config, weights and sentences. Uses only exact
+// arithmetic, because engines differ in their mathematical functions.
 import { SeededRandom } from "../../util/seeded-random.js";
 import type { ModelShape } from "./statistics.js";
 
@@ -17,7 +17,7 @@ export interface SyntheticModel {
     readonly activation_function: string;
     readonly layer_norm_epsilon: number;
   } & Readonly<Record<string, unknown>>;
-  /** By Hugging Face's names; linear weights (in, out). */
+  /** Named as in Hugging Face's files. Linear weights are (in, out). */
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 }
 
@@ -63,13 +63,13 @@ export function makeSyntheticModel(shape: SyntheticShape, seed: number): Synthet
   return { config, tensors };
 }
 
-/** Token ids of sentences of these lengths. */
+/** Random token ids of sentences of these lengths. */
 export function makeSentences(lengths: readonly number[], vocabulary: number, seed: number): number[][] {
   const random = new SeededRandom(seed);
   return lengths.map((length) => Array.from({ length }, () => Math.floor(random.uniform() * vocabulary)));
 }
 
-/** Numbers in [0, 1). */
+/** Returns a function that returns random numbers in [0, 1). */
 export function makeUniform(seed: number): () => number {
   const random = new SeededRandom(seed);
   return () => random.uniform();
@@ -85,7 +85,7 @@ export function toSafetensors({ tensors }: SyntheticModel): Uint8Array<ArrayBuff
     dataBytes = end;
   }
   const json = JSON.stringify(header);
-  // Spaces end it, so that the data begin at a multiple of 8.
+  // Padded with spaces, so that the data begin at a multiple of 8.
   const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
   const file = new Uint8Array(8 + text.length + dataBytes);
   new DataView(file.buffer).setBigUint64(0, BigInt(text.length), true);

@@ -1,4 +1,4 @@
-// What the forward pass is measured on: batches of the kinds that people have, and shapes from tiny to GPT-2's own.
+// The workloads of the forward pass: common kinds of batches, and shapes from tiny to GPT-2's own.
 import { stsLengths } from "./sts-lengths.js";
 import type { SyntheticShape } from "./synthetic-model.js";
 

@@ -1,4 +1,4 @@
-// Where the built module and the embedded model are: commands run from dist/cli.
+// Finds dist/, with the built module and the embedded model: commands run from dist/cli.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 

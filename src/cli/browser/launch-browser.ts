@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { Browser } from "puppeteer";
 
 /**
- * Headless Chromium with WebGPU. A machine without a GPU needs --enable-unsafe-webgpu, or Chromium offers no software
- * adapter; developer features give timestamps finer than 0.1 ms. The rest keeps a test browser from the network.
+ * Flags for headless Chromium with WebGPU. Without a GPU, Chromium offers a software adapter only with --enable-unsafe-webgpu.
+ * Developer features give timestamps finer than 0.1 ms. The other flags keep a test browser off the network.
  */
 const flags: readonly string[] = [
   "--enable-unsafe-webgpu",
@@ -17,13 +17,13 @@ const flags: readonly string[] = [
   "--disable-component-update",
   "--disable-quic",
   "--disable-sync",
-  // A page that computes for minutes must not be taken for hung, nor slowed down because nobody looks at it.
+  // A page that computes for minutes must not be taken for hung, nor be slowed down for being in the background.
   "--disable-gpu-watchdog",
   "--disable-background-timer-throttling",
   "--disable-renderer-backgrounding",
 ];
 
-/** The flags above, then those of the environment: some drivers need more. */
+/** The flags above, then those of the environment, because some drivers need more. */
 export function browserFlags(): string[] {
   return [...flags, ...(process.env["WEFT_BROWSER_FLAGS"] ?? "").split(/\s+/).filter(Boolean)];
 }
@@ -36,7 +36,7 @@ export interface LaunchedBrowser {
 
 export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
-/** Starts a headless browser with a profile of its own, which `close`, or a signal that ends this program, removes. */
+/** Starts a headless browser with its own profile. `close`, or a signal that ends this program, removes the profile. */
 export async function launchBrowser(
   extraFlags: readonly string[] = [],
   endingSignals: readonly EndingSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"],
@@ -54,7 +54,7 @@ export async function launchBrowser(
     userDataDir: profile,
     args: [...browserFlags(), ...extraFlags],
     protocolTimeout: 0,
-    // Its own handlers would end this program before the profile is gone.
+    // Puppeteer's handlers would end this program before the profile is removed.
     handleSIGINT: false,
     handleSIGTERM: false,
     handleSIGHUP: false,
@@ -68,14 +68,14 @@ export async function launchBrowser(
   };
   let isEnding = false;
   const onSignal = (signal: EndingSignal): void => {
-    // A second signal must not cut short what the first began.
+    // A second signal must not interrupt what the first one began.
     if (isEnding) return;
     isEnding = true;
     const exit = (): never => process.exit(128 + constants.signals[signal]);
     end().then(exit, exit);
   };
   const close = async (): Promise<void> => {
-    // The signal closes: nobody should go on meanwhile and report that the browser went away.
+    // The signal closes the browser. Never resolves, so that nobody reports meanwhile that the browser went away.
     if (isEnding) return new Promise(() => undefined);
     for (const signal of endingSignals) process.off(signal, onSignal);
     await end();

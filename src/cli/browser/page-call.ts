@@ -1,4 +1,4 @@
-// What commands and the modules that they run, in a page or here, agree on.
+// The contract between commands and the modules that they run, in a page or in this process: types only.
 
 /** What a module for a page exports as `run`. Request, result and events are JSON. */
 export type PageRun<Request, Result, Event = unknown> = (
@@ -8,11 +8,11 @@ export type PageRun<Request, Result, Event = unknown> = (
 ) => Promise<Result>;
 
 export interface PageHooks<Event = unknown> {
-  /** Tells of what is there before the result is. */
+  /** Sends an event to the command, before the result. */
   readonly emit: (event: Event) => void;
-  /** Hands over a file, after all that was emitted before. Resolves when it is written. One at a time. */
+  /** Sends a file, after all events so far. Resolves when it is written. One file at a time. */
   readonly send: (name: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
-  /** Milliseconds of the page's thread that went into tasks, as the browser counts them. Absent where there is no page. */
+  /** The milliseconds that the page's thread spent in tasks, counted by the browser. Absent if there is no page. */
   readonly taskMs?: () => Promise<number>;
   /** Aborts when the user interrupts a call that can be stopped. */
   readonly signal: AbortSignal;
@@ -24,18 +24,18 @@ export interface PageCall<Request, Event = unknown> {
   readonly request: Request;
   /** Further folders to serve, by address. dist/ is at "/". */
   readonly folders?: Readonly<Record<string, string>>;
-  /** Hears what the module reports: words, and how much of that is done, from 0 to 1, where it is known. */
+  /** Called with what the module is doing, and the part of it that is done, from 0 to 1, if that is known. */
   readonly onProgress?: (words: string, part?: number) => void;
-  /** Hears what the module emits, all of it before its answer. `browser`: name and version. */
+  /** Called with each event that the module emits, always before the result. `browser`: name and version. */
   readonly onEvent?: (event: Event, browser: string) => void;
-  /** Gets the files that the module sends, piece by piece. */
+  /** Called with the files that the module sends, piece by piece. */
   readonly onPiece?: (name: string, piece: Uint8Array, isLast: boolean) => Promise<void>;
-  /** Present: SIGINT aborts the module's signal, and calls this, rather than end the program. */
+  /** If present, SIGINT aborts the module's signal and calls this, instead of ending the program. */
   readonly onInterrupt?: () => void;
 }
 
 export interface PageAnswer<Result> {
   readonly result: Result;
-  /** Name and version of the browser, or what else it ran on. */
+  /** Name and version of the browser, or of Node with Dawn. */
   readonly browser: string;
 }

@@ -1,4 +1,4 @@
-// How modules in a page load the model that a command asks for, and tell how far they are.
+// How modules of commands load the model that the command asks for, and report progress.
 import type { LoadOptions } from "../../index.js";
 
 export function loadOptions(

@@ -1,12 +1,12 @@
-// Runs one module of the built commands inside a page of a headless browser, and brings its answer back.
-// What the module does is not known here.
+// Runs one module of the built commands in a page of a headless browser, and returns its result. Knows nothing of what the
+// module does.
 import { distFolder } from "./dist-folder.js";
 import { PIECE_BYTES } from "../terminal/file-sink.js";
 import { browserFlags, launchBrowser, type LaunchedBrowser } from "./launch-browser.js";
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
 import { serve, type Server } from "./serve.js";
 
-/** An error that was thrown inside the page; `message` is what it said. */
+/** An error that was thrown in the page, with its message. */
 export class PageError extends Error {
   override name = "PageError";
 }
@@ -14,7 +14,7 @@ export class PageError extends Error {
 type Outcome<Result> =
   { readonly result: Result } | { readonly message: string; readonly reason: string | undefined };
 
-/** Calls `run` of the module with `request`. @throws PageError for what the page threw. */
+/** Calls `run` of the module with `request`. @throws PageError for errors of the page. */
 export async function runInPage<Request, Result, Event = unknown>(
   call: PageCall<Request, Event>,
 ): Promise<PageAnswer<Result>> {
@@ -23,7 +23,7 @@ export async function runInPage<Request, Result, Event = unknown>(
     interruption.abort();
     call.onInterrupt?.();
   };
-  // Stays for good: npm may send a second one, which must not cut short what the first began.
+  // The listener stays, because npm may send a second signal, which must not interrupt what the first one began.
   if (call.onInterrupt) process.on("SIGINT", interrupt);
   const server = await serve({ "/": distFolder, ...call.folders });
   try {
@@ -49,7 +49,7 @@ async function callModule<Request, Result, Event>(
   interruption: AbortSignal,
 ): Promise<Result> {
   const page = await browser.newPage();
-  // JSON, in which the page's arguments arrive, has null for undefined.
+  // The page's arguments arrive as JSON, which has null for undefined.
   const report = (words: string, part: number | null): void => call.onProgress?.(words, part ?? undefined);
   const emit = (events: readonly Event[]): void => {
     for (const event of events) call.onEvent?.(event, version);
@@ -62,7 +62,7 @@ async function callModule<Request, Result, Event>(
   await page.exposeFunction("weftTaskMs", async () => 1000 * (await page.metrics()).TaskDuration!);
   await page.goto(server.origin);
   const running = page.evaluate(runModule, `/cli/${call.module}.js`, call.request, PIECE_BYTES);
-  const stop = (): void => void page.evaluate(stopModule).catch(() => undefined); // the answer comes anyway
+  const stop = (): void => void page.evaluate(stopModule).catch(() => undefined); // the result comes anyway
   interruption.addEventListener("abort", stop);
   if (interruption.aborted) stop();
   const outcome = (await running) as Outcome<Result>;
@@ -73,7 +73,7 @@ async function callModule<Request, Result, Event>(
   throw new PageError(explainNoAdapter(outcome.message, version, adapters));
 }
 
-// The next three run in the page: they may use nothing from around them.
+// The next three functions run in the page, so they may not use anything outside of themselves.
 async function runModule(address: string, request: unknown, pieceBytes: number): Promise<Outcome<unknown>> {
   const { weftReport, weftEmit, weftSend, weftTaskMs } = globalThis as unknown as {
     weftReport: (words: string, part?: number) => void;
@@ -84,7 +84,7 @@ async function runModule(address: string, request: unknown, pieceBytes: number):
   const stopping = new AbortController();
   Object.assign(globalThis, { weftStop: () => stopping.abort() });
   const report = (words: string, part?: number): void => weftReport(words, part);
-  // Every call to the command costs: events of a while go together.
+  // Every call to the command is slow, so events are sent together now and then.
   let events: unknown[] = [];
   let told = Promise.resolve();
   const tell = (): Promise<void> => {
@@ -99,7 +99,7 @@ async function runModule(address: string, request: unknown, pieceBytes: number):
     if (events.length === 0) setTimeout(() => void tell(), 20);
     events.push(event);
   };
-  // In pieces, each in base64: a message to the command is text, and its length has a limit.
+  // In pieces of base64, because a message to the command is text of limited length.
   const send = async (name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
     await tell();
     let at = 0;
@@ -112,7 +112,7 @@ async function runModule(address: string, request: unknown, pieceBytes: number):
         reader.addEventListener("error", () => reject(new Error("the page could not encode a file")));
         reader.readAsDataURL(new Blob([piece]));
       });
-      // Of "data:…;base64,…" the last part; an empty file has none.
+      // The last part of "data:…;base64,…". An empty file has none.
       await weftSend(name, url.split(",")[1] ?? "", at >= bytes.length);
     } while (at < bytes.length);
   };
@@ -136,7 +136,7 @@ function stopModule(): void {
   (globalThis as unknown as { weftStop?: () => void }).weftStop?.();
 }
 
-/** What each way of asking for an adapter gives. */
+/** Describes the adapter for each way of asking for one. */
 async function listAdapters(): Promise<string[]> {
   const { gpu } = navigator as { gpu?: GPU };
   if (!gpu) return ["navigator.gpu is missing"];

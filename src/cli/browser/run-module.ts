@@ -1,21 +1,21 @@
-// Runs one module of the built commands where the user wants it: in a page of a headless browser, or in this process.
+// Runs one module of the built commands in a page of a headless browser, or in this process.
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
 
 export const runtimes = ["chromium", "node"] as const;
 export type Runtime = (typeof runtimes)[number];
 
-/** The browser where there is one, as with every npm script; else Dawn, as in an installed package. */
+/** The browser if there is one, as in every npm script. Otherwise Dawn, as in an installed package. */
 export function usualRuntime(): Runtime {
   return process.env["WEFT_CHROMIUM"] ? "chromium" : "node";
 }
 
-/** Calls `run` of the module with the request. In a page, folders have addresses; here, paths are what they are. */
+/** Calls `run` of the module with the request. In a page, folders have addresses; in this process, they have paths. */
 export async function runModule<Request, Result, Event = unknown>(
   runtime: Runtime,
   call: PageCall<Request, Event>,
 ): Promise<PageAnswer<Result>> {
   if (runtime === "node") return runHere(call);
-  // Only now, as an installed package comes without what launches browsers.
+  // Imported here, because an installed package comes without the packages that launch browsers.
   try {
     const { runInPage } = await import("./run-in-page.js");
     return await runInPage<Request, Result, Event>(call);

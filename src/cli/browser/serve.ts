@@ -1,4 +1,4 @@
-// A small http server on 127.0.0.1 for pages that run headless: folders by address, and an empty page at "/".
+// A small http server on 127.0.0.1 for headless pages: serves folders by address, and an empty page at "/".
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import sirv from "sirv";

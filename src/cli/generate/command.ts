@@ -11,14 +11,14 @@ import { Progress } from "../terminal/progress.js";
 import { runModule } from "../browser/run-module.js";
 import { StoryBoard, wholeTexts } from "../terminal/story-board.js";
 
-/** Why texts end, in words of this command. */
+/** Why a text ended, in words. */
 const endings: Readonly<Record<FinishReason, string>> = {
   stop: "stop (the model's end token, or --stop)",
   length: "length (--max-tokens, or the model's context)",
   abort: "abort (Ctrl-C)",
 };
 
-/** What shells expect of a program that SIGINT ended. */
+/** The exit status that shells expect of a program ended by SIGINT. */
 const INTERRUPTED = 130;
 
 async function generate(command: GenerateCommand): Promise<void> {
@@ -79,7 +79,7 @@ async function generate(command: GenerateCommand): Promise<void> {
     await writeInto(json, `${JSON.stringify({ browser, model: name, request, ...result })}\n`);
     print([line("json", shorten(json))]);
   } catch (error) {
-    // Before there was anything to print.
+    // An interrupted load is no error: there is nothing to print yet.
     if (!isInterrupted) throw error;
   }
 }

@@ -26,7 +26,7 @@ export interface GenerateCommand {
   readonly queues: number;
   readonly runtime: Runtime;
   readonly options: WriteOptions;
-  /** Where everything goes as JSON. */
+  /** The file for all results, as JSON. */
   readonly json: string | undefined;
 }
 
@@ -105,10 +105,10 @@ const known = {
   json: word,
 } as const;
 
-/** Texts written at once have the seeds that follow. */
+/** Further texts use the following seeds, which have to be safe integers too. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER - 256;
 
-/** Short enough to be typed again. */
+/** Short enough to type again. */
 function randomSeed(): number {
   return Math.floor(1e6 * Math.random());
 }

@@ -1,4 +1,4 @@
-// What `npm run generate` runs inside the browser's page: loads the model through the built module and writes texts.
+// What `npm run generate` runs in a page or in Node: loads the model through the built module and writes texts.
 import { writeTexts, type WriteEvent, type WriteReport, type WriteRequest } from "../../jobs/write.js";
 import { Model, type ModelInfo } from "../../index.js";
 import { loadOptions } from "../browser/page-load.js";
@@ -14,7 +14,7 @@ export interface GenerateReport extends WriteReport {
   readonly info: ModelInfo;
 }
 
-/** The contract of every page module: see run-in-page.ts. Aborting ends the texts where they are. */
+/** What every page module exports: see page-call.ts. Aborting ends the texts where they are. */
 export async function run(
   { model: source, queues, ...request }: GenerateRequest,
   report: (words: string, part?: number) => void,

@@ -46,7 +46,7 @@ async function inspect(): Promise<void> {
   const { config, tensors, parameters, hasTokenizer } = await describeModel(folder);
   const formats = new Map<string, number>();
   for (const { dtype } of tensors) formats.set(dtype, (formats.get(dtype) ?? 0) + 1);
-  // A key and a value of C numbers per layer, in f32.
+  // Per token: a key and a value of C numbers in f32 at every layer.
   const cacheBytes = 8 * config.layers * config.channels;
   print([
     line("folder", folder),

@@ -1,4 +1,4 @@
-// What `weft inspect` runs, in a page or in Node: whether the model fits what this machine has, by loading it.
+// What `weft inspect` runs in a page or in Node: loads the model, to see whether it fits this machine.
 import { Model, type ModelInfo } from "../../index.js";
 import { loadOptions } from "../browser/page-load.js";
 import type { PageHooks } from "../browser/page-call.js";
@@ -12,7 +12,7 @@ export interface InspectReport {
   readonly info: ModelInfo;
 }
 
-/** The contract of every page module: see run-in-page.ts. */
+/** What every page module exports: see page-call.ts. */
 export async function run(
   { model: source }: InspectRequest,
   report: (words: string, part?: number) => void,

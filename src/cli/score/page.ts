@@ -1,4 +1,4 @@
-// What `weft score` runs, in a page or in Node: loads the model and tells how likely each text is, token by token.
+// What `weft score` runs in a page or in Node: loads the model and computes how likely each text is, token by token.
 import { Model, type ModelInfo } from "../../index.js";
 import { loadOptions } from "../browser/page-load.js";
 import type { PageHooks } from "../browser/page-call.js";
@@ -24,7 +24,7 @@ export interface ScoreReport {
   readonly texts: readonly ScoredText[];
 }
 
-/** The contract of every page module: see run-in-page.ts. */
+/** What every page module exports: see page-call.ts. */
 export async function run(
   { model: source, queues, texts }: ScoreRequest,
   report: (words: string, part?: number) => void,

@@ -1,17 +1,17 @@
-// Whether dist/ was built from the source as it is: then a command begins at once. Plain JavaScript: it is part of the
-// set-up.
+// Tells whether dist/ was built from the current source, so that a command can begin at once. Plain JavaScript, because it is
+// part of the set-up.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What the module and the commands are built from. */
+/** The inputs of the build. */
 const inputs = ["package.json", "package-lock.json", "shaders", "src", "tsconfig.json", "vite.config.ts"];
 
-/** In dist/, which every build of the module empties first: what is half built has none. */
+/** In dist/, which every build empties first, so a half-finished build has no stamp. */
 const stampOf = (root) => join(root, "dist", ".source-hash");
 
 /**
- * A hash of names and contents of all inputs.
+ * Hashes the names and contents of all inputs.
  * @param {string} root
  * @returns {string}
  */

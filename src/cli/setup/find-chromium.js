@@ -1,5 +1,5 @@
-// Finds a Chromium that has WebGPU: an environment variable, the usual places, puppeteer's own downloads, and as root on
-// Debian the distribution's package. Plain JavaScript: it is part of the set-up.
+// Finds a Chromium with WebGPU: by an environment variable, in the usual places, among puppeteer's downloads; as root on Debian
+// it installs the distribution's package. Plain JavaScript, because it is part of the set-up.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
@@ -28,7 +28,7 @@ const usualPlaces = {
   ],
 };
 
-/** The path of a Chromium's executable. Ends the process with what to do when there is none. */
+/** The path of Chromium's executable. If there is none, prints what to do and ends the process. */
 export async function findChromium() {
   for (const variable of variables) {
     const path = process.env[variable];
@@ -78,7 +78,7 @@ function apt(...parameters) {
     encoding: "utf8",
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
   });
-  // It warns of much that does not matter here.
+  // Its warnings do not matter here, so they are printed only if it fails.
   if (status !== 0) giveUp(`apt-get ${parameters[0]} failed: ${stderr?.trim() ?? ""}`);
 }
 

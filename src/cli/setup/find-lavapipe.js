@@ -1,12 +1,12 @@
-// Finds lavapipe, Mesa's software driver for Vulkan: the one adapter without a GPU that has shader-f16. Dawn takes it from
-// Mesa 25 on. On Debian its packages are unpacked beside the dependencies; nothing is installed on the system, and no
-// other program sees it. Plain JavaScript: it is part of the set-up.
+// Finds lavapipe, Mesa's software driver for Vulkan: the only software adapter with shader-f16. Dawn accepts it from Mesa 25
+// on. On Debian its packages are unpacked beside the dependencies; nothing is installed on the system, and no other program
+// sees it. Plain JavaScript, because it is part of the set-up.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What Dawn needs in its environment to run on lavapipe, or why there is none.
+ * The environment that Dawn needs to run on lavapipe, or why it is missing.
  * @param {string} folder where it is, or is to be, unpacked
  * @returns {{ icd: string, libraries: string } | { missing: string }}
  */
@@ -42,7 +42,7 @@ function readRelease() {
   return Object.fromEntries([...lines].map(([, name, value]) => [name, value]));
 }
 
-/** Downloads the driver with what of its dependencies is not installed, by apt with lists and cache of its own. */
+/** Downloads the driver and its dependencies that are not installed, by apt with its own lists and cache. */
 function unpack(folder, codename) {
   rmSync(folder, { recursive: true, force: true });
   const apt = join(folder, "apt");
@@ -51,13 +51,13 @@ function unpack(folder, codename) {
     ["Dir::State::Lists", join(apt, "lists")],
     ["Dir::Cache", apt],
     ["Dir::Cache::archives", join(apt, "archives")],
-    // As nothing of the system is touched, no lock of it is needed, nor root.
+    // Nothing of the system changes, so neither its lock nor root is needed.
     ["Debug::NoLocking", "true"],
     ["APT::Sandbox::User", ""],
   ];
   const release = [];
   if (codename === "bookworm") {
-    // Its own Mesa is too old; the same mirror has a newer one.
+    // The Mesa of bookworm is too old. The same mirror has a newer one.
     const mirror = run("apt-get", ["indextargets", "--format", "$(SITE)", "Codename: bookworm"]);
     const source = join(apt, "backports.list");
     const key = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -75,7 +75,7 @@ function unpack(folder, codename) {
   writeFileSync(join(folder, "complete"), "");
 }
 
-/** What the program prints. Throws when it fails. */
+/** Returns what the program prints. Throws when it fails. */
 function run(program, parameters) {
   const { status, stdout, stderr } = spawnSync(program, parameters, {
     encoding: "utf8",

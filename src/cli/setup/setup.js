@@ -1,5 +1,5 @@
-// The one entry of every npm script. Plain JavaScript, as it runs before anything is installed: brings the dependencies
-// and the browser a command needs, then runs it. `node src/cli/setup/setup.js <command> [arguments]`.
+// The entry of every npm script: installs the dependencies and the browser that a command needs, then runs the command.
+// Plain JavaScript, because it runs before anything is installed. `node src/cli/setup/setup.js <command> [arguments]`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -26,12 +26,12 @@ const check = [
   [bin("prettier"), "--check", "--log-level", "warn", "."],
 ];
 
-/** What every page that uses weft loads. */
+/** Checks the size of what a page loads. */
 const size = [bin("size-limit"), "--silent"];
 
 /**
- * What each npm script does: steps in order, the last of which gets the arguments; whether it needs a browser and lavapipe,
- * and whether it builds what is built already.
+ * What each npm script does: its steps in order, of which the last gets the arguments, whether it needs a browser and lavapipe,
+ * and whether it builds even if dist/ is up to date.
  */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
@@ -78,7 +78,7 @@ for (const [index, step] of command.steps.entries()) {
 if (name === "build")
   console.log("Built the module in dist/, the commands in dist/cli, the page in dist/demo.");
 
-/** Installs exactly what the lock file says when it was not installed yet, or when the lock file changed since. */
+/** Installs exactly what the lock file says, unless that is installed already. */
 async function installDependencies() {
   const stamp = join(root, "node_modules", ".weft-lock-hash");
   const lock = createHash("sha256")
@@ -87,7 +87,7 @@ async function installDependencies() {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   console.log("Installing the locked dependencies …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  // Fresh colours and progress of npm itself would only hide what comes after.
+  // Without npm's own progress and advice, which would only hide what comes after.
   const status = await run(
     [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error", "--no-update-notifier"],
     process.env,
@@ -97,8 +97,8 @@ async function installDependencies() {
 }
 
 /**
- * Dawn in Node loads Vulkan like any program. Where Linux has no driver, Chromium's own software driver (SwiftShader)
- * serves: it comes with the browser. The choice is printed with every test run, as the adapter's name.
+ * In Node, Dawn loads Vulkan like any program. If Linux has no Vulkan driver, use Chromium's software driver (SwiftShader),
+ * which comes with the browser. Every test run prints the adapter's name.
  */
 function useSoftwareVulkan(env, chromium) {
   if (process.platform !== "linux" || env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES) return;
@@ -107,12 +107,12 @@ function useSoftwareVulkan(env, chromium) {
   const folder = folders.find((candidate) => existsSync(join(candidate, "vk_swiftshader_icd.json")));
   if (!folder) return;
   env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
-  // Its loader too, for machines without one.
+  // Chromium's Vulkan loader too, for machines without one.
   env.LD_LIBRARY_PATH = [env.LD_LIBRARY_PATH, folder].filter(Boolean).join(":");
   env.XDG_RUNTIME_DIR ??= "/tmp";
 }
 
-/** The exit status. A signal is passed on, and its effect awaited: the step may have to tidy up. */
+/** Returns the exit status. Passes signals on and waits for the end, because the step may have to tidy up. */
 function run([program, ...parameters], env) {
   const child = spawn(program, parameters, {
     cwd: root,

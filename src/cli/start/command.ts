@@ -1,5 +1,5 @@
-// `npm start`: scores a batch of ragged sentences in a headless browser, prints what came out, draws the schedule, and then
-// shows stories as they are written at once.
+// `npm start`: scores a batch of ragged sentences in a headless browser, prints the results, draws the schedule, and then shows
+// several stories while they are written.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { count, titleTimeline } from "../../jobs/words.js";
@@ -19,7 +19,7 @@ import { runInPage } from "../browser/run-in-page.js";
 import { helpText, parseStartOptions, type StartOptions } from "./options.js";
 import { StoryBoard } from "../terminal/story-board.js";
 
-/** The seed makes two runs write the same. */
+/** With a fixed seed, so that every run writes the same. */
 const stories = { count: 16, options: { maxTokens: 48, seed: 1 } };
 
 const timeline = join(dirname(distFolder), "out", "timeline.svg");
@@ -70,7 +70,7 @@ async function start(options: StartOptions): Promise<void> {
   print([line("json", shorten(json)), line("", `${shorten(chromeTrace)} (opens in ui.perfetto.dev)`)]);
 }
 
-/** Prints what scoring gave. Answers how its trace breaks the plan, which it must not. */
+/** Prints the results of scoring. Returns how the trace breaks the plan, which is a defect. */
 function printScoring(report: ScoringReport, isWhole: boolean): readonly string[] {
   print(renderTable(report.sentences, isWhole));
   const problems = validateTrace(report.trace);

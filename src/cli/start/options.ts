@@ -14,7 +14,7 @@ import {
 
 export interface StartOptions {
   readonly help: boolean;
-  /** Empty: the embedded prompts. */
+  /** Empty for the embedded prompts. */
   readonly texts: readonly string[];
   /** A model's folder; undefined for the embedded one. */
   readonly model: string | undefined;
@@ -22,7 +22,7 @@ export interface StartOptions {
   readonly sliceTokens: number;
   readonly fence: Fence;
   readonly placement: Placement;
-  /** Where everything goes as JSON. */
+  /** The file for all results, as JSON. */
   readonly json: string | undefined;
 }
 

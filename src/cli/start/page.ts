@@ -1,5 +1,4 @@
-// What `npm start` runs inside the browser's page: loads the model through the built module, does the job, then writes
-// stories.
+// What `npm start` runs in a page: loads the model through the built module, scores, then writes stories.
 import { runJob, type JobReport, type JobRequest } from "../../jobs/score.js";
 import { writeTexts, type WriteEvent, type WriteOptions, type WriteReport } from "../../jobs/write.js";
 import { Model, type ModelInfo } from "../../index.js";
@@ -20,13 +19,13 @@ export interface StartReport extends ScoringReport {
   readonly stories: WriteReport;
 }
 
-/** First what scoring gave, then the beginnings of the stories, then what is written. */
+/** First the results of scoring, then the beginnings of the stories, then what is written. */
 export type StartEvent =
   | { readonly scoring: ScoringReport }
   | { readonly prompts: readonly string[] }
   | { readonly written: WriteEvent };
 
-/** The contract of every page module: see run-in-page.ts. */
+/** What every page module exports: see page-call.ts. */
 export async function run(
   { model: source, stories, ...request }: StartRequest,
   report: (words: string, part?: number) => void,
@@ -42,12 +41,12 @@ export async function run(
   return { ...scoring, stories: await writeTexts(model, { prompts, options }, { onEvent }) };
 }
 
-/** Of a small context, half is for what is written. */
+/** The tokens to write: at most half of a small context. */
 function storyTokens(model: Model, { maxTokens = Infinity }: WriteOptions): number {
   return Math.min(maxTokens, Math.ceil(model.info.config.contextLength / 2));
 }
 
-/** `count` of the texts, spread over all of them and as often as needed; of long ones the end. */
+/** Chooses `count` texts, evenly and repeatedly if there are too few. Long ones are cut to their end. */
 async function chooseBeginnings(model: Model, texts: readonly string[], count: number): Promise<string[]> {
   const { contextLength } = model.info.config;
   return Promise.all(

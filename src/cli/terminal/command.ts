@@ -1,4 +1,4 @@
-// What all commands do alike: name the model, print, write files, and end with a line that says what failed.
+// What all commands have in common: find the model, print, write files, and end with one line about a failure.
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { distFolder } from "../browser/dist-folder.js";
@@ -7,7 +7,7 @@ import type { Runtime } from "../browser/run-module.js";
 
 export const embedded = "tinystories-gpt2";
 
-/** Where a module finds the model in `folder`; undefined for the embedded one. */
+/** Where a module finds the model in `folder`. Undefined stands for the embedded one. */
 export function placeModel(
   folder: string | undefined,
   runtime: Runtime,
@@ -28,7 +28,7 @@ export function placeModel(
     : { name: basename(folder), address: "/model/", folders: { "/model/": folder } };
 }
 
-/** Lines, set apart from what was printed before. */
+/** Prints lines, set apart from what was printed before. */
 export function print(lines: readonly string[]): void {
   process.stdout.write(`\n${lines.join("\n")}\n`);
 }
@@ -43,7 +43,7 @@ export function shorten(file: string): string {
   return short.startsWith("..") ? file : short;
 }
 
-/** Runs a command. `name`: the one whose --help lists the options. */
+/** Runs a command, whose name is used in messages. */
 export async function runCommand(name: string, command: () => Promise<void>): Promise<void> {
   try {
     await command();

@@ -1,9 +1,9 @@
-// Files that arrive in pieces: each is written beside its place and takes it when it is whole, so that whoever looks
-// finds an old file or a new one, never half of one.
+// Writes files that arrive in pieces. A file is written under another name and renamed when it is complete, so its name always
+// belongs to a complete file, the old one or the new one.
 import { appendFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-/** Bytes that cross at once: small enough for a message to the browser. */
+/** The size of a piece: small enough for a message from the browser. */
 export const PIECE_BYTES: number = 3 * 2 ** 20;
 
 export class FileSink {
@@ -15,7 +15,7 @@ export class FileSink {
     this.folder = folder;
   }
 
-  /** The next piece of a file. Pieces of one file must not overlap in time. */
+  /** Adds the next piece of a file. Wait for each piece before adding the next. */
   async add(name: string, piece: Uint8Array, isLast: boolean): Promise<void> {
     if (basename(name) !== name) throw new Error(`a file name was expected, ${name} came`);
     const partial = join(this.folder, `.${name}.partial`);
@@ -34,7 +34,7 @@ export class FileSink {
     await this.add(name, typeof content === "string" ? Buffer.from(content) : content, true);
   }
 
-  /** Removes what did not become whole. */
+  /** Removes incomplete files. */
   async end(): Promise<void> {
     for (const name of this.#begun) await rm(join(this.folder, `.${name}.partial`), { force: true });
     this.#begun.clear();

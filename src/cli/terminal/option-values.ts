@@ -23,7 +23,7 @@ export const flag = { type: "boolean" } as const;
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
-/** What was written after "--". @throws OptionError for what is not known. */
+/** Parses options. @throws OptionError for unknown ones. */
 export function readOptions<Known extends Options, Free extends boolean = false>(
   args: readonly string[],
   options: Known,
@@ -32,17 +32,17 @@ export function readOptions<Known extends Options, Free extends boolean = false>
   try {
     return parseArgs({ args: [...args], options, allowPositionals: (allowPositionals ?? false) as Free });
   } catch (error) {
-    // Node adds advice for programs with positional arguments, after the first sentence.
+    // Only the first sentence: Node adds advice for programs with positional arguments.
     throw new OptionError((error as Error).message.split(/\.\s|\.?$/m)[0]);
   }
 }
 
-/** npm changes to the project's folder; paths are meant from where the user was. */
+/** Resolves a path from the user's folder: npm runs scripts in the project's folder. */
 export function fromCaller(path: string): string {
   return resolve(process.env["INIT_CWD"] ?? ".", path);
 }
 
-/** A folder with a model that has a tokenizer; undefined for the embedded one. */
+/** Checks that a folder has a model with a tokenizer. Undefined stands for the embedded one. */
 export function checkModel(given: string | undefined): string | undefined {
   if (given === undefined) return undefined;
   const folder = fromCaller(given);
@@ -56,7 +56,7 @@ export function checkModel(given: string | undefined): string | undefined {
   return folder;
 }
 
-/** The line of --help for every command that runs in both. */
+/** The line of --help for commands that run in a browser and in Node. */
 export const runtimeHelp: string = `  --runtime NAME          chromium: a page of a headless browser; node: Dawn in this process
                           (default ${usualRuntime()})`;
 
@@ -64,7 +64,7 @@ export function checkRuntime(text: string | undefined): Runtime {
   return text === undefined ? usualRuntime() : checkChoice("--runtime", text, runtimes);
 }
 
-/** How the user calls a command: as an npm script of the project, or by the package's own program. */
+/** How the user calls a command: as an npm script of the project, or as `npx weft`. */
 export function usage(command: string): string {
   if (process.env["WEFT_PROGRAM"]) return `npx weft ${command}`;
   return command === "start" ? "npm start --" : `npm run ${command} --`;
@@ -84,7 +84,7 @@ export function checkReal(option: string, text: string | undefined, range: RealR
   throw new OptionError(`${option}: expected ${describeReal(range)}, received "${text}"`);
 }
 
-/** The first choice where there is no text. */
+/** One of `choices`. The first one if the option is not given. */
 export function checkChoice<Choice extends string>(
   option: string,
   text: string | undefined,

@@ -6,14 +6,14 @@ import type { ModelInfo, TraceMetrics } from "../../index.js";
 import type { ScoringReport, StartRequest } from "../start/page.js";
 import { alignColumns } from "./table.js";
 
-/** A table of more sentences than this shows some of them. */
+/** A longer table shows only this many sentences. */
 const shownSentences = 8;
 const sentenceWidth = 42;
-/** Index, tokens and perplexity. */
+/** The columns that hold numbers: index, tokens and perplexity. */
 const numberColumns = 3;
 
 export interface RunNames {
-  /** Name and version. */
+  /** Its name and version. */
   readonly browser: string;
   readonly model: string;
 }
@@ -26,7 +26,7 @@ export function describeRun({ info }: ScoringReport, request: StartRequest, name
   ];
 }
 
-/** What runs on what. */
+/** Which model runs on what. */
 export function describeModel(info: ModelInfo, { browser, model }: RunNames): string[] {
   const { layers, channels, heads, vocabularySize } = info.config;
   const weights = `${(info.weightBytes / 1e6).toFixed(1)} MB of weights per queue`;
@@ -38,7 +38,7 @@ export function describeModel(info: ModelInfo, { browser, model }: RunNames): st
   ];
 }
 
-/** `isWhole`: every sentence, else some of them, from the shortest to the longest. */
+/** A table of all sentences if `isWhole`; otherwise of some, from the shortest to the longest. */
 export function renderTable(sentences: readonly SentenceReport[], isWhole: boolean): string[] {
   const shown = isWhole ? sentences : pick(sentences, shownSentences);
   const rows = shown.map((sentence) => [
@@ -78,7 +78,7 @@ export function describeFigures({ stats, trace }: ScoringReport, metrics: TraceM
   ];
 }
 
-/** How writing went. */
+/** The figures of writing. */
 export function describeWriting(report: WriteReport): string[] {
   const { texts, tokens, elapsedMs, firstTokenMs, atOnce, steps, computedRows, sharedRows } = report;
   const seconds = elapsedMs / 1000;

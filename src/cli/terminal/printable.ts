@@ -1,7 +1,7 @@
-// Text of a model as a terminal may show it.
+// Makes text of a model safe to print.
 
-/** Without control characters, which a terminal would obey; line ends and tabs stay. */
+/** Replaces control characters, which a terminal would obey. Line ends and tabs stay. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what it is about
+  // oxlint-disable-next-line no-control-regex -- control characters are what it replaces
   return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "\uFFFD");
 }

@@ -1,11 +1,11 @@
-// Shows texts that are written at once: on a terminal a line each that updates in place, elsewhere a line when one ends.
+// Shows texts that are written at once: on a terminal one line each, which updates in place; elsewhere a line when a text ends.
 import type { WriteEvent } from "../../jobs/write.js";
 import { count, endOfText } from "../../jobs/words.js";
 import { printable } from "./printable.js";
 
-/** How often the lines are drawn again, at most. */
+/** The least time between two drawings. */
 const REDRAW_MS = 60;
-/** Where output is no terminal, or one that does not tell its width. */
+/** The width if the output is not a terminal, or one that does not tell its width. */
 const USUAL_COLUMNS = 110;
 
 /** What a board needs of process.stdout. */
@@ -32,7 +32,7 @@ export class StoryBoard {
     this.#texts = prompts.map(() => "");
     this.#pieces = prompts.map(() => 0);
     this.#isEnded = prompts.map(() => false);
-    // More lines than the terminal has could not be drawn over.
+    // Lines that have scrolled out of the terminal cannot be updated.
     this.#updatesInPlace = output.isTTY === true && prompts.length < (output.rows ?? 24);
     if (this.#updatesInPlace) this.#draw();
   }
@@ -49,7 +49,7 @@ export class StoryBoard {
     if (this.#updatesInPlace) this.#redraw ??= setTimeout(() => this.#draw(), REDRAW_MS);
   }
 
-  /** Draws what is left to be drawn. */
+  /** Draws the last changes. */
   end(): void {
     if (this.#redraw) this.#draw();
   }
@@ -66,13 +66,13 @@ export class StoryBoard {
   #line(index: number): string {
     const mark = this.#isEnded[index] ? "■" : this.#pieces[index]! > 0 ? "▸" : "·";
     const label = `${String(index + 1).padStart(String(this.#prompts.length).length)} ${mark} `;
-    // One column stays empty, or the terminal would begin a line of its own.
+    // One column stays empty, because a full line would make the terminal begin a new one.
     const columns = (this.#output.columns ?? USUAL_COLUMNS) - 1 - label.length;
     return label + endOfText(printable(this.#prompts[index]! + this.#texts[index]!), Math.max(8, columns));
   }
 }
 
-/** What was written, whole: numbered where there is more than one text. */
+/** The complete texts, numbered if there are several. */
 export function wholeTexts(texts: readonly { readonly prompt: string; readonly text: string }[]): string[] {
   return texts.flatMap(({ prompt, text }, index) => [
     ...(texts.length > 1 ? [`--- ${index + 1} of ${count(texts.length, "text")}`] : []),

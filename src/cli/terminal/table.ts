@@ -1,6 +1,6 @@
-// Tables for a terminal.
+// Formats tables for a terminal.
 
-/** Rows with columns of one width each: the first `numbers` columns to the right, the others to the left. */
+/** Pads the columns of `rows` to equal widths: the first `numbers` columns are right-aligned, the others left-aligned. */
 export function alignColumns(rows: readonly (readonly string[])[], numbers: number = Infinity): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const align = (cell: string, column: number): string =>

@@ -1,4 +1,4 @@
-// `npm run train`: trains a model in a headless browser or in Node, shows how it goes, and writes model and checkpoints.
+// `npm run train`: trains a model in a headless browser or in Node, shows progress, and writes the model and checkpoints.
 import { copyFile, readFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -15,11 +15,11 @@ import { holdOut, parseTexts } from "./data.js";
 import { helpText, parseTrainOptions, type TrainCommand } from "./options.js";
 import { describeTraining, LiveLine, showLine } from "./report.js";
 
-/** What shells expect of a program that SIGINT ended. */
+/** The exit status that shells expect of a program ended by SIGINT. */
 const INTERRUPTED = 130;
 const textFiles = ["tokenizer.json", "tokenizer_config.json", "generation_config.json"] as const;
 
-/** What train_log.json and --json hold. */
+/** The content of train_log.json and of the file of --json. */
 interface TrainLog {
   readonly model: string;
   readonly data: { readonly file: string; readonly texts: number; readonly validationTexts: number };
@@ -97,7 +97,7 @@ async function train(command: TrainCommand): Promise<void> {
   };
   const onPiece = async (file: string, piece: Uint8Array, isLast: boolean): Promise<void> => {
     await sink.add(file, piece, isLast);
-    // The last file of a checkpoint: the log now goes with it.
+    // This is the last file of a checkpoint, so now the log belongs to it.
     if (isLast && file === "model.safetensors") await sink.write("train_log.json", showLog());
   };
   let isInterrupted = false;
@@ -128,7 +128,7 @@ async function train(command: TrainCommand): Promise<void> {
         : [line("go on with", `the same options and --resume ${join(out, "checkpoint.safetensors")}`)]),
     ]);
   } catch (error) {
-    // Before there was a step to keep.
+    // An interruption before the first step is no error: there is nothing to keep.
     if (!isInterrupted || steps.length > 0) throw error;
   } finally {
     progress.end();
@@ -148,7 +148,7 @@ async function readData(
   };
 }
 
-/** The new model: its shape by the command, everything of text by the model in `folder`. */
+/** Describes the new model: its shape comes from the command, its tokenizer from the model in `folder`. */
 async function describeFresh(folder: string, { fresh, options }: TrainCommand): Promise<NewModelOptions> {
   const read = async (file: string): Promise<Record<string, unknown>> =>
     JSON.parse(await readFile(join(folder, file), "utf8")) as Record<string, unknown>;
@@ -168,7 +168,7 @@ async function describeFresh(folder: string, { fresh, options }: TrainCommand): 
   };
 }
 
-/** The steps before a checkpoint, where its folder has the log of them. */
+/** The steps before a checkpoint, if its folder has a log of them. */
 async function readEarlierSteps(folder: string): Promise<readonly TrainStep[]> {
   try {
     const log = JSON.parse(await readFile(join(folder, "train_log.json"), "utf8")) as Partial<TrainLog>;

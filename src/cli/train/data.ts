@@ -1,12 +1,12 @@
-// What a training run reads: texts out of a file's content, and which of them are held out.
+// Reads the texts of a training run from a file's content, and holds some of them out.
 import { OptionError } from "../terminal/option-values.js";
 
-/** Keys of an object that may hold its text; the first that is there counts. */
+/** The keys under which an object may hold its text. The first one that exists is used. */
 const textKeys = ["text", "story", "prompt"] as const;
 
 /**
- * The texts of a data file: of one that ends in .json, an array of strings or of objects with a text; of any other, what
- * blank lines separate. `option` names the file in errors.
+ * The texts of a data file. A file whose name ends in .json holds an array of strings, or of objects with a text. In any other
+ * file, blank lines separate texts. `option` names the file in errors.
  * @throws OptionError.
  */
 export function parseTexts(option: string, file: string, content: string): string[] {
@@ -15,7 +15,7 @@ export function parseTexts(option: string, file: string, content: string): strin
   throw new OptionError(`${option}: ${file} has no text in it`);
 }
 
-/** The last `count` texts are held out: the same ones whatever else is chosen. @throws OptionError. */
+/** Holds out the last `count` texts, the same ones whatever else is chosen. @throws OptionError. */
 export function holdOut(
   texts: readonly string[],
   count: number,

@@ -29,15 +29,15 @@ export interface TrainCommand {
   readonly help: boolean;
   readonly runtime: Runtime;
   readonly data: string;
-  /** The folder of what is written. */
+  /** The folder for everything that is written. */
   readonly out: string;
   /** A model's folder; undefined for the embedded one. */
   readonly model: string | undefined;
-  /** The shape of a model with random weights, which has the tokenizer of `model`. */
+  /** The shape of a new model with random weights, which gets the tokenizer of `model`. */
   readonly fresh: FreshShape | undefined;
   readonly validation: string | undefined;
   readonly holdOut: number;
-  /** Steps from one validation and checkpoint to the next. */
+  /** The number of steps between two validations and checkpoints. */
   readonly every: number;
   readonly resume: string | undefined;
   readonly queues: number;
@@ -45,7 +45,7 @@ export interface TrainCommand {
   readonly options: TrainChoices;
 }
 
-/** What goes to `model.train` as it is; JSON. */
+/** Options that are passed on to `model.train`: JSON. */
 export interface TrainChoices {
   readonly steps: number;
   readonly batchTokens: number;
@@ -204,7 +204,7 @@ function readOptimizer(
   return kind === "adamw" ? { kind, ...own } : { kind, momentum: 0.9, ...own };
 }
 
-/** The folder of a checkpoint, where it holds a model too. */
+/** The folder of a checkpoint, if it has a model too. */
 function modelBeside(checkpoint: string | undefined, isFresh: boolean): string | undefined {
   if (checkpoint === undefined || isFresh) return undefined;
   const folder = dirname(checkpoint);

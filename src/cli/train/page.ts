@@ -1,5 +1,5 @@
-// What `npm run train` runs inside the browser's page, or in Node: loads or makes the model through the built module,
-// trains it, and sends checkpoints and weights as files.
+// What `npm run train` runs in a page or in Node: loads or makes the model through the built module, trains it, and sends
+// checkpoints and weights as files.
 import {
   createModelParts,
   Model,
@@ -14,7 +14,7 @@ import type { TrainChoices } from "./options.js";
 export interface TrainRequest {
   /** The URL or path of the model's folder. */
   readonly model: string;
-  /** Present: a new model of this shape instead. */
+  /** If present, a new model of this shape is trained instead. */
   readonly fresh?: NewModelOptions;
   readonly queues: number;
   readonly texts: readonly string[];
@@ -30,13 +30,13 @@ export interface TrainReport {
   readonly info: ModelInfo;
   /** Whether all steps were done. */
   readonly isWhole: boolean;
-  /** How the trained model begins a text. Empty without a begin token. */
+  /** A text of the trained model. Empty if it has no begin token. */
   readonly sample: string;
 }
 
 export type TrainEvent = { readonly info: ModelInfo } | { readonly step: TrainStep };
 
-/** The contract of every page module: see run-in-page.ts. Aborting ends the run after the step it is in. */
+/** What every page module exports: see page-call.ts. Aborting ends the run after the step it is in. */
 export async function run(
   request: TrainRequest,
   report: (words: string, part?: number) => void,
@@ -64,7 +64,7 @@ export async function run(
     }
     if (isEnd) break;
   }
-  // A checkpoint of the last step has nothing left to do.
+  // After a checkpoint of the last step there is nothing left to do.
   if (last === 0) await sendModel(model, send);
   return {
     info: model.info,
@@ -86,7 +86,7 @@ async function writeSample(model: Model): Promise<string> {
   return (await model.generate([beginToken], { maxTokens, temperature: 0.7, topK: 40, seed: 1 })).text;
 }
 
-/** By URL in a page, by path in Node. */
+/** Reads a file: from a URL in a page, from a path in Node. */
 async function readBytes(address: string): Promise<Uint8Array<ArrayBuffer>> {
   if (!("document" in globalThis)) {
     const { readFile } = await import("node:fs/promises");

@@ -1,11 +1,11 @@
-// What `npm run train` tells a person: a live line, and figures at the end.
+// What `npm run train` prints: a live line, and figures at the end.
 import { count, endOfText, thousands } from "../../jobs/words.js";
 import type { TrainStep } from "../../index.js";
 import { line } from "../terminal/print-report.js";
 
 const eraseLine = "\r\u001B[2K";
 
-/** One line that updates; where output is no terminal, a line where there is news. */
+/** The text of a line that updates. If the output is not a terminal, only news is printed. */
 export class LiveLine {
   readonly #steps: number;
   readonly #beganMs: number;
@@ -19,7 +19,7 @@ export class LiveLine {
     this.#beganMs = options.nowMs;
   }
 
-  /** The line after a step. `isNews`: worth a line of its own. */
+  /** Returns the line after a step. `isNews`: whether it is worth a line of its own. */
   add(step: TrainStep, nowMs: number): { readonly words: string; readonly isNews: boolean } {
     this.#done++;
     this.#validation = step.validationLoss ?? this.#validation;
@@ -36,7 +36,7 @@ export class LiveLine {
   }
 }
 
-/** Writes what `LiveLine` answers. */
+/** Prints what `LiveLine.add` returned. */
 export function showLine({ words, isNews }: { readonly words: string; readonly isNews: boolean }): void {
   if (process.stdout.isTTY) process.stdout.write(`${eraseLine}${words}${isNews ? "\n" : ""}`);
   else if (isNews) process.stdout.write(`${words}\n`);

@@ -1,10 +1,11 @@
-// Whether what weft chooses by itself is as good as the best fixed setting. The command's half: the settings, and the table.
+// Benchmark: is weft's own choice of settings as good as the best fixed setting? The command's half: the settings, and the
+// table.
 import type { AutoRequest, Setting } from "./page.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "../case.js";
 import { alignColumns } from "../../terminal/table.js";
 import { workloads } from "../workloads.js";
 
-/** Those of which a pass takes about a second or less. */
+/** Workloads whose passes take about a second or less. */
 const measured = ["forward", "small", "short", "mixed", "long", "tiny"];
 
 const affine = (queues: number, sliceTokens: number): Setting => ({

@@ -1,4 +1,4 @@
-// Whether what weft chooses by itself is as good as the best that anyone can choose for it, the half that measures.
+// Benchmark: is weft's own choice of settings as good as the best fixed setting? The half that measures.
 import { Model, type RunOptions } from "../../../index.js";
 import { timeInTurns } from "../../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
@@ -14,7 +14,7 @@ export interface AutoRequest {
   readonly quick: boolean;
 }
 
-/** What a caller may fix. */
+/** The settings that a caller may fix. */
 export type Setting = Required<Pick<RunOptions, "queues" | "placement" | "sliceTokens">>;
 
 interface Contestant {
@@ -64,7 +64,7 @@ async function runWorkload(
   const times = await measure(sentences, fixedOnes, repeats, (part) => report("fixed settings", part / 2));
   const medians = times.map((own) => spreadOf(own).median);
   const best = fixedOnes[medians.indexOf(Math.min(...medians))]!;
-  // The best of several is partly lucky: it is measured anew beside those that it is compared with.
+  // The best of several was partly lucky, so it is measured again beside those that it is compared with.
   const finalists = [best, ...autos];
   const finals = await measure(sentences, finalists, 2 * repeats, (part) =>
     report("against the best", (1 + part) / 2),
@@ -101,7 +101,7 @@ function nameOf({ queues, placement, sliceTokens }: Setting): string {
   return `${where}, k = ${sliceTokens}`;
 }
 
-/** Also warms every contestant up. @throws when a sentence's logits differ anywhere. */
+/** Runs every contestant once, which also warms it up. @throws when the logits of a sentence differ anywhere. */
 async function checkBits(sentences: readonly number[][], contestants: readonly Contestant[]): Promise<void> {
   let expected: readonly Float32Array[] | undefined;
   for (const { name, model, options } of contestants) {
@@ -113,7 +113,7 @@ async function checkBits(sentences: readonly number[][], contestants: readonly C
   }
 }
 
-/** Milliseconds of each. */
+/** The milliseconds of each contestant. */
 async function measure(
   sentences: readonly number[][],
   contestants: readonly Contestant[],

@@ -1,4 +1,4 @@
-// How speed depends on what may be chosen: batch size, k, queues. The command's half: the points, and the table.
+// Benchmark: how speed depends on batch size, k and queues. The command's half: the points, and the table.
 import type { BenchCase, CaseOptions, CaseResult } from "../case.js";
 import { curveNames, type CurvesRequest } from "./page.js";
 import { stsLengths } from "../sts-lengths.js";

@@ -1,4 +1,4 @@
-// How speed depends on what may be chosen, the half that measures.
+// Benchmark: how speed depends on batch size, k and queues. The half that measures.
 import { Model } from "../../../index.js";
 import { timeInTurns } from "../../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
@@ -10,12 +10,12 @@ export interface CurvesRequest {
   readonly seed: number;
   readonly repeats: number;
   readonly quick: boolean;
-  /** Of the largest batch; smaller ones are its beginnings. */
+  /** The lengths of the largest batch. Smaller batches are its beginnings. */
   readonly lengths: readonly number[];
   readonly batches: readonly number[];
   readonly slices: readonly number[];
   readonly queues: readonly number[];
-  /** Sentences where the batch is not what varies. */
+  /** The number of sentences when something else varies. */
   readonly usualBatch: number;
 }
 
@@ -74,7 +74,7 @@ export async function runCurves(request: CurvesRequest, report: Report): Promise
   return { adapter: model.info.adapter, checks, measurements };
 }
 
-/** Also warms every point up. @throws when a sentence's logits differ anywhere. */
+/** Runs every point once, which also warms it up. @throws when the logits of a sentence differ anywhere. */
 async function checkBits(
   model: Model,
   sentences: readonly number[][],

@@ -1,5 +1,5 @@
-// What weft's ragged batch is held against, in the same run: weft with one sentence at a time, weft with every sentence
-// padded to the longest, and, where asked for, other runtimes on the same weights and sentences.
+// What weft's ragged batch is compared with, in the same run: weft with one sentence at a time, weft with every sentence padded
+// to the longest, and on request other runtimes with the same weights and sentences.
 import type { Model } from "../../../index.js";
 import { timed, timeInTurns } from "../../../util/take-turns.js";
 import type { Measurement, Report } from "../case.js";
@@ -9,7 +9,7 @@ import { loadTfjs } from "../peers/tfjs.js";
 import { spreadOf } from "../statistics.js";
 import type { SyntheticModel } from "../synthetic-model.js";
 
-/** Throws when logits after the last tokens of the sentences are wrong; answers how right they are, in words. */
+/** Throws when logits after the last tokens of the sentences are wrong. Returns how right they are, in words. */
 export type CheckLogits = (logits: readonly Float32Array[], of: string) => string;
 
 interface Contestant {
@@ -22,7 +22,7 @@ export interface Baselines {
   readonly measurements: readonly Measurement[];
 }
 
-/** Sentences per batch where a peer's are sorted by length. */
+/** Sentences per batch when those of a peer are sorted by length. */
 const SORTED_SIZE = 8;
 
 const loaders: readonly LoadPeer[] = [loadOnnxRuntime, loadTfjs];
@@ -31,7 +31,7 @@ export async function measureBaselines(options: {
   readonly model: Model;
   readonly synthetic: SyntheticModel;
   readonly sentences: readonly number[][];
-  /** Where the peers' packages are served; undefined to leave peers out. */
+  /** The address of the peers' packages; undefined leaves peers out. */
   readonly peers: string | undefined;
   readonly repeats: number;
   readonly parameters: Readonly<Record<string, unknown>>;
@@ -51,7 +51,7 @@ export async function measureBaselines(options: {
         return logits;
       },
     },
-    // Its logits are those of padding, but cost as much as those of the last tokens.
+    // These logits belong to padding, but cost as much as those of the last tokens.
     { name: "weft, padded", run: async () => (await model.forward(padded, { queues: 1 })).logits },
   ];
   const checks = [
@@ -109,7 +109,7 @@ export async function measureBaselines(options: {
   }
 }
 
-/** @throws unless the rows of padded sentences have the bits of those without padding. */
+/** @throws unless the rows of padded sentences have the same bits as without padding. */
 async function checkPadded(
   model: Model,
   sentences: readonly number[][],
@@ -124,7 +124,7 @@ async function checkPadded(
   return "rows of padded sentences have the bits of those without padding";
 }
 
-/** A peer gets the batching that suits it best, once its results are right. */
+/** Checks a peer's results, then measures it with the batching that suits it best. */
 async function bestOf(
   peer: Peer,
   sentences: readonly number[][],

@@ -1,4 +1,4 @@
-// The forward pass of a ragged batch, the command's half: what is measured, what float64 expects of it, and the table.
+// Benchmark: the forward pass of a ragged batch. The command's half: what is measured, the float64 reference, and the table.
 import { gpt2Forward } from "../../../../test/reference/gpt2.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "../case.js";
 import type { ForwardRequest } from "./page.js";
@@ -9,7 +9,7 @@ import type { Workload } from "../workloads.js";
 
 const seed = 20_250;
 
-/** With --quick, whatever the workload's shape is. */
+/** The shape for --quick, whatever the workload's is. */
 const quickShape: SyntheticShape = {
   layers: 2,
   channels: 64,
@@ -19,11 +19,11 @@ const quickShape: SyntheticShape = {
   contextLength: 128,
 };
 
-/** Float64 takes its time: as many sentences are checked, none of them longer. */
+/** The float64 reference is slow, so only a few short sentences are checked. */
 const CHECKED_SENTENCES = 5;
 const CHECKED_LENGTH = 64;
 
-/** The case of a workload. */
+/** The benchmark case for a workload. */
 export const forwardCaseOf = ({ name, summary, ...own }: Workload): BenchCase<ForwardRequest> => ({
   name,
   summary,
@@ -83,7 +83,7 @@ function describeForward({ measurements }: CaseResult): string[] {
   ];
 }
 
-/** Median and spread of whoever ran the batch on one queue. */
+/** Plots median and spread of everything that ran the batch on one queue. */
 function plotContestants({ measurements }: CaseResult): Plot[] {
   const bars = measurements
     .filter(({ metric }) => metric === "contestantTokens")
@@ -115,7 +115,7 @@ function queuesOf({ parameters }: Measurement): number {
   return parameters["queues"] as number;
 }
 
-/** Of sentences of every kind of length, or of the shortest where all are long. */
+/** Reference logits of sentences of different lengths; of the shortest ones if all are long. */
 function expectLogits(shape: SyntheticShape, lengths: readonly number[]): ForwardRequest["expected"] {
   const { config, tensors } = makeSyntheticModel(shape, seed);
   const weights = new Map([...tensors].map(([name, { values }]) => [name, values]));

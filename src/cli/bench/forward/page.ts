@@ -1,4 +1,4 @@
-// The forward pass of a ragged batch, the half that measures: right results first, then dispatch counts, then times.
+// Benchmark: the forward pass of a ragged batch. The half that measures: results first, then dispatch counts, then times.
 import { count } from "../../../jobs/words.js";
 import { measureTrace, Model, renderTimeline, type RunStats } from "../../../index.js";
 import { timed, timeInTurns } from "../../../util/take-turns.js";
@@ -15,12 +15,12 @@ export interface ForwardRequest {
   readonly sliceTokens: number;
   readonly repeats: number;
   readonly quick: boolean;
-  /** What the float64 reference gives: logits after the last token of some sentences. */
+  /** Logits of the float64 reference after the last token of some sentences. */
   readonly expected: readonly { readonly sentence: number; readonly logits: readonly number[] }[];
-  /** Batch sizes and k over which dispatch counts must not change. */
+  /** Batch sizes and k that must not change the number of dispatches. */
   readonly batches: readonly number[];
   readonly slices: readonly number[];
-  /** Where the packages of other runtimes are served; undefined to leave them out. */
+  /** The address of other runtimes' packages; undefined leaves them out. */
   readonly peers?: string;
 }
 
@@ -75,7 +75,7 @@ export async function runForward(request: ForwardRequest, report: Report): Promi
   };
 }
 
-/** Loading, and the first pass of all, which compiles what the driver has left for later. */
+/** Times loading, and the very first pass, in which the driver compiles what it has left for later. */
 async function timeCold(
   model: Model,
   sentences: readonly number[][],
@@ -100,7 +100,7 @@ async function checkLogits(
   return checkAgainst(logits, name(queues), request);
 }
 
-/** @throws when logits after the last tokens are not what float64 expects. */
+/** @throws when logits after the last tokens are not those of the float64 reference. */
 function checkAgainst(
   logits: readonly Float32Array[],
   of: string,
@@ -111,7 +111,7 @@ function checkAgainst(
     const received = logits[sentence]!;
     for (const [index, value] of wanted.entries()) {
       const difference = Math.abs(received[index]! - value) / (1 + Math.abs(value));
-      // Written so that NaN fails.
+      // Negated, so that NaN fails.
       if (!(difference <= logitsLimit))
         throw new Error(
           `the results are wrong, nothing was measured: on ${of}, logit ${index} of sentence ${sentence} ` +
@@ -126,7 +126,7 @@ function checkAgainst(
   );
 }
 
-/** @throws when a queue that has work does not always get the same number of dispatches. */
+/** @throws when queues that have work do not all get the same number of dispatches. */
 async function countDispatches(
   model: Model,
   sentences: readonly number[][],

@@ -1,4 +1,4 @@
-// Generation, the command's half: what is measured, and the table.
+// Benchmark: generation. The command's half: what is measured, and the table.
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "../case.js";
 import type { GenerateBenchRequest } from "./streams.js";
 import { alignColumns } from "../../terminal/table.js";

@@ -1,10 +1,10 @@
-// Loads of the generation benchmark: a prompt behind a long one, prompts beside texts, a shared prompt, random arrivals.
+// Loads of the generation benchmark: a short prompt after a long one, prompts beside texts, a shared prompt, random arrivals.
 import type { Measurement } from "../case.js";
 import { write, type GenerateBench } from "./streams.js";
 import { quantile } from "../statistics.js";
 import { makeUniform } from "../synthetic-model.js";
 
-/** The first token of a short prompt that comes right after a long one, against its own time and two steps. */
+/** The time to the first token of a short prompt right after a long one, compared with that alone plus two steps. */
 export async function measureBehind(bench: GenerateBench, stepMs: number): Promise<Measurement[]> {
   const { request, prompt, measured } = bench;
   const { shortPrompt, longPrompt, repeats } = request;
@@ -35,7 +35,7 @@ export async function measureBehind(bench: GenerateBench, stepMs: number): Promi
   ];
 }
 
-/** How much longer texts wait for a token while long prompts arrive, one after the other. */
+/** How much longer texts wait for each token while long prompts arrive one after another. */
 export async function measureStall(bench: GenerateBench): Promise<Measurement[]> {
   const { request, prompt, measured } = bench;
   const { decoding, shortPrompt, longPrompt, maxTokens, repeats } = request;
@@ -51,10 +51,10 @@ export async function measureStall(bench: GenerateBench): Promise<Measurement[]>
         live.add(index);
         const own = await write(bench, prompt(shortPrompt), maxTokens);
         live.delete(index);
-        // Its first interval is one in which the prompts of the others may have been computed.
+        // During the first interval the prompts of the others may have been computed.
         intervals.push(...own.intervals.slice(1));
       });
-      // A few rows of it in each step: the next comes when it is through.
+      // Each prompt is computed in pieces, a few rows per step. The next one is sent when it is done.
       if (isMixed) while (live.size > 0) await write(bench, prompt(longPrompt), 1);
       await Promise.all(writers);
     }
@@ -69,7 +69,7 @@ export async function measureStall(bench: GenerateBench): Promise<Measurement[]>
   ];
 }
 
-/** Many requests with the same long prompt, all at once, against one. */
+/** Many requests with the same long prompt at once, compared with a single one. */
 export async function measureShared(bench: GenerateBench): Promise<Measurement[]> {
   const { request, prompt, measured, model } = bench;
   const { sharers, longPrompt, repeats } = request;
@@ -108,7 +108,7 @@ export async function measureShared(bench: GenerateBench): Promise<Measurement[]
   ];
 }
 
-/** Requests of many sizes at moments of a Poisson process, at half of what the model wrote at most. */
+/** Requests of many sizes that arrive as a Poisson process, at half the model's highest speed. */
 export async function measureArrivals(
   bench: GenerateBench,
   mostTokensPerSecond: number,
@@ -117,12 +117,12 @@ export async function measureArrivals(
   const { arrivals, shortPrompt, longPrompt, maxTokens, seed } = request;
   const uniform = makeUniform(seed);
   const plans = Array.from({ length: arrivals }, () => ({
-    // The exponential distribution's waiting times, as parts of their mean.
+    // An exponentially distributed waiting time, relative to its mean.
     wait: -Math.log(1 - uniform()),
     promptTokens: shortPrompt + Math.floor(uniform() * ((longPrompt - shortPrompt) / 2)),
     maxTokens: Math.max(2, Math.round(maxTokens * (0.5 + 0.5 * uniform()))),
   }));
-  // A row of a prompt is counted as a token: it costs about as much.
+  // Rows of prompts count as tokens, because they cost about as much.
   const rows = plans.reduce((sum, plan) => sum + plan.promptTokens + plan.maxTokens, 0) / arrivals;
   const perSecond = mostTokensPerSecond / 2 / rows;
   const firstTokens: number[] = [];

@@ -1,4 +1,4 @@
-// Generation, the half that measures: the tokens of stepwise forward passes first, then equal dispatches, then times.
+// Benchmark: generation. The half that measures: first that tokens are those of forward passes, then dispatches, then times.
 import { Model } from "../../../index.js";
 import type { CaseResult, Report } from "../case.js";
 import { measureArrivals, measureBehind, measureShared, measureStall } from "./loads.js";
@@ -6,7 +6,7 @@ import { StepLog, writeAll, type GenerateBench, type GenerateBenchRequest } from
 import { quantile, spreadOf } from "../statistics.js";
 import { makeSentences } from "../synthetic-model.js";
 
-/** Loads after the first, which compiles: then the browser has files and shaders. */
+/** Loads after the first one. Then the browser has cached files and shaders. */
 const WARM_LOADS = 5;
 
 export async function runGenerate(request: GenerateBenchRequest, report: Report): Promise<CaseResult> {
@@ -44,7 +44,7 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
     for (let repeat = 0; repeat < repeats; repeat++) {
       const before = bench.log.steps.length;
       const written = await writeAll(bench, requests, maxTokens);
-      // A step that only computes beginnings of prompts chooses no token, and dispatches less.
+      // A step that only computes beginnings of prompts chooses no token and has fewer dispatches.
       const choosing = bench.log.steps
         .slice(before)
         .filter(({ parts }) => parts.some(({ samples }) => samples));
@@ -83,10 +83,10 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
   return { adapter: model.info.adapter, checks, measurements };
 }
 
-// Beside the commands, by http in a page and by path in Node.
+// The embedded model lies beside the commands: at a URL in a page, at a path in Node.
 const loadEmbedded = (): Promise<Model> => Model.load(new URL("../tinystories-gpt2/", import.meta.url));
 
-/** Milliseconds from nothing to the first token. */
+/** The milliseconds from the start of loading to the first token. */
 async function timeLoad(): Promise<number> {
   const start = performance.now();
   using model = await loadEmbedded();
@@ -94,7 +94,7 @@ async function timeLoad(): Promise<number> {
   return performance.now() - start;
 }
 
-/** @throws when a greedy token is not the likeliest of a forward pass over all before it. */
+/** @throws when a greedy token is not the likeliest one in a forward pass over all tokens before it. */
 async function checkTokens({ model, request, prompt }: GenerateBench): Promise<string> {
   const { checkedTokens, shortPrompt, longPrompt } = request;
   const texts = [shortPrompt, 1, Math.floor(longPrompt / 2)].map(prompt);

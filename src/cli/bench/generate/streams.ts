@@ -1,15 +1,15 @@
-// Requests of the generation benchmark, with the moment at which each token comes.
+// Requests of the generation benchmark, with the times at which their tokens come.
 import type { Generation, GenerationStep, Model } from "../../../index.js";
 import type { Measurement } from "../case.js";
 
 export interface Written {
   readonly elapsedMs: number;
-  /** Milliseconds between the tokens of each text, those of all texts. */
+  /** The milliseconds between the tokens of each text, for all texts. */
   readonly intervals: readonly number[];
   readonly generations: readonly Generation[];
 }
 
-/** Every step of a model from now on. Pieces of text would not do: not every token is a whole character. */
+/** Records every step of a model. Pieces of text would not do, because not every token completes a character. */
 export class StepLog {
   readonly steps: GenerationStep[] = [];
   readonly #tokens = new Map<number, number[]>();
@@ -22,7 +22,7 @@ export class StepLog {
     });
   }
 
-  /** Milliseconds between the tokens of a request. */
+  /** The milliseconds between the tokens of a request. */
   intervals(request: number): number[] {
     const times = this.#tokens.get(request) ?? [];
     return times.slice(1).map((time, index) => time - times[index]!);
@@ -35,17 +35,17 @@ export interface GenerateBenchRequest {
   readonly quick: boolean;
   /** How many requests run at once. */
   readonly concurrent: readonly number[];
-  /** Tokens of each text. */
+  /** The tokens of each text. */
   readonly maxTokens: number;
   readonly shortPrompt: number;
   readonly longPrompt: number;
-  /** Tokens of each checked text. */
+  /** The tokens of each text that is checked. */
   readonly checkedTokens: number;
-  /** Texts that are being written while prompts arrive. */
+  /** How many texts are being written while prompts arrive. */
   readonly decoding: number;
-  /** Requests that share a prompt. */
+  /** How many requests share a prompt. */
   readonly sharers: number;
-  /** Requests that arrive at random. */
+  /** How many requests arrive at random. */
   readonly arrivals: number;
 }
 
@@ -54,7 +54,7 @@ export interface GenerateBench {
   readonly model: Model;
   readonly log: StepLog;
   readonly request: GenerateBenchRequest;
-  /** A new prompt of `length` tokens each time: no cache has it. */
+  /** Returns a new prompt of `length` tokens each time, which no cache has. */
   readonly prompt: (length: number) => number[];
   readonly measured: (
     metric: string,
@@ -64,7 +64,7 @@ export interface GenerateBench {
   ) => Measurement;
 }
 
-/** One text of exactly `maxTokens` tokens. */
+/** Writes one text of exactly `maxTokens` tokens. */
 export async function write(
   { model, log }: GenerateBench,
   prompt: readonly number[],
@@ -75,7 +75,7 @@ export async function write(
   return { generation, intervals: log.intervals(handle.id) };
 }
 
-/** `requests` texts at once, each with a short prompt of its own. */
+/** Writes `requests` texts at once, each with a short prompt of its own. */
 export async function writeAll(bench: GenerateBench, requests: number, maxTokens: number): Promise<Written> {
   const prompts = Array.from({ length: requests }, () => bench.prompt(bench.request.shortPrompt));
   const start = performance.now();

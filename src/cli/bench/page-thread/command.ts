@@ -1,4 +1,4 @@
-// The cost to the page's thread, the command's half: what is measured, and the table.
+// Benchmark: what weft costs the page's thread. The command's half: what is measured, and the table.
 import type { BenchCase, CaseOptions, CaseResult } from "../case.js";
 import type { PageThreadRequest } from "./page.js";
 import { stsLengths } from "../sts-lengths.js";

@@ -1,4 +1,5 @@
-// What weft costs the page's own thread, on it and behind a worker: the same results first, then times.
+// Benchmark: what weft costs the page's thread, on that thread and behind a worker. The half that measures: first that results
+// are the same, then times.
 import { Model, type Generation } from "../../../index.js";
 import { takeTurns, timed } from "../../../util/take-turns.js";
 import { WorkerModel } from "../../../worker/index.js";
@@ -11,23 +12,23 @@ export interface PageThreadRequest {
   readonly seed: number;
   readonly repeats: number;
   readonly quick: boolean;
-  /** Of the sentences of the forward pass. */
+  /** The lengths of the sentences in the forward pass. */
   readonly lengths: readonly number[];
-  /** Texts that are written at once, and how long each becomes. */
+  /** How many texts are written at once, and the tokens of each. */
   readonly streams: number;
   readonly maxTokens: number;
 }
 
 type AnyModel = Model | WorkerModel;
 
-/** Where the model lives. */
+/** The places where a model can live. */
 const places = { page: Model, worker: WorkerModel } as const;
 type Place = keyof typeof places;
 
 /** About half of a frame. */
 const BUDGET_MS = 8;
 
-/** How often the thread is asked whether it is free. */
+/** The interval of a timer, which shows whether the thread is free. */
 const BEAT_MS = 4;
 
 export async function runPageThread(
@@ -94,11 +95,11 @@ export async function runPageThread(
 
 interface Cost {
   readonly elapsed: number;
-  /** What tasks of the page's thread took, by the browser's own count. */
+  /** The time of all tasks of the page's thread, counted by the browser. */
   readonly busy: number;
-  /** The longest that a timer was kept waiting: what a click would have waited for. */
+  /** The longest delay of a timer, which is how long a click would have waited. */
   readonly longestWait: number;
-  /** The longest time between two frames of an animation, which the GPU has to draw beside its other work. */
+  /** The longest time between two frames of an animation that the GPU draws beside its other work. */
   readonly longestFrame: number;
 }
 
@@ -118,7 +119,7 @@ async function costOf(act: () => Promise<unknown>, taskMs: () => Promise<number>
   return { elapsed, busy: (await taskMs()) - busyBefore, longestWait, longestFrame };
 }
 
-/** Moves something on the page. The answer ends that, and gives the longest time between two frames. */
+/** Starts an animation. Returns a function that ends it and returns the longest time between two frames. */
 function animate(): () => number {
   const box = document.createElement("div");
   box.textContent = "weft";
@@ -156,7 +157,7 @@ async function writeAll(
   );
 }
 
-/** @throws when a bit differs between the threads, or a token is not the likeliest by a forward pass over what is before it. */
+/** @throws when bits differ between the threads, or a token is not the likeliest one in a forward pass over all before it. */
 async function checkSame(
   onPage: Model,
   inWorker: WorkerModel,

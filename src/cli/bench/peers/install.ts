@@ -1,4 +1,4 @@
-// Installs the other runtimes for a comparison, on demand and outside the project: weft does not depend on them.
+// Installs other runtimes for a comparison, on request and outside the project: weft does not depend on them.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { distFolder } from "../../browser/dist-folder.js";
 
-/** Where a page finds them. */
+/** The address of their packages for a page. */
 export const PEERS_ADDRESS = "/peers/";
 
 const packages: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const packages: Readonly<Record<string, string>> = {
   "@tensorflow/tfjs-backend-webgpu": "4.22.0",
 };
 
-/** The folder with their packages. Throws with npm's own words when they cannot be had. */
+/** Returns the folder with their packages. Throws with npm's message when they cannot be installed. */
 export async function installPeers(): Promise<string> {
   const folder = join(dirname(distFolder), "out", "peers");
   const modules = join(folder, "node_modules");

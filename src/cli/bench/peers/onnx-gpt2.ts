@@ -1,8 +1,8 @@
-// GPT-2 as an ONNX graph of plain operators, over padded batches, with the head on the last row of each sentence.
+// Builds GPT-2 as an ONNX graph of plain operators, for padded batches, with the head on the last row of each sentence.
 import type { SyntheticModel } from "../synthetic-model.js";
 import { OnnxType, writeOnnx, type Attribute, type OnnxNode, type OnnxTensor } from "./onnx-writer.js";
 
-/** Of the operator set with Gelu and LayerNormalization as single operators. */
+/** The operator set in which Gelu and LayerNormalization are single operators. */
 const OPSET = 20;
 
 /** Inputs: ids (B, T), positions (T), mask (T, T), lastRows (B). Output: logits (B, V). */
@@ -31,7 +31,7 @@ export function makeOnnxGpt2({ config, tensors }: SyntheticModel): Uint8Array<Ar
       epsilon: { float: config.layer_norm_epsilon },
     });
 
-  // 0: as it is; −1: what is left.
+  // 0 keeps an extent; −1 is computed from the others.
   const toHeads = constant("shape.heads", [0, 0, heads, C / heads]);
   const toRows = constant("shape.rows", [0, 0, C]);
   const toFlat = constant("shape.flat", [-1, C]);
@@ -84,7 +84,7 @@ export function makeOnnxGpt2({ config, tensors }: SyntheticModel): Uint8Array<Ar
   });
 }
 
-/** (V, C) to (C, V), so that no runtime turns it in every call. */
+/** Turns (V, C) into (C, V), so that no runtime does it in every call. */
 export function transpose({
   shape,
   values,

@@ -1,5 +1,5 @@
-// Just enough of the ONNX file format to hand a graph to another runtime: https://onnx.ai/onnx/repo-docs/IR.html.
-// A message is fields one after the other: key (number·8 + wire type), then a varint or a length and so many bytes.
+// Writes as much of the ONNX file format as another runtime needs: https://onnx.ai/onnx/repo-docs/IR.html. A message is a list
+// of fields: a key (number·8 + wire type), then a varint, or a length and as many bytes.
 
 type Field = readonly [number: number, value: number | string | Uint8Array];
 
@@ -12,14 +12,14 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, Attribute>>;
-  /** Of operators that are not ONNX's own. */
+  /** The domain of operators that are not ONNX's own. */
   readonly domain?: string;
 }
 
 export interface OnnxValue {
   readonly name: string;
   readonly type: number;
-  /** Numbers, and names for extents known only when it runs. */
+  /** Numbers, or names of extents that are known only at run time. */
   readonly shape: readonly (number | string)[];
 }
 
@@ -29,7 +29,7 @@ export interface OnnxTensor {
   readonly values: Float32Array | BigInt64Array;
 }
 
-/** A model of one graph. */
+/** Writes a model of one graph. */
 export function writeOnnx(graph: {
   readonly nodes: readonly OnnxNode[];
   readonly weights: readonly OnnxTensor[];
@@ -80,7 +80,7 @@ function writeAttribute(name: string, value: Attribute): Uint8Array {
     ]);
   if ("float" in value) {
     const bytes = new Uint8Array(Float32Array.of(value.float).buffer);
-    // The only field of four bytes, with a wire type of its own.
+    // The only field of four bytes, which has its own wire type.
     return join([message([[1, name]]), Uint8Array.of((2 << 3) | 5), bytes, message([[20, 1]])]);
   }
   return message([[1, name], ...value.map((one): Field => [8, one]), [20, 7]]);
@@ -117,7 +117,7 @@ function message(fields: readonly Field[]): Uint8Array<ArrayBuffer> {
   );
 }
 
-/** Seven bits per byte, the lowest first; negative numbers as 64 bits of two's complement. */
+/** Seven bits per byte, the lowest first. Negative numbers are written as 64 bits in two's complement. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

@@ -1,8 +1,8 @@
-// onnxruntime-web on WebGPU: https://onnxruntime.ai/docs/tutorials/web/.
+// The peer onnxruntime-web on WebGPU: https://onnxruntime.ai/docs/tutorials/web/.
 import { makeOnnxGpt2 } from "./onnx-gpt2.js";
 import { causalMask, type LoadPeer } from "./peer.js";
 
-/** What is used of its API. */
+/** The part of its API that is used. */
 interface Ort {
   readonly env: {
     readonly wasm: { wasmPaths: string; numThreads: number };

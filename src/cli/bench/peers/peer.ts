@@ -1,7 +1,7 @@
-// Other runtimes on the same weights and sentences. They take rectangles only: sentences are padded to one length.
+// Peers: other runtimes with the same weights and sentences. They take rectangular batches only, so sentences are padded.
 import type { SyntheticModel } from "../synthetic-model.js";
 
-/** Sentences of a batch, padded on the right to the longest. Causal attention never looks at the padding. */
+/** Sentences of a batch, padded on the right to the longest. Causal attention never reads the padding. */
 export interface PaddedBatch {
   readonly sentences: number;
   readonly length: number;
@@ -9,24 +9,24 @@ export interface PaddedBatch {
   readonly ids: Int32Array;
   /** The row of each sentence's last token, in (sentences·length, C). */
   readonly lastRows: Int32Array;
-  /** Which sentences they are, of those that were batched. */
+  /** The indices of these sentences among all. */
   readonly order: readonly number[];
 }
 
 export interface Peer {
   /** Name and version. */
   readonly name: string;
-  /** Logits after the last token of each sentence, (sentences, V). */
+  /** Returns the logits after the last token of each sentence, (sentences, V). */
   run(batch: PaddedBatch): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
-/** `address`: where the peers' packages are served. */
+/** `address`: that of the peers' packages. */
 export type LoadPeer = (model: SyntheticModel, address: string) => Promise<Peer>;
 
 /**
- * Sorted by length and cut into batches of at most `size`, each padded to its own longest: what a careful user does.
- * With a size of Infinity, one batch as it comes.
+ * Sorts sentences by length and cuts them into batches of at most `size`, each padded to its longest, as a careful user would.
+ * With a size of Infinity, one batch in the given order.
  */
 export function padSentences(sentences: readonly (readonly number[])[], size: number): PaddedBatch[] {
   const order = sentences.map((_, index) => index);
@@ -55,7 +55,7 @@ export async function runPeer(peer: Peer, batches: readonly PaddedBatch[]): Prom
   return logits;
 }
 
-/** (T, T): 0 where a query may look, a large negative number where it must not. */
+/** (T, T): 0 for keys that a query may see, and a large negative number for all others. */
 export function causalMask(length: number): Float32Array {
   const mask = new Float32Array(length * length);
   for (let query = 0; query < length; query++)

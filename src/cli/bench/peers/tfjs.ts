@@ -1,4 +1,4 @@
-// TensorFlow.js on WebGPU: https://js.tensorflow.org/api/latest/.
+// The peer TensorFlow.js on WebGPU: https://js.tensorflow.org/api/latest/.
 import { transpose } from "./onnx-gpt2.js";
 import { causalMask, type LoadPeer } from "./peer.js";
 
@@ -8,7 +8,7 @@ interface Tensor {
   dispose(): void;
 }
 
-/** What is used of its API. */
+/** The part of its API that is used. */
 interface Tf {
   readonly version_core: string;
   readonly fused: {

@@ -1,4 +1,4 @@
-// Steps of training, the command's half: what is measured, the loss that float64 expects of the first, and the table.
+// Benchmark: steps of training. The command's half: what is measured, the float64 loss of the first step, and the table.
 import { gpt2Forward } from "../../../../test/reference/gpt2.js";
 import { percent } from "../../../jobs/words.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "../case.js";
@@ -19,7 +19,7 @@ const fullShape: SyntheticShape = {
 
 const quickShape: SyntheticShape = { ...fullShape, layers: 2, channels: 32, hidden: 64, vocabulary: 128 };
 
-/** Ragged: from a sixteenth of the context to all of it, a prime step apart; not sorted. */
+/** Ragged and unsorted: from a sixteenth of the context to all of it. */
 const fullLengths = [8, 61, 114, 39, 92, 17, 70, 123, 48, 101, 26, 79, 128, 57, 110, 35];
 const quickLengths = [5, 17, 9, 12];
 

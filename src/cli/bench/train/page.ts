@@ -1,4 +1,4 @@
-// Steps of training, the half that measures: the right loss first, the same losses on any number of queues, then times.
+// Benchmark: steps of training. The half that measures: first the loss, the same on any number of queues, then times.
 import { measureTrace, Model, type Task, type Trace, type TrainStep } from "../../../index.js";
 import { takeTurns, timed } from "../../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
@@ -14,11 +14,11 @@ export interface TrainBenchRequest {
   readonly shares: number;
   readonly repeats: number;
   readonly quick: boolean;
-  /** What the float64 reference gives for the first step. */
+  /** The loss of the first step by the float64 reference. */
   readonly expectedLoss: number;
 }
 
-/** Forward tasks first. */
+/** All kinds of task, forward ones first. */
 export const taskKinds: readonly Task["kind"][] = [
   "slice",
   "attention",
@@ -28,9 +28,9 @@ export const taskKinds: readonly Task["kind"][] = [
 ];
 
 /**
- * What of a step counts as its forward pass: besides the forward tasks the product that makes the logits, which is formed
- * where the loss's gradient is. That it is formed a second time for the weights counts as backward, and so does the cross
- * entropy, whose one kernel makes loss and gradient.
+ * Whether a dispatch counts as forward. Besides those of forward tasks, this is the product that makes the logits, which is
+ * computed together with the gradient of the loss. Computing it again for the weights counts as backward, and so does the cross
+ * entropy, whose kernel computes loss and gradient.
  */
 function isForward(kind: Task["kind"], kernel: string): boolean {
   return (
@@ -44,7 +44,7 @@ const backwardFormula =
 /** float32 through the model's reductions against float64, relative. */
 const lossLimit = 1e-5;
 
-/** Steps that are recorded, for shares: each dispatch is then a pass of its own, which costs. */
+/** The number of steps that are recorded, for the parts of the time. Recording makes each dispatch a pass, which is slower. */
 const TRACED_STEPS = 3;
 
 interface Timed {
@@ -69,11 +69,11 @@ export async function runTrain(request: TrainBenchRequest, report: Report): Prom
       const model = await Model.load(source, { queues, sliceTokens });
       models.push(model);
       times.set(queues, { elapsedMs: [], scoreMs: [], losses: [], traces: [] });
-      // One batch is all sentences, and each step the next over the same.
+      // A batch holds all sentences, so every step trains on the same ones.
       const options = { steps: 1 + repeats, batchTokens: tokens, shares, schedule: { peak: 1e-4 } };
       runs.set(queues, model.train(sentences, options)[Symbol.asyncIterator]());
     }
-    // The first step compiles and allocates: it is checked, not measured.
+    // The first step compiles and allocates, so it is checked and not measured.
     const turns = configurations.map((queues, index) => async () => {
       const own = times.get(queues)!;
       const isFirst = own.losses.length === 0;
@@ -117,7 +117,7 @@ export async function runTrain(request: TrainBenchRequest, report: Report): Prom
 }
 
 function checkLoss(loss: number, queues: number, { expectedLoss }: TrainBenchRequest): void {
-  // Written so that NaN fails.
+  // Negated, so that NaN fails.
   if (!(Math.abs(loss - expectedLoss) <= lossLimit * expectedLoss))
     throw new Error(
       `the results are wrong, nothing was measured: the first loss on ${queues} queues is ${loss}, ` +

@@ -1,12 +1,16 @@
 // Builds (the module; with --mode cli the commands; with --mode demo the page) and test projects.
 import { readdirSync, readFileSync } from "node:fs";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import sirv from "sirv";
 import type { Plugin, UserConfig } from "vite";
 import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
+import { isCore, isSharedWithPage } from "./src/chunks.js";
 import { puppeteerProvider } from "./test/helpers/puppeteer-provider.js";
 
-const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const path = (place: string): string => fileURLToPath(new URL(place, import.meta.url));
+/** A module's path from the repository on, without "?raw". */
+const inRepository = (id: string): string => relative(path("."), id.replace(/\?.*$/, ""));
 const shared = process.env["WEFT_SHARED"] ?? path("../shared");
 
 const target = "es2023";
@@ -32,14 +36,12 @@ const moduleBuild: UserConfig = {
     rolldownOptions: {
       external: [/^node:/],
       output: {
-        // What a page needs of a model in a worker is a file of its own; the rest is loaded by the worker alone.
+        // See src/chunks.ts for what and why. "$initial": not only by import().
         codeSplitting: {
           groups: [
-            {
-              name: "shared",
-              test: /src\/(errors|util\/.*|runtime\/generate\/handle|worker\/(error-record|lent-storage))\.ts$/,
-            },
-            { name: "core", test: /\/(src|shaders)\/(?!worker\/)/ },
+            { name: "shared", test: (id: string) => isSharedWithPage(inRepository(id)), priority: 3 },
+            { name: "core", test: (id: string) => isCore(inRepository(id)), tags: ["$initial"], priority: 2 },
+            { name: "training", test: (id: string) => isCore(inRepository(id)), priority: 1 },
           ],
         },
         chunkFileNames: ({ facadeModuleId, name }) =>
@@ -65,7 +67,7 @@ const cliBuild: UserConfig = {
         codeSplitting: {
           groups: [
             // What a page needs of a model in a worker, without the rest.
-            { name: "shared", test: /src\/(errors|util\/.*|runtime\/generate\/handle)\.ts$/ },
+            { name: "shared", test: (id: string) => isSharedWithPage(inRepository(id)) },
           ],
         },
         chunkFileNames: "[name].js",

@@ -46,7 +46,8 @@ export type { GenerationStep, GenerationStepPart } from "./runtime/generate/step
 export type { GenerateOptions, Prompt } from "./runtime/generate/generator.js";
 export type { Sentence } from "./runtime/text-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
-export type { TrainOptions, TrainStep } from "./runtime/train/run.js";
+export type { TrainOptions } from "./runtime/train/options.js";
+export type { TrainStep } from "./runtime/train/run.js";
 export type { Arithmetic, WeightFormat } from "./tensor/formats.js";
 export type { ForwardOptions, RunOptions } from "./runtime/passes/pass-options.js";
 export type {
@@ -69,7 +70,7 @@ export type { TimelineOptions } from "./trace/timeline-svg.js";
 export type { KernelTime, Trace, TraceStage, TraceSubmission } from "./trace/trace.js";
 export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
-export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer.js";
+export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer-options.js";
 export type { NewModelOptions } from "./model/weights/new-model.js";
 export type { ModelDescription, TensorDescription } from "./runtime/load/describe-model.js";
 export type { ActivationName, ModelConfig } from "./families/model-config.js";

@@ -95,7 +95,7 @@ export function nodeCosts(plan: Plan, cost: CostModel): Float64Array {
         plan.firstToken[node]!,
         tokenCount,
         plan.lengths[plan.sentence[node]!]!,
-        plan.level[node]!,
+        plan.level[node],
       );
     if (kind === NodeKind.slice || kind === NodeKind.weightGradient) costs[node] = sliceMs();
     else if (kind === NodeKind.attention) costs[node] = attentionMs();

@@ -1,7 +1,7 @@
 // The gradient of every parameter of whole models over a ragged batch, against the float64 reference.
 import { expect, it } from "vitest";
 import { Model } from "../../src/runtime/model.js";
-import type { TrainOptions } from "../../src/runtime/train/run.js";
+import type { TrainOptions } from "../../src/runtime/train/options.js";
 import type { LoadOptions } from "../../src/runtime/load/load-options.js";
 import { parseHeader } from "../../src/files/safetensors.js";
 import { expectClose } from "../helpers/expect-close.js";

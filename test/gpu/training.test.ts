@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { CancelledError, DeviceError, FormatError, TrainingError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
-import type { TrainOptions, TrainStep } from "../../src/runtime/train/run.js";
+import type { TrainOptions } from "../../src/runtime/train/options.js";
+import type { TrainStep } from "../../src/runtime/train/run.js";
 import type { Task } from "../../src/plan/vocabulary.js";
 import { measureTrace } from "../../src/trace/metrics.js";
 import type { TraceStage } from "../../src/trace/trace.js";

@@ -1,9 +1,8 @@
 // The optimizer of one queue: its state, the global norm of a gradient, and a step of every parameter.
-import { ArgumentError } from "../../errors.js";
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import type { CommandList } from "../../gpu/command-list.js";
 import { BufferUsage } from "../../gpu/flags.js";
-import type { Pipeline } from "../../gpu/pipelines.js";
+import type { PipelineOf } from "../../gpu/pipelines.js";
 import type { Queue } from "../../gpu/queue.js";
 import {
   adamwVariant,
@@ -11,89 +10,15 @@ import {
   SUM_TERMS,
   sumSquaresVariant,
   sumVariant,
-  type AdamWBinding,
-  type AdamWParam,
-  type SgdBinding,
-  type SgdParam,
-  type SumBinding,
-  type SumSquaresBinding,
-  type SumSquaresParam,
 } from "../../kernels/optimizer/optimizer.js";
 import type { TrainablePiece } from "../../model/weights/model-weights.js";
-import { checkReal } from "../../util/check.js";
-
-/** AdamW, with GPT-2's usual values by default. */
-export interface AdamWOptions {
-  readonly kind: "adamw";
-  /** Default: 0.9. */
-  readonly beta1?: number;
-  /** Default: 0.95. */
-  readonly beta2?: number;
-  /** Default: 1e-8. */
-  readonly epsilon?: number;
-  /** Of matrices and embeddings; biases and norms have none. Default: 0.1. */
-  readonly weightDecay?: number;
-  /** The largest global norm of a gradient; beyond it the gradient is scaled down. Default: 1. */
-  readonly clipNorm?: number;
-}
-
-/** Stochastic gradient descent. */
-export interface SgdOptions {
-  readonly kind: "sgd";
-  /** Default: 0. */
-  readonly momentum?: number;
-  /** Default: 0. */
-  readonly weightDecay?: number;
-  /** Default: none. */
-  readonly clipNorm?: number;
-}
-
-/** Which optimizer, by `kind`, and its constants. */
-export type OptimizerOptions = AdamWOptions | SgdOptions;
-
-/** Options without gaps. */
-export type CheckedOptimizer = Required<AdamWOptions> | Required<SgdOptions>;
-
-/** No gradient in f32 has a norm beyond this. */
-const NO_CLIPPING = 3e38;
-
-/** Throws ArgumentError for values out of range. */
-export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): CheckedOptimizer {
-  switch (options.kind) {
-    case "adamw":
-      return {
-        kind: "adamw",
-        beta1: checkConstant("beta1", options.beta1, 0.9, 0.9999999),
-        beta2: checkConstant("beta2", options.beta2, 0.95, 0.9999999),
-        epsilon: checkConstant("epsilon", options.epsilon, 1e-8, 1),
-        weightDecay: checkConstant("weightDecay", options.weightDecay, 0.1, 1000),
-        clipNorm: checkConstant("clipNorm", options.clipNorm, 1, 1e30),
-      };
-    case "sgd":
-      return {
-        kind: "sgd",
-        momentum: checkConstant("momentum", options.momentum, 0, 0.9999999),
-        weightDecay: checkConstant("weightDecay", options.weightDecay, 0, 1000),
-        clipNorm: checkConstant("clipNorm", options.clipNorm, NO_CLIPPING, NO_CLIPPING),
-      };
-    default:
-      throw new ArgumentError({
-        argument: "optimizer.kind",
-        expected: "one of adamw, sgd",
-        received: (options as { kind: unknown }).kind,
-      });
-  }
-}
-
-function checkConstant(name: string, value: number | undefined, missing: number, most: number): number {
-  return checkReal(`optimizer.${name}`, value, missing, { least: 0, most });
-}
+import type { CheckedOptimizer } from "./optimizer-options.js";
 
 interface Pipelines {
-  readonly adamw: Pipeline<AdamWBinding, AdamWParam>;
-  readonly sgd: Pipeline<SgdBinding, SgdParam>;
-  readonly sumSquares: Pipeline<SumSquaresBinding, SumSquaresParam>;
-  readonly sum: Pipeline<SumBinding, "count">;
+  readonly adamw: PipelineOf<typeof adamwVariant>;
+  readonly sgd: PipelineOf<typeof sgdVariant>;
+  readonly sumSquares: PipelineOf<typeof sumSquaresVariant>;
+  readonly sum: PipelineOf<typeof sumVariant>;
 }
 
 export class Optimizer {

@@ -1,10 +1,6 @@
 // The import table of ARCHITECTURE.md, read from the source itself: who may import whom, and that no folders form a cycle.
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
+import { listImports, listSourceFiles, read } from "../../helpers/imports.js";
 
 /** Folders of src (and "index" for src/index.ts) that each may import. All may import errors.ts, util and themselves. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -85,14 +81,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: ["jobs", "worker", "index", "test"],
 };
 
-interface Import {
-  readonly file: string;
-  readonly target: string;
-}
-
 describe("the layers of the code", () => {
   it("import only what the design allows", () => {
-    const forbidden = imports().filter(({ file, target }) => {
+    const forbidden = listImports("src").filter(({ file, target }) => {
       const [from, to] = [folderOf(file), folderOf(target)];
       return from !== to && to !== "errors" && to !== "util" && !allowed[from]?.includes(to);
     });
@@ -101,7 +92,7 @@ describe("the layers of the code", () => {
 
   it("have no cycle between folders", () => {
     const edges = new Map<string, Set<string>>();
-    for (const { file, target } of imports()) {
+    for (const { file, target } of listImports("src")) {
       const [from, to] = [folderOf(file), folderOf(target)];
       if (from !== to) edges.set(from, (edges.get(from) ?? new Set()).add(to));
     }
@@ -113,26 +104,40 @@ describe("the layers of the code", () => {
   });
 
   it("keep the reference free of what it checks", () => {
-    const shared = imports("test/reference").filter(
+    const shared = listImports("test/reference").filter(
       ({ target }) => target.startsWith("src/") && folderOf(target) !== "tensor",
     );
     expect(shared).toEqual([]);
   });
 
+  it("know families of models only where they are described", () => {
+    // Other runtimes are given GPT-2 to compute, and the models that come with the page have it in their names.
+    const named = listSourceFiles("src").filter(
+      (file) =>
+        !/^src\/(families\/|cli\/bench\/peers\/)/.test(file) &&
+        /gpt-?2|llama|bert\b/i.test(
+          read(file)
+            .replace(/tinystories-gpt2/g, "")
+            .replace(/peers\/onnx-gpt2/g, ""),
+        ),
+    );
+    expect(named).toEqual([]);
+  });
+
+  it("have no room of more than 15 files", () => {
+    const counts = new Map<string, number>();
+    for (const file of listSourceFiles("src")) {
+      const folder = file.slice(0, file.lastIndexOf("/"));
+      counts.set(folder, (counts.get(folder) ?? 0) + 1);
+    }
+    expect([...counts].filter(([, count]) => count > 15)).toEqual([]);
+  });
+
   it("keep WGSL in .wgsl files", () => {
-    const withWgsl = sourceFiles("src").filter((file) => /@compute|@workgroup_size/.test(read(file)));
+    const withWgsl = listSourceFiles("src").filter((file) => /@compute|@workgroup_size/.test(read(file)));
     expect(withWgsl).toEqual([]);
   });
 });
-
-function imports(folder = "src"): Import[] {
-  return sourceFiles(folder).flatMap((file) =>
-    [...read(file).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, specifier]) => ({
-      file,
-      target: relative(root, resolve(root, dirname(file), specifier!)),
-    })),
-  );
-}
 
 /** "gpu" for src/gpu/queue.ts, "runtime/load" for a wing of runtime, "errors" for src/errors.ts, "shaders" for anything there. */
 function folderOf(path: string): string {
@@ -140,14 +145,4 @@ function folderOf(path: string): string {
   if (top !== "src") return top!;
   if (second === "runtime" && fourth !== undefined) return `runtime/${third!}`;
   return second!.replace(/\.[jt]s$/, "");
-}
-
-function sourceFiles(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.[jt]s$/.test(name))
-    .map((name) => join(folder, name));
-}
-
-function read(file: string): string {
-  return readFileSync(join(root, file), "utf8");
 }

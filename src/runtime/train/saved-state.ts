@@ -1,0 +1,57 @@
+// The state of a training run as a checkpoint, and back: weights and optimizer state of all queues, which hold the same.
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { readAll, writeAll } from "../../gpu/buffer-contents.js";
+import { readCheckpoint, writeCheckpoint, type CheckpointState } from "./checkpoint.js";
+import type { TrainingSession } from "./session.js";
+
+/** Reads weights and optimizer state back, beside `state`. */
+export async function saveState(
+  session: TrainingSession,
+  state: CheckpointState,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const named = namedBuffers(session.state);
+  const values = await readAll(session.state.queue, [...named.values()]);
+  return writeCheckpoint(state, new Map([...named.keys()].map((name, index) => [name, values[index]!])));
+}
+
+/**
+ * Checks a checkpoint against the run it is to go on as, and writes it to all queues within `exclusive`.
+ * @throws FormatError for one of another model, optimizer or seed.
+ */
+export async function restoreState(
+  session: TrainingSession,
+  checkpoint: Uint8Array<ArrayBuffer>,
+  expected: Pick<CheckpointState, "shape" | "optimizer" | "seed">,
+  exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+): Promise<CheckpointState> {
+  const sizes = new Map(
+    [...namedBuffers(session.state)].map(([name, { sizeBytes }]) => [name, sizeBytes / 4]),
+  );
+  const { state, tensors } = readCheckpoint(checkpoint, { ...expected, sizes });
+  await exclusive(async () => {
+    for (const replica of session.replicas) {
+      const named = namedBuffers(replica);
+      writeAll(
+        replica.queue,
+        [...named.values()],
+        [...named.keys()].map((name) => tensors.get(name)!),
+      );
+      await replica.queue.fence();
+    }
+  });
+  return state;
+}
+
+/** Weights and optimizer state by the names they have in checkpoints. */
+function namedBuffers({
+  parameters,
+  optimizer,
+}: Pick<TrainingSession["state"], "parameters" | "optimizer">): Map<string, GpuBuffer> {
+  const named = new Map<string, GpuBuffer>();
+  for (const [index, { name, buffer }] of parameters.entries()) {
+    named.set(name, buffer);
+    for (const [moment, state] of optimizer.state[index]!.entries())
+      named.set(`${name}.moment-${moment + 1}`, state);
+  }
+  return named;
+}

@@ -56,7 +56,8 @@ export const gpt2: Family = {
       ],
     })),
     finish: [norm("finalNorm")],
-    head: { from: "normalised", tied: tiedHead, bias: "optional" },
+    output: "normalised",
+    head: { tied: tiedHead, bias: "optional" },
   }),
 
   tensors: ({ channels: C, tiedHead }) => ({

@@ -25,13 +25,16 @@ export interface LookUpStep {
   readonly to: Place;
 }
 
-/** to = (from − mean) / √(variance + ε) · gain + bias, row by row. */
+/** Row by row: to = (from − mean) / √(variance + ε) · gain + bias ("layer"), or from / √(mean square + ε) · gain ("rms"). */
 export interface NormStep {
   readonly kind: "norm";
   readonly role: Role;
+  readonly method: "layer" | "rms";
   readonly from: Place;
   readonly to: Place;
   readonly bias: Bias;
+  /** Where each head is normed by itself, its width; else the row is. */
+  readonly over?: AxisName;
 }
 
 /** to = activation(from · W + bias), or to += … . */
@@ -71,19 +74,20 @@ export interface LayerRecipe {
   readonly afterAttention: readonly Step[];
 }
 
-/** Logits = from · Wᵀ + bias, where W are the rows of the embedding if the head is tied. */
+/** Logits = rows · Wᵀ + bias, where W are the rows of the embedding if the head is tied. */
 export interface HeadRecipe {
-  readonly from: Place;
   readonly tied: boolean;
   readonly bias: Bias;
 }
 
-/** A model from token ids to logits. */
+/** A model from token ids to its last rows, and to logits where it has a head. */
 export interface Recipe {
   readonly embed: readonly Step[];
   readonly layers: readonly LayerRecipe[];
   readonly finish: readonly Step[];
-  readonly head: HeadRecipe;
+  /** Where the last rows are when all is computed. */
+  readonly output: Place;
+  readonly head?: HeadRecipe;
   /** Widths of places that are not among the usual ones. */
   readonly places?: Readonly<Record<Place, AxisName>>;
 }
@@ -105,7 +109,7 @@ export function lookUp(roles: { readonly positions?: Role; readonly tokenTypes?:
 
 /** A norm, by default of the residual stream. */
 export function norm(role: Role, more: Partial<Omit<NormStep, "kind" | "role">> = {}): NormStep {
-  return { kind: "norm", role, from: "residual", to: "normalised", bias: "always", ...more };
+  return { kind: "norm", role, method: "layer", from: "residual", to: "normalised", bias: "always", ...more };
 }
 
 /** A linear layer from one place to another. */

@@ -9,7 +9,7 @@ import { LinearFlag } from "../kernels/linear/linear.js";
 import type { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import type { logProbabilityVariant } from "../kernels/loss/log-probability.js";
 import type { LinearBackwardPipelines, LinearPipelines } from "./linear.js";
-import type { VocabularyShard } from "./weights.js";
+import type { HeadShard } from "./weights.js";
 
 /** V, and a row of logits in vec4s: ceil(V/4). */
 export interface VocabularySize {
@@ -19,7 +19,7 @@ export interface VocabularySize {
 
 export interface HeadForward {
   readonly X: GpuBuffer;
-  readonly shards: readonly VocabularyShard[];
+  readonly shards: readonly HeadShard[];
   readonly logits: GpuBuffer;
   readonly rows: TableRange;
   readonly size: VocabularySize;
@@ -110,7 +110,7 @@ export interface HeadBackward {
 export function headBackwardInput(
   list: CommandList,
   { input }: LinearBackwardPipelines,
-  call: HeadBackward & { readonly shards: readonly VocabularyShard[]; readonly dX: GpuBuffer },
+  call: HeadBackward & { readonly shards: readonly HeadShard[]; readonly dX: GpuBuffer },
 ): void {
   const { dLogits, X, shards, dX, rows, size } = call;
   for (const [index, shard] of shards.entries())
@@ -125,7 +125,7 @@ export function headBackwardInput(
 export function headBackwardWeight(
   list: CommandList,
   { weight }: LinearBackwardPipelines,
-  call: HeadBackward & { readonly to: readonly VocabularyShard[] },
+  call: HeadBackward & { readonly to: readonly HeadShard[] },
 ): void {
   const { dLogits, X, to, rows, size } = call;
   for (const shard of to)
@@ -138,7 +138,7 @@ export function headBackwardWeight(
 
 function paramsOf(
   rows: TableRange,
-  shard: VocabularyShard,
+  shard: HeadShard,
   size: VocabularySize,
   flags: number,
 ): Record<LinearBackwardParam, number> {

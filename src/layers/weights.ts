@@ -20,12 +20,17 @@ export interface NormWeights {
   readonly channelVectors: number;
 }
 
-/** Consecutive tokens of an embedding or head: as many as one binding holds. A linear layer from C to these tokens. */
-export interface VocabularyShard extends LinearWeights {
+/** Consecutive tokens of an embedding or head, (C, tokens): as many as one binding holds. */
+export interface VocabularyShard extends Omit<LinearWeights, "bias"> {
   readonly firstToken: number;
   readonly tokenCount: number;
   /** `tokenCount` padded to a multiple of 4. */
   readonly stride: number;
+}
+
+/** As a layer from C to these tokens. */
+export interface HeadShard extends VocabularyShard {
+  readonly bias: GpuBuffer;
 }
 
 /** What looks up a token: its own row, in shards, and that of its position. */

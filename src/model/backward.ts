@@ -11,8 +11,9 @@ import { normBackwardInput, normBackwardWeight, normForward } from "../layers/no
 import type { BackwardPipelines } from "./backward-pipelines.js";
 import type { ModelDefinition } from "./definition.js";
 import { compiled, type Forward } from "./forward.js";
+import { planGradients, type GradientPlan } from "./gradients.js";
 import type { ProgramLinear, ProgramNorm, ProgramStep, Value } from "./program.js";
-import type { TrainingArena } from "./training-arena.js";
+import type { TrainingArena } from "./arena/training-arena.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
 /** Rows with a target, at most a chunk: their entries, and where their targets and losses are. */
@@ -38,11 +39,18 @@ export class Backward {
   readonly #forward: Forward;
   readonly #model: ModelDefinition;
   readonly #pipelines: BackwardPipelines;
+  readonly #gradients: GradientPlan;
 
   constructor(forward: Forward, pipelines: BackwardPipelines) {
     this.#forward = forward;
     this.#model = forward.model;
     this.#pipelines = pipelines;
+    this.#gradients = planGradients(forward.model.program);
+  }
+
+  /** Values whose gradients have to be zero before a step, as they are only added to. */
+  get zeroed(): readonly Value[] {
+    return this.#gradients.zeroed;
   }
 
   /** Segment `segment` (0…layers) of the forward pass. */
@@ -68,7 +76,7 @@ export class Backward {
 
   /**
    * The gradients of a segment's activations. For the last segment `loss` lists the rows with a target, and `lossScale` is 1
-   * over the targets of the whole batch. The gradients of the program's `zeroed` values must be zero before the step.
+   * over the targets of the whole batch. The gradients of the `zeroed` values must be zero before the step.
    */
   encodeSliceGradient(
     list: CommandList,
@@ -134,7 +142,7 @@ export class Backward {
       this.#encodeLoss(list, arena, chunk, lossScale);
       headBackwardWeight(list, this.#pipelines, {
         ...this.#headOf(arena, chunk.rows),
-        to: gradients.vocabulary(this.#model.recipe.head.tied ? "tokens" : "head"),
+        to: gradients.headShards(this.#model.recipe),
       });
     }
     for (const step of this.#model.program.segments[segment]!.steps.toReversed())
@@ -198,7 +206,8 @@ export class Backward {
   /** The gradient of a step's input, from that of its output. */
   #encodeInputGradient(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
     if (!("input" in own)) return;
-    const { input, gradient } = own;
+    const { input } = own;
+    const gradient = this.#gradients.flowOf(own);
     const inputGradient = "inputPreActivation" in own ? (own.inputPreActivation ?? input) : input;
     const dX = arena.gradient(inputGradient);
     if (gradient.copiedFrom) this.#copyRows(list, arena.gradient(gradient.copiedFrom), dX, input, rows);
@@ -244,7 +253,8 @@ export class Backward {
         return;
       }
       case "norm": {
-        const { input, gradient } = own as ProgramNorm;
+        const { input } = own as ProgramNorm;
+        const gradient = this.#gradients.flowOf(own as ProgramNorm);
         normBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
           dY: arena.gradient(gradient.source),
@@ -256,7 +266,8 @@ export class Backward {
         return;
       }
       case "linear": {
-        const { input, preActivation, gradient } = own as ProgramLinear;
+        const { input, preActivation } = own as ProgramLinear;
+        const gradient = this.#gradients.flowOf(own as ProgramLinear);
         linearBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
           dY: arena.gradient(preActivation ?? gradient.source),

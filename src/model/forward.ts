@@ -6,10 +6,10 @@ import { embeddingForward } from "../layers/embedding.js";
 import { headForward, logProbability } from "../layers/head.js";
 import { linearForward, type LinearPipelines } from "../layers/linear.js";
 import { normForward } from "../layers/norm.js";
-import type { LinearWeights, VocabularyShard } from "../layers/weights.js";
+import type { HeadShard, LinearWeights } from "../layers/weights.js";
 import { invariant } from "../util/invariant.js";
-import { keyValueName } from "./activations.js";
-import type { Arena } from "./arena.js";
+import { keyValueName } from "./arena/activations.js";
+import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import type { ForwardPipelines } from "./pipelines.js";
 import type { ProgramStep } from "./program.js";
@@ -98,8 +98,8 @@ export class Forward {
   }
 
   /** Those of the embedding, where the head is tied to it. */
-  get headShards(): readonly VocabularyShard[] {
-    return this.weights.vocabulary(this.model.recipe.head.tied ? "tokens" : "head");
+  get headShards(): readonly HeadShard[] {
+    return this.weights.headShards(this.model.recipe);
   }
 
   linearPipelines({ format }: Pick<LinearWeights, "format">): LinearPipelines {

@@ -36,6 +36,12 @@ export async function compileForward(
   formats: readonly WeightFormat[],
   choice: KernelChoice,
 ): Promise<ForwardPipelines> {
+  for (const { steps } of program.segments)
+    for (const { step } of steps)
+      invariant(
+        step.kind !== "norm" || (step.method === "layer" && step.over === undefined),
+        "norms by mean square, or of heads, have no kernel yet",
+      );
   const activation = activationOf[config.activation];
   const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>
     new Map(

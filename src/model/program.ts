@@ -1,5 +1,5 @@
-// A recipe with its values named: what every step reads and writes, which values are still wanted when their segment is over,
-// and how gradients flow back. The forward pass, training and their memory are walks over it. No GPU.
+// A recipe with its values named: what every step reads and writes, and which values are still wanted when their
+// segment is over. The forward pass, training and their memory are walks over it. No GPU.
 import {
   widthOf,
   type AttentionStep,
@@ -26,21 +26,10 @@ export interface Value {
   isKept: boolean;
 }
 
-/** How the gradient of a step's output becomes a contribution to that of its input. */
-export interface GradientFlow {
-  /** The value whose gradient is the output's: the output, or what it becomes by additions to the residual stream alone. */
-  source: Value;
-  /** Added to what is there, instead of written. */
-  adds: boolean;
-  /** Copied there before: the gradient of the residual stream behind the next addition, which passes through it. */
-  copiedFrom: Value | undefined;
-}
-
 interface Placed {
   readonly layer: number | undefined;
   readonly input: Value;
   readonly output: Value;
-  readonly gradient: GradientFlow;
 }
 
 export interface ProgramLookUp extends Pick<Placed, "layer" | "output"> {
@@ -82,21 +71,19 @@ export interface ProgramSegment {
 export interface Program {
   readonly segments: readonly ProgramSegment[];
   readonly attention: readonly ProgramAttention[];
-  /** What the head reads. */
+  /** The last rows, which the head reads. */
   readonly final: Value;
   readonly values: readonly Value[];
-  /** Values whose gradient is only ever added to: it has to be zero before. */
-  readonly zeroed: readonly Value[];
 }
 
 export function buildProgram(recipe: Recipe, config: ModelConfig): Program {
   const program = nameValues(recipe, config);
   markKept(program);
-  return { ...program, zeroed: traceGradients(program) };
+  return program;
 }
 
 /** Walks the recipe forward: each step reads the newest value of the place it reads from. */
-function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"> {
+function nameValues(recipe: Recipe, config: ModelConfig): Program {
   const values: Value[] = [];
   const newest = new Map<Place, Value>();
   const preActivations = new Map<Value, Value>();
@@ -111,7 +98,6 @@ function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"
     invariant(value, `the recipe reads "${place}" before it is written`);
     return value;
   };
-  const flow = (output: Value): GradientFlow => ({ source: output, adds: false, copiedFrom: undefined });
 
   const walk = (
     steps: Recipe["embed"],
@@ -134,7 +120,7 @@ function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"
       if (step.kind === "norm") {
         const output = create(name, own, step.to);
         newest.set(step.to, output);
-        return { step, layer, input, output, gradient: flow(output) };
+        return { step, layer, input, output };
       }
       const before = step.adds ? read(step.to) : undefined;
       const preActivation = step.activates ? create(`${name}.preActivation`, own, step.to) : undefined;
@@ -149,7 +135,6 @@ function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"
         before,
         preActivation,
         inputPreActivation: preActivations.get(input),
-        gradient: flow(output),
       };
     });
   };
@@ -169,14 +154,14 @@ function nameValues(recipe: Recipe, config: ModelConfig): Omit<Program, "zeroed"
     after = walk(own.afterAttention, layer, input(layer + 1));
   }
   segments.push(segmentOf(after, walk(recipe.finish, undefined)));
-  return { segments, attention, final: read(recipe.head.from), values };
+  return { segments, attention, final: read(recipe.output), values };
 }
 
 /**
  * A value is kept where it is read in another half than it is written in. The halves are what follows an attention, up to the
  * next layer; and a layer's beginning with its attention: each can be formed again from what is kept.
  */
-function markKept({ segments, attention, final }: Omit<Program, "zeroed">): void {
+function markKept({ segments, attention, final }: Program): void {
   const halves = segments.flatMap(({ after, before }, segment) => [
     { steps: after, attention: undefined },
     { steps: before, attention: attention[segment] },
@@ -197,50 +182,6 @@ function markKept({ segments, attention, final }: Omit<Program, "zeroed">): void
     halfOf.set(own.output, half);
   }
   final.isKept = true;
-}
-
-/** Walks the program backward, to see which contribution to a gradient comes first. */
-function traceGradients({ segments, attention, final }: Omit<Program, "zeroed">): readonly Value[] {
-  const begun = new Set<Value>([final]);
-  const zeroed = new Set<Value>([final]);
-  /** By value of the residual stream, what the next addition makes of it: its gradient goes on to it unchanged. */
-  const becomes = new Map<Value, Value>();
-  for (const { steps } of segments)
-    for (const step of steps) if ("before" in step && step.before) becomes.set(step.before, step.output);
-  const sourceOf = (value: Value): Value => {
-    let source = value;
-    while (!begun.has(source) && becomes.has(source)) source = becomes.get(source)!;
-    return source;
-  };
-  /** Values whose gradient was taken from behind them: nothing may add to it any more. */
-  const passed = new Set<Value>();
-  const begin = (value: Value, gradient: GradientFlow, canWrite: boolean): void => {
-    invariant(!passed.has(value), `the gradient of "${value.name}" was used before it was whole`);
-    const source = sourceOf(value);
-    for (let own = becomes.get(value); !begun.has(value) && own && own !== source; own = becomes.get(own))
-      passed.add(own);
-    gradient.copiedFrom = source === value ? undefined : source;
-    gradient.adds = begun.has(value) || gradient.copiedFrom !== undefined || !canWrite;
-    if (gradient.adds && !begun.has(value) && gradient.copiedFrom === undefined) {
-      invariant(
-        value.layer === undefined,
-        `nothing sets the gradient of "${value.name}" before it is added to`,
-      );
-      zeroed.add(value);
-    }
-    begun.add(value);
-  };
-  for (let segment = segments.length - 1; segment >= 0; segment--) {
-    const own = attention[segment];
-    if (own) for (const value of [own.query, own.keyValue]) begun.add(value);
-    for (const step of segments[segment]!.steps.toReversed()) {
-      if (!("input" in step)) continue;
-      step.gradient.source = sourceOf(step.output);
-      // The kernel of a norm adds to the gradient of its input.
-      begin(step.input, step.gradient, step.step.kind === "linear");
-    }
-  }
-  return [...zeroed];
 }
 
 function segmentOf(after: readonly ProgramStep[], before: readonly ProgramStep[]): ProgramSegment {

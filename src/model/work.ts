@@ -10,7 +10,7 @@ export function workOf({ config, recipe, program }: ModelDefinition, headRows: "
   const sizeOf = (place: string): number => axisOf(widthOf(place, recipe), config).size;
   const stepWork = ({ step }: ProgramStep): number =>
     step.kind === "linear" ? sizeOf(step.from) * sizeOf(step.to) : 0;
-  const head = headRows === "all" ? sizeOf(recipe.head.from) * config.vocabularySize : 0;
+  const head = headRows === "all" ? sizeOf(recipe.output) * config.vocabularySize : 0;
   const lastSegment = program.segments.length - 1;
   return {
     segments: program.segments.map(

@@ -1,4 +1,4 @@
-// The public Model: a GPT-2 language model with its weights on one or several queues.
+// The public Model: a language model with its weights on one or several queues.
 import { ArgumentError, DisposedError } from "../errors.js";
 import { renderChat, type ChatMessage } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";

@@ -7,7 +7,7 @@ export interface TextTokenizer {
   /** The token that ends a text, if tokenizer_config.json names one that is in the vocabulary. */
   readonly endToken: number | undefined;
   /**
-   * The ids of `text`, with the special tokens that the tokenizer adds by itself (GPT-2's adds none).
+   * The ids of `text`, with the special tokens that the tokenizer adds by itself.
    * A character that the vocabulary cannot express becomes its unknown token, or is left out if there is none.
    */
   encode(text: string): number[];

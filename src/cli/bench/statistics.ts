@@ -19,7 +19,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: quantile(values, 0.5), p10: quantile(values, 0.1), p90: quantile(values, 0.9) };
 }
 
-/** The shape of a GPT-2 model, as far as its work depends on it. */
+/** The shape of a model, as far as its work depends on it. */
 export interface ModelShape {
   readonly layers: number;
   readonly channels: number;

@@ -1,6 +1,6 @@
-// The workloads of the forward pass: common kinds of batches, and shapes from tiny to GPT-2's own.
+// The workloads of the forward pass: common kinds of batches, and shapes from tiny to 124 million weights.
 import { stsLengths } from "./sts-lengths.js";
-import type { SyntheticShape } from "./synthetic-model.js";
+import type { SyntheticShape } from "./peers/synthetic-model.js";
 
 export interface Workload {
   readonly name: string;
@@ -73,8 +73,8 @@ export const workloads: readonly [Workload, ...Workload[]] = [
     queues: [1, 2],
   },
   {
-    name: "gpt2",
-    summary: "8 short sentences through the shape of GPT-2 (124 million weights, made up)",
+    name: "124m",
+    summary: "8 short sentences through 12 layers of 768 channels (124 million weights, made up)",
     shape: {
       layers: 12,
       channels: 768,

@@ -30,11 +30,11 @@ export interface GenerateCommand {
   readonly json: string | undefined;
 }
 
-export const helpText: string = `Continues a text with a GPT-2 model on WebGPU, as it is written.
+export const helpText: string = `Continues a text with a language model on WebGPU, as it is written.
 
 Usage: ${usage("generate")} "Once upon a time" [options]
 
-  --model DIR             a GPT-2 folder in Hugging Face layout instead of the embedded model
+  --model DIR             a model's folder in Hugging Face layout instead of the embedded model
   --max-tokens N          the most tokens to write (default: the model's, or what its context allows)
   --temperature X         0 takes the likeliest token; more is more varied (default: the model's)
   --top-k K               only the K likeliest tokens; 0 is all (default: the model's)

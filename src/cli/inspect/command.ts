@@ -20,7 +20,7 @@ import { describeModel as describeLoaded, line } from "../terminal/print-report.
 import { Progress } from "../terminal/progress.js";
 import { runModule } from "../browser/run-module.js";
 
-const helpText = `Says what a GPT-2 folder in Hugging Face layout holds, what memory it needs per queue, and whether this machine fits.
+const helpText = `Says what a model's folder in Hugging Face layout holds, what memory it needs per queue, and whether this machine fits.
 
 Usage: ${usage("inspect")} [DIR] [options]          (without DIR: the embedded model)
 
@@ -43,16 +43,15 @@ async function inspect(): Promise<void> {
   const folder = given ?? join(distFolder, embedded);
   if (!existsSync(join(folder, "config.json")))
     throw new OptionError(`${folder} has no config.json: expected the folder of a model`);
-  const { config, tensors, parameters, hasTokenizer } = await describeModel(folder);
+  const { config, tensors, parameters, weightBytes, cacheBytesPerToken, hasTokenizer } =
+    await describeModel(folder);
   const formats = new Map<string, number>();
   for (const { dtype } of tensors) formats.set(dtype, (formats.get(dtype) ?? 0) + 1);
-  // Per token: a key and a value of C numbers in f32 at every layer.
-  const cacheBytes = 8 * config.layers * config.channels;
   print([
     line("folder", folder),
     line(
       "model",
-      `GPT-2, ${config.layers} layers, C = ${config.channels}, ${config.heads} heads, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
+      `${config.modelType}, ${config.layers} layers, C = ${config.channels}, ${config.heads} heads, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
     ),
     line("", `${config.activation}, ${config.tiedHead ? "tied" : "untied"} head`),
     line(
@@ -62,11 +61,11 @@ async function inspect(): Promise<void> {
     line("tokenizer", hasTokenizer ? "tokenizer.json" : "none: it takes token ids only"),
     line(
       "memory",
-      `${megabytes(4 * parameters)} of weights per queue in f32, ${megabytes(2 * parameters)} in f16`,
+      `${megabytes(weightBytes.f32)} of weights per queue in f32, ${megabytes(weightBytes.f16)} in f16`,
     ),
     line(
       "",
-      `${(cacheBytes / 1024).toFixed(1)} KiB of keys and values per token; ${megabytes(cacheBytes * config.contextLength)} per full context`,
+      `${(cacheBytesPerToken / 1024).toFixed(1)} KiB of keys and values per token; ${megabytes(cacheBytesPerToken * config.contextLength)} per full context`,
     ),
   ]);
   let result: InspectReport | undefined;

@@ -20,12 +20,12 @@ import { Progress } from "../terminal/progress.js";
 import { runModule } from "../browser/run-module.js";
 import { alignColumns } from "../terminal/table.js";
 
-const helpText = `Says how likely texts are to a GPT-2 model, on WebGPU: all of them in one ragged batch.
+const helpText = `Says how likely texts are to a language model, on WebGPU: all of them in one ragged batch.
 
 Usage: ${usage("score")} "A text." "Another one." [options]
 
   --file FILE             also score every line of this file that is not empty
-  --model DIR             a GPT-2 folder in Hugging Face layout instead of the embedded model
+  --model DIR             a model's folder in Hugging Face layout instead of the embedded model
   --queues N              GPU queues, 1 to 8 (default 1)
 ${runtimeHelp}
   --json FILE             also write everything as JSON, token by token

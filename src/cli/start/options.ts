@@ -26,12 +26,12 @@ export interface StartOptions {
   readonly json: string | undefined;
 }
 
-export const helpText = `Scores sentences with a GPT-2 model on WebGPU, in a headless browser, draws the schedule, and then writes 16 stories at once.
+export const helpText = `Scores sentences with a language model on WebGPU, in a headless browser, draws the schedule, and then writes 16 stories at once.
 
 Usage: npm start -- [options]
 
   --text "…"              score this sentence instead of the 64 embedded prompts, and continue it; may be repeated
-  --model DIR             a GPT-2 folder in Hugging Face layout instead of the embedded model
+  --model DIR             a model's folder in Hugging Face layout instead of the embedded model
   --queues N              GPU queues, 1 to 8 (default 2)
   --slice K               k: tokens per slice, 1 to the model's context (default 16)
   --fence NAME            sentence: attention waits for the whole sentence (default); prefix: for its own prefix

@@ -34,7 +34,7 @@ export function describeModel(info: ModelInfo, { browser, model }: RunNames): st
   return [
     line("adapter", describeAdapter(info.adapter)),
     line("runtime", browser),
-    line("model", `${model}: GPT-2, ${shape}, ${weights}`),
+    line("model", `${model}: ${info.config.modelType}, ${shape}, ${weights}`),
   ];
 }
 

@@ -58,14 +58,14 @@ export interface TrainChoices {
   readonly optimizer: OptimizerOptions;
 }
 
-export const helpText: string = `Trains a GPT-2 model on WebGPU.
+export const helpText: string = `Trains a language model on WebGPU.
 
 Usage: ${usage("train")} --data FILE --out DIR [options]
 
   --data FILE             texts: a .json array of strings or of objects with "text", "story" or "prompt"; any other
                           file is text, with a blank line between texts
   --out DIR               gets config.json, model.safetensors, the tokenizer, train_log.json, checkpoint.safetensors
-  --model DIR             start from this GPT-2 folder instead of the embedded model
+  --model DIR             start from this model's folder instead of the embedded model
   --fresh                 start from random weights, with the tokenizer of the model, in this shape:
   --layers N --heads N --channels N --context N   (default 2, 4, 64 and 64)
   --steps N               steps of the whole run (default 200)

@@ -1,11 +1,17 @@
 // One replica of a model's weights on one queue, or a like set of their gradients: a buffer per piece of the parameter table,
 // and the weights as layers take them.
 import { DeviceError } from "../../errors.js";
-import type { LookUpStep, Role } from "../../families/recipe.js";
+import type { LookUpStep, Recipe, Role } from "../../families/recipe.js";
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { EmbeddingWeights, LinearWeights, NormWeights, VocabularyShard } from "../../layers/weights.js";
+import type {
+  EmbeddingWeights,
+  HeadShard,
+  LinearWeights,
+  NormWeights,
+  VocabularyShard,
+} from "../../layers/weights.js";
 import { invariant } from "../../util/invariant.js";
 import type { Parameter } from "./parameters.js";
 import type { PlacedPiece } from "./place.js";
@@ -27,6 +33,7 @@ export class ModelWeights {
   readonly #linears = new Map<string, LinearWeights>();
   readonly #norms = new Map<string, NormWeights>();
   readonly #vocabularies = new Map<Role, readonly VocabularyShard[]>();
+  readonly #heads = new Map<string, readonly HeadShard[]>();
 
   constructor(
     parameters: readonly Parameter[],
@@ -99,8 +106,11 @@ export class ModelWeights {
     });
   }
 
-  embedding({ tokens, positions }: LookUpStep): EmbeddingWeights {
-    invariant(positions, "an embedding without learned positions has no kernel yet");
+  embedding({ tokens, positions, tokenTypes }: LookUpStep): EmbeddingWeights {
+    invariant(
+      positions && !tokenTypes,
+      "an embedding without learned positions, or with types of tokens, has no kernel yet",
+    );
     const shards = this.vocabulary(tokens);
     return {
       tokens: shards,
@@ -109,20 +119,30 @@ export class ModelWeights {
     };
   }
 
-  /** The shards of an embedding, or of the head, whose bias is that of the model's head in either case. */
+  /** The shards of an embedding, or of the head's matrix. */
   vocabulary(role: Role): readonly VocabularyShard[] {
     return cached(this.#vocabularies, role, () => {
       const { inputs, pieces, format } = this.#parameter(`${role}.weight`);
-      const biases = this.#parameter("head.bias").pieces;
-      return pieces.map(({ name, first, count, stride }, index) => ({
+      return pieces.map(({ name, first, count, stride }) => ({
         format,
         weight: this.bufferOf(name),
-        bias: this.bufferOf(biases[index]!.name),
         inputVectors: inputs!.vectors,
         outputVectors: stride / 4,
         firstToken: first,
         tokenCount: count,
         stride,
+      }));
+    });
+  }
+
+  /** The shards of the head: the embedding's, where it is tied to it. */
+  headShards({ head }: Pick<Recipe, "head">): readonly HeadShard[] {
+    return cached(this.#heads, "head", () => {
+      invariant(head, "the model has no head over the vocabulary");
+      const biases = this.#parameter("head.bias").pieces;
+      return this.vocabulary(head.tied ? "tokens" : "head").map((shard, index) => ({
+        ...shard,
+        bias: this.bufferOf(biases[index]!.name),
       }));
     });
   }

@@ -50,7 +50,7 @@ export interface Parameter {
   readonly pieces: readonly Piece[];
 }
 
-/** The usual deviation of matrices and embeddings at the start, as GPT-2 had it. */
+/** The usual deviation of matrices and embeddings at the start. */
 const DEVIATION = 0.02;
 
 export interface TableOptions {
@@ -139,7 +139,7 @@ export function listParameters(
         return;
       }
       case "norm": {
-        const width = axis(widthOf(step.from, recipe));
+        const width = axis(step.over ?? widthOf(step.from, recipe));
         vector(step.role, layer, "weight", width, "always", 1);
         vector(step.role, layer, "bias", width, step.bias, 0);
         return;
@@ -165,9 +165,12 @@ export function listParameters(
   for (const [layer, { beforeAttention, afterAttention }] of recipe.layers.entries())
     for (const step of [...beforeAttention, ...afterAttention]) addStep(step, layer);
   for (const step of recipe.finish) addStep(step, undefined);
-  if (!recipe.head.tied)
-    matrix("head", undefined, axis(widthOf(recipe.head.from, recipe)), vocabulary, { deviation: DEVIATION });
-  vector("head", undefined, "bias", vocabulary, recipe.head.bias, 0);
+  if (recipe.head) {
+    const { tied, bias } = recipe.head;
+    const rows = axis(widthOf(recipe.output, recipe));
+    if (!tied) matrix("head", undefined, rows, vocabulary, { deviation: DEVIATION });
+    vector("head", undefined, "bias", vocabulary, bias, 0);
+  }
   return parameters;
 }
 

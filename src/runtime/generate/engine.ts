@@ -2,7 +2,7 @@
 // them as one submission, and hands out the tokens once they are read back. Two steps may be in flight: a token that is
 // needed by the next step is taken on the GPU, and a stop that is noticed late only wastes a row.
 import { CommandList } from "../../gpu/command-list.js";
-import type { Arena } from "../../model/arena.js";
+import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import { KeyValueCache, pageBytes } from "../../model/key-value-cache.js";
 import type { Turn } from "../../schedule/fair-turns.js";

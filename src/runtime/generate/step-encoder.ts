@@ -5,7 +5,7 @@ import { OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
 import { presumedChooseToken } from "../../kernels/sampling/presumed.js";
 import { chooseTokens, type ChooseTokenPipeline } from "../../layers/sampling.js";
 import { SAMPLED_TOKEN } from "../../kernels/embedding/embedding.js";
-import type { Arena } from "../../model/arena.js";
+import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { KeyValueCache } from "../../model/key-value-cache.js";
 import { invariant } from "../../util/invariant.js";

@@ -19,7 +19,7 @@ import { readModelConfig } from "../../families/registry.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
 import { readWeights } from "../../model/weights/read-weights.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
-import { ArenaPool } from "../../model/arena-pool.js";
+import { ArenaPool } from "../../model/arena/arena-pool.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
 import { openModelQueues } from "./open-model-queues.js";
 import { checkSliceTokens } from "./check-input.js";

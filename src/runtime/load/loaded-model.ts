@@ -1,7 +1,7 @@
 // A model on its queues: what loading makes, and all that runs works on.
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelConfig } from "../../families/model-config.js";
-import type { ArenaPool } from "../../model/arena-pool.js";
+import type { ArenaPool } from "../../model/arena/arena-pool.js";
 import type { ModelDefinition } from "../../model/definition.js";
 import type { Forward } from "../../model/forward.js";
 import type { ModelShape } from "../../model/shape.js";

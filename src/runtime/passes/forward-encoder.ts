@@ -2,7 +2,7 @@
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
-import type { Arena } from "../../model/arena.js";
+import type { Arena } from "../../model/arena/arena.js";
 import { keyValueRowBytes, type ModelShape } from "../../model/shape.js";
 import { keyValueOf, type Forward } from "../../model/forward.js";
 import type { Move } from "../../schedule/moves.js";

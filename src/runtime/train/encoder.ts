@@ -8,7 +8,7 @@ import { BUCKET_WORDS } from "../../kernels/embedding/backward.js";
 import type { BucketRange } from "../../layers/embedding.js";
 import type { Backward, ShareRows, LossRows } from "../../model/backward.js";
 import type { ModelWeights } from "../../model/weights/model-weights.js";
-import type { TrainingArena } from "../../model/training-arena.js";
+import type { TrainingArena } from "../../model/arena/training-arena.js";
 import {
   countRows,
   cutIntoChunks,

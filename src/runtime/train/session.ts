@@ -17,7 +17,7 @@ import { Backward } from "../../model/backward.js";
 import type { CheckedOptimizer } from "./optimizer-options.js";
 import { Optimizer } from "./optimizer.js";
 import type { TrainablePiece } from "../../model/weights/model-weights.js";
-import { TrainingArena, type TrainingArenaOptions } from "../../model/training-arena.js";
+import { TrainingArena, type TrainingArenaOptions } from "../../model/arena/training-arena.js";
 import { compileBackward } from "../../model/backward-pipelines.js";
 import { BatchRows } from "../../model/rows.js";
 import { GradientSets } from "./gradient-sets.js";
@@ -258,7 +258,7 @@ export class TrainingSession {
     const gradients = await replica.gradients.assign(ownShares);
     const list = new CommandList(queue);
     replica.gradients.encodeClear(list, !isFirst);
-    for (const value of this.#model.definition.program.zeroed) {
+    for (const value of replica.backward.zeroed) {
       const gradient = arena.gradient(value);
       list.clear(gradient, 0, gradient.sizeBytes);
     }

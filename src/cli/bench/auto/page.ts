@@ -3,7 +3,12 @@ import { Model, type RunOptions } from "../../../index.js";
 import { timeInTurns } from "../../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
 import { spreadOf } from "../statistics.js";
-import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticModel } from "../synthetic-model.js";
+import {
+  makeSentences,
+  makeSyntheticModel,
+  toSafetensors,
+  type SyntheticModel,
+} from "../peers/synthetic-model.js";
 import type { Workload } from "../workloads.js";
 
 export interface AutoRequest {

@@ -3,7 +3,12 @@ import { Model } from "../../../index.js";
 import { timeInTurns } from "../../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
 import { spreadOf } from "../statistics.js";
-import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticShape } from "../synthetic-model.js";
+import {
+  makeSentences,
+  makeSyntheticModel,
+  toSafetensors,
+  type SyntheticShape,
+} from "../peers/synthetic-model.js";
 
 export interface CurvesRequest {
   readonly shape: SyntheticShape;

@@ -7,7 +7,7 @@ import { loadOnnxRuntime } from "../peers/onnxruntime.js";
 import { padSentences, runPeer, type LoadPeer, type PaddedBatch, type Peer } from "../peers/peer.js";
 import { loadTfjs } from "../peers/tfjs.js";
 import { spreadOf } from "../statistics.js";
-import type { SyntheticModel } from "../synthetic-model.js";
+import type { SyntheticModel } from "../peers/synthetic-model.js";
 
 /** Throws when logits after the last tokens of the sentences are wrong. Returns how right they are, in words. */
 export type CheckLogits = (logits: readonly Float32Array[], of: string) => string;

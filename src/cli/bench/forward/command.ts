@@ -1,8 +1,8 @@
 // Benchmark: the forward pass of a ragged batch. The command's half: what is measured, the float64 reference, and the table.
-import { gpt2Forward } from "../../../../test/reference/gpt2.js";
+import { referenceForward } from "../peers/reference.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "../case.js";
 import type { ForwardRequest } from "./page.js";
-import { makeSentences, makeSyntheticModel, type SyntheticShape } from "../synthetic-model.js";
+import { makeSentences, makeSyntheticModel, type SyntheticShape } from "../peers/synthetic-model.js";
 import type { Plot } from "../plots.js";
 import { alignColumns } from "../../terminal/table.js";
 import type { Workload } from "../workloads.js";
@@ -126,7 +126,7 @@ function expectLogits(shape: SyntheticShape, lengths: readonly number[]): Forwar
   const count = Math.min(CHECKED_SENTENCES, from.length);
   return Array.from({ length: count }, (_, index) => {
     const sentence = from[Math.round((index * (from.length - 1)) / Math.max(1, count - 1))]!;
-    const { logits } = gpt2Forward(config, weights, sentences[sentence]!);
+    const { logits } = referenceForward(config, weights, sentences[sentence]!);
     return { sentence, logits: Array.from(logits.slice(-shape.vocabulary)) };
   });
 }

@@ -5,7 +5,12 @@ import { timed, timeInTurns } from "../../../util/take-turns.js";
 import { measureBaselines } from "./baselines.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
 import { spreadOf, usefulFlops, usefulFlopsFormula } from "../statistics.js";
-import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticShape } from "../synthetic-model.js";
+import {
+  makeSentences,
+  makeSyntheticModel,
+  toSafetensors,
+  type SyntheticShape,
+} from "../peers/synthetic-model.js";
 
 export interface ForwardRequest {
   readonly shape: SyntheticShape;

@@ -2,7 +2,7 @@
 import type { Measurement } from "../case.js";
 import { write, type GenerateBench } from "./streams.js";
 import { quantile } from "../statistics.js";
-import { makeUniform } from "../synthetic-model.js";
+import { makeUniform } from "../peers/synthetic-model.js";
 
 /** The time to the first token of a short prompt right after a long one, compared with that alone plus two steps. */
 export async function measureBehind(bench: GenerateBench, stepMs: number): Promise<Measurement[]> {

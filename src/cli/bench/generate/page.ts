@@ -4,7 +4,7 @@ import type { CaseResult, Report } from "../case.js";
 import { measureArrivals, measureBehind, measureShared, measureStall } from "./loads.js";
 import { StepLog, writeAll, type GenerateBench, type GenerateBenchRequest } from "./streams.js";
 import { quantile, spreadOf } from "../statistics.js";
-import { makeSentences } from "../synthetic-model.js";
+import { makeSentences } from "../peers/synthetic-model.js";
 
 /** Loads after the first one. Then the browser has cached files and shaders. */
 const WARM_LOADS = 5;

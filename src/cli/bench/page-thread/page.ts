@@ -6,7 +6,7 @@ import { WorkerModel } from "../../../worker/index.js";
 import type { PageHooks } from "../../browser/page-call.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
 import { spreadOf } from "../statistics.js";
-import { makeSentences } from "../synthetic-model.js";
+import { makeSentences } from "../peers/synthetic-model.js";
 
 export interface PageThreadRequest {
   readonly seed: number;

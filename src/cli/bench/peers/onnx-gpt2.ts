@@ -1,5 +1,5 @@
 // Builds GPT-2 as an ONNX graph of plain operators, for padded batches, with the head on the last row of each sentence.
-import type { SyntheticModel } from "../synthetic-model.js";
+import type { SyntheticModel } from "./synthetic-model.js";
 import { OnnxType, writeOnnx, type Attribute, type OnnxNode, type OnnxTensor } from "./onnx-writer.js";
 
 /** The operator set in which Gelu and LayerNormalization are single operators. */

@@ -1,5 +1,5 @@
 // Peers: other runtimes with the same weights and sentences. They take rectangular batches only, so sentences are padded.
-import type { SyntheticModel } from "../synthetic-model.js";
+import type { SyntheticModel } from "./synthetic-model.js";
 
 /** Sentences of a batch, padded on the right to the longest. Causal attention never reads the padding. */
 export interface PaddedBatch {

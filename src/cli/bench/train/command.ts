@@ -1,8 +1,8 @@
 // Benchmark: steps of training. The command's half: what is measured, the float64 loss of the first step, and the table.
-import { gpt2Forward } from "../../../../test/reference/gpt2.js";
+import { referenceForward } from "../peers/reference.js";
 import { percent } from "../../../jobs/words.js";
 import type { BenchCase, CaseOptions, CaseResult, Measurement } from "../case.js";
-import { makeSentences, makeSyntheticModel, type SyntheticShape } from "../synthetic-model.js";
+import { makeSentences, makeSyntheticModel, type SyntheticShape } from "../peers/synthetic-model.js";
 import { alignColumns } from "../../terminal/table.js";
 import { taskKinds, type TrainBenchRequest } from "./page.js";
 
@@ -109,7 +109,7 @@ function expectLoss(shape: SyntheticShape, lengths: readonly number[]): number {
   let sum = 0;
   let targets = 0;
   for (const ids of makeSentences(lengths, V, seed)) {
-    const { logits } = gpt2Forward(config, weights, ids);
+    const { logits } = referenceForward(config, weights, ids);
     for (const [place, target] of ids.slice(1).entries()) {
       const row = logits.subarray(place * V, (place + 1) * V);
       const most = row.reduce((best, value) => Math.max(best, value), -Infinity);

@@ -3,7 +3,12 @@ import { measureTrace, Model, type Task, type Trace, type TrainStep } from "../.
 import { takeTurns, timed } from "../../../util/take-turns.js";
 import type { CaseResult, Measurement, Report } from "../case.js";
 import { quantile, spreadOf } from "../statistics.js";
-import { makeSentences, makeSyntheticModel, toSafetensors, type SyntheticShape } from "../synthetic-model.js";
+import {
+  makeSentences,
+  makeSyntheticModel,
+  toSafetensors,
+  type SyntheticShape,
+} from "../peers/synthetic-model.js";
 
 export interface TrainBenchRequest {
   readonly shape: SyntheticShape;

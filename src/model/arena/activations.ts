@@ -1,9 +1,9 @@
 // Which rows of numbers a pass and a training step keep on the GPU, and how wide they are: what an arena is made from.
-import { mostSlabs } from "../kernels/linear/weight-slabs.js";
-import { weightOwners } from "../kernels/linear/gradient.js";
-import type { Place } from "../families/recipe.js";
-import type { Program, ProgramNorm, ProgramStep, Value } from "./program.js";
-import type { ModelShape } from "./shape.js";
+import { mostSlabs } from "../../kernels/linear/weight-slabs.js";
+import { weightOwners } from "../../kernels/linear/gradient.js";
+import type { Place } from "../../families/recipe.js";
+import type { Program, ProgramNorm, ProgramStep, Value } from "../program.js";
+import type { ModelShape } from "../shape.js";
 
 /** A buffer with a row per token. */
 export interface RowBuffer {

@@ -1,9 +1,9 @@
 // Buffers with a row per token of every sentence that a queue works on, no padding: the activations of a forward pass, of
 // generation or of a training step, made from a list. Also what describes the rows.
-import type { GpuBuffer } from "../gpu/buffer.js";
-import { BufferUsage } from "../gpu/flags.js";
-import type { Queue } from "../gpu/queue.js";
-import { invariant } from "../util/invariant.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { BufferUsage } from "../../gpu/flags.js";
+import type { Queue } from "../../gpu/queue.js";
+import { invariant } from "../../util/invariant.js";
 import { ROW_INFO_BYTES, type RowBuffer } from "./activations.js";
 
 const USAGE: number = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;

@@ -1,7 +1,7 @@
 // What a training step keeps between forward and backward on one queue, by the values of the program.
-import type { GpuBuffer } from "../gpu/buffer.js";
-import type { Queue } from "../gpu/queue.js";
-import type { PartialSums } from "../layers/weights.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import type { Queue } from "../../gpu/queue.js";
+import type { PartialSums } from "../../layers/weights.js";
 import {
   activationName,
   attentionStatsName,
@@ -11,8 +11,8 @@ import {
   trainingRows,
 } from "./activations.js";
 import { Arena } from "./arena.js";
-import type { ModelDefinition } from "./definition.js";
-import type { ProgramNorm, Value } from "./program.js";
+import type { ModelDefinition } from "../definition.js";
+import type { ProgramNorm, Value } from "../program.js";
 
 export interface TrainingArenaOptions {
   readonly rows: number;

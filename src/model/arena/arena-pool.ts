@@ -1,9 +1,9 @@
 // Arenas of one queue, kept between calls so that a steady load allocates nothing.
-import { DeviceError } from "../errors.js";
-import type { Queue } from "../gpu/queue.js";
+import { DeviceError } from "../../errors.js";
+import type { Queue } from "../../gpu/queue.js";
 import { bytesPerRow, forwardRows, keyValueName } from "./activations.js";
 import { Arena } from "./arena.js";
-import type { Program } from "./program.js";
+import type { Program } from "../program.js";
 
 /** An arena larger than the need by more than this is not taken: it would hide how much memory a call needs. */
 const MAX_OVERSIZE = 4;

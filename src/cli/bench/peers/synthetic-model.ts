@@ -1,7 +1,7 @@
 // Makes a GPT-2 model from a seed, the same in every process and browser: config, weights and sentences. Uses only exact
 // arithmetic, because engines differ in their mathematical functions.
-import { SeededRandom } from "../../util/seeded-random.js";
-import type { ModelShape } from "./statistics.js";
+import { SeededRandom } from "../../../util/seeded-random.js";
+import type { ModelShape } from "../statistics.js";
 
 export interface SyntheticShape extends ModelShape {
   readonly heads: number;

@@ -35,6 +35,8 @@ export interface NormStep {
   readonly bias: Bias;
   /** Where each head is normed by itself, its width; else the row is. */
   readonly over?: AxisName;
+  /** Add to what `to` holds. */
+  readonly adds: boolean;
 }
 
 /** to = activation(from · W + bias), or to += … . */
@@ -89,7 +91,7 @@ export interface Recipe {
   readonly output: Place;
   readonly head?: HeadRecipe;
   /** Widths of places that are not among the usual ones. */
-  readonly places?: Readonly<Record<Place, AxisName>>;
+  readonly places?: Readonly<Record<string, AxisName>>;
 }
 
 /** The widths of the usual places. */
@@ -109,7 +111,16 @@ export function lookUp(roles: { readonly positions?: Role; readonly tokenTypes?:
 
 /** A norm, by default of the residual stream. */
 export function norm(role: Role, more: Partial<Omit<NormStep, "kind" | "role">> = {}): NormStep {
-  return { kind: "norm", role, method: "layer", from: "residual", to: "normalised", bias: "always", ...more };
+  return {
+    kind: "norm",
+    role,
+    method: "layer",
+    from: "residual",
+    to: "normalised",
+    bias: "always",
+    adds: false,
+    ...more,
+  };
 }
 
 /** A linear layer from one place to another. */

@@ -39,8 +39,8 @@ export async function compileForward(
   for (const { steps } of program.segments)
     for (const { step } of steps)
       invariant(
-        step.kind !== "norm" || (step.method === "layer" && step.over === undefined),
-        "norms by mean square, or of heads, have no kernel yet",
+        step.kind !== "norm" || (step.method === "layer" && step.over === undefined && !step.adds),
+        "norms by mean square, of heads, or that add have no kernel yet",
       );
   const activation = activationOf[config.activation];
   const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>

@@ -30,6 +30,8 @@ interface Placed {
   readonly layer: number | undefined;
   readonly input: Value;
   readonly output: Value;
+  /** What the output was before it was added to, where the step adds. */
+  readonly before: Value | undefined;
 }
 
 export interface ProgramLookUp extends Pick<Placed, "layer" | "output"> {
@@ -42,8 +44,6 @@ export interface ProgramNorm extends Placed {
 
 export interface ProgramLinear extends Placed {
   readonly step: LinearStep;
-  /** What the output was before it was added to. */
-  readonly before: Value | undefined;
   /** Where the step activates: what goes into the activation. Training keeps both. */
   readonly preActivation: Value | undefined;
   /** Where the input came out of an activation: what went into it, whose gradient stands for the input's. */
@@ -117,12 +117,12 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
         return { step, layer, output };
       }
       const input = read(step.from);
+      const before = step.adds ? read(step.to) : undefined;
       if (step.kind === "norm") {
         const output = create(name, own, step.to);
         newest.set(step.to, output);
-        return { step, layer, input, output };
+        return { step, layer, input, output, before };
       }
-      const before = step.adds ? read(step.to) : undefined;
       const preActivation = step.activates ? create(`${name}.preActivation`, own, step.to) : undefined;
       const output = create(name, own, step.to);
       if (preActivation) preActivations.set(output, preActivation);

@@ -6,7 +6,11 @@ import { writeOnnx } from "../../../src/cli/bench/peers/onnx-writer.js";
 import { padSentences, runPeer } from "../../../src/cli/bench/peers/peer.js";
 import { quantile, spreadOf, usefulFlops } from "../../../src/cli/bench/statistics.js";
 import { stsLengths, stsQuantiles } from "../../../src/cli/bench/sts-lengths.js";
-import { makeSentences, makeSyntheticModel, toSafetensors } from "../../../src/cli/bench/peers/synthetic-model.js";
+import {
+  makeSentences,
+  makeSyntheticModel,
+  toSafetensors,
+} from "../../../src/cli/bench/peers/synthetic-model.js";
 import { toFloat32 } from "../../../src/tensor/formats.js";
 import { MemoryFolder } from "../../../src/files/memory-folder.js";
 import { readTensors } from "../../../src/files/read-tensors.js";

@@ -39,18 +39,13 @@ export class Backward {
   readonly #forward: Forward;
   readonly #model: ModelDefinition;
   readonly #pipelines: BackwardPipelines;
-  readonly #gradients: GradientPlan;
+  readonly gradients: GradientPlan;
 
   constructor(forward: Forward, pipelines: BackwardPipelines) {
     this.#forward = forward;
     this.#model = forward.model;
     this.#pipelines = pipelines;
-    this.#gradients = planGradients(forward.model.program);
-  }
-
-  /** Values whose gradients have to be zero before a step, as they are only added to. */
-  get zeroed(): readonly Value[] {
-    return this.#gradients.zeroed;
+    this.gradients = planGradients(forward.model.program);
   }
 
   /** Segment `segment` (0…layers) of the forward pass. */
@@ -76,7 +71,7 @@ export class Backward {
 
   /**
    * The gradients of a segment's activations. For the last segment `loss` lists the rows with a target, and `lossScale` is 1
-   * over the targets of the whole batch. The gradients of the `zeroed` values must be zero before the step.
+   * over the targets of the whole batch. The gradients of the `gradients.zeroed` values must be zero before the step.
    */
   encodeSliceGradient(
     list: CommandList,
@@ -207,7 +202,7 @@ export class Backward {
   #encodeInputGradient(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
     if (!("input" in own)) return;
     const { input } = own;
-    const gradient = this.#gradients.flowOf(own);
+    const gradient = this.gradients.flowOf(own);
     const inputGradient = "inputPreActivation" in own ? (own.inputPreActivation ?? input) : input;
     const dX = arena.gradient(inputGradient);
     if (gradient.copiedFrom) this.#copyRows(list, arena.gradient(gradient.copiedFrom), dX, input, rows);
@@ -254,7 +249,7 @@ export class Backward {
       }
       case "norm": {
         const { input } = own as ProgramNorm;
-        const gradient = this.#gradients.flowOf(own as ProgramNorm);
+        const gradient = this.gradients.flowOf(own as ProgramNorm);
         normBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
           dY: arena.gradient(gradient.source),
@@ -267,7 +262,7 @@ export class Backward {
       }
       case "linear": {
         const { input, preActivation } = own as ProgramLinear;
-        const gradient = this.#gradients.flowOf(own as ProgramLinear);
+        const gradient = this.gradients.flowOf(own as ProgramLinear);
         linearBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
           dY: arena.gradient(preActivation ?? gradient.source),

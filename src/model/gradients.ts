@@ -14,9 +14,14 @@ export interface GradientFlow {
 }
 
 export interface GradientPlan {
-  flowOf(step: ProgramLinear | ProgramNorm): GradientFlow;
+  readonly flowOf: (step: ProgramLinear | ProgramNorm) => GradientFlow;
   /** Values whose gradient is only ever added to: it has to be zero before. */
   readonly zeroed: readonly Value[];
+  /**
+   * Whether all layers may have the gradients of values of that name in one buffer, each after the other: where the backward
+   * pass ends a segment, its weights included, before it begins the one in front of it.
+   */
+  readonly mayShare: (value: Value) => boolean;
 }
 
 /** Walks the program backward, as training does. */
@@ -62,5 +67,51 @@ export function planGradients({ segments, attention, final }: Program): Gradient
       flows.set(step, { source, ...begin(step.input, step.step.kind === "linear") });
     }
   }
-  return { flowOf: (step) => flows.get(step)!, zeroed: [...zeroed] };
+  const flowOf = (step: ProgramLinear | ProgramNorm): GradientFlow => flows.get(step)!;
+  const unshared = findOverlaps({ segments, attention }, flowOf);
+  return { flowOf, zeroed: [...zeroed], mayShare: ({ name }) => !unshared.has(name) };
+}
+
+/** Names of values whose gradient is still used in one layer when that of the layer before it is written. */
+function findOverlaps(
+  { segments, attention }: Pick<Program, "segments" | "attention">,
+  flowOf: GradientPlan["flowOf"],
+): ReadonlySet<string> {
+  let time = 0;
+  const firstWrite = new Map<Value, number>();
+  const lastUse = new Map<Value, number>();
+  const write = (value: Value): void => {
+    if (!firstWrite.has(value)) firstWrite.set(value, time);
+  };
+  const use = (value: Value | undefined): void => {
+    if (value) lastUse.set(value, time);
+  };
+  for (let segment = segments.length - 1; segment >= 0; segment--) {
+    const own = attention[segment];
+    if (own) {
+      time++;
+      use(own.output);
+      for (const value of [own.query, own.keyValue]) write(value);
+    }
+    const steps = segments[segment]!.steps.toReversed().flatMap((step) => ("input" in step ? [step] : []));
+    const sourceOf = (step: ProgramLinear | ProgramNorm): Value =>
+      ("preActivation" in step ? step.preActivation : undefined) ?? flowOf(step).source;
+    for (const step of steps) {
+      time++;
+      use(sourceOf(step));
+      use(flowOf(step).copiedFrom);
+      write(("inputPreActivation" in step ? step.inputPreActivation : undefined) ?? step.input);
+    }
+    // The gradients of the segment's weights.
+    time++;
+    for (const step of steps) use(sourceOf(step));
+  }
+  const overlapping = new Set<string>();
+  const earlier = new Map<string, Value>();
+  for (const value of [...firstWrite.keys()].toSorted((a, b) => firstWrite.get(a)! - firstWrite.get(b)!)) {
+    const before = earlier.get(value.name);
+    if (before && lastUse.get(before)! >= firstWrite.get(value)!) overlapping.add(value.name);
+    earlier.set(value.name, value);
+  }
+  return overlapping;
 }

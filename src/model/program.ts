@@ -89,7 +89,13 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
   const preActivations = new Map<Value, Value>();
   const create = (name: string, layer: number | undefined, place: Place): Value => {
     const { vectors } = axisOf(widthOf(place, recipe), config);
-    const value: Value = { name, layer, place, vectors, isKept: layer === undefined };
+    const value: Value = {
+      name,
+      layer,
+      place,
+      vectors,
+      isKept: layer === undefined,
+    };
     values.push(value);
     return value;
   };
@@ -167,13 +173,20 @@ function markKept({ segments, attention, final }: Program): void {
     { steps: before, attention: attention[segment] },
   ]);
   const halfOf = new Map<Value, number>();
-  const read = (value: Value | undefined, half: number): void => {
-    if (value && halfOf.get(value) !== half) value.isKept = true;
+  const read = (value: Value, half: number): void => {
+    if (halfOf.get(value) !== half) value.isKept = true;
   };
   for (const [half, { steps, attention: own }] of halves.entries()) {
     for (const step of steps) {
-      if ("input" in step) read(step.input, half);
-      if ("before" in step) read(step.before, half);
+      if ("input" in step) {
+        read(step.input, half);
+        if (step.before) read(step.before, half);
+      }
+      if ("preActivation" in step) {
+        // What goes into an activation is read with what comes out.
+        if (step.inputPreActivation) read(step.inputPreActivation, half);
+        if (step.preActivation) halfOf.set(step.preActivation, half);
+      }
       halfOf.set(step.output, half);
     }
     if (!own) continue;

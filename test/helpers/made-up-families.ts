@@ -66,8 +66,8 @@ export function decoderRecipe(config: ModelConfig, kind: DecoderKind): Recipe {
     return {
       beforeAttention: [
         norm("norm1", rms),
-        linear("query", { from: "normalised", to: query!, bias: attentionBias }),
-        linear("keyValue", { from: "normalised", to: keyValue!, bias: attentionBias }),
+        linear("query", { from: "normalised", to: query, bias: attentionBias }),
+        linear("keyValue", { from: "normalised", to: keyValue, bias: attentionBias }),
         ...(normsHeads
           ? [
               norm("queryNorm", { ...rms, from: "rawQuery", to: "query", over: "headWidth" }),

@@ -123,6 +123,9 @@ export const modelLogits: Tolerance = { rtol: 1e-4, atol: 1e-4 };
 /** A whole model's gradient in units of a tensor's largest element: reductions over all rows and through all layers. */
 export const modelGradient: Tolerance = { rtol: 1e-4, atol: 1e-4 };
 
+/** A gradient in f32 against differences of a float64 loss, where gradients are around 1e-2. */
+export const gradientByDifferences: Tolerance = { rtol: 1e-3, atol: 1e-5 };
+
 /** A mean loss in nats over thousands of tokens. */
 export const heldOutLoss: Tolerance = { rtol: 0, atol: 1e-4 };
 

@@ -2,6 +2,7 @@
 import { mostSlabs } from "../../kernels/linear/weight-slabs.js";
 import { weightOwners } from "../../kernels/linear/gradient.js";
 import type { Place } from "../../families/recipe.js";
+import type { GradientPlan } from "../gradients.js";
 import type { Program, ProgramNorm, ProgramStep, Value } from "../program.js";
 import type { ModelShape } from "../shape.js";
 
@@ -41,6 +42,7 @@ export const ROW_INFO_BYTES = 16;
  */
 export function trainingRows(
   program: Program,
+  gradients: GradientPlan,
   { heads }: ModelShape,
   recompute: boolean,
 ): readonly RowBuffer[] {
@@ -49,7 +51,7 @@ export function trainingRows(
     rows.set(name, rowsOf(name, vectors));
   };
   for (const value of program.values) add(activationName(value, recompute), value.vectors);
-  for (const value of differentiated(program)) add(gradientName(value, recompute), value.vectors);
+  for (const value of differentiated(program)) add(gradientName(value, gradients, recompute), value.vectors);
   for (const step of stepsOf(program))
     if (step.step.kind === "norm") add(normStatsName(step as ProgramNorm, recompute), 1 / 2);
   for (const { layer } of program.attention) add(attentionStatsName(layer, recompute), heads / 2);
@@ -60,8 +62,8 @@ export function activationName({ name, layer, isKept }: Value, recompute: boolea
   return nameIn(name, layer, recompute && !isKept);
 }
 
-export function gradientName({ name, layer }: Value, recompute: boolean): string {
-  return nameIn(`d.${name}`, layer, recompute);
+export function gradientName(value: Value, gradients: GradientPlan, recompute: boolean): string {
+  return nameIn(`d.${value.name}`, value.layer, recompute && gradients.mayShare(value));
 }
 
 /** Mean and scale of each row, for the gradients of the norm's weights. */

@@ -12,6 +12,7 @@ import {
 } from "./activations.js";
 import { Arena } from "./arena.js";
 import type { ModelDefinition } from "../definition.js";
+import type { GradientPlan } from "../gradients.js";
 import type { ProgramNorm, Value } from "../program.js";
 
 export interface TrainingArenaOptions {
@@ -36,13 +37,20 @@ export class TrainingArena {
   /** For whatever weight's gradient is being formed from slabs of rows. */
   readonly partials: PartialSums;
   readonly #arena: Arena;
+  readonly #gradients: GradientPlan;
 
-  constructor(queue: Queue, { program, shape }: ModelDefinition, options: TrainingArenaOptions) {
+  constructor(
+    queue: Queue,
+    { program, shape }: ModelDefinition,
+    gradients: GradientPlan,
+    options: TrainingArenaOptions,
+  ) {
     const { rows, chunkRows, recompute } = options;
     this.rows = rows;
     this.chunkRows = chunkRows;
     this.recompute = recompute;
-    const arena = new Arena(queue, rows, trainingRows(program, shape, recompute));
+    this.#gradients = gradients;
+    const arena = new Arena(queue, rows, trainingRows(program, gradients, shape, recompute));
     this.#arena = arena;
     try {
       const partials = partialVectors(program, rows);
@@ -73,7 +81,7 @@ export class TrainingArena {
   }
 
   gradient(value: Value): GpuBuffer {
-    return this.#arena.of(gradientName(value, this.recompute));
+    return this.#arena.of(gradientName(value, this.#gradients, this.recompute));
   }
 
   normStats(step: ProgramNorm): GpuBuffer {

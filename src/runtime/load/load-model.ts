@@ -15,7 +15,8 @@ import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
-import { readModelConfig } from "../../families/registry.js";
+import type { Family } from "../../families/family.js";
+import { families as knownFamilies, readModelConfig } from "../../families/registry.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
 import { readWeights } from "../../model/weights/read-weights.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
@@ -31,7 +32,7 @@ import type { ModelInfo } from "./model-info.js";
 /** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-/** `candidates`: the kernels to choose from, linear layers of the arithmetic asked for. */
+/** `candidates`: the kernels to choose from, with linear layers of the arithmetic asked for. `families`: those that are known. */
 export async function loadModel(
   source: ModelSource,
   options: LoadOptions,
@@ -39,6 +40,7 @@ export async function loadModel(
     linear: options.arithmetic === "f16" ? halfLinearKernels : linearKernels,
     attention: attentionKernels,
   },
+  families: readonly Family[] = knownFamilies,
 ): Promise<LoadedModel> {
   const startMs = performance.now();
   const { signal } = options;
@@ -50,7 +52,7 @@ export async function loadModel(
   });
   const folder = openModelFolder(source);
   const configFile = await readRequiredJson(folder, "config.json", signal);
-  const familyModel = readModelConfig(configFile);
+  const familyModel = readModelConfig(configFile, "config.json", families);
   const { config } = familyModel;
   const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {

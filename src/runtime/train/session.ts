@@ -258,7 +258,7 @@ export class TrainingSession {
     const gradients = await replica.gradients.assign(ownShares);
     const list = new CommandList(queue);
     replica.gradients.encodeClear(list, !isFirst);
-    for (const value of replica.backward.zeroed) {
+    for (const value of replica.backward.gradients.zeroed) {
       const gradient = arena.gradient(value);
       list.clear(gradient, 0, gradient.sizeBytes);
     }
@@ -290,7 +290,7 @@ export class TrainingSession {
     try {
       await queue.checked(() => {
         const withRoom = { ...options, rows: Math.ceil(rows * 1.125) };
-        made = new TrainingArena(queue, this.#model.definition, withRoom);
+        made = new TrainingArena(queue, this.#model.definition, replica.backward.gradients, withRoom);
       });
     } catch (error) {
       made?.dispose();

@@ -90,7 +90,7 @@ describe.each(Object.entries(cases))("%s", (_, make) => {
       for (const { tensor, values } of files) {
         const own = saved.find(({ name }) => name === tensor.key)!;
         expect(own.shape).toEqual(tensor.shape);
-        expect(toFloat32(own.bytes as Uint8Array<ArrayBuffer>, "F32"), tensor.key).toEqual(values);
+        expect(toFloat32(own.bytes, "F32"), tensor.key).toEqual(values);
       }
     }
   });
@@ -107,8 +107,8 @@ it("puts each head into vec4s of its own, with zeros behind it", () => {
     1, 2, 3, 4, 5, 0, 0, 0, 16, 17, 18, 19, 20, 0, 0, 0,
   ]);
   expect([...placed.get("layer-0.keyValue.bias")!]).toEqual([
-    ...[6, 7, 8, 9, 10, 0, 0, 0, 21, 22, 23, 24, 25, 0, 0, 0],
-    ...[11, 12, 13, 14, 15, 0, 0, 0, 26, 27, 28, 29, 30, 0, 0, 0],
+    6, 7, 8, 9, 10, 0, 0, 0, 21, 22, 23, 24, 25, 0, 0, 0, 11, 12, 13, 14, 15, 0, 0, 0, 26, 27, 28, 29, 30, 0,
+    0, 0,
   ]);
 });
 

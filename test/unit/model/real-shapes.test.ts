@@ -115,9 +115,9 @@ describe.each(Object.entries(decoders))("%s", (_, [own, kind, weights, cacheByte
     });
     const cost = countedCost(workOf(model, "few"));
     const scheduler = new Scheduler(plan, { queues: 2, placement: "affine", cost });
-    expect(lengths.map((__, sentence) => scheduler.ownership(sentence)[0]!.queue).toSorted()).toEqual([
-      0, 1, 1,
-    ]);
+    // The long sentence has a queue to itself.
+    const queues = lengths.map((__, sentence) => scheduler.ownership(sentence)[0]!.queue);
+    expect(queues).toEqual([1 - queues[1]!, queues[1], 1 - queues[1]!]);
     if (kind.window) expect(cost.attentionMs(600, 1, 700, 0)).toBeLessThan(cost.attentionMs(600, 1, 700, 5));
   });
 
@@ -156,7 +156,9 @@ describe("a layer whose attention and MLP read the same rows", () => {
   it("keeps what is read when attention is over", () => {
     const kept = model.program.values.filter(({ isKept, layer }) => isKept && layer === 1);
     expect(kept.map(({ name }) => name)).toEqual(["input", "norm2", "attention"]);
-    const names = trainingRows(model.program, model.shape, true).map(({ name }) => name);
+    const names = trainingRows(model.program, planGradients(model.program), model.shape, true).map(
+      ({ name }) => name,
+    );
     expect(names).toContain("norm2-1");
     expect(names).toContain("norm1");
     expect(names).not.toContain("norm1-1");

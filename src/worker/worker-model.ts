@@ -44,7 +44,8 @@ export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
  * import { WorkerModel } from "weft/worker";
  *
  * await using model = await WorkerModel.load("./tinystories-gpt2/");
- * for await (const piece of model.generate("Once upon a time", { maxTokens: 40 })) console.log(piece);
+ * const story = model.generate("Once upon a time", { temperature: 0, maxTokens: 40 });
+ * for await (const piece of story) console.log(piece);
  * ```
  */
 export class WorkerModel implements Promisified<Model> {

@@ -151,8 +151,8 @@ describe("the packed package", () => {
     await writeFile(join(site, "page.js"), inWorker("./weft/worker.js", '"./weft/tinystories-gpt2/"'));
     expect(await bodyOf(site)).toBe(inNode);
 
-    const readme = await readFile(join(root, "README.md"), "utf8");
-    const [, code] = /```ts\n(import \{ WorkerModel \} from "weft\/worker";\n.*?)```/s.exec(readme)!;
+    const reference = await readFile(join(root, "API.md"), "utf8");
+    const [, code] = /```ts\n(import \{ WorkerModel \} from "weft\/worker";\n.*?)```/s.exec(reference)!;
     const shown = code!
       .replace("weft/worker", "./weft/worker.js")
       .replace("/tinystories", "/weft/tinystories");

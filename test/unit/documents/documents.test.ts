@@ -8,6 +8,7 @@ import { codeBlocks, typeProblems, type CodeBlock } from "../../helpers/code-blo
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const documents = [
   "README.md",
+  "CONTRIBUTING.md",
   "SCHEDULING.md",
   "EXTENDING.md",
   "BENCHMARKS.md",
@@ -89,7 +90,7 @@ it.each(documents)("%s links to what is there", (document) => {
   expect(dead).toEqual([]);
 });
 
-it.each(["SCHEDULING.md", "EXTENDING.md"])("%s names files that are there", (document) => {
+it.each(["SCHEDULING.md", "EXTENDING.md", "CONTRIBUTING.md"])("%s names files that are there", (document) => {
   const files = [...read(document).matchAll(/`((?:src|test|shaders)\/[\w./-]+)`/g)].map(([, file]) => file!);
   expect(files.length).toBeGreaterThan(4);
   // The shader of the example is the reader's to write.

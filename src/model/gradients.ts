@@ -31,8 +31,18 @@ export function planGradients({ segments, attention, final }: Program): Gradient
   const zeroed = new Set<Value>([final]);
   /** By value of the residual stream, what the next addition makes of it: its gradient goes on to it unchanged. */
   const becomes = new Map<Value, Value>();
+  const activated = new Set<Value>();
   for (const { steps } of segments)
-    for (const step of steps) if ("before" in step && step.before) becomes.set(step.before, step.output);
+    for (const step of steps) {
+      if ("before" in step && step.before) becomes.set(step.before, step.output);
+      // The derivative of an activation is taken by the linear layer that reads it.
+      if ("preActivation" in step && step.preActivation) activated.add(step.output);
+      else if ("input" in step && step.step.kind === "norm")
+        invariant(
+          !activated.has(step.input),
+          `no norm has a gradient for the activation "${step.input.name}"`,
+        );
+    }
   const sourceOf = (value: Value): Value => {
     let source = value;
     while (!begun.has(source) && becomes.has(source)) source = becomes.get(source)!;

@@ -18,6 +18,7 @@ import {
   decoderRecipe,
   encoderRecipe,
   familyOf,
+  namesOf,
   parallelRecipe,
   type DecoderKind,
   type Sizes,
@@ -146,6 +147,27 @@ describe.each(Object.entries(encoders))("%s", (_, [own, weights]) => {
 
   it("ends with the rows of its last norm", () => {
     expect(model.program.final).toMatchObject({ name: "norm2", layer: own.layers - 1, isKept: true });
+  });
+});
+
+describe("bge-reranker-base, whose positions begin at the third row of their table", () => {
+  const config = configOf(sizes(12, 768, [12, 12, 64], 3072, 250002, 512), { tokenTypes: 1 });
+  const recipe = encoderRecipe(config);
+  const { roles, ...names } = namesOf(recipe);
+  const positions = { parts: [{ of: "positions", first: 2 }] };
+  const parameters = listParameters(
+    config,
+    recipe,
+    { ...names, roles: { ...roles, positions } },
+    { format: "f32" },
+  );
+
+  it("has them from there on, so that no kernel has to know", () => {
+    expect(parameters.find(({ role }) => role === "positions")!.outputs.size).toBe(512);
+    expect(listFileTensors(parameters).get("positions.weight")!.shape).toEqual([514, 768]);
+    const weights = parameters.reduce((sum, parameter) => sum + countNumbers(parameter), 0);
+    // Published: with two rows of positions that no token has, and a classifier of two layers.
+    expect(weights + 2 * 768 + (768 * 768 + 768) + (768 + 1)).toBe(278_044_417);
   });
 });
 

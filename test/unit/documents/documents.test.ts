@@ -90,12 +90,21 @@ it.each(documents)("%s links to what is there", (document) => {
   expect(dead).toEqual([]);
 });
 
-it.each(["SCHEDULING.md", "EXTENDING.md", "CONTRIBUTING.md"])("%s names files that are there", (document) => {
+const namingFiles = ["SCHEDULING.md", "EXTENDING.md", "CONTRIBUTING.md", "ARCHITECTURE.md"];
+it.each(namingFiles)("%s names files that are there", (document) => {
   const files = [...read(document).matchAll(/`((?:src|test|shaders)\/[\w./-]+)`/g)].map(([, file]) => file!);
   expect(files.length).toBeGreaterThan(4);
   // The shader of the example is the reader's to write.
   const missing = files.filter((file) => !existsSync(join(root, file)) && !file.includes("narrow"));
   expect(missing).toEqual([]);
+});
+
+it("EXTENDING.md shows the family that test/gpu/example-family.test.ts executes", () => {
+  const shown = blocks.filter(
+    ({ document, code }) => document === "EXTENDING.md" && code.startsWith("// src/families/"),
+  );
+  const executed = read("test/helpers/example-family.ts").replaceAll("../../src/families/", "./");
+  expect(shown.map(({ code }) => withoutHead(code))).toEqual([withoutHead(executed)]);
 });
 
 /** "npm start", "npm run build -- --x", "npx weft score", "npx vitest run". */
@@ -112,6 +121,11 @@ function isKnown(command: string): boolean {
 function commandsOf(name: string): string[] {
   const [, list] = /const commands = \[(.*?)\]/.exec(read(`src/cli/${name}.ts`))!;
   return [...list!.matchAll(/"(\w+)"/g)].map(([, command]) => command!);
+}
+
+/** Without the comment that a file begins with. */
+function withoutHead(code: string): string {
+  return code.replace(/^(\/\/.*\n)+/, "");
 }
 
 function read(file: string): string {

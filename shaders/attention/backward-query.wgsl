@@ -12,7 +12,7 @@
 @group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;          // (arena rows, 2, H, D/4)
 @group(0) @binding(3) var<storage, read> A: array<vec4<f32>>;           // (arena rows, H, D/4)
 @group(0) @binding(4) var<storage, read> dA: array<vec4<f32>>;          // (arena rows, H, D/4)
-@group(0) @binding(5) var<storage, read> rowInfo: array<vec4<u32>>;     // token, position, first page, length
+@group(0) @binding(5) var<storage, read> rowInfo: array<vec4<u32>>;     // token, position, first page, key count
 @group(0) @binding(6) var<storage, read> blockTable: array<vec2<u32>>;  // arena row of the first query, queries (1…4)
 @group(0) @binding(7) var<storage, read_write> dQ: array<vec4<f32>>;    // (arena rows, H, D/4)
 @group(0) @binding(8) var<storage, read_write> stats: array<vec2<f32>>; // (arena rows, H): log-sum-exp, δ

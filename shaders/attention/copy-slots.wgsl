@@ -1,5 +1,5 @@
-// attention/copy-slots.wgsl — copies keys and values from slot to slot of one layer's cache: copy on write of a page.
-// KV (slots, 2, H, D). One vec4 of one slot per invocation. No slot may be both read and written in one dispatch.
+// attention/copy-slots.wgsl — copies keys and values between rows of one layer's cache, when a shared page has to be continued.
+// A slot is a cache row.  KV (slots, 2, H, D). One vec4 per invocation. No slot may be both read and written in one dispatch.
 // Grid: ceil(slotCount·slotVectors/64), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
 
 struct Params {

@@ -1,6 +1,6 @@
 // attention/forward-few-row.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and one query row per workgroup.
-// For decoding, where a dispatch has few rows with many keys: 64 keys are scored at once, one per invocation; then each
-// invocation takes some of the head's channels through the same keys.
+// For decoding, where a dispatch has few rows with many keys. 64 keys are scored at once, one per invocation. Then each
+// invocation sums some of the head's channels over the same keys.
 // Shapes, pages and tables: common/attention-inputs.wgsl, after common/attention-params.wgsl.
 // Grid: 4·blockCount·H, 1, 1 (folded into y beyond 65,535): rows that a block does not have leave at once.
 // Needs: 64 invocations, 1 KiB of workgroup memory and 16·HEAD_VECTORS bytes.
@@ -17,7 +17,7 @@ const HEAD_CHANNELS = 4u * HEAD_VECTORS;
 const CHANNELS = (HEAD_CHANNELS + THREADS - 1u) / THREADS;
 
 var<workgroup> query: array<vec4<f32>, HEAD_VECTORS>;
-// No vectors where invocations write: writing one component may touch the others.
+// Invocations write these, so they are not vectors: writing one component of a vector may touch the others.
 var<workgroup> scores: array<f32, THREADS>;
 var<workgroup> weights: array<f32, THREADS>; // exp(score − maximum after its four)
 var<workgroup> keeps: array<f32, FOURS>;     // exp(maximum before the four − maximum after it)
@@ -74,7 +74,7 @@ fn main(
     maximum = maximumAfter(maximum, THREADS);
     workgroupBarrier();
 
-    // Invocations without a channel repeat the last one, and do not store it.
+    // Invocations without a channel compute the last one again, and do not store it.
     for (var four = 0u; four < min(FOURS, (keys - first + 3u) / 4u); four++) {
       let p = vec4<f32>(
         weights[4u * four], weights[4u * four + 1u], weights[4u * four + 2u], weights[4u * four + 3u]);

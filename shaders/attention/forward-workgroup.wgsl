@@ -1,6 +1,6 @@
 // attention/forward-workgroup.wgsl — A[row] = softmax(scale·q·Kᵀ)·V for one head and 16 query blocks per workgroup.
-// Keys and values pass through workgroup memory, TILE_KEYS at a time; an invocation owns one query row. Blocks of several
-// sentences in one workgroup are served one sentence after another: rows of the others only help to load.
+// Keys and values pass through workgroup memory, TILE_KEYS at a time. An invocation owns one query row. If a workgroup has blocks of
+// several sentences, it works on one sentence after another, and the rows of the others only help to load.
 // Shapes, pages and tables: common/attention-inputs.wgsl, after common/attention-params.wgsl.
 // Grid: ceil(blockCount/16)·H, 1, 1 (folded into y beyond 65,535).
 // Needs: 64 invocations, 32·TILE_KEYS·HEAD_VECTORS bytes of workgroup memory.
@@ -21,7 +21,7 @@ fn keysOf(info: vec4<u32>) -> u32 {
   return select(info.w, info.y + 1u, CAUSAL);
 }
 
-// Brings keys first… of the sentence with this first page. Beyond the last key it repeats it.
+// Loads the keys from `first` on of the sentence with this first page. Places beyond the last key get the last one.
 fn loadTile(index: u32, head: u32, page: u32, first: u32, last: u32) {
   for (var at = index; at < TILE_KEYS * HEAD_VECTORS; at += THREADS) {
     let key = min(first + at / HEAD_VECTORS, last);
@@ -44,7 +44,7 @@ fn main(
   let endBlock = min(firstBlock + BLOCKS, params.blockCount);
   let head = task % params.heads;
 
-  // Invocations without a row compute one of their neighbours', and do not store it.
+  // Invocations without a row compute that of a neighbour, and do not store it.
   let ownBlock = min(firstBlock + index / BLOCK_ROWS, endBlock - 1u);
   let run = blockTable[params.firstEntry + ownBlock];
   let row = run.x + min(index % BLOCK_ROWS, run.y - 1u);
@@ -56,7 +56,7 @@ fn main(
   var total = 0.0;
   var sums: array<vec4<f32>, HEAD_VECTORS>;
 
-  // All that decides how often the barriers are passed is the same for the whole workgroup.
+  // Everything that decides how often a barrier is passed is the same for the whole workgroup.
   var nextEntry = firstBlock;
   for (var entry = firstBlock; entry < endBlock; entry = nextEntry) {
     let page = rowInfo[blockTable[params.firstEntry + entry].x].z;

@@ -1,5 +1,5 @@
-// common/attention-params.wgsl — how every kernel of attention, forward and backward, is called: with blocks of at most four
-// consecutive rows of ONE sentence, for every head.  An interface fragment: it has a binding of its kernels.
+// common/attention-params.wgsl — the parameters of every kernel of attention, forward and backward. They work on blocks of at most
+// four consecutive rows of ONE sentence, for every head.  An interface fragment: it has a binding of its kernels.
 
 struct Params {
   firstEntry: u32, // first entry of this dispatch in blockTable

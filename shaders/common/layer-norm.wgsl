@@ -14,12 +14,12 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>; // (arena rows, C/4)
 
-// Which of four channels are not padding.
+// Returns which of four channels are not padding.
 fn inside(vector: u32) -> vec4<bool> {
   return vec4<u32>(4u * vector) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.channels);
 }
 
-// Mean and 1/sqrt(variance + epsilon) of the row that begins at `start`.
+// Returns mean and 1/sqrt(variance + epsilon) of the row that begins at `start`.
 fn statsOf(start: u32) -> vec2<f32> {
   let count = f32(params.channels);
   var sum = vec4<f32>();

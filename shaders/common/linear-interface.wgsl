@@ -1,8 +1,8 @@
-// common/linear-interface.wgsl — what every forward kernel of a linear layer is called with, reads by and writes by.
+// common/linear-interface.wgsl — the parameters and bindings of every forward kernel of a linear layer, and how it loads and stores.
 // X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
-// The rows are those of a slice table, so slices of any sentences and any length share one dispatch. Where row i goes is
-// listed there too, or, with COMPACT_OUTPUT, is row i.
-// An interface fragment: it has the bindings of its kernels, so that no two of them can differ in them.
+// A row table lists the rows of X, so slices of any sentences and lengths share one dispatch. It also lists the rows of Y, unless
+// COMPACT_OUTPUT is set: then row i of the table goes to row i of Y.
+// An interface fragment: it has the bindings of its kernels, so that they cannot differ in them.
 // Needs common/activation.wgsl, a reader of weights and one of the two kinds of products.
 
 struct Params {
@@ -27,20 +27,20 @@ const ACTIVATE = 1u;
 const ADD_TO_OUTPUT = 2u;
 const COMPACT_OUTPUT = 4u;
 
-// Where a row of X begins. Rows beyond the last repeat it, and are not stored.
+// Returns where a row of X begins. Rows beyond the last one read it again, and are not stored.
 fn inputStart(entry: u32) -> u32 {
   return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)] * params.inputVectors;
 }
 
-// Four consecutive rows of W from vec4 `at` on, as the columns of a matrix value: in range, as `at` is in a row 4k and K is a
-// multiple of 4.
+// Returns four consecutive rows of W from vec4 `at` on, as the columns of a matrix value. In range, because `at` is in a row 4k and
+// K is a multiple of 4.
 fn loadWeights(at: u32) -> mat4x4<Factor> {
   let stride = params.outputVectors;
   return mat4x4<Factor>(
     factorsOf(W[at]), factorsOf(W[at + stride]), factorsOf(W[at + 2u * stride]), factorsOf(W[at + 3u * stride]));
 }
 
-// Rows and columns that are not there are not stored.
+// Stores a vec4 of Y, unless its row or column is out of range.
 fn store(entry: u32, column: u32, sum: vec4<f32>) {
   if (entry >= params.rowCount || column >= params.outputVectors) { return; }
   var row = entry;

@@ -7,7 +7,7 @@ struct ExponentialSum {
   total: f32, // Σ exp(logit − maximum)
 }
 
-// For the row that begins at `start`.
+// Returns both for the row that begins at `start`.
 fn exponentialSum(start: u32) -> ExponentialSum {
   var maximum = logits[start];
   for (var v = 1u; v < params.vocabulary; v++) { maximum = max(maximum, logits[start + v]); }

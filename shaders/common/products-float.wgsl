@@ -12,7 +12,7 @@ fn multiplyAdd(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
     fma(vec4<f32>(x.z), w[2], fma(vec4<f32>(x.y), w[1], fma(vec4<f32>(x.x), w[0], sum))));
 }
 
-// What 16 of K are added to, and the sum after them.
+// Starts a sum over 16 of K, and adds it to the sum before: here the same chain goes on.
 fn beginPart(sum: vec4<f32>) -> vec4<f32> {
   return sum;
 }

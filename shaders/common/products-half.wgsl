@@ -14,7 +14,7 @@ fn multiplyAdd(sum: vec4<f16>, x: vec4<f16>, w: mat4x4<f16>) -> vec4<f16> {
     fma(vec4<f16>(x.z), w[2], fma(vec4<f16>(x.y), w[1], fma(vec4<f16>(x.x), w[0], sum))));
 }
 
-// What 16 of K are added to, and the sum after them.
+// Starts a sum over 16 of K in f16, and adds it to the sum before in f32.
 fn beginPart(sum: vec4<f32>) -> vec4<f16> {
   return vec4<f16>();
 }

@@ -49,7 +49,7 @@ fn uniformOf(seedLow: u32, seedHigh: u32, position: u32) -> f32 {
   return f32(v.x >> 8u) * (1.0 / 16777216.0);
 }
 
-// A logit after the penalties for a token that is in the text `count` says: times generated | in prompt << 31.
+// Returns a logit after the penalties. `count` is how often its token was generated | whether it is in the prompt << 31.
 fn penalise(logit: f32, count: u32, repetition: f32, frequency: f32, presence: f32) -> f32 {
   if (count == 0u) { return logit; }
   let value = select(logit * repetition, logit / repetition, logit > 0.0);
@@ -75,7 +75,7 @@ fn penalised(row: u32, token: u32) -> f32 {
   return penalise(value, count, realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
 }
 
-// How many weights of exactly `bits` bits are needed to make up `missing`.
+// Returns how many weights of exactly `bits` bits are needed to make up `missing`.
 fn countFor(missing: f32, bits: u32) -> u32 {
   return u32(clamp(ceil(missing / bitcast<f32>(bits)), 1.0, 1e9));
 }

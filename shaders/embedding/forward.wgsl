@@ -16,12 +16,12 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> tokenEmbedding: array<T>;             // weights (C padded to 4, shardStride)
 @group(0) @binding(2) var<storage, read> positionEmbedding: array<WeightVector>; // (positions, C/4)
-@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, length
+@group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, key count
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
 @group(0) @binding(5) var<storage, read> sampled: array<u32>;                  // newest token of each sequence
 @group(0) @binding(6) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
 
-// Set in rowInfo's token where the rest is an index into sampled.
+// If this bit is set in a row's token, the other bits are an index into sampled.
 const SAMPLED = 0x80000000u;
 
 fn tokenWeight(at: u32) -> f32 {
@@ -36,7 +36,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let vector = index % params.channelVectors;
   let info = rowInfo[row];
   var newest = info.x;
-  // A token the host does not know yet: the one that was just sampled for the sequence.
+  // The host does not know this token yet. It was just sampled for the sequence.
   if ((newest & SAMPLED) != 0u) { newest = sampled[newest & ~SAMPLED]; }
   let token = newest - params.firstToken; // wraps to a large number below the shard
   if (token >= params.tokenCount) { return; }

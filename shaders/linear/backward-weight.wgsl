@@ -39,7 +39,7 @@ fn loadInputs(at: vec4<u32>) -> mat4x4<f32> {
   return transpose(mat4x4<f32>(X[at.x], X[at.y], X[at.z], X[at.w]));
 }
 
-// Rows beyond the last one of a sum repeat it, with a gradient of 0.
+// Rows beyond the last one of a sum read it again, with a gradient of 0.
 fn loadGradients(at: vec4<u32>, isRow: vec4<f32>) -> mat4x4<f32> {
   return transpose(mat4x4<f32>(dY[at.x] * isRow.x, dY[at.y] * isRow.y, dY[at.z] * isRow.z, dY[at.w] * isRow.w));
 }
@@ -59,7 +59,7 @@ fn store(at: u32, sum: vec4<f32>) {
   if ((params.flags & ADD_TO_OUTPUT) != 0u) { dW[at] += sum; } else { dW[at] = sum; }
 }
 
-// In a loop of its own, as only one row of tiles goes through it.
+// A loop of its own, because only one row of tiles needs it.
 fn storeBias(slab: u32, column: u32, begin: u32, end: u32) {
   if (column >= params.outputVectors) { return; }
   var total: vec4<f32>;

@@ -1,5 +1,5 @@
 // linear/forward-few-row.wgsl — Y[row] = activation(X[row]·W + b) (+ Y[row]); up to 8 rows × 4 columns per invocation.
-// For decoding, where a dispatch has 1 to 8 rows: it computes no row that is not there, and has many loads under way.
+// For decoding, where a dispatch has 1 to 8 rows: computes only rows that exist, and has many loads in flight.
 // Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/4/32), ceil(rowCount/8), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let stride = params.outputVectors;
 
   if (rows == 1u) {
-    // Two vec4s of K at a time: twice the loads under way.
+    // Two vec4s of K at a time, for twice as many loads in flight.
     let even = width & ~1u;
     for (var k = 0u; k < even; k += 2u) {
       let w = loadWeights(4u * k * stride + column);

@@ -30,7 +30,7 @@ fn main(
   let firstEntry = group.y * TILE_ROWS;
   let firstColumn = group.x * TILE_VECTORS;
 
-  // Where the rows of X begin that this invocation brings.
+  // The rows of X that this invocation loads begin here.
   var starts: array<u32, X_LOADS>;
   for (var i = 0u; i < X_LOADS; i++) { starts[i] = inputStart(firstEntry + (index + i * THREADS) / DEPTH); }
   var sums: array<vec4<f32>, THREAD_ROWS * THREAD_VECTORS>;

@@ -1,11 +1,11 @@
 // sampling/choose-token-workgroup.wgsl — one token per row of logits, as sampling/choose-token.wgsl; a workgroup per row.
-// For GPUs: an invocation has one of the PARTS runs of consecutive tokens, and touches no weight of another's.
+// For GPUs: each invocation has one of the PARTS runs of consecutive tokens, and touches no weights of the others.
 // Shapes, bindings, options and penalties: common/token-choice.wgsl.
 // Grid: rowCount, 1, 1 (folded into y beyond 65,535).  Needs: 64 invocations, 0.5 KiB of workgroup memory.
 // Reference: test/reference/choose-token.ts chooseToken.  Sums part by part, in the order of V.
 // Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
 
-// One for each part.
+// One element per part.
 var<workgroup> partValues: array<f32, PARTS>;
 var<workgroup> partTokens: array<u32, PARTS>;
 var<workgroup> total: f32;
@@ -99,7 +99,7 @@ fn keepMass(part: Part, share: f32) {
   cutBelow(part, low, countFor(missing, low));
 }
 
-// For the first invocation.
+// Called by the first invocation.
 fn draw(part: Part, uniformValue: f32, leastWeight: f32) -> u32 {
   let least = max(bitcast<u32>(leastWeight), SMALLEST);
   let goal = uniformValue * massFrom(part, least);

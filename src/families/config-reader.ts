@@ -1,4 +1,4 @@
-// Typed access to the keys of a config.json. What a family cannot compute is refused here, by the name of the key.
+// Reads the keys of a config.json with their types. An unusable value is refused with the name of its key.
 import { FormatError } from "../errors.js";
 import { isRecord, showJson } from "../util/json-value.js";
 
@@ -7,7 +7,7 @@ export class ConfigReader {
   readonly keys: Readonly<Record<string, unknown>>;
   readonly #fileName: string;
 
-  /** `config` is the parsed content of the file. Throws FormatError where it is no object. */
+  /** `config` is the parsed content of the file. Throws FormatError if it is not an object. */
   constructor(config: unknown, fileName: string) {
     if (!isRecord(config)) {
       const problem = `expected an object, received ${showJson(config)}`;
@@ -38,7 +38,7 @@ export class ConfigReader {
     return typeof value === "boolean" ? value : this.fail(key, "true or false");
   }
 
-  /** Refuses any other value than the one that is computed; absent means `computed`. */
+  /** Refuses every value but `computed`, the one that weft computes. An absent key counts as that value. */
   expectFlag(key: string, computed: boolean): void {
     if (this.flag(key, computed) !== computed) this.fail(key, String(computed));
   }
@@ -49,8 +49,8 @@ export class ConfigReader {
   }
 
   /**
-   * A token id. Small models often keep the id of a large vocabulary beside one of a few entries: such an id is never
-   * produced, so that it is the same as none.
+   * A token id, or undefined. Small models often keep an id of the large vocabulary that theirs was cut from. Such an id is
+   * never produced, so it counts as absent.
    */
   token(key: string, vocabularySize: number): number | undefined {
     const value = this.keys[key] ?? undefined;
@@ -59,7 +59,7 @@ export class ConfigReader {
     return value < vocabularySize ? value : undefined;
   }
 
-  /** Token ids: one, a list, or none. Ids beyond the vocabulary are left out, as by `token`. */
+  /** Token ids: the key may hold one, a list, or none. Ids beyond the vocabulary are left out, as in `token`. */
   tokens(key: string, vocabularySize: number): readonly number[] {
     const ids = [this.keys[key] ?? []].flat() as unknown[];
     if (!ids.every((id): id is number => isWholeNumber(id) && id >= 0))

@@ -1,12 +1,12 @@
-// What a family of models says about itself: all that weft knows of it, and all of it data.
+// The description of a family of models. It is all that weft knows about the family, and it is data.
 import type { ConfigReader } from "./config-reader.js";
 import type { ModelConfig } from "./model-config.js";
 import type { NewModelShape } from "./new-model-shape.js";
 import type { Recipe, Role } from "./recipe.js";
 
 /**
- * Outputs of a tensor of a file, in order: all of them, or `count` blocks of `size` outputs that begin `stride` apart. So a
- * role can be a part of a fused tensor, one after the other or interleaved head by head.
+ * Outputs of a tensor in a file, in order: all of them, or `count` blocks of `size` outputs that begin `stride` apart. This
+ * describes a role that is a part of a fused tensor, whether its outputs are consecutive or interleaved head by head.
  */
 export interface TensorPart {
   /** The name without ".weight" or ".bias"; "{l}" stands for the layer. */
@@ -26,12 +26,12 @@ export interface RoleSource {
   readonly order?: "out,in" | "in,out";
 }
 
-/** The tensors of a kind of file. */
+/** The names of a model's tensors in one kind of file. */
 export interface TensorNames {
   readonly roles: Readonly<Record<Role, RoleSource>>;
-  /** Prefixes that a file's names may have in front of these. */
+  /** Names in files may begin with one of these prefixes. */
   readonly prefixes: readonly string[];
-  /** Names of tensors that files may hold and that nothing is computed from. */
+  /** Matches names of tensors that files may hold but that the model does not use. */
   readonly ignored: RegExp;
 }
 
@@ -41,12 +41,12 @@ export interface Family {
   readonly modelTypes: readonly string[];
   /** Members of `architectures` of config.json. */
   readonly architectures: readonly string[];
-  /** Checks the keys that change the arithmetic. Throws FormatError for what is not computed. */
+  /** Checks every key that changes the arithmetic. Throws FormatError for what weft does not compute. */
   readConfig(keys: ConfigReader): ModelConfig;
   recipe(config: ModelConfig): Recipe;
   /** Names in Hugging Face's safetensors files. */
   tensors(config: ModelConfig): TensorNames;
-  /** config.json of a new model, where this family can be begun anew. */
+  /** Returns the config.json of a new model, if new models of this family can be made. */
   newConfig?(shape: NewModelShape): Readonly<Record<string, unknown>>;
 }
 

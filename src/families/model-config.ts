@@ -1,4 +1,4 @@
-// A model's configuration in weft's words: sizes and choices, whichever family it is of and however its file says them.
+// A model's configuration in weft's own words. It is the same for all families, whatever their files call the keys.
 
 /** The activation of an MLP, as Hugging Face's configurations name it. */
 export type ActivationName = "gelu_new" | "gelu" | "gelu_pytorch_tanh" | "relu";
@@ -16,7 +16,7 @@ export interface ModelConfig {
   readonly layers: number;
   /** H: attention heads. Queries are H·D wide, whatever C is. */
   readonly heads: number;
-  /** Heads of keys and values; a divisor of `heads`, whose heads share them in groups. */
+  /** Heads of keys and values. A divisor of `heads`: each is shared by a group of query heads. */
   readonly keyValueHeads: number;
   /** D: width of a head. */
   readonly headWidth: number;
@@ -26,12 +26,12 @@ export interface ModelConfig {
   readonly activation: ActivationName;
   /** Added to the variance in every norm. */
   readonly normEpsilon: number;
-  /** Types of tokens, as in pairs of texts: 0 where the model knows none. */
+  /** The number of token types, which tell apart the texts of a pair. 0 if the model has none. */
   readonly tokenTypes: number;
   /** Whether the output head is the token embedding. */
   readonly tiedHead: boolean;
-  /** The tokens that end a text, as far as the vocabulary has them. */
+  /** The tokens that end a text. Ids beyond the vocabulary are left out. */
   readonly endTokens: readonly number[];
-  /** The token that begins a text; undefined where none of the vocabulary does. */
+  /** The token that begins a text. Undefined if the vocabulary has none. */
   readonly beginToken: number | undefined;
 }

@@ -1,26 +1,26 @@
-// What a model computes, as data: steps in the order of computation, one line per dispatch. Segments are cut at attention.
-// Knows neither a GPU nor how a step is computed: that is in layers/.
+// Describes what a model computes as a list of steps, one per dispatch, in the order of computation. Attention separates the
+// segments. Knows no GPU; layers/ knows how a step is computed.
 
 /**
- * Rows of numbers that steps read and write, one row per token. "residual" is the stream that the layers add to; "keyValue"
- * holds the keys and values that attention reads: in generation the cache, whoever writes them. A recipe may name others.
+ * Named rows that steps read and write, one row per token. "residual" is the stream that the layers add to. "keyValue" holds
+ * the keys and values that attention reads; in generation it is the cache. A recipe may name other places.
  */
 export type Place = "residual" | "normalised" | "query" | "keyValue" | "attention" | "hidden" | (string & {});
 
-/** A logical width. "query" is H·D, "keyValue" twice the heads of keys times D, first all keys, then all values. */
+/** The name of a width. "query" is H·D. "keyValue" is 2·D times the heads of keys: first all keys, then all values. */
 export type AxisName =
   "channels" | "query" | "keyValue" | "headWidth" | "hidden" | "vocabulary" | "positions" | "tokenTypes";
 
-/** What a weight is for, in weft's words: "query", "norm1". The same in all families; layers have the same ones each. */
+/** What a weight is for, such as "query" or "norm1". Families share these words, and every layer has the same roles. */
 export type Role = string;
 
-/** residual = sum of the rows that a token's id, its position and its type look up. */
+/** to = the sum of the rows that a token's id, its position and its type look up. */
 export interface LookUpStep {
   readonly kind: "lookUp";
   readonly tokens: Role;
-  /** Where positions are learned: a row per position. */
+  /** The table of learned positions, if there is one: a row per position. */
   readonly positions?: Role;
-  /** Where there are types of tokens, as in pairs of texts: a row per type. */
+  /** The table of token types, if there is one: a row per type. */
   readonly tokenTypes?: Role;
   readonly to: Place;
 }
@@ -33,13 +33,13 @@ export interface NormStep {
   readonly from: Place;
   readonly to: Place;
   readonly bias: Bias;
-  /** Where each head is normed by itself, its width; else the row is. */
+  /** If each head is normalised by itself, the width of a head. Default: the whole row is normalised. */
   readonly over?: AxisName;
-  /** Add to what `to` holds. */
+  /** Add the result to what `to` holds. */
   readonly adds: boolean;
 }
 
-/** to = activation(from · W + bias), or to += … . */
+/** to = activation(from · W + bias), or with `adds`, to += the same. */
 export interface LinearStep {
   readonly kind: "linear";
   readonly role: Role;
@@ -48,21 +48,21 @@ export interface LinearStep {
   readonly bias: Bias;
   /** Apply the model's activation. */
   readonly activates: boolean;
-  /** Add to what `to` holds: the residual connection. */
+  /** Add the result to what `to` holds, as a residual connection does. */
   readonly adds: boolean;
 }
 
-/** Whether a layer has a bias: always, never (zeros stand for it), or where the file has one. */
+/** Whether a layer has a bias. "never": zeros are used. "optional": the file's bias is used if there is one, else zeros. */
 export type Bias = "always" | "never" | "optional";
 
 export type Step = LookUpStep | NormStep | LinearStep;
 
-/** attention = softmax(scale · query · keysᵀ) · values over the tokens of a sentence that a row sees. */
+/** attention = softmax(scale · query · keysᵀ) · values, over those tokens of the sentence that the row may see. */
 export interface AttentionStep {
   /** A row sees keys up to its own position; otherwise all keys of its sentence. */
   readonly causal: boolean;
   readonly scale: number;
-  /** A row sees only so many keys, its own the last (causal) or in the middle. */
+  /** A row sees only this many keys. Its own is the last of them if causal, else the middle one. */
   readonly window?: number;
   /** Scores s become cap · tanh(s / cap). */
   readonly cap?: number;
@@ -70,7 +70,7 @@ export interface AttentionStep {
 
 /** The block of one layer. */
 export interface LayerRecipe {
-  /** Ends with "query" and "keyValue" written. */
+  /** These steps must write "query" and "keyValue". */
   readonly beforeAttention: readonly Step[];
   readonly attention: AttentionStep;
   readonly afterAttention: readonly Step[];
@@ -82,15 +82,15 @@ export interface HeadRecipe {
   readonly bias: Bias;
 }
 
-/** A model from token ids to its last rows, and to logits where it has a head. */
+/** A model from token ids to its last rows, and to logits if it has a head. */
 export interface Recipe {
   readonly embed: readonly Step[];
   readonly layers: readonly LayerRecipe[];
   readonly finish: readonly Step[];
-  /** Where the last rows are when all is computed. */
+  /** The place of the last rows, which the head reads. */
   readonly output: Place;
   readonly head?: HeadRecipe;
-  /** Widths of places that are not among the usual ones. */
+  /** The widths of places that are not among the usual ones. */
   readonly places?: Readonly<Record<string, AxisName>>;
 }
 

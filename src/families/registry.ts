@@ -1,4 +1,4 @@
-// All families, and which one a config.json is of.
+// All families. Finds the one that a config.json belongs to.
 import { ConfigReader } from "./config-reader.js";
 import type { Family } from "./family.js";
 import { gpt2 } from "./gpt2.js";
@@ -6,7 +6,7 @@ import type { ModelConfig } from "./model-config.js";
 
 export const families: readonly Family[] = [gpt2];
 
-/** The family that new models are of where nothing else is said. */
+/** The family of new models. */
 export const newModelFamily: Family = gpt2;
 
 /** A model's family and its configuration. */

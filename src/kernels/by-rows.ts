@@ -2,7 +2,7 @@
 import type { AttentionKernel } from "./attention/attention.js";
 import type { LinearKernel } from "./linear/linear.js";
 
-/** Rows of a dispatch of a linear layer, and query blocks of one of attention, that count as few: those of decoding. */
+/** Up to this many rows of a linear layer, or query blocks of attention, count as few. Decoding has as many. */
 const FEW_ROWS = 8;
 
 /** One for dispatches of few rows, one for all others. */

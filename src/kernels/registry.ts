@@ -1,4 +1,4 @@
-// The kernels that there are to choose from where there are several: where a new one is added.
+// The kernels to choose from. Add a new one here: see EXTENDING.md.
 import { registerTiledAttention, type AttentionKernel } from "./attention/attention.js";
 import { fewRowAttention } from "./attention/few-row.js";
 import { workgroupTiledAttention } from "./attention/workgroup.js";
@@ -17,7 +17,7 @@ export const linearKernels: readonly [LinearKernel, ...LinearKernel[]] = [
   ...subgroupTiledLinears,
   ...workgroupTiledLinears,
 ];
-/** With products in f16, which all need shader-f16. They give the same bits among themselves. */
+/** Kernels with products in f16. All need shader-f16, and give the same bits as each other. */
 export const halfLinearKernels: readonly [LinearKernel, ...LinearKernel[]] = [
   registerTiledHalfLinear,
   fewRowHalfLinear,

@@ -1,5 +1,5 @@
-// Every variant of every kernel that weft can compile: what tests and the table of compiled kernels go through. Only they
-// import it, as it brings the shaders of training along.
+// Lists every variant of every kernel that weft can compile. Only tests and the table of compiled kernels import it, because it
+// brings the shaders of training along.
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import { activateVariant } from "./activation/activate.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention/backward.js";

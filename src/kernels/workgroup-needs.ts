@@ -1,14 +1,14 @@
-// What a kernel asks of an adapter, beyond what every one has.
+// The needs of a kernel that not every adapter meets.
 
 export interface WorkgroupNeeds {
-  /** How many a workgroup has. */
+  /** Invocations of a workgroup. */
   readonly invocations: number;
-  /** Workgroup memory. */
+  /** Bytes of workgroup memory. */
   readonly bytes: number;
   readonly feature?: "subgroups" | "shader-f16";
 }
 
-/** What a device has of it. */
+/** What a device offers. */
 interface WorkgroupOffer {
   readonly limits: Pick<
     GPUSupportedLimits,

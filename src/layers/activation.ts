@@ -1,5 +1,5 @@
-// The activation by itself, for training, which keeps what goes in and what comes out; and rows copied from buffer to buffer.
-// Its gradient is taken by the linear layer that reads its output: see `linearBackwardInput`.
+// The activation as a dispatch of its own, for training, which keeps its input and its output. Also copies rows between buffers.
+// The linear layer that reads the output forms the gradient: see `linearBackwardInput`.
 import type { ActivationName } from "../families/model-config.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
@@ -17,7 +17,7 @@ export const activationOf: Readonly<Record<ActivationName, Activation>> = {
 
 export type ActivatePipeline = PipelineOf<typeof activateVariant>;
 
-/** Y = activation(X), or a copy, as `pipeline` was compiled; rows of `vectors` vec4s. */
+/** Y = activation(X), or Y = X, depending on what `pipeline` was compiled for. Rows have `vectors` vec4s. */
 export function activateForward(
   list: CommandList,
   pipeline: ActivatePipeline,

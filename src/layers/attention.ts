@@ -11,7 +11,7 @@ import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 
 export type AttentionPipelines = ByRows<Pipeline<AttentionBinding, AttentionParam>>;
 
-/** What is the same forward and backward. */
+/** The part of a call that forward and backward have in common. */
 interface AttentionCall {
   readonly Q: GpuBuffer;
   readonly KV: GpuBuffer;
@@ -49,11 +49,11 @@ export interface AttentionBackward extends AttentionCall {
   readonly dA: GpuBuffer;
   readonly dQ: GpuBuffer;
   readonly dKV: GpuBuffer;
-  /** Log-sum-exp and δ of each row and head, which the second dispatch reads. */
+  /** Log-sum-exp and δ of each row and head. The first dispatch writes them, the second reads them. */
   readonly stats: GpuBuffer;
 }
 
-/** Whole sentences only: a key's gradient sums over all queries that see it. */
+/** Takes whole sentences only, because a key's gradient is a sum over all queries that see it. */
 export function attentionBackward(
   list: CommandList,
   pipelines: AttentionBackwardPipelines,

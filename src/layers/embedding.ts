@@ -17,7 +17,7 @@ export interface EmbeddingForward {
   readonly rows: TableRange;
 }
 
-/** A dispatch per shard: each writes the rows whose token is its own. */
+/** Adds a dispatch per shard. Each writes the rows whose token is in its shard. */
 export function embeddingForward(
   list: CommandList,
   pipeline: EmbeddingPipeline,
@@ -53,9 +53,9 @@ export interface BucketRange {
 
 export interface EmbeddingBackward {
   readonly dX: GpuBuffer;
-  /** The gradients, which are added to. */
+  /** The gradients to add to. */
   readonly to: EmbeddingWeights;
-  /** By token, for each shard. */
+  /** Buckets by token, for each shard. */
   readonly tokens: readonly BucketRange[];
   readonly positions: BucketRange;
 }

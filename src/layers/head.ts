@@ -1,5 +1,5 @@
-// The head: logits of rows, shard by shard, what is read out of them, and the gradients of a loss over them. Rows of logits
-// are compact: row i of a table has row i of the logits, padded to a multiple of 4.
+// The head: logits of rows, shard by shard, log-probabilities of tokens, and the gradients of a loss. Rows of logits are compact:
+// row i of a table has row i of the logits, padded to a multiple of 4.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
@@ -79,7 +79,7 @@ export function crossEntropyBackward(
     /** First word of the targets in the tables, and place of the first row's loss. */
     readonly firstTarget: number;
     readonly firstLoss: number;
-    /** Of the gradient: 1 over the targets of the whole batch. */
+    /** The gradient is multiplied by this: 1 over the number of targets of the whole batch. */
     readonly scale: number;
     readonly size: VocabularySize;
   },
@@ -106,7 +106,7 @@ export interface HeadBackward {
   readonly size: VocabularySize;
 }
 
-/** dX of the rows: shards add up in order. */
+/** Forms dX of the rows. Shards are added in order. */
 export function headBackwardInput(
   list: CommandList,
   { input }: LinearBackwardPipelines,

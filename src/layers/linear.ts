@@ -1,5 +1,5 @@
-// Linear layers: Y = activation(X·W + b) (+ Y), and the gradients of their inputs and weights. One dispatch each, but for a
-// weight's gradient from rows that are cut into slabs, whose sums a second dispatch adds.
+// Linear layers: Y = activation(X·W + b) (+ Y), and the gradients of their inputs and weights. Each is one dispatch, except that
+// a second one adds the sums of a weight's gradient if the rows are cut into slabs.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
@@ -20,7 +20,7 @@ export interface LinearForward {
   readonly rows: TableRange;
   readonly activates?: boolean;
   readonly adds?: boolean;
-  /** First entry of the rows of Y, where they are others than those of X. */
+  /** The first entry of the rows of Y, if they are not the rows of X. */
   readonly outputEntry?: number;
 }
 
@@ -53,7 +53,7 @@ export interface LinearBackwardInput {
   readonly weights: LinearWeights;
   readonly dX: GpuBuffer;
   readonly rows: TableRange;
-  /** Where X came out of the activation: what went into it, whose gradient is then formed instead of X's. */
+  /** If X came out of the activation, what went into it. The gradient of that is formed, instead of that of X. */
   readonly preActivation?: GpuBuffer | undefined;
   readonly adds?: boolean;
 }
@@ -76,7 +76,7 @@ export function linearBackwardInput(
 export interface LinearBackwardWeight {
   readonly X: GpuBuffer;
   readonly dY: GpuBuffer;
-  /** The gradients of weight and bias, which are added to. */
+  /** The gradients of weight and bias to add to. */
   readonly to: LinearWeights;
   readonly rows: TableRange;
   readonly partials: PartialSums;

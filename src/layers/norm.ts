@@ -33,9 +33,9 @@ export interface NormBackwardPipelines extends Pick<LinearBackwardPipelines, "we
 
 export interface NormBackwardInput extends Omit<NormForward, "Y"> {
   readonly dY: GpuBuffer;
-  /** Added to. */
+  /** The gradient to add to. */
   readonly dX: GpuBuffer;
-  /** Mean and scale of each row, left for `normBackwardWeight`. */
+  /** Receives mean and scale of each row, for `normBackwardWeight`. */
   readonly stats: GpuBuffer;
 }
 
@@ -52,7 +52,7 @@ export interface NormBackwardWeight {
   readonly X: GpuBuffer;
   readonly dY: GpuBuffer;
   readonly stats: GpuBuffer;
-  /** The gradients of gain and bias, which are added to. */
+  /** The gradients of gain and bias to add to. */
   readonly to: NormWeights;
   readonly rows: TableRange;
   readonly partials: PartialSums;

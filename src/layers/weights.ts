@@ -1,5 +1,5 @@
-// Weights as layers take them: buffers in the layout of the kernels with the widths that go with them. Gradients of weights
-// have the same form.
+// Weights in the form that layers take: buffers in the layout of the kernels, and their widths. Gradients of weights have the
+// same form.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { WeightFormat } from "../tensor/formats.js";
 
@@ -24,16 +24,16 @@ export interface NormWeights {
 export interface VocabularyShard extends Omit<LinearWeights, "bias"> {
   readonly firstToken: number;
   readonly tokenCount: number;
-  /** `tokenCount` padded to a multiple of 4. */
+  /** `tokenCount`, padded to a multiple of 4. */
   readonly stride: number;
 }
 
-/** As a layer from C to these tokens. */
+/** A shard with its bias: a linear layer from C to these tokens. */
 export interface HeadShard extends VocabularyShard {
   readonly bias: GpuBuffer;
 }
 
-/** What looks up a token: its own row, in shards, and that of its position. */
+/** The tables that a token is looked up in: by its id, in shards, and by its position. */
 export interface EmbeddingWeights {
   readonly tokens: readonly VocabularyShard[];
   readonly positions: GpuBuffer;

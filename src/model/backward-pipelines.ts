@@ -26,7 +26,7 @@ export interface BackwardPipelines extends LinearBackwardPipelines, NormBackward
   readonly activate: ActivatePipeline;
   readonly crossEntropy: PipelineOf<typeof crossEntropyVariant>;
   readonly embedding: PipelineOf<typeof embeddingBackwardVariant>;
-  /** By layer. */
+  /** One per layer. */
   readonly attention: readonly AttentionBackwardPipelines[];
 }
 

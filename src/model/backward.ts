@@ -1,5 +1,5 @@
-// A training step of one model on one queue: its program walked forward with every value kept, then backward for the gradients
-// of activations, and of weights, which read all rows of a share of the batch. No family has a backward pass of its own.
+// A training step of one model on one queue. Walks the program forward and keeps every value, then backward for the gradients of
+// activations. Gradients of weights read all rows of a share of the batch. No family has a backward pass of its own.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { CommandList, TableRange } from "../gpu/command-list.js";
 import { activateForward } from "../layers/activation.js";
@@ -16,7 +16,7 @@ import type { ProgramLinear, ProgramNorm, ProgramStep, Value } from "./program.j
 import type { TrainingArena } from "./arena/training-arena.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
-/** Rows with a target, at most a chunk: their entries, and where their targets and losses are. */
+/** A chunk of rows that have a target, with the places of their targets and losses. */
 export interface LossRows {
   readonly rows: TableRange;
   /** First word of their targets in the tables. */
@@ -28,9 +28,9 @@ export interface LossRows {
 /** What the gradients of a segment's weights read. */
 export interface ShareRows {
   readonly rows: TableRange;
-  /** For segment L: all rows with a target, chunk by chunk. */
+  /** All rows with a target, chunk by chunk. Only segment L reads them. */
   readonly loss: readonly LossRows[];
-  /** For segment 0: by position, and by token for each shard of the embedding. */
+  /** Rows grouped by position, and by token for each shard of the embedding. Only segment 0 reads them. */
   readonly positions: BucketRange;
   readonly tokens: readonly BucketRange[];
 }
@@ -144,7 +144,7 @@ export class Backward {
       this.#encodeWeightGradient(list, arena, gradients, step, share);
   }
 
-  /** With `recompute`: what was not kept of half a segment. */
+  /** With `recompute`, computes again what was not kept of half a segment. */
   #formAgain(list: CommandList, arena: TrainingArena, steps: readonly ProgramStep[], rows: TableRange): void {
     if (!arena.recompute) return;
     for (const step of steps) if (!step.output.isKept) this.#encodeForward(list, arena, step, rows);
@@ -198,7 +198,7 @@ export class Backward {
     });
   }
 
-  /** The gradient of a step's input, from that of its output. */
+  /** Adds the gradient of a step's input, formed from that of its output. */
   #encodeInputGradient(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
     if (!("input" in own)) return;
     const { input } = own;
@@ -277,7 +277,7 @@ export class Backward {
     }
   }
 
-  /** Logits of a chunk, turned into their gradient; its losses go to arena.loss. */
+  /** Adds the logits of a chunk and turns them into their gradient. The losses go to arena.loss. */
   #encodeLoss(list: CommandList, arena: TrainingArena, chunk: LossRows, lossScale: number): void {
     const { logits, loss } = arena;
     const { rows, firstTarget, firstLoss } = chunk;

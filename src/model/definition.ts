@@ -11,7 +11,7 @@ export interface ModelDefinition {
   readonly recipe: Recipe;
   readonly program: Program;
   readonly shape: ModelShape;
-  /** Of its tensors in files. */
+  /** The names of its tensors in files. */
   readonly names: TensorNames;
 }
 

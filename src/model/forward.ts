@@ -1,4 +1,4 @@
-// The forward pass of one model on one queue: its program walked step by step over tables of rows. Holds no state of a run.
+// The forward pass of one model on one queue. Walks its program step by step over tables of rows, and holds no state of a run.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { CommandList, TableRange } from "../gpu/command-list.js";
 import { attentionForward } from "../layers/attention.js";
@@ -19,13 +19,13 @@ import type { ModelWeights } from "./weights/model-weights.js";
 /** A key-value cache that outlives the submission, and which of its rows are written. */
 export interface CacheRows {
   keyValueOf(layer: number): GpuBuffer;
-  /** Entry of the cache row of the first row in the tables; the others' follow. */
+  /** The entry in the tables that has the cache row of the first row. Those of the other rows follow. */
   readonly firstCacheEntry: number;
   /** The newest token of each sequence, for rows whose token the host does not know. */
   readonly sampled: GpuBuffer;
 }
 
-/** Called after every step with what it wrote: "norm1.0", "finalNorm". For tests. */
+/** Called after every step with its name ("norm1.0", "finalNorm") and the buffer that it wrote. For tests. */
 export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
 
 export class Forward {
@@ -80,7 +80,7 @@ export class Forward {
     observe?.(`attention.${layer}`, A);
   }
 
-  /** What the last segment leaves: the rows that the head reads, (rows, C). */
+  /** The rows that the last segment writes and the head reads, (rows, C). */
   finalRows(arena: Arena): GpuBuffer {
     return arena.of(this.model.program.final.place);
   }
@@ -97,7 +97,7 @@ export class Forward {
     logProbability(list, this.pipelines.logProbability, { logits, targets, output, size: this.model.shape });
   }
 
-  /** Those of the embedding, where the head is tied to it. */
+  /** The shards of the head, which are the embedding's if the head is tied to it. */
   get headShards(): readonly HeadShard[] {
     return this.weights.headShards(this.model.recipe);
   }
@@ -161,13 +161,13 @@ export class Forward {
   }
 }
 
-/** Keys and values of a layer in an arena that has them for each layer, or for all in turn. */
+/** The keys and values of a layer in an arena that has a buffer for each layer, or one for all layers in turn. */
 export function keyValueOf(arena: Arena, layer: number): GpuBuffer {
   const own = keyValueName(layer);
   return arena.of(arena.has(own) ? own : keyValueName(0));
 }
 
-/** The pipelines for a format, which `compileForward` was told of. */
+/** The pipelines for one of the formats that `compileForward` was called with. */
 export function compiled<P>(pipelines: ReadonlyMap<string, P>, format: string): P {
   const own = pipelines.get(format);
   invariant(own, `no kernels were compiled for weights in ${format}`);

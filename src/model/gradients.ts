@@ -1,25 +1,25 @@
-// How gradients flow back through a program: which contribution to the gradient of a value comes first and sets it, and which
-// add to it. No GPU.
+// Plans how gradients flow back through a program: which contribution to a value's gradient comes first and sets it, and which
+// are added. Knows no GPU.
 import { invariant } from "../util/invariant.js";
 import type { Program, ProgramLinear, ProgramNorm, Value } from "./program.js";
 
 /** How the gradient of a step's output becomes a contribution to that of its input. */
 export interface GradientFlow {
-  /** The value whose gradient is the output's: the output, or what it becomes by additions to the residual stream alone. */
+  /** The value whose gradient equals the output's: the output itself, or what additions to the residual stream make of it. */
   readonly source: Value;
-  /** Added to what is there, instead of written. */
+  /** Whether the contribution is added to the gradient, rather than setting it. */
   readonly adds: boolean;
-  /** Copied there before: the gradient of the residual stream behind the next addition, which passes through it. */
+  /** The gradient that is copied there first: an addition to the residual stream passes its gradient on unchanged. */
   readonly copiedFrom: Value | undefined;
 }
 
 export interface GradientPlan {
   readonly flowOf: (step: ProgramLinear | ProgramNorm) => GradientFlow;
-  /** Values whose gradient is only ever added to: it has to be zero before. */
+  /** Values whose gradient is only added to, so it must be zero at the start. */
   readonly zeroed: readonly Value[];
   /**
-   * Whether all layers may have the gradients of values of that name in one buffer, each after the other: where the backward
-   * pass ends a segment, its weights included, before it begins the one in front of it.
+   * Whether all layers may use one buffer for the gradients of values of that name, one after the other. This holds if the
+   * backward pass ends a segment, including its weights, before it begins the segment in front of it.
    */
   readonly mayShare: (value: Value) => boolean;
 }
@@ -29,7 +29,7 @@ export function planGradients({ segments, attention, final }: Program): Gradient
   const flows = new Map<ProgramLinear | ProgramNorm, GradientFlow>();
   const begun = new Set<Value>([final]);
   const zeroed = new Set<Value>([final]);
-  /** By value of the residual stream, what the next addition makes of it: its gradient goes on to it unchanged. */
+  /** For a value of the residual stream, what the next addition makes of it. Their gradients are the same. */
   const becomes = new Map<Value, Value>();
   const activated = new Set<Value>();
   for (const { steps } of segments)
@@ -48,9 +48,9 @@ export function planGradients({ segments, attention, final }: Program): Gradient
     while (!begun.has(source) && becomes.has(source)) source = becomes.get(source)!;
     return source;
   };
-  /** Values whose gradient was taken from behind them: nothing may add to it any more. */
+  /** Values whose gradient was passed on already, so nothing may be added to it any more. */
   const passed = new Set<Value>();
-  /** `canWrite`: the kernel that forms the contribution can write it as well as add it. */
+  /** `canWrite`: whether the kernel that forms the contribution can set the gradient, and not only add to it. */
   const begin = (value: Value, canWrite: boolean): Omit<GradientFlow, "source"> => {
     invariant(!passed.has(value), `the gradient of "${value.name}" was used before it was whole`);
     if (begun.has(value)) return { adds: true, copiedFrom: undefined };
@@ -67,13 +67,13 @@ export function planGradients({ segments, attention, final }: Program): Gradient
     return { adds: true, copiedFrom: undefined };
   };
   for (let segment = segments.length - 1; segment >= 0; segment--) {
-    // The gradient of attention, which comes before those of the segment in front of it, writes these.
+    // The gradient of attention sets these. It comes before the gradients of the segment in front of it.
     const own = attention[segment];
     if (own) for (const value of [own.query, own.keyValue]) begun.add(value);
     for (const step of segments[segment]!.steps.toReversed()) {
       if (!("input" in step)) continue;
       const source = sourceOf(step.output);
-      // The kernel of a norm adds to the gradient of its input.
+      // The kernel of a norm can only add to the gradient of its input.
       flows.set(step, { source, ...begin(step.input, step.step.kind === "linear") });
     }
   }
@@ -82,7 +82,7 @@ export function planGradients({ segments, attention, final }: Program): Gradient
   return { flowOf, zeroed: [...zeroed], mayShare: ({ name }) => !unshared.has(name) };
 }
 
-/** Names of values whose gradient is still used in one layer when that of the layer before it is written. */
+/** Names of values whose gradient in one layer is still used when that of the layer before it is written. */
 function findOverlaps(
   { segments, attention }: Pick<Program, "segments" | "attention">,
   flowOf: GradientPlan["flowOf"],

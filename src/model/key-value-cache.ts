@@ -1,4 +1,4 @@
-// Keys and values of everything one queue generates: a buffer per layer, (rows, 2, H, D), a row per token.
+// Keys and values of everything that one queue generates: a buffer per layer, (cache rows, 2, H, D), with a row per token.
 import { CommandList, TABLES } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";

@@ -16,11 +16,11 @@ import { invariant } from "../util/invariant.js";
 import type { ModelDefinition } from "./definition.js";
 
 export interface ForwardPipelines {
-  /** By how matrices are stored: a model may mix formats. */
+  /** One per format in which matrices are stored, as a model may mix formats. */
   readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
   readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
   readonly norm: NormPipeline;
-  /** By layer. */
+  /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
   readonly logProbability: PipelineOf<typeof logProbabilityVariant>;
 }
@@ -29,7 +29,7 @@ export interface ForwardPipelines {
 export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
   format === "f32" || queue.adapter.hasShaderF16 ? format : "packed-f16";
 
-/** Compiles what the model needs, all at once. `formats`: those of its matrices. Throws ShaderError. */
+/** Compiles what the model needs, all at once. `formats` are those of its matrices. Throws ShaderError. */
 export async function compileForward(
   queue: Queue,
   { config, shape, program }: ModelDefinition,

@@ -1,5 +1,5 @@
-// A recipe with its values named: what every step reads and writes, and which values are still wanted when their
-// segment is over. The forward pass, training and their memory are walks over it. No GPU.
+// A recipe with its values named: what every step reads and writes, and which values are read after their half of a segment.
+// The forward pass, the backward pass and their memory all follow from it. Knows no GPU.
 import {
   widthOf,
   type AttentionStep,
@@ -13,16 +13,16 @@ import type { ModelConfig } from "../families/model-config.js";
 import { invariant } from "../util/invariant.js";
 import { axisOf } from "./axis.js";
 
-/** Rows that one step writes. In a forward pass all values of a place share a buffer; in training each has its own. */
+/** What one step writes. In a forward pass all values of a place share a buffer. In training each value has its own. */
 export interface Value {
-  /** After the step that writes it; the same in all layers. */
+  /** Named after the step that writes it. The same in all layers. */
   readonly name: string;
-  /** Undefined for what is no layer's. */
+  /** Undefined for values outside the layers. */
   readonly layer: number | undefined;
   readonly place: Place;
   /** Width of a row in vec4s. */
   readonly vectors: number;
-  /** Read after its segment's half is over, so that it is kept where the rest is formed again for the backward pass. */
+  /** Whether it is read after its half of a segment. Such values are kept even with `recompute`. */
   isKept: boolean;
 }
 
@@ -30,7 +30,7 @@ interface Placed {
   readonly layer: number | undefined;
   readonly input: Value;
   readonly output: Value;
-  /** What the output was before it was added to, where the step adds. */
+  /** If the step adds, the value that it adds to. */
   readonly before: Value | undefined;
 }
 
@@ -44,9 +44,9 @@ export interface ProgramNorm extends Placed {
 
 export interface ProgramLinear extends Placed {
   readonly step: LinearStep;
-  /** Where the step activates: what goes into the activation. Training keeps both. */
+  /** If the step applies the activation, what goes into it. Training keeps both. */
   readonly preActivation: Value | undefined;
-  /** Where the input came out of an activation: what went into it, whose gradient stands for the input's. */
+  /** If the input came out of an activation, what went into that. Its gradient is formed instead of the input's. */
   readonly inputPreActivation: Value | undefined;
 }
 
@@ -164,8 +164,8 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
 }
 
 /**
- * A value is kept where it is read in another half than it is written in. The halves are what follows an attention, up to the
- * next layer; and a layer's beginning with its attention: each can be formed again from what is kept.
+ * Marks the values that are read in another half than the one that writes them. One half is what follows an attention, up to
+ * the next layer; the other is the beginning of a layer with its attention. Either can be computed again from what is kept.
  */
 function markKept({ segments, attention, final }: Program): void {
   const halves = segments.flatMap(({ after, before }, segment) => [
@@ -183,7 +183,7 @@ function markKept({ segments, attention, final }: Program): void {
         if (step.before) read(step.before, half);
       }
       if ("preActivation" in step) {
-        // What goes into an activation is read with what comes out.
+        // A step that reads the output of an activation also reads what went into it.
         if (step.inputPreActivation) read(step.inputPreActivation, half);
         if (step.preActivation) halfOf.set(step.preActivation, half);
       }

@@ -1,4 +1,4 @@
-// Where the tokens of a batch lie in one queue's arena, and the tables that list them for the tasks of a stage.
+// Says in which rows of a queue's arena the tokens of a batch are, and writes the tables that list the rows of a stage.
 import type { TableRange } from "../gpu/command-list.js";
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
 import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
@@ -13,22 +13,22 @@ export interface RowRun {
   readonly count: number;
 }
 
-/** What a row of an arena stands for: the words of `rowInfo`, in their order. */
+/** Describes a row of an arena. These are the words of `rowInfo`, in their order. */
 export interface RowInfo {
-  /** Its id; or SAMPLED_TOKEN and the index of the sequence whose newest token it is. */
+  /** The token's id; or SAMPLED_TOKEN plus the index of the sequence, if the token is its newest and only the GPU knows it. */
   readonly token: number;
-  /** In its sentence, from 0 on. */
+  /** The token's position in its sentence, from 0 on. */
   readonly position: number;
-  /** Entry of the sentence's first page in the page table. */
+  /** The entry of the page table that has the sentence's first page. */
   readonly firstPage: number;
-  /** Tokens of the sentence whose keys are known when this row's attention runs. */
+  /** The number of tokens of the sentence whose keys are known when this row's attention runs. */
   readonly keyCount: number;
 }
 
 /** u32 words per row of `rowInfo`. */
 export const ROW_WORDS = 4;
 
-/** Writes the words of row `row`: the one place that knows their order, beside the shaders. */
+/** Writes the words of row `row`. Only this function and the shaders know their order. */
 export function writeRowInfo(words: Uint32Array, row: number, info: RowInfo): void {
   words.set([info.token, info.position, info.firstPage, info.keyCount], ROW_WORDS * row);
 }
@@ -73,7 +73,7 @@ export class BatchRows {
     return words;
   }
 
-  /** First row of keys and values of every page: here, they lie in the rows of their tokens. */
+  /** The first row of keys and values of every page. Without a cache, these are the arena rows of the tokens. */
   pageTable(): Uint32Array<ArrayBuffer> {
     return Uint32Array.from(
       this.sentences.flatMap((sentence) =>

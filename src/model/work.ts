@@ -1,4 +1,4 @@
-// How much a model multiplies and adds, counted from its program: what scheduling weighs tasks by. No GPU.
+// Counts the multiply-adds of a model from its program, for the costs that the scheduler works with. Knows no GPU.
 import { widthOf } from "../families/recipe.js";
 import type { ModelWork } from "../plan/cost.js";
 import { axisOf } from "./axis.js";

@@ -28,7 +28,7 @@ import type { ModelStats } from "./generate/stats.js";
 import type { QueueMemory } from "../gpu/buffer.js";
 import type { Scores } from "./score.js";
 
-/** Rows that a prompt gets in its turn of a step: small enough that many prompts share one. */
+/** Rows that a prompt gets in a step when it is its turn: few enough that many prompts share a step. */
 const PROMPT_SLICE_TOKENS = 32;
 
 /**
@@ -50,7 +50,7 @@ export class Model {
   readonly #gpuBudgetMs: number | undefined;
   readonly #text: TextInput;
   #isDisposed = false;
-  /** Settles when the weights are not being changed any more. */
+  /** Resolves when the weights are no longer being changed. */
   #update: Promise<void> | undefined;
 
   private constructor(loaded: LoadedModel, defaults: GenerationDefaults, engine: EngineOptions) {
@@ -73,8 +73,8 @@ export class Model {
    * Loads a model in Hugging Face layout: from the URL or path of its folder (config.json, model.safetensors or its
    * shards, tokenizer.json), or from the files' contents. Weights stream to the GPU tensor by tensor.
    *
-   * Throws FetchError, FormatError or ShapeError for unusable files, ArgumentError for unusable options, DeviceError
-   * without WebGPU or room, ShaderError, and CancelledError when `signal` aborts. Nothing is left allocated then.
+   * Throws FetchError, FormatError or ShapeError for unusable files, ArgumentError for unusable options, DeviceError without
+   * WebGPU or without room, ShaderError, and CancelledError when `signal` aborts. Nothing is left allocated then.
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
     const engine = {
@@ -104,17 +104,17 @@ export class Model {
     return this.#loaded.info;
   }
 
-  /** Live GPU buffers of each queue. All counts are 0 after `dispose`. */
+  /** Returns the live GPU buffers of each queue. All counts are 0 after `dispose`. */
   memory(): QueueMemory[] {
     return this.#loaded.replicas.map(({ queue }) => ({ ...queue.memory }));
   }
 
   /**
-   * The forward pass over a ragged batch: sentences of any lengths from 1 to the context, without padding. The same
-   * sentence gives the same bits whatever shares the batch, k, the queues, the fence and the placement are.
+   * Runs the forward pass over a ragged batch: sentences of any lengths from 1 to the context, without padding. A sentence gives
+   * the same bits whatever the rest of the batch, k, the queues, the fence and the placement are.
    *
-   * Throws ArgumentError for unusable input, DeviceError when the device fails or is too small, CancelledError when
-   * `signal` aborts, DisposedError when the model is, or is meanwhile, disposed.
+   * Throws ArgumentError for unusable input, DeviceError if the device fails or is too small, CancelledError when `signal`
+   * aborts, DisposedError if the model was disposed before or during the call.
    */
   forward(
     sentences: readonly Sentence[],
@@ -134,11 +134,11 @@ export class Model {
   }
 
   /**
-   * Log-probabilities of the tokens of each sentence, their sum, mean and perplexity, without reading logits back.
-   * Text is encoded, with the begin token in front where the model has one, so that every token of it is scored;
-   * arrays of ids are taken as they are. At least two tokens each.
+   * Returns the log-probabilities of the tokens of each sentence, and their sum, mean and perplexity. Logits are not read back.
+   * Texts are encoded, with the begin token in front if the model has one, so that all their tokens are scored. Arrays of ids are
+   * used as they are. Each sentence needs at least two tokens.
    *
-   * Throws as `forward` does, and FormatError when text is passed and the model has no usable tokenizer.
+   * Throws what `forward` throws, and FormatError if text is passed and the model's tokenizer cannot be used.
    */
   async score(sentences: readonly (string | Sentence)[], options: RunOptions = {}): Promise<Scores> {
     this.#expectUsable("score");
@@ -151,12 +151,12 @@ export class Model {
   }
 
   /**
-   * Generates text after a prompt: a text, token ids, or messages. Call it as often as you like: all requests share the
-   * GPU, each gets the tokens it would get alone, and streams them as they come. For a list of prompts the answer is a
-   * list of handles; one bad prompt fails its own handle only.
+   * Generates text after a prompt: a text, token ids, or messages. Call it as often as you like. All requests share the GPU, each
+   * gets the tokens that it would get alone, and its pieces come as they are written. For a list of prompts it returns a batch of
+   * handles; a bad prompt fails only its own handle.
    *
    * A handle rejects with ArgumentError for unusable input, and with GenerationInterruptedError, which holds the partial
-   * text, when the device fails or the model is disposed. Cancelling is no error: the reason is then "abort".
+   * text, if the device fails or the model is disposed. Cancelling is not an error: the finish reason is then "abort".
    *
    * @example
    * ```ts
@@ -183,15 +183,15 @@ export class Model {
       : this.#generator.generate(prompt, options);
   }
 
-  /** Generates the answer to a conversation, by the chat template of the model's tokenizer. As `generate` otherwise. */
+  /** Generates the reply in a conversation, with the chat template of the model's tokenizer. Otherwise like `generate`. */
   chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): GenerationHandle {
     this.#expectUsable("chat");
     return this.#generator.generate(messages, options);
   }
 
   /**
-   * Trains the model's weights on sentences or texts of any lengths: iterate over the run for its steps. Between steps
-   * the same model scores and generates with what it has learned. Bits do not depend on k, queues or fences.
+   * Trains the model's weights on sentences or texts of any lengths. Iterate over the run for its steps. Between steps, the same
+   * model scores and generates with what it has learned. The bits of the weights do not depend on k, queues or fences.
    *
    * @example
    * ```ts
@@ -226,32 +226,32 @@ export class Model {
     );
   }
 
-  /** The model as files in Hugging Face layout, with the weights as they are now, in float32. */
+  /** Returns the model as files in Hugging Face layout, with the current weights in float32. */
   async save(): Promise<SavedModel> {
     this.#expectUsable("save");
     return saveModel(this.#loaded);
   }
 
-  /** Counters of what is and was generated. */
+  /** Returns the counters of generation. */
   stats(): ModelStats {
     return this.#generator.stats;
   }
 
   /**
-   * Calls `watcher` after every step of generation from now on: which rows of which requests went through the model
-   * together, and when. It must not throw. The answer ends the watch.
+   * Calls `watcher` after every step of generation from now on, with the rows of requests that went through the model together,
+   * and when. It must not throw. Returns a function that ends the watch.
    */
   watchSteps(watcher: (step: GenerationStep) => void): () => void {
     this.#expectUsable("watchSteps");
     return this.#generator.watch(watcher);
   }
 
-  /** The token ids of `text`. Throws ArgumentError when the model came without a tokenizer. */
+  /** Returns the token ids of `text`. Throws ArgumentError if the model has no tokenizer. */
   async encode(text: string): Promise<number[]> {
     return (await this.#text.tokenizer()).encode(text);
   }
 
-  /** The text of token ids. Throws ArgumentError for an unknown id or when the model came without a tokenizer. */
+  /** Returns the text of token ids. Throws ArgumentError for an unknown id, or if the model has no tokenizer. */
   async decode(ids: Sentence): Promise<string> {
     return (await this.#text.tokenizer()).decode([...ids]);
   }
@@ -264,12 +264,12 @@ export class Model {
     disposeLoaded(this.#loaded);
   }
 
-  /** As `dispose`, for `using`. */
+  /** Calls `dispose`. For `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** As `dispose`, for `await using`: also waits until the calls that were running have ended. */
+  /** Calls `dispose`, and waits until running calls have ended. For `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
     await Promise.allSettled([...this.#active, ...this.#generator.live]);
@@ -314,14 +314,14 @@ export class Model {
     }
   }
 
-  /** Mean loss per token. */
+  /** Returns the mean loss per token. */
   async #evaluate(sentences: readonly Sentence[], signal: AbortSignal | undefined): Promise<number> {
     const scores = await this.score(sentences, signal ? { signal } : {});
     const tokens = scores.reduce((sum, { logProbabilities }) => sum + logProbabilities.length, 0);
     return -scores.reduce((sum, score) => sum + score.sum, 0) / tokens;
   }
 
-  /** Changes the weights when every forward pass that began has ended, and before any other begins. */
+  /** Runs `update`, which changes the weights, when all forward passes have ended, and before others begin. */
   async #exclusive<R>(update: () => Promise<R>): Promise<R> {
     let open!: () => void;
     const earlier = this.#update;

@@ -1,11 +1,11 @@
-// A model as the files it was loaded from, with the weights as they are now.
+// Makes files of a model like those that it was loaded from, with the current weights.
 import { readAll } from "../gpu/buffer-contents.js";
 import { exportTensors } from "../model/weights/export.js";
 import { writeSafetensors } from "../files/safetensors-writer.js";
 import type { ModelParts } from "../files/source.js";
 import type { LoadedModel } from "./load/loaded-model.js";
 
-/** Files of a model in Hugging Face layout, which `Model.load` reads back bit for bit. Weights are float32. */
+/** Files of a model in Hugging Face layout. `Model.load` reads them back bit for bit. Weights are float32. */
 export interface SavedModel extends ModelParts {
   readonly weights: Uint8Array<ArrayBuffer>;
 }

@@ -1,11 +1,11 @@
-// What log-probabilities of a sentence's tokens say about it.
+// Makes scores of the log-probabilities of a sentence's tokens.
 import type { RunResult } from "./passes/pass-result.js";
 
-/** How likely one sentence is to the model, in nats. */
+/** How likely one sentence is for the model, in nats. */
 export interface Score {
-  /** The ids that were scored, with the begin token in front where the model has one and text was passed. */
+  /** The ids that were scored. If text was passed, they begin with the begin token, if the model has one. */
   readonly tokens: readonly number[];
-  /** Of every token but the first, given those before it. */
+  /** The log-probability of every token but the first, given those before it. */
   readonly logProbabilities: Float32Array<ArrayBuffer>;
   readonly sum: number;
   readonly mean: number;
@@ -13,7 +13,7 @@ export interface Score {
   readonly perplexity: number;
 }
 
-/** One score per sentence, in order, with the statistics of the run that made them. */
+/** One score per sentence, in order, with the statistics of the run. */
 export type Scores = readonly Score[] & RunResult;
 
 export function scoreOf(tokens: readonly number[], logProbabilities: Float32Array<ArrayBuffer>): Score {

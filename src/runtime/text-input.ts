@@ -1,4 +1,4 @@
-// Text on its way into a model, and out of it: what callers pass as text or as token ids becomes ids.
+// Turns what callers pass, text or token ids, into the ids of sentences.
 import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { ModelConfig } from "../families/model-config.js";
@@ -18,7 +18,7 @@ export class TextInput {
     this.#config = config;
   }
 
-  /** Loaded when it is first needed. Throws ArgumentError where the model came without one. */
+  /** Returns the tokenizer, which is loaded at the first call. Throws ArgumentError if the model has none. */
   tokenizer(): Promise<TextTokenizer> {
     const { tokenizer, tokenizerConfig } = this.#files;
     if (tokenizer === undefined) throw needsTokenizer("text");
@@ -26,7 +26,7 @@ export class TextInput {
     return this.#tokenizer;
   }
 
-  /** Text with the begin token in front, where the model has one, so that every token of it can be scored. */
+  /** Returns ids with the begin token in front of texts, if the model has one, so that all tokens of a text are scored. */
   async encodeForScore(sentences: readonly (string | Sentence)[]): Promise<readonly number[][]> {
     const { beginToken } = this.#config;
     const ids: number[][] = [];
@@ -47,7 +47,7 @@ export class TextInput {
     return ids;
   }
 
-  /** Text between the begin and the end token, where the model has them; of any length. */
+  /** Returns ids with the begin token in front of texts and the end token behind, if the model has them. Of any length. */
   async encodeForTraining(sentences: readonly (string | Sentence)[]): Promise<Sentence[]> {
     const { beginToken, endTokens, contextLength, vocabularySize: vocabulary } = this.#config;
     const encoded: Sentence[] = [];

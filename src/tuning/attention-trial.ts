@@ -10,7 +10,7 @@ import { keyValueRowBytes, type ModelShape } from "../model/shape.js";
 import type { KernelSample } from "./sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";
 
-/** Sentences of a sample, by length: all rows of each, or its last one, as in decoding. */
+/** The sentences of a sample by their lengths, and whether all rows of each are computed or, as in decoding, the last. */
 export interface AttentionSampleShape {
   readonly lengths: readonly number[];
   readonly rows: "all" | "last";

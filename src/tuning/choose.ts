@@ -12,7 +12,7 @@ import { presumedChoice } from "./presumed.js";
 import { linearSample, linearTrial } from "./linear-trial.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
 
-/** One pick per place that has several kernels, for dispatches of few rows and of many. */
+/** The kernels of linear layers and of attention, each for dispatches of few rows and of many. */
 export type KernelPicks = Readonly<Record<keyof KernelChoice, ByRows<KernelPick>>>;
 
 export interface CandidateKernels {
@@ -24,9 +24,9 @@ export interface ChooseOptions extends Pick<PickOptions, "tuneMs" | "verify" | "
   readonly candidates: CandidateKernels;
   readonly activation: Activation;
   readonly element: ElementType;
-  /** What the kernels in `candidates.linear` multiply in. */
+  /** The arithmetic of the kernels in `candidates.linear`. */
   readonly arithmetic: Arithmetic;
-  /** What another load found on the same adapter with the same shapes. */
+  /** The result of an earlier load with the same adapter and shapes. */
   readonly known: KernelPicks | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface ChosenKernels {
   readonly verification: readonly string[];
 }
 
-/** Throws DeviceError ("wrong-results") where no kernel of a place passes, CancelledError when `signal` aborts. */
+/** Throws DeviceError ("wrong-results") if all kernels of a place fail, CancelledError when `signal` aborts. */
 export async function chooseKernels(
   queue: Queue,
   { shape, program }: ModelDefinition,
@@ -46,7 +46,7 @@ export async function chooseKernels(
   const presumed = presumedChoice(queue.adapter, options.arithmetic);
   const { known } = options;
   const verification: string[] = [];
-  // The places share the time; those of few rows are done quickly, and leave theirs to the others.
+  // The places share the time. Those of few rows need little of it and leave the rest to the others.
   const endMs = performance.now() + options.tuneMs;
   let placesLeft = 4;
   const pick = <K extends { readonly name: string }, B extends string, P extends string>(
@@ -72,7 +72,7 @@ export async function chooseKernels(
   const attention = (
     rows: keyof ByRows<unknown>,
   ): KernelPlace<AttentionKernel, AttentionBinding, AttentionParam> => {
-    // Layers differ in what a row sees, if at all, not in what is fast.
+    // Layers may differ in what a row sees, but not in which kernel is fast.
     const { causal: isCausal } = program.attention[0]!.step;
     const kernelShape = { ...shape, isCausal };
     const fitting = options.candidates.attention.filter((kernel) =>
@@ -111,7 +111,7 @@ export async function chooseKernels(
   };
 }
 
-/** Those that suit, the presumed one first; where none suits, all. */
+/** Returns the kernels that suit, the presumed one first. If none suits, returns all. */
 function candidatesOf<K extends { readonly suits: SuitableRows }>(
   fitting: readonly K[],
   presumed: K,

@@ -1,4 +1,4 @@
-// What a kept record of kernels has to look like: a page's storage may hold anything.
+// Checks the form of a remembered record of kernels, because a page's storage may hold anything.
 import type { KernelPicks } from "./choose.js";
 import { isRecord } from "../util/json-value.js";
 

@@ -6,14 +6,14 @@ import type { Queue } from "../gpu/queue.js";
 import { SampleBuffers, type KernelSample } from "./sample.js";
 import { tryKernel, type KernelTrial } from "./trial.js";
 
-/** What was picked for one place, and why. JSON-serialisable. */
+/** The kernel that was picked for one place, and why. JSON-serialisable. */
 export interface KernelPick {
   readonly kernel: string;
-  /** How long a dispatch on the model's shapes takes, by kernel: those that were measured. */
+  /** How long a dispatch on the model's shapes takes, for each kernel that was measured. */
   readonly microseconds: Readonly<Record<string, number>>;
-  /** Kernels that failed on this adapter, and how. */
+  /** Kernels that failed on this adapter, and why. */
   readonly dropped: Readonly<Record<string, string>>;
-  /** Kernels for which the time did not suffice: one of them may be faster. The next load measures them. */
+  /** Kernels that there was no time to measure. One of them may be faster. The next load measures them. */
   readonly unmeasured: readonly string[];
 }
 
@@ -24,7 +24,7 @@ interface Named {
 /** A place of the model where one of several kernels computes. */
 export interface KernelPlace<K extends Named, B extends string, P extends string> {
   readonly name: string;
-  /** Kernels that fit the adapter. The first is what is presumed to be fast. */
+  /** Kernels that fit the adapter. The first is presumed to be fast. */
   readonly candidates: readonly K[];
   readonly sample: KernelSample<B, P>;
   trial(): KernelTrial<B, P>;
@@ -33,23 +33,23 @@ export interface KernelPlace<K extends Named, B extends string, P extends string
 }
 
 export interface PickOptions {
-  /** Measure what is not known, beginning nothing but the first after this long. 0: do not. */
+  /** How long to measure what is not known. The first kernel is measured in any case. 0: measure nothing. */
   readonly tuneMs: number;
-  /** From another time. */
+  /** The result of an earlier load. */
   readonly known: KernelPick | undefined;
-  /** Hold what is picked against float64. */
+  /** Compare the kernel that is picked with float64 arithmetic. */
   readonly verify: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-/** What measuring adds to. */
+/** What `measure` fills in. */
 interface Results {
   readonly microseconds: Record<string, number>;
   readonly dropped: Record<string, string>;
   readonly unmeasured: string[];
 }
 
-/** A kernel with workgroup memory so much slower than one without shows that the adapter has none that is fast. */
+/** If a kernel with workgroup memory is this many times slower than one without, the adapter's workgroup memory is slow. */
 const HOPELESS = 4;
 
 /** Adds to `report` a line for every kernel that was verified. Throws DeviceError ("wrong-results") when none passes. */
@@ -95,14 +95,14 @@ async function measure<K extends Named, B extends string, P extends string>(
   const isHopeless = (kernel: K): boolean =>
     place.usesWorkgroupMemory(kernel) && 0.001 * (microseconds[kernel.name] ?? 0) > HOPELESS * bestMs;
   let isMemorySlow = place.candidates.some(isHopeless);
-  // The first has all the time it takes: it is presumed to be used, or what an earlier load had no time for.
+  // The first has all the time it takes: it will probably be used, or an earlier load had no time for it.
   let isFirst = true;
   const isLate = (): boolean => !isFirst && performance.now() > endMs;
   try {
     for (const kernel of place.candidates) {
       if (known && !known.unmeasured.includes(kernel.name)) continue;
       if (isMemorySlow && place.usesWorkgroupMemory(kernel)) continue;
-      // Once begun, a compilation is waited for: what is measured next would share the processor with it.
+      // Wait for the compilation to end, because it would share the processor with what is measured next.
       const pipeline = isLate() ? undefined : await compile(queue, place.variantOf(kernel));
       if (pipeline === undefined || isLate()) {
         unmeasured.push(kernel.name);
@@ -123,7 +123,7 @@ async function measure<K extends Named, B extends string, P extends string>(
   }
 }
 
-/** Why the kernel is not fit for use here, or undefined. */
+/** Returns why the kernel cannot be used here, or undefined if it can. */
 async function verify<K extends Named, B extends string, P extends string>(
   queue: Queue,
   place: KernelPlace<K, B, P>,
@@ -145,7 +145,7 @@ async function verify<K extends Named, B extends string, P extends string>(
   return problem;
 }
 
-/** The pipeline, or the error of its shader. */
+/** Returns the pipeline, or the error of its shader. */
 function compile<B extends string, P extends string>(
   queue: Queue,
   variant: KernelVariant<B, P>,

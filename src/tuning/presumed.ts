@@ -1,5 +1,5 @@
-// Which kernels a model uses for linear layers, attention and the choice of tokens, where nothing was measured. All kernels of
-// an arithmetic give the same bits, so that dispatches of few rows may use another than those of many.
+// The kernels that a model uses for linear layers and attention if nothing was measured. All kernels of an arithmetic give the
+// same bits, so dispatches of few rows may use another kernel than those of many.
 import type { AdapterDescription } from "../gpu/queue.js";
 import { fewRowAttention } from "../kernels/attention/few-row.js";
 import type { KernelChoice } from "../kernels/by-rows.js";
@@ -13,9 +13,9 @@ import { registerTiledLinear } from "../kernels/linear/linear.js";
 import type { Arithmetic } from "../tensor/formats.js";
 
 /**
- * What is fast where nothing was measured: a CPU shares tiles through its caches, and barriers cost it dearly; a GPU needs
- * workgroup memory to feed its units. Passing inputs on in subgroups is 1.1 to 1.4 times as fast as loading them on
- * SwiftShader, and 1.6 to 1.9 times on lavapipe, but not for the single rows of one request.
+ * Returns the kernels that are probably fast. A CPU shares tiles through its caches, and barriers are expensive there; a GPU
+ * needs workgroup memory to feed its units. On SwiftShader, passing inputs on in subgroups is 1.1 to 1.4 times as fast as loading
+ * them, and 1.6 to 1.9 times on lavapipe, but not for the single rows of one request.
  */
 export const presumedChoice = (
   { isSoftware, hasSubgroups }: AdapterDescription,

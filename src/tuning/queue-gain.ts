@@ -1,4 +1,4 @@
-// Whether two queues do more at once than one does alone: measured on linear layers of the model's own shapes.
+// Measures whether two queues do more at once than one does alone, on linear layers of the model's own shapes.
 import type { ElementType } from "../gpu/kernel.js";
 import type { Queue } from "../gpu/queue.js";
 import type { Activation } from "../kernels/linear/linear.js";
@@ -9,11 +9,11 @@ import { pickForRows, type KernelChoice } from "../kernels/by-rows.js";
 import { SampleBuffers } from "./sample.js";
 import { linearSample } from "./linear-trial.js";
 
-/** Rows of a dispatch that leaves most of an adapter idle, and of one that fills it. */
+/** The rows of a dispatch that leaves most of an adapter idle, and of one that fills it. */
 const SMALL_ROWS = 4;
 const LARGE_ROWS = 256;
 
-/** One run alone: long beside the up to 3 ms that a browser takes to notice its end. */
+/** How long one run must take alone: long in comparison to the 3 ms that a browser may take to notice its end. */
 const LEAST_MS = 20;
 const MOST_DISPATCHES = 2048;
 const REPEATS = 3;

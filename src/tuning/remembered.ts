@@ -1,9 +1,9 @@
-// What measuring has shown, kept so that the next load of the same shapes on the same adapter need not measure: in memory,
-// and in a page in its localStorage too.
+// Remembers what was measured, so that the next load with the same shapes and adapter need not measure again: in memory, and in
+// a page also in its localStorage.
 
 const inMemory = new Map<string, unknown>();
 
-/** What was kept under `key`, where it is as `isValid` says; else undefined: then it has to be measured. */
+/** Returns what was remembered under `key`, or undefined if there is nothing or `isValid` refuses it. */
 export function recall<T>(key: string, isValid: (value: unknown) => value is T): T | undefined {
   const known = inMemory.get(key);
   if (isValid(known)) return known;

@@ -1,4 +1,4 @@
-// Work for one dispatch of a kernel on buffers of its own, by which it is measured or verified.
+// Work for one dispatch of a kernel on buffers of its own, for measuring or verifying the kernel.
 import { CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
@@ -10,7 +10,7 @@ import { throwIfAborted } from "../util/signal.js";
 
 export type SampleValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
-/** By binding, what a buffer begins with, or its size in bytes where zeros will do. */
+/** For each binding, what its buffer contains at first, or its size in bytes if zeros will do. */
 export type SampleContents<B extends string> = Readonly<Record<B, SampleValues | number>>;
 
 export interface KernelSample<B extends string, P extends string> {
@@ -21,7 +21,7 @@ export interface KernelSample<B extends string, P extends string> {
 /** GPU time of all dispatches of one run that is long enough to count, and the most dispatches of a run. */
 const LEAST_MS = 2;
 const MOST_DISPATCHES = 512;
-/** Without a GPU clock the wait for the fence counts too, up to 3 ms. */
+/** Without a GPU clock, the times include the wait for the fence, which is up to 3 ms. */
 const LEAST_MS_BY_WALL = 20;
 /** A kernel so much slower than the best is not timed a second time. */
 const HOPELESS = 1.5;
@@ -61,7 +61,7 @@ export class SampleBuffers<B extends string, P extends string> {
     return new SampleBuffers(queue, params, buffers as Record<B, GpuBuffer>);
   }
 
-  /** What one dispatch leaves in a binding. */
+  /** Returns the contents of a binding after one dispatch. */
   async run(pipeline: Pipeline<B, P>, output: B): Promise<Float32Array> {
     const buffer = this.#buffers[output];
     const list = new CommandList(this.#queue);

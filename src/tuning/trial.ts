@@ -1,4 +1,4 @@
-// Holds a kernel's results on the user's adapter against float64 arithmetic: a driver that computes wrongly shows here.
+// Compares a kernel's results on the user's adapter with float64 arithmetic, which reveals a driver that computes wrongly.
 import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import { SampleBuffers, type KernelSample } from "./sample.js";
@@ -12,10 +12,10 @@ export interface KernelTrial<B extends string, P extends string> extends KernelS
   readonly tolerance: number;
 }
 
-/** Values of trials are around 1 and sums short: float32 is wrong by some 1e-6 then, a broken kernel by far more. */
+/** Values of trials are around 1 and sums are short, so float32 is wrong by about 1e-6. A broken kernel is wrong by far more. */
 export const FLOAT32_TOLERANCE = 1e-4;
 
-/** The largest difference of a result from what is expected, and whether it is within the trial's tolerance. */
+/** Returns the largest difference of a result from what is expected, and whether it is within the trial's tolerance. */
 export async function tryKernel<B extends string, P extends string>(
   queue: Queue,
   pipeline: Pipeline<B, P>,
@@ -27,7 +27,7 @@ export async function tryKernel<B extends string, P extends string>(
     let largestError = 0;
     for (const [index, value] of trial.expected.entries()) {
       const error = Math.abs(actual[index]! - value);
-      // A result that is no number is as wrong as can be.
+      // NaN counts as the largest error.
       largestError = Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(largestError, error);
     }
     return { passed: largestError <= trial.tolerance, largestError };

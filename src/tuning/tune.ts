@@ -1,4 +1,4 @@
-// Which kernels a model that is being loaded uses: known from another load, measured now, or presumed.
+// Finds the kernels of a model that is being loaded: they are known from an earlier load, measured now, or presumed.
 import type { Queue } from "../gpu/queue.js";
 import { chooseKernels, type ChosenKernels, type CandidateKernels, type KernelPicks } from "./choose.js";
 import type { ModelDefinition } from "../model/definition.js";
@@ -12,7 +12,7 @@ import { recall, remember } from "./remembered.js";
 /** A load may take this much longer, once per adapter and shape. */
 const TUNE_MS = 1500;
 
-/** What the caller of a load may say about it. */
+/** The options of a load that concern tuning. */
 export interface TuneOptions {
   /** Default: true, but on software adapters false. */
   readonly tune?: boolean;
@@ -23,7 +23,7 @@ export interface TuneOptions {
   readonly onProgress?: (progress: { readonly phase: "measuring" }) => void;
 }
 
-/** How the model computes, and which kernels there are for that. */
+/** The model, how it computes, and the kernels to choose from. */
 export interface TuneTarget {
   readonly model: ModelDefinition;
   readonly format: WeightFormat;
@@ -51,16 +51,16 @@ export async function tuneKernels(
   return chosen;
 }
 
-/** Whether the time sufficed: otherwise the next load measures the rest. */
+/** Whether there was time to measure everything. If not, the next load measures the rest. */
 const isComplete = (picks: KernelPicks): boolean =>
   Object.values(picks).every((byRows) =>
     [byRows.few, byRows.many].every(({ unmeasured }) => unmeasured.length === 0),
   );
 
-/** Whether this load measures, or takes what another has measured. */
+/** Whether this load measures, or uses what an earlier one has measured. */
 export const isTuned = ({ adapter }: Queue, { tune = !adapter.isSoftware }: TuneOptions): boolean => tune;
 
-/** All that the figures of a kernel depend on: the adapter, and the model's shapes. */
+/** A key of everything that the figures of a kernel depend on: the adapter, and the model's shapes. */
 export function shapeKey(
   { adapter }: Queue,
   { channels, hidden, heads, keyValueHeads, headWidth, contextLength, pageTokens }: ModelShape,
@@ -71,7 +71,7 @@ export function shapeKey(
   return JSON.stringify([vendor, architecture, device, description, element, shape]);
 }
 
-/** A text fit for a report: the adapter, and a line per kernel that was checked. */
+/** Returns a text for reports: the adapter, and a line per kernel that was checked. */
 export function describeVerification({ adapter }: Queue, { verification }: ChosenKernels): string {
   const { vendor, architecture, description } = adapter;
   return [`weft on ${[vendor, architecture, description].filter(Boolean).join(" ")}`, ...verification].join(

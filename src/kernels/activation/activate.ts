@@ -1,4 +1,4 @@
-// The activation of the MLP by itself, for training, which keeps what went in and what came out.
+// The activation of the MLP as a kernel of its own, for training, which keeps its input and its output.
 import activation from "../../../shaders/common/activation.wgsl?raw";
 import source from "../../../shaders/activation/activate.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";

@@ -20,7 +20,7 @@ export interface AttentionShape {
 }
 
 export interface AttentionOptions extends AttentionShape {
-  /** Consecutive tokens of a sentence whose keys and values lie in consecutive slots. A multiple of 4. */
+  /** Consecutive tokens of a sentence whose keys and values lie in consecutive rows. A multiple of 4. */
   readonly pageTokens: number;
 }
 
@@ -30,11 +30,11 @@ export const QUERY_BLOCK_ROWS = 4;
 export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
 export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
 
-/** How every kernel of attention is called, forward and backward: shaders/common/attention-params.wgsl. */
+/** The parameters of every kernel of attention, forward and backward. See shaders/common/attention-params.wgsl. */
 export const attentionParams = { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" } as const;
 export const attentionFragments: readonly string[] = [vectors, paramsSource];
 
-/** What is the same for all forward kernels of attention. */
+/** The part of a definition that all forward kernels of attention share. */
 export const attentionInterface: Pick<
   KernelDefinition<AttentionBinding, AttentionParam>,
   "common" | "bindings" | "params"
@@ -44,7 +44,7 @@ export const attentionInterface: Pick<
   params: attentionParams,
 };
 
-/** One of the kernels that compute attention. All give the same bits; they differ in where they are fast. */
+/** A kernel that computes attention. All of them give the same bits, and differ in where they are fast. */
 export interface AttentionKernel {
   readonly name: string;
   readonly suits: SuitableRows;

@@ -14,7 +14,7 @@ export type EmbeddingBinding =
 export type EmbeddingParam =
   "firstEntry" | "rowCount" | "channelVectors" | "firstToken" | "tokenCount" | "shardStride";
 
-/** In a row's token: the rest is the index of a sequence whose newest token is meant. */
+/** Added to an index in a row's token: the row has the newest token of the sequence with that index. */
 export const SAMPLED_TOKEN = 0x80000000;
 
 const forward = (element: ElementType): KernelDefinition<EmbeddingBinding, EmbeddingParam> => ({

@@ -1,4 +1,4 @@
-// What callers of the gradient kernels of linear layers need to know of them. Holds no shader: a page that does not train loads
+// What callers need to know about the gradient kernels of linear layers. Imports no shader, so that pages that do not train load
 // none.
 
 export type LinearBackwardParam =
@@ -10,11 +10,11 @@ export type LinearBackwardParam =
   | "gradientOffset"
   | "outputEntry"
   | "flags";
-/** What a dispatch does beside the product; flags may be combined. */
+/** What a dispatch does besides the product. Flags may be combined. */
 export const GradientFlag = {
-  /** Multiply by the derivative of the model's activation, which X came out of. For inputs only. */
+  /** X came out of the model's activation, so multiply by its derivative. For gradients of inputs only. */
   throughActivation: 1,
-  /** += instead of =. */
+  /** Add to the gradient, instead of setting it. */
   addToOutput: 2,
   /** Row i of the table has its gradient in row i of dY, instead of in the row that the table lists for it. */
   compactGradient: 4,
@@ -23,7 +23,7 @@ export const GradientFlag = {
 /** Rows and columns that one invocation computes. */
 export const GRADIENT_TILE = 8;
 
-/** Invocations that hold the sums of a weight: a tile each. */
+/** The number of invocations that hold the sums of a weight, each of a tile. */
 export function weightOwners(inputVectors: number, outputVectors: number): number {
   return Math.ceil((4 * inputVectors) / GRADIENT_TILE) * Math.ceil((4 * outputVectors) / GRADIENT_TILE);
 }

@@ -1,5 +1,5 @@
-// Linear kernels whose products are in f16, without workgroup memory: bits of their own, the same in all kernels
-// with products in f16.
+// Linear kernels with products in f16, without workgroup memory. All kernels with products in f16 give the same bits, which are
+// not those of f32.
 import source from "../../../shaders/linear/forward-half.wgsl?raw";
 import { specialise, type Constants, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";

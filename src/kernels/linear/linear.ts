@@ -13,11 +13,11 @@ import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
 export type Activation = (typeof Activation)[keyof typeof Activation];
 
-/** What a dispatch does beside the product and the bias; flags may be combined. */
+/** What a dispatch does besides the product and the bias. Flags may be combined. */
 export const LinearFlag = {
   /** Apply the model's activation. */
   activate: 1,
-  /** Y += instead of Y =: the residual connection. */
+  /** Add to Y instead of setting it, as a residual connection does. */
   addToOutput: 2,
   /** Row i of the table goes to row i of Y, instead of to the row that the table lists for it. */
   compactOutput: 4,
@@ -34,7 +34,7 @@ export type LinearParam =
   | "outputEntry"
   | "flags";
 
-/** What is the same for all kernels of a linear layer: shaders/common/linear-interface.wgsl, and what it needs. */
+/** The part of a definition that all kernels of a linear layer share. See shaders/common/linear-interface.wgsl. */
 export const linearInterface = (
   element: ElementType,
   arithmetic: Arithmetic = "f32",
@@ -58,7 +58,7 @@ export const linearInterface = (
   },
 });
 
-/** One of the kernels that compute a linear layer. All of an arithmetic give the same bits; they differ in where they are fast. */
+/** A kernel that computes a linear layer. All of an arithmetic give the same bits, and differ in where they are fast. */
 export interface LinearKernel {
   readonly name: string;
   readonly suits: SuitableRows;

@@ -1,9 +1,9 @@
-// A weight's gradient where one owner per tile would leave an adapter idle: rows are cut into slabs, each with owners of
-// its own for partial sums, which a second kernel adds in order.
+// Cuts the rows of a weight's gradient into slabs if one owner per tile would leave an adapter idle. Each slab has its own owners
+// with partial sums, which a second kernel adds in order.
 
 /**
- * Invocations that fill an adapter, more or less. A constant, not a measurement: the cut decides the order of sums, and so
- * the bits, which must depend on shapes alone. It also bounds the partial sums of a weight, to 2 MiB.
+ * About as many invocations as fill an adapter. It is a constant and not measured, because the cut decides the order of sums, and
+ * so the bits, which must depend on shapes alone. It also bounds the partial sums of a weight, to 2 MiB.
  */
 const FULL_GRID = 8192;
 
@@ -14,7 +14,7 @@ const FULL_GRID = 8192;
  */
 const LEAST_SLAB_ROWS = 256;
 
-/** Rows that the kernels add up before they add them to a total. Slabs begin at multiples of them. */
+/** The kernels sum this many rows before they add them to a total. Slabs begin at multiples of it. */
 const ROWS_PER_SUM = 64;
 
 /** How rows are cut. */
@@ -24,13 +24,13 @@ export interface Slabs {
   readonly rows: number;
 }
 
-/** The cut of `rowCount` rows for a weight whose sums `owners` invocations hold. */
+/** Returns how to cut `rowCount` rows, for a weight whose sums are held by `owners` invocations. */
 export function cutSlabs(rowCount: number, owners: number): Slabs {
   const rows = ROWS_PER_SUM * Math.ceil(rowCount / mostSlabs(rowCount, owners) / ROWS_PER_SUM);
   return { count: Math.ceil(rowCount / rows), rows };
 }
 
-/** No cut of up to `rowCount` rows has more slabs. */
+/** Returns the most slabs that up to `rowCount` rows are cut into. */
 export function mostSlabs(rowCount: number, owners: number): number {
   return Math.max(1, Math.min(Math.floor(FULL_GRID / owners), Math.floor(rowCount / LEAST_SLAB_ROWS)));
 }

@@ -41,7 +41,7 @@ export const NO_SLOT = 0xffffffff;
 /** In `counts`: the token is in the prompt. The other bits say how often it was generated. */
 export const IN_PROMPT = 0x80000000;
 
-/** What is the same for all kernels that choose tokens. */
+/** The part of a definition that all kernels that choose tokens share. */
 export const chooseTokenInterface: Pick<
   KernelDefinition<ChooseTokenBinding, ChooseTokenParam>,
   "common" | "bindings" | "params"
@@ -59,7 +59,7 @@ export const chooseTokenInterface: Pick<
   params: { rowCount: "u32", vocabulary: "u32", rowStride: "u32", firstOption: "u32" },
 };
 
-/** One of the kernels that choose tokens. All choose the same; they differ in where they are fast. */
+/** A kernel that chooses tokens. All of them choose the same tokens, and differ in where they are fast. */
 export interface ChooseTokenKernel {
   readonly name: string;
   readonly variant: KernelVariant<ChooseTokenBinding, ChooseTokenParam>;

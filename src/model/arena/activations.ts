@@ -1,4 +1,4 @@
-// Which rows of numbers a pass and a training step keep on the GPU, and how wide they are: what an arena is made from.
+// Lists the buffers of an arena: which rows a forward pass or a training step keeps on the GPU, and how wide they are.
 import { mostSlabs } from "../../kernels/linear/weight-slabs.js";
 import { weightOwners } from "../../kernels/linear/gradient.js";
 import type { Place } from "../../families/recipe.js";
@@ -13,8 +13,8 @@ export interface RowBuffer {
 }
 
 /**
- * Of a forward pass: a buffer per place, which all layers write in turn. Keys and values have `keyValueBuffers`: one, or one
- * per layer where attention of a layer may begin before another has ended; none where they are in the cache.
+ * The buffers of a forward pass: one per place, which all layers write in turn. Keys and values have `keyValueBuffers` of them:
+ * none if they are in the cache, one as a rule, or one per layer if attention of two layers may run at the same time.
  */
 export function forwardRows({ values }: Program, keyValueBuffers: number): readonly RowBuffer[] {
   const vectorsOf = new Map<Place, number>();
@@ -28,17 +28,17 @@ export function forwardRows({ values }: Program, keyValueBuffers: number): reado
 
 export const keyValueName = (layer: number): string => `keyValue-${layer}`;
 
-/** Bytes of rows and of what describes them, per token. */
+/** Bytes per token, including what describes its row. */
 export function bytesPerRow(rows: readonly RowBuffer[]): number {
   return rows.reduce((sum, { bytesPerRow: own }) => sum + own, ROW_INFO_BYTES);
 }
 
-/** Four words that describe a row: see rows.ts. */
+/** Bytes of the four words that describe a row. See rows.ts. */
 export const ROW_INFO_BYTES = 16;
 
 /**
- * Of a training step: activations of every layer, and their gradients too, so that weight gradients may be formed at any later
- * time. With `recompute` only what segments begin with is kept, and all layers share the rest.
+ * The buffers of a training step: the activations of every layer, and their gradients, so that weight gradients may be formed at
+ * any later time. With `recompute`, only what halves of segments begin with is kept, and all layers share the other buffers.
  */
 export function trainingRows(
   program: Program,
@@ -101,7 +101,7 @@ function stepsOf({ segments }: Program): readonly ProgramStep[] {
   return segments.flatMap(({ steps }) => steps);
 }
 
-/** The values that have a gradient: all but what comes out of an activation, for which what goes into it stands. */
+/** The values that have a gradient: all but the outputs of activations, as gradients are formed of their inputs instead. */
 function differentiated(program: Program): readonly Value[] {
   const activated = new Set(
     stepsOf(program).flatMap((own) => ("preActivation" in own && own.preActivation ? [own.output] : [])),

@@ -1,5 +1,5 @@
-// Buffers with a row per token of every sentence that a queue works on, no padding: the activations of a forward pass, of
-// generation or of a training step, made from a list. Also what describes the rows.
+// Buffers with a row per token of every sentence that a queue works on, without padding. They hold the activations of a forward
+// pass, of generation or of a training step. Also holds what describes the rows.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
@@ -11,7 +11,7 @@ const USAGE: number = BufferUsage.storage | BufferUsage.copySource | BufferUsage
 export class Arena {
   readonly queue: Queue;
   readonly rows: number;
-  /** (rows, 4) u32: see `RowWord`. */
+  /** (rows, 4) u32. See `RowInfo` in rows.ts. */
   readonly rowInfo: GpuBuffer;
   readonly #buffers = new Map<string, GpuBuffer>();
   readonly #scratch = new Map<string, GpuBuffer>();

@@ -1,4 +1,4 @@
-// What a training step keeps between forward and backward on one queue, by the values of the program.
+// The arena of a training step on one queue: a buffer per value of the program, and per gradient.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { PartialSums } from "../../layers/weights.js";
@@ -17,11 +17,11 @@ import type { ProgramNorm, Value } from "../program.js";
 
 export interface TrainingArenaOptions {
   readonly rows: number;
-  /** Rows of logits. */
+  /** The rows of logits that are held at once. */
   readonly chunkRows: number;
   /**
-   * Keep what segments begin with, and share all else among layers. The queue must then end a rank (see schedule/) before it
-   * begins the next, and form the weight gradients of a segment right behind its slices' gradients.
+   * Keep what halves of segments begin with, and let layers share the other buffers. The queue must then end a rank (see
+   * schedule/) before it begins the next, and form a segment's weight gradients right after its slices' gradients.
    */
   readonly recompute: boolean;
 }
@@ -30,11 +30,11 @@ export class TrainingArena {
   readonly rows: number;
   readonly chunkRows: number;
   readonly recompute: boolean;
-  /** Logits of a chunk of rows, then their gradient. */
+  /** The logits of a chunk of rows, and later their gradient. */
   readonly logits: GpuBuffer;
-  /** One loss per row that has a target; behind `rows` of them, room for a chunk whose losses nobody reads. */
+  /** One loss per row that has a target. After `rows` of them there is room for a chunk whose losses nobody reads. */
   readonly loss: GpuBuffer;
-  /** For whatever weight's gradient is being formed from slabs of rows. */
+  /** Room for sums over slabs of rows. All weights use it in turn. */
   readonly partials: PartialSums;
   readonly #arena: Arena;
   readonly #gradients: GradientPlan;

@@ -1,10 +1,10 @@
-// Moves numbers between a tensor of a file and a piece of a parameter in the layout of the kernels, either way: rows and
-// columns to their padded places, turned where the two lie differently.
+// Moves numbers between a tensor of a file and a piece of a parameter in the layout of the kernels, in both directions. Rows and
+// columns go to their padded places, and are transposed if the two layouts differ in that.
 import { placeIn } from "../axis.js";
 import type { FilePart, FileTensor } from "./file-tensors.js";
 import type { Piece } from "./parameters.js";
 
-/** Outputs and inputs that are moved at once, so that reads and writes both stay in the cache. */
+/** Outputs and inputs are moved in blocks of this size, so that both reads and writes stay in the cache. */
 const BLOCK = 32;
 
 export interface PartCopy {
@@ -13,7 +13,7 @@ export interface PartCopy {
   readonly piece: Piece;
 }
 
-/** Where the numbers of an array lie: that of output o and input i at outputs[o] + inputs[i]. */
+/** Says where the numbers of an array are: that of output o and input i is at outputs[o] + inputs[i]. */
 interface Places {
   readonly outputs: Int32Array;
   readonly inputs: Int32Array;
@@ -31,7 +31,7 @@ export function copyOut(copy: PartCopy, from: Float32Array, to: Float32Array): v
   move(from, own, to, file);
 }
 
-/** Whether the piece has the numbers of the tensor in their order, so that nothing has to be moved. */
+/** Whether the piece has all numbers of the tensor in the same order, so that nothing has to be moved. */
 export function isSame({ tensor, part, piece }: PartCopy): boolean {
   const { inputs, layout } = part.parameter;
   const isTurned = inputs !== undefined && (tensor.order === "out,in") === (layout === "inputs first");

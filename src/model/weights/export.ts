@@ -1,4 +1,4 @@
-// A model's weights back from the layout of the kernels to the tensors of its files: the inverse of WeightPlacer.
+// Turns a model's weights from the layout of the kernels back into the tensors of its files. The inverse of WeightPlacer.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import type { StoredTensor } from "../../files/safetensors.js";
 import { toFloat32 } from "../../tensor/formats.js";
@@ -6,7 +6,7 @@ import { copyOut } from "./copy-part.js";
 import { listFileTensors } from "./file-tensors.js";
 import type { ModelWeights } from "./model-weights.js";
 
-/** Float32 tensors in the names and shapes of files, from the contents of the weights' buffers. */
+/** Returns float32 tensors with the names and shapes of files. `valuesOf` returns the contents of a weight's buffer. */
 export function exportTensors(
   weights: ModelWeights,
   valuesOf: (buffer: GpuBuffer) => Float32Array<ArrayBuffer>,

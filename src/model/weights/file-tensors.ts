@@ -1,17 +1,17 @@
-// The tensors of files that a model's parameters come from and are saved to, and what a file lacks. A parameter may be a part
-// of a tensor, or be joined from several.
+// Lists the tensors of files that a model's parameters are read from and saved to, and finds what a file lacks. A parameter may
+// be a part of a tensor, or be joined from several.
 import { FormatError, ShapeError } from "../../errors.js";
 import type { TensorNames, TensorPart } from "../../families/family.js";
 import { isDtype, type Dtype } from "../../tensor/formats.js";
 import type { Parameter } from "./parameters.js";
 
-/** Outputs of a tensor that are outputs of a parameter. */
+/** The outputs of a tensor that belong to one parameter. */
 export interface FilePart {
   readonly parameter: Parameter;
-  /** The parameter's first output that is here, and how many are. */
+  /** The first of the parameter's outputs that the tensor has, and how many it has. */
   readonly firstOutput: number;
   readonly count: number;
-  /** Where output i of these, from 0 on, is among those of the tensor. */
+  /** Returns where output i of these, from 0 on, is among the tensor's outputs. */
   readonly outputAt: (index: number) => number;
 }
 
@@ -20,7 +20,7 @@ export interface FileTensor {
   /** The name in files, without prefix: "h.0.attn.c_attn.weight". */
   readonly key: string;
   readonly shape: readonly number[];
-  /** All outputs, and inputs: 1 of a vector. */
+  /** All outputs and inputs of the tensor. A vector has one input. */
   readonly outputs: number;
   readonly inputs: number;
   readonly order: "out,in" | "in,out";
@@ -28,7 +28,7 @@ export interface FileTensor {
   readonly parts: readonly FilePart[];
 }
 
-/** All tensors that files of a model hold or may hold, in the order of the parameters, by key. */
+/** Returns all tensors that files of a model hold or may hold, by key, in the order of the parameters. */
 export function listFileTensors(parameters: readonly Parameter[]): ReadonlyMap<string, FileTensor> {
   const parts = new Map<string, FilePart[]>();
   for (const parameter of parameters) {
@@ -96,7 +96,7 @@ export class TensorMatcher {
   }
 
   /**
-   * The model's tensor that a file holds as `stored`; undefined for one the model does not use, known or unexpected.
+   * Returns the model's tensor that a file holds as `stored`, or undefined if the model does not use it.
    * @throws ShapeError for another shape or number format; FormatError when the model has that tensor already.
    */
   match(stored: {

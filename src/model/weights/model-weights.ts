@@ -1,5 +1,5 @@
-// One replica of a model's weights on one queue, or a like set of their gradients: a buffer per piece of the parameter table,
-// and the weights as layers take them.
+// One replica of a model's weights on one queue, or a set of their gradients. Holds a buffer per piece of the parameter table, and
+// returns the weights in the form that layers take.
 import { DeviceError } from "../../errors.js";
 import type { LookUpStep, Recipe, Role } from "../../families/recipe.js";
 import type { GpuBuffer } from "../../gpu/buffer.js";
@@ -18,7 +18,7 @@ import type { PlacedPiece } from "./place.js";
 
 /** A piece that is trained, and its buffer. */
 export interface TrainablePiece {
-  /** Unique; the same for a weight and its gradient. */
+  /** Unique. A weight and its gradient have the same name. */
   readonly name: string;
   readonly buffer: GpuBuffer;
   readonly decays: boolean;
@@ -26,7 +26,7 @@ export interface TrainablePiece {
 
 export class ModelWeights {
   readonly parameters: readonly Parameter[];
-  /** Those that came with the model: the others are zeros that stand for what it does not have. */
+  /** The parameters that the model's files have. The others are zeros. */
   readonly stored: readonly Parameter[];
   readonly #byName: ReadonlyMap<string, Parameter>;
   readonly #buffers: ReadonlyMap<string, GpuBuffer>;
@@ -50,14 +50,14 @@ export class ModelWeights {
     return [...this.#buffers.values()];
   }
 
-  /** The buffers of what came with the model: what is saved and trained. */
+  /** The buffers of these parameters, which are saved and trained. */
   get storedBuffers(): readonly GpuBuffer[] {
     return this.trainable.map(({ buffer }) => buffer);
   }
 
   /**
-   * Every piece that the optimizer changes, in the order of the parameters; of a vocabulary in several pieces, weight and bias
-   * of each in turn. The order is that in which the norm of a gradient is summed.
+   * Every piece that the optimizer changes, in the order of the parameters. If a vocabulary has several pieces, weight and bias
+   * of each piece follow one another. The norm of a gradient is summed in this order.
    */
   get trainable(): readonly TrainablePiece[] {
     const roles = [...new Set(this.stored.map(({ role, layer }) => nameOf(role, layer)))];
@@ -147,7 +147,7 @@ export class ModelWeights {
     });
   }
 
-  /** The same over buffers that `create` makes for each of these: for gradients. */
+  /** The same with other buffers: `create` makes one for each of these. For gradients. */
   like(create: (like: GpuBuffer) => GpuBuffer): ModelWeights {
     const buffers = new Map([...this.#buffers].map(([name, buffer]) => [name, create(buffer)]));
     return new ModelWeights(this.parameters, this.stored, buffers);
@@ -160,7 +160,7 @@ export class ModelWeights {
   }
 }
 
-/** Takes placed pieces one by one, in any order, and uploads each at once: none is kept on the host. */
+/** Takes placed pieces one by one, in any order, and uploads each at once. Keeps none of them on the host. */
 export class WeightsLoader {
   readonly #queue: Queue;
   readonly #parameters: readonly Parameter[];
@@ -172,7 +172,7 @@ export class WeightsLoader {
     this.#parameters = parameters;
   }
 
-  /** Bytes handed to the device since the last fence: the host keeps copies of them until then. */
+  /** Bytes handed to the device since the last fence. The host keeps copies of them until the next one. */
   get uploadedBytes(): number {
     return this.#uploadedBytes;
   }
@@ -198,7 +198,7 @@ export class WeightsLoader {
     this.#uploadedBytes += values.byteLength;
   }
 
-  /** The replica, when every tensor was added: zeros stand for biases that the model does not have. */
+  /** Returns the replica, once every tensor was added. Biases that the model does not have become zeros. */
   finish(): ModelWeights {
     const stored = this.#parameters.filter(({ pieces }) =>
       pieces.every(({ name }) => this.#buffers.has(name)),

@@ -1,4 +1,4 @@
-// A new model that has learned nothing yet: config and random weights from a seed, as files that can be loaded.
+// Makes a new model that has learned nothing: config and random weights from a seed, as files that can be loaded.
 import { ArgumentError } from "../../errors.js";
 import type { NewModelShape } from "../../families/new-model-shape.js";
 import { newModelFamily, readModelConfig, type FamilyModel } from "../../families/registry.js";
@@ -20,9 +20,9 @@ export interface NewModelOptions extends NewModelShape {
 }
 
 /**
- * Config and random weights of a new model: matrices and embeddings normal with deviation 0.02, those
- * that end a residual branch divided by √(2 · layers), norms 1 and 0, biases 0; the head is the token embedding.
- * @throws ArgumentError for a shape that is none.
+ * Returns config and random weights of a new model. Matrices and embeddings are normal with deviation 0.02, and divided by
+ * √(2 · layers) if they end a residual branch. Gains of norms are 1, biases 0. The head is the token embedding.
+ * @throws ArgumentError for an impossible shape.
  *
  * @example
  * ```ts
@@ -61,7 +61,7 @@ function checkShape(config: object, received: NewModelShape): FamilyModel {
   }
 }
 
-/** Every tensor that the model needs, in the names and shapes of files. */
+/** Returns every tensor that the model needs, with the names and shapes of files. */
 function randomTensors({ family, config }: FamilyModel, seed: number): StoredTensor[] {
   const random = new SeededRandom(seed);
   const parameters = listParameters(config, family.recipe(config), family.tensors(config), { format: "f32" });

@@ -1,5 +1,5 @@
-// The parameter table: every weight of a model, once, with all that placing, uploading, saving, training and counting need to
-// know of it. They are loops over its rows.
+// The parameter table. It lists every weight of a model once, with all that placing, uploading, saving, training and counting need
+// to know about it. They are loops over its rows.
 import type { RoleSource, TensorNames } from "../../families/family.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import {
@@ -14,12 +14,12 @@ import { weightElementBytes, type WeightFormat } from "../../tensor/formats.js";
 import { invariant } from "../../util/invariant.js";
 import { axisOf, type Axis } from "../axis.js";
 
-/** How values begin in a new model: normal with mean 0 and so large a deviation, or all the same. */
+/** The values of a parameter in a new model: normal with mean 0 and this deviation, or all the same. */
 export type Start = { readonly deviation: number } | { readonly value: number };
 
-/** What a buffer holds of a parameter: `count` of its outputs from `first` on. All, but where a vocabulary is split. */
+/** The part of a parameter that one buffer holds: `count` outputs from `first` on. Only vocabularies have several pieces. */
 export interface Piece {
-  /** Unique in a model; that of the buffer, and in checkpoints. */
+  /** Unique in a model. Buffers and checkpoints use it. */
   readonly name: string;
   readonly first: number;
   readonly count: number;
@@ -35,13 +35,13 @@ export interface Parameter {
   readonly role: Role;
   readonly layer: number | undefined;
   readonly part: "weight" | "bias";
-  /** Of a matrix; a vector has outputs only. */
+  /** Undefined for a vector, which has outputs only. */
   readonly inputs: Axis | undefined;
   readonly outputs: Axis;
-  /** Matrices lie (inputs, outputs), as products read them, or as a row per output, which are looked up whole. */
+  /** "inputs first": (inputs, outputs), as products read a matrix. "outputs first": a row per output, to be looked up whole. */
   readonly layout: "inputs first" | "outputs first";
   readonly source: RoleSource;
-  /** Always in a file; never, zeros stand for it; or where the file has it, else zeros. */
+  /** Whether files have it: always, never, or some of them. Zeros are used if a file does not. */
   readonly stored: Bias;
   readonly format: WeightFormat;
   /** Whether weight decay applies: to matrices and embeddings, not to biases and norms. */
@@ -56,11 +56,11 @@ const DEVIATION = 0.02;
 export interface TableOptions {
   /** How matrices are stored on the GPU; vectors are always float32. */
   readonly format: WeightFormat;
-  /** The most bytes of one binding: what a vocabulary is split by. Default: no bound. */
+  /** The most bytes of one binding. A larger vocabulary is split. Default: no bound. */
   readonly maxBindingBytes?: number;
 }
 
-/** The parameters of a model in an order that depends on its recipe alone. */
+/** Returns the parameters of a model, in an order that depends on its recipe alone. */
 export function listParameters(
   config: ModelConfig,
   recipe: Recipe,
@@ -197,7 +197,7 @@ function wholePiece(name: string, { inputs, outputs, layout }: Extent): Piece {
   return { name, first: 0, count: outputs.size, stride, elements };
 }
 
-/** Pieces of as many tokens as a binding holds of their rows of C numbers; those of a bias go with them. */
+/** Cuts a vocabulary into pieces of as many tokens as a binding holds. The pieces of a bias have the same tokens. */
 function cutVocabulary(
   name: string,
   { inputs }: Extent,

@@ -6,7 +6,7 @@ import type { FilePart } from "./file-tensors.js";
 import type { Parameter, Piece } from "./parameters.js";
 import type { FileWeight } from "./read-weights.js";
 
-/** What one buffer of a replica holds. */
+/** The contents of one buffer of a replica. */
 export interface PlacedPiece {
   readonly name: string;
   readonly values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
@@ -15,11 +15,11 @@ export interface PlacedPiece {
 /** The least magnitude that rounds to an infinity of f16. */
 const BEYOND_FLOAT16 = 65520;
 
-/** Takes tensors in any order. Of those that are joined with others, holds what has come until the last is there. */
+/** Takes tensors in any order. If several tensors make one parameter, it keeps what has come until the last is there. */
 export class WeightPlacer {
   readonly #begun = new Map<Parameter, { readonly values: Float32Array<ArrayBuffer>; missing: number }>();
 
-  /** One piece after the other, so that no more than one is held. Throws ArgumentError for what f16 cannot hold. */
+  /** Yields one piece after the other, so that only one is held. Throws ArgumentError for values that f16 cannot hold. */
   *place({ tensor, values }: FileWeight): Generator<PlacedPiece, void, undefined> {
     for (const part of tensor.parts) {
       const { parameter } = part;
@@ -32,7 +32,7 @@ export class WeightPlacer {
     }
   }
 
-  /** The values of a piece, once all of them have come. */
+  /** Returns the values of a piece, once all of them have come. */
   #fill(
     parameter: Parameter,
     piece: Piece,

@@ -1,4 +1,4 @@
-// What a model's generation_config.json says about how its tokens are chosen.
+// Reads from a model's generation_config.json how its tokens are chosen.
 import { ArgumentError, FormatError } from "../../errors.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import { checkWhole } from "../../util/check.js";
@@ -9,11 +9,11 @@ export interface GenerationDefaults {
   readonly stopTokens: ReadonlySet<number>;
   /** Undefined: as many as the context allows. */
   readonly maxTokens: number | undefined;
-  /** The most tokens, prompt included, where `maxTokens` is undefined; one token is generated in any case. */
+  /** The most tokens including the prompt, if `maxTokens` is undefined. One token is generated in any case. */
   readonly maxLength: number | undefined;
 }
 
-/** Keys of the file by the options that they are defaults of. */
+/** For each option, the key of the file that has its default. */
 const keys = {
   temperature: "temperature",
   topK: "top_k",
@@ -22,7 +22,7 @@ const keys = {
   repetitionPenalty: "repetition_penalty",
 } as const satisfies Partial<Record<keyof SamplingOptions, string>>;
 
-/** Reads a parsed generation_config.json; undefined where the model has none. Throws FormatError. */
+/** Reads a parsed generation_config.json. `file` is undefined if the model has none. Throws FormatError. */
 export function readGenerationDefaults(file: unknown, config: ModelConfig): GenerationDefaults {
   if (file !== undefined && (typeof file !== "object" || file === null || Array.isArray(file)))
     throw unusable("expected a JSON object", file);
@@ -38,7 +38,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
   });
   const sampling: SamplingOptions = {
     ...Object.fromEntries(given),
-    // Hugging Face draws only when told to.
+    // Hugging Face samples only if do_sample is set.
     ...(values["do_sample"] === true ? {} : { temperature: 0 }),
   };
   const maxTokens = number("max_new_tokens");

@@ -1,6 +1,6 @@
-// Generation on one queue: continuous batching over a paged key-value cache. Asks the step scheduler for rows, encodes
-// them as one submission, and hands out the tokens once they are read back. Two steps may be in flight: a token that is
-// needed by the next step is taken on the GPU, and a stop that is noticed late only wastes a row.
+// Generation on one queue: continuous batching over a paged key-value cache. Asks the step scheduler for rows, encodes them as one
+// submission, and passes on the tokens once they are read back. Two steps may be in flight, because a token that the next step
+// needs is read on the GPU, and a stop that is noticed late only wastes a row.
 import { CommandList } from "../../gpu/command-list.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
@@ -18,37 +18,37 @@ import { SequenceRows } from "./sequence-rows.js";
 import { StepEncoder } from "./step-encoder.js";
 import type { ModelStats } from "./stats.js";
 
-/** What the engine needs to know of a request, and whom it tells. Callbacks must not throw. */
+/** What the engine needs to know about a request, and its callbacks, which must not throw. */
 export interface EngineRequest {
   readonly id: number;
   readonly prompt: readonly number[];
   readonly priority: number;
-  /** The most tokens, prompt included. */
+  /** The most tokens, including the prompt. */
   readonly maxLength: number;
   readonly sampling: Sampling;
-  /** Rows of the request are being computed. Called for every step it is in. */
+  /** Called for every step that computes rows of the request. */
   onStart(): void;
-  /** A token was chosen. False ends the request. */
+  /** Called when a token was chosen. Returning false ends the request. */
   onToken(token: number, logProbability: number | undefined): boolean;
   onError(error: unknown): void;
 }
 
 export interface EngineOptions {
   readonly sliceTokens: number;
-  /** The most requests that are computed at once; the others wait. */
+  /** The most requests that are computed at the same time. Others wait. */
   readonly maxRunning: number;
   /** The most bytes of keys and values. One context always fits. */
   readonly cacheBytes: number;
-  /** A step takes no longer than this, as far as the requests that decode allow. */
+  /** A step takes no longer than this, unless its decoding rows alone do. */
   readonly gpuBudgetMs?: number | undefined;
-  /** Hears of every step once it is done. Must not throw. */
+  /** Called with every step once it is done. Must not throw. */
   onStep?(step: Omit<GenerationStep, "queue">): void;
 }
 
-/** Rows of a step in which nothing decodes: enough to fill an adapter, few enough to let others in soon. */
+/** The rows of a step without decoding: enough to fill an adapter, few enough that other requests need not wait long. */
 const MAX_STEP_ROWS = 256;
 const MIN_STEP_ROWS = 8;
-/** A step with prompts may take this many times as long as one without. Twice is promised of the slowest in a hundred: this leaves room. */
+/** A step with prompts may take this many times as long as one without. Less than 2, so that 99 of 100 steps stay below 2. */
 const STALL_FACTOR = 1.3;
 
 export class GenerationEngine {
@@ -64,7 +64,7 @@ export class GenerationEngine {
   #pool: PagePool;
   #arena: Arena | undefined;
   #starting: Promise<void> | undefined;
-  /** What `#start` makes is there. */
+  /** Whether `#start` has finished. */
   #isReady = false;
   #growing = false;
   #maxPages: number;
@@ -92,7 +92,7 @@ export class GenerationEngine {
     this.#scheduler = new StepScheduler(this.#pool);
   }
 
-  /** Of this queue alone. */
+  /** The counters of this queue alone. */
   get stats(): ModelStats {
     return {
       running: this.#scheduler.running,
@@ -105,19 +105,19 @@ export class GenerationEngine {
     };
   }
 
-  /** Rows that are waiting to be computed: what a newcomer would queue behind. */
+  /** The number of rows that wait to be computed, which a new request would queue behind. */
   get load(): number {
     let rows = 0;
     for (const sequence of this.#requests.keys()) rows += sequence.remaining + 1;
     return rows;
   }
 
-  /** How many of the first of `tokens` have their keys in the cache. */
+  /** Returns how many of the first of `tokens` have their keys in the cache. */
   cachedTokens(tokens: readonly number[]): number {
     return this.#pool.find(tokens).tokenCount;
   }
 
-  /** Queues a request; its callbacks are called from now on. The answer ends it early, freeing its pages at once. */
+  /** Queues a request. Its callbacks are called from now on. Returns a function that ends it early and frees its pages at once. */
   add(request: EngineRequest): () => void {
     const sequence = this.#scheduler.add(request);
     this.#requests.set(sequence, request);
@@ -125,7 +125,7 @@ export class GenerationEngine {
     void starting.then(
       () => this.#pump(),
       (error: unknown) => {
-        // The next request tries again: what found no room now may find it then.
+        // The next request tries again, as there may be room then.
         if (this.#starting === starting) this.#starting = undefined;
         this.#failAll(error);
       },
@@ -140,7 +140,7 @@ export class GenerationEngine {
     this.#pool.forget();
   }
 
-  /** Frees what the engine holds on the GPU. Requests that are still there get `error`. */
+  /** Frees what the engine has on the GPU. Requests that have not ended fail with `error`. */
   dispose(error: unknown): void {
     this.#failAll(error);
     this.#turn.leave();
@@ -164,7 +164,7 @@ export class GenerationEngine {
     return this.#starting;
   }
 
-  /** Room for one context, and a page more: a sequence that runs alone never has to wait for itself. */
+  /** Pages for one context and one more, so that a sequence that runs alone never waits for itself. */
   get #firstPages(): number {
     return Math.ceil(this.#shape.contextLength / this.#shape.pageTokens) + 1;
   }
@@ -177,17 +177,17 @@ export class GenerationEngine {
   }
 
   /**
-   * Grows the cache, within its limits, to what the requests there are will need soon. Steps may go on meanwhile.
-   * Answers whether it did.
+   * Grows the cache, within its limits, to what the current requests will need soon. Steps may go on meanwhile.
+   * Returns whether it has grown.
    */
   async #growCache(): Promise<boolean> {
     if (this.#growing || this.#pool.size >= this.#maxPages) return false;
     let needed = 0;
-    // A page more than each fills now, for what it is about to generate.
+    // One page more for each request than it fills now, for what it generates next.
     for (const sequence of this.#requests.keys())
       needed += Math.ceil(sequence.length / this.#shape.pageTokens) + 1;
     if (needed <= this.#pool.size) return false;
-    // By a half at least, as growing copies the cache.
+    // Growing copies the cache, so it grows by at least a half.
     const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
     this.#growing = true;
     try {
@@ -195,7 +195,7 @@ export class GenerationEngine {
       this.#pool.grow(pages - this.#pool.size);
       return true;
     } catch {
-      // No room on the device: what there is must do. Requests wait, or are put back, as with a smaller budget.
+      // There is no room on the device. Requests wait, or are put back, as with a smaller budget.
       this.#maxPages = this.#pool.size;
       return false;
     } finally {
@@ -203,7 +203,7 @@ export class GenerationEngine {
     }
   }
 
-  /** With nothing left to do, a cache that has grown is given back. */
+  /** Frees a cache that has grown, if there is nothing left to do. */
   #shrinkCache(): void {
     if (this.#requests.size > 0 || this.#inFlight > 0 || this.#growing) return;
     if (this.#pool.size === this.#firstPages) return;
@@ -245,7 +245,7 @@ export class GenerationEngine {
     const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
     const step = this.#scheduler.next({
       budgetTokens,
-      // No prompt takes a small step for itself.
+      // No prompt gets all rows of a small step.
       sliceTokens: Math.min(
         this.#options.sliceTokens,
         Math.ceil(budgetTokens / Math.max(1, prompts.different)),

@@ -1,4 +1,4 @@
-// Generation over all queues of a model: checks requests, prepares prompts, and gives each to the queue that suits it.
+// Generation over all queues of a model: checks requests, prepares prompts, and gives each request to a suitable queue.
 import { ArgumentError, DisposedError } from "../../errors.js";
 import type { ChatMessage } from "../../text/chat-template.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
@@ -14,26 +14,26 @@ import { checkWhole } from "../../util/check.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 import type { ModelStats } from "./stats.js";
 
-/** A text, the ids of one, or the messages of a conversation. */
+/** A text, its token ids, or the messages of a conversation. */
 export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
 
-/** How a text is generated and where it ends. What is left out comes from the model's generation_config.json. */
+/** How a text is generated and where it ends. Defaults come from the model's generation_config.json. */
 export interface GenerateOptions extends SamplingOptions {
-  /** The most tokens to generate. Default: the model's, or what the context allows. */
+  /** The most tokens to generate. Default: as the model's file says, or as many as the context allows. */
   readonly maxTokens?: number;
-  /** Text that ends generation; it is not part of the result. */
+  /** Text that ends generation. It is not part of the result. */
   readonly stop?: string | readonly string[];
-  /** Ids that end generation, instead of the model's end token. */
+  /** Ids that end generation, instead of the model's end tokens. */
   readonly stopTokens?: readonly number[];
   /** Requests of higher priority are admitted first. Default: 0. */
   readonly priority?: number;
-  /** Also give the log-probability of every token. */
+  /** Also return the log-probability of every token. */
   readonly logProbabilities?: boolean;
-  /** Aborting ends generation with the reason "abort". */
+  /** Aborting ends generation with the finish reason "abort". */
   readonly signal?: AbortSignal;
 }
 
-/** How prompts become ids: what the generator needs of a model. */
+/** How prompts become ids. */
 export interface PromptEncoder {
   tokenizer(): Promise<TextTokenizer> | undefined;
   encodeMessages(messages: readonly ChatMessage[]): Promise<number[]>;
@@ -103,13 +103,13 @@ export class Generator {
     return new GenerationBatch(prompts.map((prompt) => this.generate(prompt, options)));
   }
 
-  /** Calls `watcher` for every step from now on. The answer ends that. */
+  /** Calls `watcher` after every step from now on. Returns a function that ends this. */
   watch(watcher: (step: GenerationStep) => void): () => void {
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** The weights have changed: keys and values that were computed before are of no use to later requests. */
+  /** Call it when the weights have changed: later requests must not use keys and values that were computed before. */
   forgetShared(): void {
     for (const engine of this.#engines) engine.forgetShared();
   }
@@ -165,7 +165,7 @@ export class Generator {
     }
     const failure = this.#model.replicas.find(({ queue }) => queue.failure)?.queue.failure;
     if (failure) {
-      // Since the call, while its prompt was encoded.
+      // The signal may have been aborted while the prompt was encoded.
       run.onError(failure);
       return run.result;
     }
@@ -182,7 +182,7 @@ export class Generator {
     }
   }
 
-  /** The queue whose cache has most of the prompt already; among equals the one with the least to do. */
+  /** Returns the queue whose cache has most of the prompt, and of several such queues the one with least to do. */
   #engineFor(prompt: readonly number[]): GenerationEngine {
     let best = this.#engines[0]!;
     for (const engine of this.#engines.slice(1)) {

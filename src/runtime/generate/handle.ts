@@ -1,16 +1,16 @@
-// What a caller holds while a text is generated: awaitable for the whole, iterable for its pieces as they come.
+// The handle that a caller holds while a text is generated. Await it for the whole text, or iterate over its pieces.
 import { GenerationInterruptedError } from "../../errors.js";
 
-/** Why generation ended: a stop token or string, the allowed or possible length, or the caller. */
+/** Why generation ended: a stop token or string was generated, there was no room for more, or the caller ended it. */
 export type FinishReason = "stop" | "length" | "abort";
 
 /** A generated text. */
 export interface Generation {
-  /** Without the stop string. Empty for a model without a tokenizer. */
+  /** The text without the stop string. Empty if the model has no tokenizer. */
   readonly text: string;
-  /** The generated ids; a stop token is the last one. */
+  /** The generated ids. A stop token is included. */
   readonly tokens: readonly number[];
-  /** Of each token under the model's own distribution, in nats, where they were asked for. */
+  /** The log-probability of each token in the model's own distribution, in nats, if asked for. */
   readonly logProbabilities?: readonly number[];
   readonly finishReason: FinishReason;
   readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
@@ -19,20 +19,20 @@ export interface Generation {
 
 /** Milliseconds since the call. */
 export interface GenerationTimings {
-  /** Until the GPU began with the prompt. */
+  /** Milliseconds until the GPU began with the prompt. */
   readonly queueMs: number;
   readonly firstTokenMs: number;
   readonly totalMs: number;
-  /** Between the first and the last token; 0 for fewer than two. */
+  /** Tokens per second from the first token to the last. 0 for fewer than two tokens. */
   readonly tokensPerSecond: number;
 }
 
 /**
- * A text being generated. `await` it for the whole Generation, or iterate over it for pieces of text; leaving the loop
- * cancels. Cancelling is no error: the Generation then has the reason "abort" and what there was.
+ * A text being generated. `await` it for the whole Generation, or iterate over it for pieces of text. Leaving the loop cancels.
+ * Cancelling is not an error: the Generation then has the finish reason "abort" and what was generated until then.
  */
 export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<string> {
-  /** Names the request in `model.watchSteps`, from 1 on. */
+  /** The number of the request in `model.watchSteps`, from 1 on. */
   readonly id: number;
   readonly #result: Promise<Generation>;
   readonly #pieces: string[] = [];
@@ -40,7 +40,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
   #isEnded = false;
   #wake: (() => void)[] = [];
 
-  /** `run` generates: it calls `emit` for every piece and resolves with the whole. */
+  /** `run` generates. It calls `emit` with every piece, and resolves with the whole. */
   constructor(id: number, run: (emit: (piece: string) => void) => Promise<Generation>, cancel: () => void) {
     this.id = id;
     this.#onCancel = cancel;
@@ -53,7 +53,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
       this.#pieces.push(piece);
       this.#notify();
     });
-    // A failure is the caller's to see when it awaits or iterates; a handle that nobody looks at is no crash.
+    // The caller sees a failure when it awaits or iterates. If nobody does, the failure must not crash the program.
     this.#result.then(end, end);
   }
 
@@ -62,7 +62,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
     this.#onCancel();
   }
 
-  /** As of a promise of the Generation: `await handle`. */
+  /** As in a promise of the Generation. Called by `await handle`. */
   // oxlint-disable-next-line unicorn/no-thenable -- a handle is awaited for its result, as its documentation says
   then<R = Generation, E = never>(
     onFulfilled?: ((value: Generation) => R | PromiseLike<R>) | null,
@@ -71,17 +71,17 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
     return this.#result.then(onFulfilled, onRejected);
   }
 
-  /** As of a promise. */
+  /** As in a promise. */
   catch<E = never>(onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null): Promise<Generation | E> {
     return this.#result.catch(onRejected);
   }
 
-  /** As of a promise. */
+  /** As in a promise. */
   finally(onFinally?: (() => void) | null): Promise<Generation> {
     return this.#result.finally(onFinally);
   }
 
-  /** All pieces from the first on, as they come. Throws what generation failed with. */
+  /** Yields all pieces from the first on, as they come. Throws the error if generation fails. */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
     let next = 0;
     let isComplete = false;
@@ -101,7 +101,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
     }
   }
 
-  /** The pieces as a stream. Cancelling the stream cancels generation. */
+  /** Returns the pieces as a stream. Cancelling the stream cancels generation. */
   toReadableStream(): ReadableStream<string> {
     const pieces = this[Symbol.asyncIterator]();
     const cancelGeneration = (): void => this.cancel();
@@ -112,7 +112,7 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
         else controller.enqueue(value);
       },
       async cancel() {
-        // First of all: the iterator may be waiting for a piece, and its return would wait with it.
+        // This must come first. The iterator may be waiting for a piece, and its return would wait too.
         cancelGeneration();
         await pieces.return();
       },
@@ -126,12 +126,12 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
   }
 }
 
-/** One of several generations, when it ended: its place in the call and how it went. */
+/** The end of one of several generations: its index in the call, and its result or error. */
 export type Completion = { readonly index: number } & PromiseSettledResult<Generation>;
 
 /**
- * Handles of one call, in the order of its prompts. Like an array, but none: of a subclass of Array, TypeScript cannot tell
- * what Promise.all gives.
+ * The handles of one call, in the order of its prompts. It is like an array but does not extend Array, because TypeScript could
+ * not tell the type of Promise.all then.
  */
 export class GenerationBatch implements Iterable<GenerationHandle> {
   readonly [index: number]: GenerationHandle;
@@ -144,22 +144,22 @@ export class GenerationBatch implements Iterable<GenerationHandle> {
     Object.assign(this, handles);
   }
 
-  /** The handles in order. */
+  /** Yields the handles in order. */
   [Symbol.iterator](): ArrayIterator<GenerationHandle> {
     return this.#handles.values();
   }
 
-  /** As of an array: what `make` gives for each handle, for Promise.all and the like. */
+  /** As in an array: returns the results of `make` for each handle, for Promise.all and the like. */
   map<R>(make: (handle: GenerationHandle, index: number) => R): R[] {
     return this.#handles.map((handle, index) => make(handle, index));
   }
 
-  /** Cancels all that have not ended. */
+  /** Cancels all generations that have not ended. */
   cancel(): void {
     for (const handle of this.#handles) handle.cancel();
   }
 
-  /** The generations in the order in which they end, failed ones included. Leaving the loop cancels the others. */
+  /** Yields the generations as they end, including those that failed. Leaving the loop cancels the others. */
   async *asCompleted(): AsyncGenerator<Completion, void, undefined> {
     const ended: Completion[] = [];
     let wake: (() => void) | undefined;
@@ -187,5 +187,5 @@ export class GenerationBatch implements Iterable<GenerationHandle> {
   }
 }
 
-/** The error of a generation that failed, with what there was. */
+/** The error of a generation that failed, with what was generated until then. */
 export type InterruptedGeneration = GenerationInterruptedError<Generation>;

@@ -85,7 +85,7 @@ export class GenerationRun implements EngineRequest {
     if (this.#isEnded) return false;
     this.#isEnded = true;
     const rest = this.#assembler?.finish();
-    // What was held back as the beginning of a stop string is text after all. After a whole one, nothing is held.
+    // Text was held back that may begin a stop string. It is part of the text now. After a whole stop string, nothing is held.
     if (rest) this.#emit(rest.text);
     this.#resolve(this.#generation(reason));
     return false;

@@ -1,30 +1,30 @@
-// How tokens are chosen: options as callers give them, checked, and as words for the GPU.
+// The options that say how tokens are chosen. Checks them, and writes them as words for the GPU.
 import { NO_SLOT, OPTION_WORDS, OptionWord } from "../../kernels/sampling/choose-token.js";
 import { checkReal, checkWhole } from "../../util/check.js";
 
-/** How the next token is chosen from the logits. Applied in this order. */
+/** How the next token is chosen from the logits. The options are applied in this order. */
 export interface SamplingOptions {
   /** Added to the logits of single tokens: a map from token id to bias. */
   readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number>;
-  /** Divides positive and multiplies negative logits of tokens that occurred. 1 is none. */
+  /** Divides positive and multiplies negative logits of tokens that occurred in prompt or text. 1 has no effect. */
   readonly repetitionPenalty?: number;
-  /** Subtracted from a token's logit for every time it was generated. 0 is none. */
+  /** Subtracted from a token's logit for every time it was generated. 0 has no effect. */
   readonly frequencyPenalty?: number;
-  /** Subtracted from the logits of tokens that were generated. 0 is none. */
+  /** Subtracted once from the logits of tokens that were generated. 0 has no effect. */
   readonly presencePenalty?: number;
-  /** 0 takes the likeliest token; 1 draws from the model's own distribution; less sharpens it. */
+  /** 0 takes the likeliest token. 1 draws from the model's own distribution. Values between sharpen it. */
   readonly temperature?: number;
-  /** Only the k likeliest tokens. 0 is all. */
+  /** Draw from the k likeliest tokens only. 0 allows all. */
   readonly topK?: number;
-  /** Only the fewest likeliest tokens whose probabilities add up to this. 1 is all. */
+  /** Draw from the fewest likeliest tokens whose probabilities add up to this. 1 allows all. */
   readonly topP?: number;
-  /** Only tokens at least this share as likely as the likeliest. 0 is all. */
+  /** Draw from tokens whose probability is at least this part of the likeliest one's. 0 allows all. */
   readonly minP?: number;
-  /** The same seed gives the same tokens, whatever else is generated meanwhile. Random by default. */
+  /** The same seed gives the same tokens, whatever else is generated at the same time. Default: random. */
   readonly seed?: number;
 }
 
-/** Checked options, without gaps. */
+/** The options, checked and with all defaults filled in. */
 export interface Sampling {
   readonly temperature: number;
   readonly topK: number;

@@ -1,5 +1,5 @@
-// What sampling keeps on the GPU per sequence: its newest token and, where options ask for them, counts of the tokens it
-// contains and a bias per token. A sequence that is put back loses its rows; they are rebuilt when it runs again.
+// The rows that sampling keeps on the GPU for each sequence: its newest token and, if its options need them, counts of its tokens
+// and a bias per token. A sequence that is put back loses its rows. They are rebuilt when it runs again.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
@@ -11,7 +11,7 @@ import { hasPenalties, type Sampling } from "./sampling.js";
 export interface RowsOfSequence {
   /** Index in `sampled`. */
   readonly index: number;
-  /** Rows of `counts` and `bias`; undefined where the options need none. */
+  /** Rows of `counts` and `bias`. Undefined if the options need none. */
   readonly countRow: number | undefined;
   readonly biasRow: number | undefined;
 }
@@ -59,7 +59,7 @@ export class SequenceRows {
     return rows;
   }
 
-  /** Gives a sequence its rows, filled from its tokens, unless it has them. */
+  /** Gives a sequence its rows, filled from its tokens, unless it has them already. */
   take(sequence: Sequence, sampling: Sampling, promptLength: number): void {
     if (this.#rows.has(sequence)) return;
     const hasCounts = hasPenalties(sampling);
@@ -105,7 +105,7 @@ export class SequenceRows {
     for (const name of ["sampled", "counts", "bias"] as const) delete this.#buffers[name];
   }
 
-  /** Writes a row, in a larger copy of the buffer where it has none yet. Ordered with submissions. */
+  /** Writes a row. If the buffer has no such row, writes to a larger copy of it. Happens in order with submissions. */
   #writeRow(
     name: "counts" | "bias",
     row: number,
@@ -135,7 +135,7 @@ export class SequenceRows {
   }
 }
 
-/** Hands out the lowest free number. */
+/** Allocates the lowest free number. */
 class RowAllocator {
   readonly #free: number[] = [];
   #next = 0;

@@ -2,16 +2,16 @@
 
 /** Counters of a model's generation, over all queues, since it was loaded. */
 export interface ModelStats {
-  /** Requests being computed now, and requests that wait. */
+  /** The numbers of requests that are being computed, and of those that wait. */
   readonly running: number;
   readonly waiting: number;
   readonly steps: number;
   readonly generatedTokens: number;
   /** Rows that went through the model: prompt tokens that were not shared, and generated ones. */
   readonly computedRows: number;
-  /** Rows that were not computed, as another request with the same beginning had. */
+  /** Rows that were not computed, because another request had the same beginning. */
   readonly sharedRows: number;
-  /** How often a request was put back for want of cache. */
+  /** How often a request was put back because the cache was full. */
   readonly preemptions: number;
   readonly dispatches: number;
   /** Pages of the key-value cache: all, and those that no request holds. */

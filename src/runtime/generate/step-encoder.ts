@@ -1,4 +1,4 @@
-// A step of generation as commands: the rows that the step scheduler chose, through all segments, and what they choose.
+// Encodes a step of generation: the rows that the step scheduler chose, through all segments, and the choice of tokens.
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import { OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
@@ -36,7 +36,7 @@ export class StepEncoder {
     this.#choice ??= await queue.pipelines.get(presumedChooseToken(queue.adapter).variant);
   }
 
-  /** Adds a step. Answers pairs of words per entry that samples, (token, log-probability as f32), where any does. */
+  /** Adds a step. Returns pairs of words per entry that samples, (token, log-probability as f32), or undefined if none does. */
   encode(
     list: CommandList,
     arena: Arena,
@@ -64,7 +64,7 @@ export class StepEncoder {
       : undefined;
   }
 
-  /** Describes the step's rows to the arena; answers them as runs, one per entry. */
+  /** Describes the step's rows to the arena. Returns them as runs, one per entry. */
   #writeRows(arena: Arena, { entries, rows }: Step): RowRun[] {
     const rowInfo = new Uint32Array(ROW_WORDS * rows);
     const pageTable: number[] = [];
@@ -85,7 +85,7 @@ export class StepEncoder {
     return runs;
   }
 
-  /** The cache row of every row. Answers the first one's entry in the tables. */
+  /** Writes the cache row of every row to the tables. Returns the first one's entry. */
   #writeCacheRows(entries: readonly StepEntry[], rows: number): number {
     const { tables } = this.#replica.queue;
     const { pageTokens } = this.#shape;
@@ -98,7 +98,7 @@ export class StepEncoder {
     return first;
   }
 
-  /** Adds the head and the choice for the last row of each entry that samples; answers what was chosen. */
+  /** Adds the head and the choice for the last row of each entry that samples. Returns what was chosen. */
   #encodeChoice(
     list: CommandList,
     arena: Arena,
@@ -122,7 +122,7 @@ export class StepEncoder {
         position: firstToken + tokenCount,
       });
     }
-    // In steps of two, so that a few growths are all there are.
+    // Powers of two, so that the buffers grow only a few times.
     const scratchRows = 2 ** Math.ceil(Math.log2(rows.count));
     const rowBytes = 16 * this.#shape.vocabularyVectors;
     const logits = arena.scratch("logits", scratchRows * rowBytes);

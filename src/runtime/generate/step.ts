@@ -1,4 +1,4 @@
-// What a step of generation was, for those who watch: pages that draw it, benchmarks that count.
+// The record of a step of generation, for pages that draw it and benchmarks that count.
 
 /** Consecutive rows of one request in a step. */
 export interface GenerationStepPart {

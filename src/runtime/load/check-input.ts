@@ -60,7 +60,7 @@ export function checkSentences(
   );
 }
 
-/** As `checkSentences`, for one. */
+/** Checks one sentence as `checkSentences` does. */
 export function checkSentence(
   sentence: readonly number[] | Uint32Array,
   argument: string,

@@ -1,4 +1,4 @@
-// What a model's folder holds, from its configuration and the headers of its weight files: no weight is read.
+// Describes a model's folder from its configuration and the headers of its weight files. Reads no weights.
 import { readRequiredJson, readText } from "../../files/model-folder.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import { readModelConfig } from "../../families/registry.js";
@@ -12,28 +12,28 @@ import { openModelFolder, type ModelSource } from "../../files/source.js";
 /** One tensor of a weight file. */
 export interface TensorDescription {
   readonly name: string;
-  /** As stored: "F32", "F16" and so on. */
+  /** The format in the file: "F32", "F16" and so on. */
   readonly dtype: string;
   readonly shape: readonly number[];
 }
 
-/** What a model's folder holds. */
+/** The content of a model's folder. */
 export interface ModelDescription {
   readonly config: ModelConfig;
   readonly tensors: readonly TensorDescription[];
-  /** Numbers in all tensors. */
+  /** How many numbers all tensors have together. */
   readonly parameters: number;
-  /** Bytes of one replica of the weights on a GPU, by how matrices are stored. */
+  /** Bytes of one replica of the weights on a GPU, for each format that matrices may be stored in. */
   readonly weightBytes: Readonly<Record<WeightFormat, number>>;
-  /** Bytes of keys and values that a token of a text being generated takes, over all layers. */
+  /** Bytes that the keys and values of one token take in generation, over all layers. */
   readonly cacheBytesPerToken: number;
   /** Whether text can be turned into tokens. */
   readonly hasTokenizer: boolean;
 }
 
 /**
- * Describes the model of a folder without loading it, or asking for a GPU.
- * @throws FetchError for what is missing, FormatError for what is damaged or of an unknown kind, CancelledError, ArgumentError.
+ * Describes the model of a folder without loading it. Needs no GPU.
+ * @throws FetchError if a file is missing, FormatError if it is damaged or of an unknown kind, CancelledError, ArgumentError.
  */
 export async function describeModel(
   source: ModelSource,
@@ -42,7 +42,7 @@ export async function describeModel(
   const { signal } = options;
   const folder = openModelFolder(source);
   const familyModel = readModelConfig(await readRequiredJson(folder, "config.json", signal));
-  // The size of a page changes nothing that is told here.
+  // The size of a page changes nothing in the result.
   const { config, recipe, names, shape: ownShape } = defineModel(familyModel, 4);
   const bytesIn = (format: WeightFormat): number =>
     weightBytes(listParameters(config, recipe, names, { format }));

@@ -1,4 +1,4 @@
-// Loads a model: opens the queues, streams the weights to each of them, compiles the kernels meanwhile.
+// Loads a model: opens the queues, and streams the weights to each of them while the kernels are compiled.
 import { ArgumentError, DeviceError } from "../../errors.js";
 import type { Queue } from "../../gpu/queue.js";
 import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernels/registry.js";
@@ -29,10 +29,10 @@ import { describeVerification } from "../../tuning/tune.js";
 import type { LoadOptions } from "./load-options.js";
 import type { ModelInfo } from "./model-info.js";
 
-/** The host keeps copies of what was handed to a device until it settles: it settles at least this often. */
+/** The host keeps copies of what it hands to a device until the device settles, so wait for that after this many bytes. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-/** `candidates`: the kernels to choose from, with linear layers of the arithmetic asked for. `families`: those that are known. */
+/** `candidates` are the kernels to choose from, of the arithmetic that was asked for. `families` are those that are known. */
 export async function loadModel(
   source: ModelSource,
   options: LoadOptions,
@@ -147,7 +147,7 @@ const parametersOf = (
     ...(maxBindingBytes === undefined ? {} : { maxBindingBytes }),
   });
 
-/** Below it the vocabulary cannot be split, as a piece of it has at least four tokens. */
+/** A piece of the vocabulary has at least four tokens, so a smaller binding could not hold it. */
 function checkBindingBytes(value: number | undefined, { channelVectors }: ModelShape): void {
   const least = 64 * channelVectors;
   if (value === undefined || value >= least) return;
@@ -159,7 +159,7 @@ function checkBindingBytes(value: number | undefined, { channelVectors }: ModelS
   });
 }
 
-/** Weights of 24 bits would be rounded in every product, and take twice the memory for it. */
+/** With products in f16, weights in f32 would take twice the memory and be rounded in every product. */
 function checkHalfWeights(format: WeightFormat): void {
   if (format === "f16") return;
   throw new ArgumentError({
@@ -196,7 +196,7 @@ async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefine
   return { tokenizer, tokenizerConfig, generationConfig };
 }
 
-/** Streams every tensor to every queue. Answers the names of tensors the model has no use for. */
+/** Streams every tensor to every queue. Returns the names of tensors that the model has no use for. */
 async function uploadWeights(
   upload: {
     readonly folder: ModelFolder;

@@ -1,4 +1,4 @@
-// A model on its queues: what loading makes, and all that runs works on.
+// A model on its queues. Loading makes it, and everything that runs works on it.
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import type { ArenaPool } from "../../model/arena/arena-pool.js";
@@ -10,7 +10,7 @@ import type { FairTurns } from "../../schedule/fair-turns.js";
 import type { Pace } from "../../schedule/pace.js";
 import type { ModelInfo } from "./model-info.js";
 
-/** What the calls that run on one queue share. */
+/** Shared by all calls that run on one queue. */
 export interface QueueLoad {
   readonly turns: FairTurns;
   readonly pace: Pace;
@@ -31,7 +31,7 @@ export interface Replica {
 
 export interface LoadedModel {
   readonly definition: ModelDefinition;
-  /** Those of the definition. */
+  /** Config and shape of the definition. */
   readonly config: ModelConfig;
   readonly shape: ModelShape;
   readonly replicas: readonly Replica[];
@@ -50,12 +50,12 @@ export function disposeLoaded({ replicas }: LoadedModel): void {
   }
 }
 
-/** Parsed JSON files of the model's folder; undefined where there is none. */
+/** Parsed JSON files of the model's folder. Undefined for files that it does not have. */
 export interface TextFiles {
   readonly tokenizer: unknown;
   readonly tokenizerConfig: unknown;
   readonly generationConfig: unknown;
 }
 
-/** On one queue, of all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */
+/** Per queue, over all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */
 export const SUBMISSIONS_IN_FLIGHT = 2;

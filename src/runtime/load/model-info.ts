@@ -1,38 +1,38 @@
-// What a loaded model is and runs on: types only, all of it JSON-serialisable.
+// Describes a loaded model and what it runs on. Types only.
 import type { ModelConfig } from "../../families/model-config.js";
 import type { AdapterDescription } from "../../gpu/queue.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
 import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
 import type { KernelPicks } from "../../tuning/choose.js";
 
-/** What a model is and runs on. JSON-serialisable. */
+/** Describes a loaded model and what it runs on. JSON-serialisable. */
 export interface ModelInfo {
   readonly config: ModelConfig;
   readonly adapter: AdapterDescription;
-  /** Queues that were loaded. */
+  /** The number of queues that were loaded. */
   readonly queues: number;
-  /** What calls take that name none. */
+  /** What calls use if they do not say otherwise. */
   readonly schedule: ScheduleDefaults;
   /** How matrices are stored on the GPU. */
   readonly weights: WeightFormat;
-  /** What products of linear layers are computed in. */
+  /** The arithmetic of linear layers. */
   readonly arithmetic: Arithmetic;
   /** Bytes of one replica of the weights on the GPU. */
   readonly weightBytes: number;
-  /** Milliseconds from `load` to ready. */
+  /** Milliseconds that `load` took. */
   readonly loadMs: number;
-  /** The families of kernels in use, for dispatches of few rows and of many, with what was measured. */
+  /** The kernels in use, for dispatches of few rows and of many, with what was measured. */
   readonly kernels: KernelPicks;
-  /** With `verify`: what was found, as a text to report problems with. */
+  /** With `verify`, the results as a text for reports. */
   readonly verification?: string;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
 }
 
-/** What a call takes where it names nothing else. JSON-serialisable. */
+/** What a call uses if it does not say otherwise. JSON-serialisable. */
 export interface ScheduleDefaults {
   readonly queues: number | "auto";
   readonly sliceTokens: number | "auto";
-  /** How many times as much two queues did at once as one alone, where `tune` measured it. */
+  /** How many times as much two queues do at once as one alone, if `tune` measured it. */
   readonly gain?: QueueGain;
 }

@@ -1,4 +1,4 @@
-// The queues that a model is loaded on, and its kernels on them: as many as asked for, or as many as are worth it.
+// Opens the queues that a model is loaded on and finds its kernels: as many queues as asked for, or as are worth it.
 import { DeviceError } from "../../errors.js";
 import { openQueues, type OpenQueuesOptions } from "../../gpu/open-queues.js";
 import type { Queue } from "../../gpu/queue.js";
@@ -12,13 +12,13 @@ import { recall, remember } from "../../tuning/remembered.js";
 import { isTuned, shapeKey, tuneKernels, type TuneTarget } from "../../tuning/tune.js";
 import type { LoadOptions } from "./load-options.js";
 
-/** Two queues have to do so much more than one of either kind of work to be worth a second copy of the weights. */
+/** A second queue must bring this gain for small or for large work to be worth a second copy of the weights. */
 const WORTHWHILE = 1.1;
 
 export interface ModelQueues {
   readonly queues: readonly Queue[];
   readonly kernels: ChosenKernels;
-  /** Where it was measured. */
+  /** Undefined if it was not measured. */
   readonly gain: QueueGain | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface ModelQueuesOptions {
   readonly load: LoadOptions;
 }
 
-/** Throws as `openQueues` and `tuneKernels` do; no queue is left open then. */
+/** Throws what `openQueues` and `tuneKernels` throw. No queue is left open then. */
 export async function openModelQueues(options: ModelQueuesOptions): Promise<ModelQueues> {
   const { count, target, load } = options;
   const { model, format, arithmetic } = target;

@@ -23,7 +23,7 @@ export class ForwardEncoder implements QueueEncoder {
   readonly queue: Queue;
   movedBytes = 0;
   readonly #own: RunQueue;
-  /** All queues of the run, by index: where rows travel to. */
+  /** All queues of the run, by index. Rows may travel to them. */
   readonly #queues: readonly RunQueue[];
   readonly #output: QueueOutput;
   readonly #shape: ModelShape;
@@ -48,7 +48,7 @@ export class ForwardEncoder implements QueueEncoder {
     return this.#output.encode(list, arena, runs);
   }
 
-  /** Copies the K and V rows that other queues wait for; the answers write them there once they are on the host. */
+  /** Copies the K and V rows that other queues wait for. The returned functions write them there, once they are on the host. */
   encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[] {
     const targets = new Set(moves.map((move) => move.toQueue));
     return [...targets].map((target) =>

@@ -1,4 +1,4 @@
-// One call from token ids to values: plan, placement, arenas, run, statistics.
+// Runs one call from token ids to values: plan, placement, arenas, run, statistics.
 import { Scheduler } from "../../schedule/scheduler.js";
 import { chooseSchedule, type QueueSpeed } from "../../schedule/choose-schedule.js";
 import { countedCost, type CostModel } from "../../plan/cost.js";
@@ -35,10 +35,10 @@ export interface Outcome {
   readonly trace: Trace | undefined;
 }
 
-/** A submission is long enough before, unless stages are tiny. */
+/** Submissions are usually full before. This bounds them if stages are tiny. */
 const MAX_STAGES_PER_SUBMISSION = 64;
 
-/** Where nothing was measured: queues of one adapter only take turns. */
+/** Assumed if nothing was measured: queues of one adapter only take turns. */
 const NO_GAIN = { small: 1, large: 1 };
 
 export async function runForwardPass(model: LoadedModel, request: Request): Promise<Outcome> {
@@ -115,7 +115,7 @@ function costOf(model: ModelDefinition, output: OutputKind): CostModel {
   return countedCost(workOf(model, hasAllLogits ? "all" : "few"));
 }
 
-/** By what the first queue has shown: all are of one adapter. */
+/** Uses what the first queue has shown, as all queues are of one adapter. */
 function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs = Infinity): QueueSpeed {
   const { msPerCost, msPerStage } = replicas[0]!.load.pace;
   const { gain = NO_GAIN } = info.schedule;
@@ -123,12 +123,12 @@ function speedOf({ replicas, info }: LoadedModel, cost: CostModel, gpuBudgetMs =
   return { queues: replicas.length, cost, msPerCost, msPerStage, gain, mostMs };
 }
 
-/** So many replicas, those first that have least to do: the plan gives its first queue the costliest sentence. */
+/** Returns this many replicas, least busy first, because the plan gives its first queue the costliest sentence. */
 function leastBusy(replicas: readonly Replica[], count: number): Replica[] {
   return replicas.toSorted((a, b) => a.load.rows - b.load.rows).slice(0, count);
 }
 
-/** Every queue has rows for each sentence of which it owns a part: attention reads the whole sentence there. */
+/** Gives a queue rows for every sentence that it owns a part of, because attention reads the whole sentence there. */
 function assignRows(
   scheduler: Scheduler,
   lengths: readonly number[],
@@ -182,7 +182,7 @@ function tracedMs(trace: Trace, queue: number): number {
   return total;
 }
 
-/** The time during which at least one submission was in flight. */
+/** Returns the time during which at least one submission was in flight. */
 function inFlightMs(records: readonly SubmissionRecord[], queue: number): number {
   let total = 0;
   let coveredUntil = 0;

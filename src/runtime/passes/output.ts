@@ -1,4 +1,4 @@
-// What a forward run hands out: the rows of the last segment that the caller asked for, read back per submission.
+// Reads back the results of a forward pass: the rows of the last segment that the caller asked for, per submission.
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
 import type { Queue } from "../../gpu/queue.js";
@@ -10,7 +10,7 @@ import { countRows, cutIntoChunks, writeRowTable, type RowRun } from "../../mode
 /** "last": logits after each sentence's last token; "all": after every token; "hidden": final hidden rows. */
 export type OutputKind = "last" | "all" | "hidden" | "logProbabilities";
 
-/** Logits take the most memory of all: more rows than fit here are computed and read chunk by chunk. */
+/** Logits take the most memory of all, so if their rows do not fit here, they are computed and read in chunks. */
 const CHUNK_BYTES = 64 * 2 ** 20;
 
 /** Collects one value per sentence: [V], [T,V], [T,C] or [T−1] numbers. Shared by all queues of a run. */
@@ -32,7 +32,7 @@ export class OutputCollector {
     );
   }
 
-  /** The part of a run of rows that is asked for. */
+  /** Returns the part of a run of rows that was asked for. */
   wanted(run: RowRun): RowRun | undefined {
     const { length } = this.#tokens[run.sentence]!;
     const end = run.firstToken + run.count;
@@ -43,7 +43,7 @@ export class OutputCollector {
     return { ...run, firstToken: from, firstRow: run.firstRow + skipped, count: to - from };
   }
 
-  /** The token whose probability the row of `token` gives: the one after it. */
+  /** Returns the token whose probability is wanted of the row of `token`: the one after it. */
   targetOf(sentence: number, token: number): number {
     return this.#tokens[sentence]![token + 1]!;
   }
@@ -73,7 +73,7 @@ export class QueueOutput {
     this.#collector = collector;
   }
 
-  /** Adds to `list` what `runs`, just out of the last segment, give; the answer stores it once it is read. */
+  /** Adds the outputs of `runs`, whose last segment is in `list`. The returned functions store them, once they are read. */
   encode(list: CommandList, arena: Arena, runs: readonly RowRun[]): (() => Promise<void>)[] {
     const wanted = runs.flatMap((run) => this.#collector.wanted(run) ?? []);
     if (wanted.length === 0) return [];

@@ -1,8 +1,8 @@
-// What callers get of a forward pass, beside its values: types only.
+// What a forward pass returns besides its values. Types only.
 import type { Placement } from "../../plan/vocabulary.js";
 import type { Trace } from "../../trace/trace.js";
 
-/** What a run did on one queue. */
+/** Statistics of a run on one queue. */
 export interface QueueStats {
   readonly tokens: number;
   readonly dispatches: number;
@@ -13,10 +13,10 @@ export interface QueueStats {
   readonly peakBytes: number;
 }
 
-/** What a run did, on all queues together. */
+/** Statistics of a run on all queues together. */
 export interface RunStats {
   readonly tokens: number;
-  /** k and placement as given, or as chosen. */
+  /** k and placement, as given or as chosen. */
   readonly sliceTokens: number;
   readonly placement: Placement;
   readonly elapsedMs: number;
@@ -28,19 +28,19 @@ export interface RunStats {
   readonly queues: readonly QueueStats[];
 }
 
-/** What every run comes with. */
+/** Part of every result. */
 export interface RunResult {
   readonly stats: RunStats;
-  /** Present when the option `trace` was set. */
+  /** Present if the option `trace` was set. */
   readonly trace?: Trace;
 }
 
-/** Per sentence [V] for "last", [T, V] for "all", row-major. */
+/** Logits per sentence: [V] for "last", [T, V] for "all", row-major. */
 export interface LogitsResult extends RunResult {
   readonly logits: readonly Float32Array<ArrayBuffer>[];
 }
 
-/** Per sentence [T, C], row-major: the rows after the final norm. */
+/** The rows after the final norm per sentence: [T, C], row-major. */
 export interface HiddenResult extends RunResult {
   readonly hidden: readonly Float32Array<ArrayBuffer>[];
 }

@@ -1,5 +1,5 @@
-// A plan being executed: asks the scheduler, has what it answers encoded on real queues, reports completions.
-// Nothing here waits per layer, stage or sentence: the only waits are those for whole submissions.
+// Executes a plan: asks the scheduler for submissions, has them encoded on real queues, and reports their completion to it.
+// Waits for whole submissions only, never per layer, stage or sentence.
 import { CancelledError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
 import { TimestampSet } from "../../gpu/timestamps.js";
@@ -13,16 +13,16 @@ import { settleAll } from "../../util/settle-all.js";
 import { invariant } from "../../util/invariant.js";
 import { stageTimes, type SubmissionRecord } from "./trace-recorder.js";
 
-/** Knows how to encode the tasks of one queue. Answers are called after submission; what they resolve is waited for. */
+/** Encodes the tasks of one queue. The functions that it returns are called after submission, and their promises awaited. */
 export interface QueueEncoder {
   readonly queue: Queue;
-  /** Adds a stage of tasks to a submission. An answer reads results back once the submission is done. */
+  /** Adds a stage to a submission. The returned functions read results back once the submission is done. */
   encodeStage(list: CommandList, stage: Stage): (() => Promise<void>)[];
-  /** Adds what copies rows for other queues. An answer has written them there when it resolves. */
+  /** Adds copies of rows for other queues. The promises of the returned functions resolve when the rows are there. */
   encodeMoves(list: CommandList, moves: readonly Move[]): (() => Promise<void>)[];
 }
 
-/** With others on the queue, a submission is no longer than this, so that turns are short. */
+/** If other calls use the queue, submissions take no longer than this, so that turns are short. */
 export const SHARED_BUDGET_MS = 10;
 
 export interface RunCounts {
@@ -40,11 +40,11 @@ export class PlanRun {
   readonly #loads: readonly QueueLoad[];
   #turns: readonly Turn[] = [];
   readonly #gpuBudgetMs: number;
-  /** What is being done, in messages and labels. */
+  /** The name of what is being done, for messages and labels. */
   readonly #operation: string;
   readonly #maxStages: number;
   readonly #timesKernels: boolean;
-  /** Per queue, the timestamp queries of each place in its window; undefined where passes are not timed. */
+  /** Per queue, the timestamp queries of each place in its window. Undefined if passes are not timed. */
   readonly #timestamps: (TimestampSet[] | undefined)[];
   readonly #startMs = performance.now();
   readonly #inFlight = new Set<Promise<void>>();
@@ -54,14 +54,14 @@ export class PlanRun {
   constructor(options: {
     scheduler: Scheduler;
     encoders: readonly QueueEncoder[];
-    /** Per encoder. */
+    /** One per encoder. */
     loads: readonly QueueLoad[];
-    /** A submission takes no longer than this, as far as tasks can be told apart. */
+    /** A submission takes no longer than this, unless a single task does. */
     gpuBudgetMs?: number;
     operation: string;
-    /** The most stages a submission has, to size its queries. */
+    /** The most stages of a submission. Decides the number of timestamp queries. */
     maxStagesPerSubmission: number;
-    /** Whether stages are timed, or even the kernels in them. */
+    /** Whether stages are timed, or with "kernels" every dispatch. */
     timed: boolean | "kernels";
   }) {
     const { scheduler, encoders, loads, gpuBudgetMs, operation, maxStagesPerSubmission, timed } = options;
@@ -156,7 +156,7 @@ export class PlanRun {
       .catch((error: unknown) => this.#stopWith(error));
   }
 
-  /** Encodes and submits. Answers what to wait for: completion, arrived rows, results read, and times noted. */
+  /** Encodes and submits. Returns what to wait for: completion, arrived rows, results read, and times noted. */
   #encode(list: CommandList, submission: Submission): Promise<unknown>[] {
     const { queue } = list;
     const encoder = this.#encoders[submission.queue]!;
@@ -193,7 +193,7 @@ export class PlanRun {
     ];
   }
 
-  /** Queries for the passes of `list`: those of its place in the window, which is free. */
+  /** Returns queries for the passes of `list`: those of its place in the window, which is free. */
   #timestampSet(sets: TimestampSet[], place: number, { queue, passLabels }: CommandList): TimestampSet {
     const passes = Math.max(this.#maxStages, passLabels.length);
     let set = sets[place];

@@ -1,4 +1,4 @@
-// Records what a run did as a Trace: host times as they pass, GPU times once they are known, on one clock.
+// Records a run as a Trace: the host's times at once, the GPU's times when they are known, on one clock.
 import type { PassTime } from "../../gpu/timestamps.js";
 import { invariant } from "../../util/invariant.js";
 import { countTokens } from "../../trace/task-weight.js";
@@ -14,12 +14,12 @@ export interface SubmissionRecord {
   readonly times: readonly StageTime[] | undefined;
 }
 
-/** When the GPU ran a stage; its dispatches where each had a pass of its own. */
+/** When the GPU ran a stage, and its dispatches if each had a pass of its own. */
 interface StageTime extends PassTime {
   readonly kernels?: readonly KernelTime[];
 }
 
-/** Times of stages from those of passes. `firstPasses` has the first pass of each stage, `labels` the kernels of passes. */
+/** Returns times of stages from those of passes. `firstPasses` are the first passes of stages, `labels` the passes' kernels. */
 export function stageTimes(
   passes: readonly PassTime[],
   firstPasses: readonly number[],
@@ -63,8 +63,8 @@ export function traceOf(head: TraceHead, records: readonly SubmissionRecord[]): 
 }
 
 /**
- * What to add to a queue's GPU times. Work cannot begin before it is submitted, and on an idle queue begins at once:
- * so the latest such bound is nearly exact, where completion is learned milliseconds late in a browser.
+ * Returns what to add to a queue's GPU times. Work cannot begin before it is submitted, and on an idle queue it begins at once, so
+ * the latest such bound is nearly exact. Completion is not: a browser notices it milliseconds late.
  */
 function clockOffset(records: readonly SubmissionRecord[]): number {
   let offset = -Infinity;

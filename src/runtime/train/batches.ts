@@ -1,18 +1,18 @@
-// Which sentences each step trains on: a corpus cut into windows of the context, shuffled anew in every epoch, taken in
-// order until a step's tokens are full. From seed and position alone, so that a resumed run goes on as if never stopped.
+// Chooses the sentences of each step. A corpus is cut into windows of the context, shuffled anew in every epoch, and taken in
+// order until a step has its tokens. Depends on seed and position alone, so a resumed run goes on as if it had never stopped.
 import { ArgumentError } from "../../errors.js";
 
-/** Where in its data a run is. */
+/** The position of a run in its data. */
 export interface DataPosition {
   readonly epoch: number;
   /** Index of the next window in the epoch's order. */
   readonly next: number;
 }
 
-/** A step's sentences in fixed shares: a share is what a queue gets as a whole, and what a gradient is formed over. */
+/** The sentences of a step in fixed shares. A queue gets a share as a whole, and a gradient is formed over it. */
 export interface Batch {
   readonly shares: readonly (readonly Uint32Array[])[];
-  /** Tokens that are predicted: all but the first of each sentence. */
+  /** The number of tokens that are predicted: all but the first of each sentence. */
   readonly targets: number;
 }
 
@@ -64,7 +64,7 @@ export class BatchSampler {
     return this.#position;
   }
 
-  /** The next batch: windows in order until they hold `batchTokens` tokens; at least one for each share. */
+  /** Returns the next batch: windows in order until they have `batchTokens` tokens, at least one for each share. */
   next(): Batch {
     const chosen: Uint32Array[] = [];
     let tokens = 0;
@@ -96,7 +96,7 @@ export class BatchSampler {
     return this.#windows[this.#orderOf(epoch)[next]!]!;
   }
 
-  /** The order of an epoch: Fisher and Yates with a counter-based generator. */
+  /** Returns the order of an epoch: a Fisher–Yates shuffle with a counter-based generator. */
   #orderOf(epoch: number): Int32Array {
     if (this.#order?.epoch === epoch) return this.#order.windows;
     const windows = Int32Array.from(this.#windows.keys());

@@ -1,17 +1,18 @@
-// A training run's state as one safetensors file: weights and optimizer state in the kernels' layout, and where it was.
+// Writes and reads the state of a training run as one safetensors file: weights and optimizer state in the kernels' layout, and
+// the run's position.
 import { FormatError } from "../../errors.js";
 import { parseHeader, type StoredTensor } from "../../files/safetensors.js";
 import { writeSafetensors } from "../../files/safetensors-writer.js";
 import type { DataPosition } from "./batches.js";
 
-/** What a run needs, beside its tensors, to go on as if it had never stopped. */
+/** What a run needs besides its tensors to go on as if it had never stopped. */
 export interface CheckpointState {
   /** Steps that are done. */
   readonly step: number;
   readonly seed: number;
   readonly position: DataPosition;
   readonly optimizer: string;
-  /** Of the model: a checkpoint fits no other shape. */
+  /** The shape of the model. A checkpoint fits no other. */
   readonly shape: string;
 }
 
@@ -31,8 +32,8 @@ export function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint and checks that it is one of this model and optimizer. `sizes` are the elements each tensor must
- * have. Throws FormatError.
+ * Reads a checkpoint and checks that it belongs to this model and optimizer. `sizes` says how many numbers each tensor must have.
+ * Throws FormatError.
  */
 export function readCheckpoint(
   bytes: Uint8Array<ArrayBuffer>,

@@ -1,15 +1,15 @@
-// When a training run has left the rails: numbers that are none, or losses that no healthy run has.
+// Detects that a training run diverges: its numbers are not finite, or its losses are higher than in any healthy run.
 import { TrainingError } from "../../errors.js";
 
-/** How many times the larger of the first loss and a uniform guess's is too much. */
+/** A loss is too high from this many times the first loss, or that of a uniform guess if it is larger. */
 const LOSS_FACTOR = 4;
-/** Steps in a row with such a loss: one alone may be a batch of outliers. */
+/** A run diverges after this many such losses in a row, because a single one may be a batch of outliers. */
 const STEPS_IN_A_ROW = 3;
 
 /**
- * Watches the steps of a run. It has diverged when loss or gradient are no finite numbers, and when the loss was more than
- * four times `max(first loss, ln V)` in three steps in a row. A model that guesses uniformly has a loss of ln V, and one that
- * starts from worse is measured by its start, also after a resumption: training that works comes nowhere near either limit.
+ * Watches the steps of a run. It has diverged if loss or gradient are not finite, or if the loss was more than four times
+ * `max(first loss, ln V)` three steps in a row. A model that guesses uniformly has a loss of ln V; one that starts worse is
+ * measured by its start, also after resuming. Training that works comes nowhere near either limit.
  */
 export class DivergenceWatch {
   readonly #uniformLoss: number;
@@ -20,7 +20,7 @@ export class DivergenceWatch {
     this.#uniformLoss = Math.log(vocabulary);
   }
 
-  /** To be called with every step, in nats, before its update. Throws TrainingError. */
+  /** Call it in every step before the update, with the loss in nats. Throws TrainingError. */
   check(step: number, loss: number, gradientNorm: number): void {
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
       throw new TrainingError({

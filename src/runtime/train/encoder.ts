@@ -19,20 +19,20 @@ import {
 } from "../../model/rows.js";
 import type { QueueEncoder } from "../passes/plan-run.js";
 
-/** Rows per chunk of the head's weight gradient: fixed, as the order of its sums must not depend on k. */
+/** Rows per chunk of the head's weight gradient. A constant, because the order of its sums must not depend on k. */
 export const WEIGHT_CHUNK_ROWS = 128;
 
-/** What a step needs on one queue. */
+/** One queue's part of a training step. */
 export interface QueueTraining {
   readonly queue: Queue;
   readonly backward: Backward;
   readonly arena: TrainingArena;
   readonly batchRows: BatchRows;
-  /** Of the batch, by sentence. */
+  /** The tokens of the batch, by sentence. */
   readonly tokens: readonly Uint32Array[];
-  /** The sentences of each share; empty for shares of other queues. */
+  /** The sentences of each share. Empty for shares of other queues. */
   readonly shares: readonly (readonly number[])[];
-  /** Gradients of each share that is this queue's, zero at first. */
+  /** The gradients of each share that this queue has. Zero at first. */
   readonly gradients: ReadonlyMap<number, ModelWeights>;
   /** 1 over the targets of the whole batch. */
   readonly lossScale: number;
@@ -44,7 +44,7 @@ export class TrainingEncoder implements QueueEncoder {
   readonly queue: Queue;
   readonly #work: QueueTraining;
   readonly #shape: ModelShape;
-  /** Where losses lie in arena.loss. */
+  /** Where losses are in arena.loss. */
   readonly #losses: { readonly run: RowRun; readonly at: number }[] = [];
   #lossCount = 0;
 
@@ -88,12 +88,12 @@ export class TrainingEncoder implements QueueEncoder {
     }
   }
 
-  /** Shares live on one queue as wholes: nothing travels. */
+  /** A share is on one queue as a whole, so no rows travel. */
   encodeMoves(): (() => Promise<void>)[] {
     return [];
   }
 
-  /** After the run: the loss of every target by sentence, (T−1) each. */
+  /** Call it after the run. Reads the loss of every target by sentence, (T−1) each. */
   async readLosses(into: readonly Float32Array[]): Promise<void> {
     const { queue, arena } = this.#work;
     if (this.#lossCount === 0) return;

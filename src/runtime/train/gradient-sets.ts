@@ -1,5 +1,5 @@
-// Gradients of all parameters on one queue, a set per share of sentences, and their sum over all shares and queues: added in
-// the order of the shares whatever queue formed them.
+// The gradients of all parameters on one queue: a set per share of sentences, and their sum over all shares and queues. Shares are
+// added in order, whichever queue formed them.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { readAll, writeAll } from "../../gpu/buffer-contents.js";
 import { CommandList } from "../../gpu/command-list.js";
@@ -9,19 +9,19 @@ import type { Queue } from "../../gpu/queue.js";
 import type { SumBinding } from "../../kernels/optimizer/optimizer.js";
 import type { ModelWeights } from "../../model/weights/model-weights.js";
 
-/** A gradient of every weight, and of those that are trained in their order. */
+/** A gradient of every weight. `parameters` are those that are trained, in order. */
 interface GradientSet {
   readonly gradients: ModelWeights;
   readonly parameters: readonly GpuBuffer[];
   readonly buffers: readonly GpuBuffer[];
 }
 
-/** What the sets of a queue are made for. */
+/** The options of a queue's sets. */
 interface GradientSetsOptions {
   readonly queue: Queue;
   readonly weights: ModelWeights;
   readonly add: Pipeline<SumBinding, "vectorCount">;
-  /** Whether shares are added up here. The sum then has a set of its own; elsewhere it comes into that of a share. */
+  /** Whether shares are added up on this queue. If so, the sum has a set of its own; else it is written to that of a share. */
   readonly addsUp: boolean;
 }
 
@@ -29,7 +29,7 @@ export class GradientSets {
   readonly #options: GradientSetsOptions;
   /** The first holds the sum at the end. */
   readonly #sets: GradientSet[] = [];
-  /** The set of each share that is this queue's. */
+  /** The set of each share that this queue has. */
   readonly #setOf = new Map<number, GradientSet>();
 
   constructor(options: GradientSetsOptions) {
@@ -41,7 +41,7 @@ export class GradientSets {
     return this.#sets[0]!.parameters;
   }
 
-  /** Gives each of these shares a set, and answers them. Throws DeviceError when there is no room. */
+  /** Gives each of these shares a set and returns the sets. Throws DeviceError when there is no room. */
   async assign(shares: readonly number[]): Promise<ReadonlyMap<number, ModelWeights>> {
     const first = this.#options.addsUp ? 1 : 0;
     await this.#reserve(Math.max(1, first + shares.length));
@@ -50,14 +50,14 @@ export class GradientSets {
     return new Map([...this.#setOf].map(([share, { gradients }]) => [share, gradients]));
   }
 
-  /** Sets all to zero, but for the sum where it is kept from batch to batch. */
+  /** Sets all gradients to zero, except the sum if it is kept from batch to batch. */
   encodeClear(list: CommandList, keepsSum: boolean): void {
     for (const [index, { buffers }] of this.#sets.entries())
       if (index > 0 || !(keepsSum && this.#options.addsUp))
         for (const buffer of buffers) list.clear(buffer, 0, buffer.sizeBytes);
   }
 
-  /** Adds the gradients of all shares to the sum of the first queue, and hands it to the others. */
+  /** Adds the gradients of all shares to the sum of the first queue, and copies it to the others. */
   static async addUp(queues: readonly GradientSets[], shares: number): Promise<void> {
     const [first, ...others] = queues;
     for (let share = 0; share < shares; share++) {
@@ -82,7 +82,7 @@ export class GradientSets {
     await queue.checked(() => list.submit("training.add"));
   }
 
-  /** A copy of another queue's gradients, through the host, in a set that no share uses. */
+  /** Copies another queue's gradients through the host into a set that no share uses. */
   async #copyHere(owner: GradientSets, gradients: readonly GpuBuffer[]): Promise<readonly GpuBuffer[]> {
     const values = await readAll(owner.#options.queue, gradients);
     await this.#reserve(this.#setOf.size + 2);

@@ -1,4 +1,4 @@
-// Which optimizer, and its constants: what callers choose, checked. The optimizer itself is loaded when training begins.
+// The optimizer's options, checked. The optimizer itself is loaded when training begins.
 import { ArgumentError } from "../../errors.js";
 import { checkReal } from "../../util/check.js";
 
@@ -11,9 +11,9 @@ export interface AdamWOptions {
   readonly beta2?: number;
   /** Default: 1e-8. */
   readonly epsilon?: number;
-  /** Of matrices and embeddings; biases and norms have none. Default: 0.1. */
+  /** Weight decay of matrices and embeddings. Biases and norms have none. Default: 0.1. */
   readonly weightDecay?: number;
-  /** The largest global norm of a gradient; beyond it the gradient is scaled down. Default: 1. */
+  /** The largest global norm of a gradient. Larger gradients are scaled down to it. Default: 1. */
   readonly clipNorm?: number;
 }
 
@@ -28,10 +28,10 @@ export interface SgdOptions {
   readonly clipNorm?: number;
 }
 
-/** Which optimizer, by `kind`, and its constants. */
+/** The optimizer, named by `kind`, and its constants. */
 export type OptimizerOptions = AdamWOptions | SgdOptions;
 
-/** Options without gaps. */
+/** The options with all defaults filled in. */
 export type CheckedOptimizer = Required<AdamWOptions> | Required<SgdOptions>;
 
 /** No gradient in f32 has a norm beyond this. */

@@ -26,7 +26,7 @@ export class Optimizer {
   readonly #queue: Queue;
   readonly #parameters: readonly TrainablePiece[];
   readonly #pipelines: Pipelines;
-  /** Per parameter: first and second moment, or the velocity. All zero at first. */
+  /** Per parameter, the first and second moment, or the velocity. Zero at first. */
   readonly #state: readonly (readonly GpuBuffer[])[];
   readonly #partials: readonly [GpuBuffer, GpuBuffer];
 
@@ -76,12 +76,12 @@ export class Optimizer {
     }
   }
 
-  /** State buffers in the order of the parameters: what a checkpoint holds. */
+  /** The state's buffers in the order of the parameters. A checkpoint holds them. */
   get state(): readonly (readonly GpuBuffer[])[] {
     return this.#state;
   }
 
-  /** Adds the squared global norm of the gradients, in the order of the parameters; answers the buffer it is in. */
+  /** Adds the squared global norm of the gradients, in the order of the parameters. Returns the buffer that it is in. */
   encodeSquaredNorm(list: CommandList, gradients: readonly GpuBuffer[]): GpuBuffer {
     let [from, to] = this.#partials;
     let count = 0;
@@ -136,7 +136,7 @@ export class Optimizer {
           beta2,
           epsilon,
           decay,
-          // Of the betas as the kernel has them: 1 − β is small, and β's rounding to f32 is not, beside it.
+          // Round the betas as the kernel has them: 1 − β is so small that the rounding of β to f32 matters.
           firstCorrection: 1 / (1 - Math.fround(beta1) ** step),
           secondCorrection: 1 / (1 - Math.fround(beta2) ** step),
           maxNorm,

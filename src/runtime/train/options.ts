@@ -1,57 +1,57 @@
-// What a training run may be told, checked.
+// The options of a training run, checked.
 import { fences, type Fence } from "../../plan/vocabulary.js";
 import { checkChoice, checkReal, checkWhole } from "../../util/check.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { decays, type LearningRateSchedule } from "./learning-rate.js";
 import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "./optimizer-options.js";
 
-/** How long, how much at a time, and how a model learns. */
+/** The options of a training run. */
 export interface TrainOptions {
-  /** Steps of the whole run, those before a checkpoint included. */
+  /** Steps of the whole run, including those before a checkpoint. */
   readonly steps: number;
-  /** Tokens per step: whole sentences until they hold as many. Default: 1024. */
+  /** Tokens per batch: whole sentences are taken until they have as many. Default: 1024. */
   readonly batchTokens?: number;
   /** Batches of `batchTokens` whose gradients are added up before each update. Default: 1. */
   readonly accumulate?: number;
   /** Default: AdamW. */
   readonly optimizer?: OptimizerOptions;
-  /** Default: a peak of 1e-3 with a tenth of the steps as warm-up, then a cosine to a tenth of it. */
+  /** Default: a tenth of the steps as warm-up to 1e-3, then a cosine down to 1e-4. */
   readonly schedule?: LearningRateSchedule;
-  /** Sentences or texts whose mean loss is given with every `every`th step. */
+  /** Sentences or texts whose mean loss every `every`th step reports. */
   readonly validation?: {
     readonly sentences: readonly (string | readonly number[] | Uint32Array)[];
     readonly every?: number;
   };
   /** Decides the order of the data. Default: 0. */
   readonly seed?: number;
-  /** Gradients are formed per share and then added in order: the unit that a queue works on. Default: 2. */
+  /** Shares per batch. A queue works on whole shares; gradients are formed per share and added in order. Default: 2. */
   readonly shares?: number;
   /**
-   * k, from 1 to the context length: also bounds how many logits are held at once. Changes no bit. Default: as loaded, and
-   * 16 where that is "auto".
+   * k, from 1 to the context length. It also bounds how many logits are held at once. Results do not depend on it. Default: as
+   * loaded, or 16 if that is "auto".
    */
   readonly sliceTokens?: number;
-  /** What opens a sentence's attention in the forward part. Default: "sentence". */
+  /** What attention waits for in the forward pass. See RunOptions. Default: "sentence". */
   readonly fence?: Fence;
   /**
-   * Keep only what layers begin with, and form the rest of their activations again in the backward pass: less memory for
-   * about a sixth more work, and the same bits. Default: false.
+   * Keep fewer activations and compute the others again in the backward pass. This takes less memory and about a sixth more
+   * work, and gives the same bits. Default: false.
    */
   readonly recompute?: boolean;
   /** How many of the loaded queues to use. Default: all, at most one per share. */
   readonly queues?: number;
-  /** A checkpoint of an earlier run with the same data and options: goes on where that stopped, with the same bits. */
+  /** A checkpoint of an earlier run with the same data and options. The run goes on where that one stopped, with the same bits. */
   readonly resume?: Uint8Array<ArrayBuffer>;
-  /** Also record what ran when; with "kernels" also how long each dispatch took, on adapters with timestamps. */
+  /** Also record what ran when. With "kernels", also how long each dispatch took, if the adapter has timestamps. */
   readonly trace?: boolean | "kernels";
-  /** Aborting ends the run between or within steps; an unfinished step leaves the weights as they were. */
+  /** Aborting ends the run, also within a step. An unfinished step leaves the weights as they were. */
   readonly signal?: AbortSignal;
 }
 
-/** Short enough for little memory for logits, long enough for few tasks. */
+/** Short enough that logits take little memory, long enough for few tasks. */
 const USUAL_SLICE_TOKENS = 16;
 
-/** Options without gaps. */
+/** The options with all defaults filled in. */
 export interface TrainSettings {
   readonly steps: number;
   readonly schedule: LearningRateSchedule;

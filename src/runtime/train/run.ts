@@ -1,4 +1,4 @@
-// A training run as callers see it: an iterator over steps that can be checkpointed and resumed bit for bit.
+// The training run that callers hold: an iterator over steps that can be checkpointed and resumed bit for bit.
 import { CancelledError } from "../../errors.js";
 import type { Trace } from "../../trace/trace.js";
 import { checkpointOutsideLoop, secondIteration } from "../../util/training-misuse.js";
@@ -11,31 +11,31 @@ import type { TrainingSession } from "./session.js";
 
 const loadTraining = (): Promise<typeof import("./training.js")> => import("./training.js");
 
-/** One finished step. */
+/** A finished step. */
 export interface TrainStep {
   /** From 1 on. */
   readonly step: number;
-  /** Mean over the step's tokens before its update, in nats. */
+  /** Mean loss over the step's tokens, before its update, in nats. */
   readonly loss: number;
-  /** Before clipping. */
+  /** The norm of the gradient before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
   readonly tokens: number;
   readonly tokensPerSecond: number;
   readonly epoch: number;
-  /** Mean loss over the validation sentences after the update, where it was due. */
+  /** Mean loss over the validation sentences after the update, in steps that report it. */
   readonly validationLoss?: number;
   readonly trace?: Trace;
 }
 
-/** What a run needs of the model it trains. */
+/** What a run needs of the model that it trains. */
 export interface TrainedModel {
   readonly loaded: LoadedModel;
-  /** Ids of sentences; texts get the begin token in front, and the end token behind. */
+  /** Returns ids of sentences. Texts get the begin token in front and the end token behind. */
   encode(
     sentences: readonly (string | readonly number[] | Uint32Array)[],
   ): Promise<(readonly number[] | Uint32Array)[]>;
-  /** Mean loss per token. */
+  /** Returns the mean loss per token. */
   evaluate(
     sentences: readonly (readonly number[] | Uint32Array)[],
     signal: AbortSignal | undefined,
@@ -44,7 +44,7 @@ export interface TrainedModel {
   exclusive<R>(update: () => Promise<R>): Promise<R>;
 }
 
-/** A training run: iterate over it to train; leaving the loop stops it and frees its memory. */
+/** A training run. Iterate over it to train. Leaving the loop stops it and frees its memory. */
 export class TrainingRun implements AsyncIterable<TrainStep> {
   readonly #model: TrainedModel;
   readonly #data: readonly (string | readonly number[] | Uint32Array)[];
@@ -64,7 +64,7 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
   }
 
   /**
-   * Trains and answers each step once it is done. One iteration per run.
+   * Trains, and yields each step once it is done. A run can be iterated over once.
    * @throws ArgumentError, FormatError for an unfit checkpoint, TrainingError when a step diverges, DeviceError,
    * CancelledError when `signal` aborts, DisposedError.
    */
@@ -133,7 +133,8 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
   }
 
   /**
-   * The state after the last finished step: weights, optimizer, step, seed and place in the data. Call it inside the loop.
+   * Returns the state after the last finished step: weights, optimizer, step, seed and position in the data. Call it inside the
+   * loop.
    * @throws ArgumentError before the first step and after the end.
    */
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {

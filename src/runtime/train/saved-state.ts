@@ -4,7 +4,7 @@ import { readAll, writeAll } from "../../gpu/buffer-contents.js";
 import { readCheckpoint, writeCheckpoint, type CheckpointState } from "./checkpoint.js";
 import type { TrainingSession } from "./session.js";
 
-/** Reads weights and optimizer state back, beside `state`. */
+/** Reads weights and optimizer state back, and returns a checkpoint of them and `state`. */
 export async function saveState(
   session: TrainingSession,
   state: CheckpointState,
@@ -15,8 +15,8 @@ export async function saveState(
 }
 
 /**
- * Checks a checkpoint against the run it is to go on as, and writes it to all queues within `exclusive`.
- * @throws FormatError for one of another model, optimizer or seed.
+ * Checks that a checkpoint fits the run, and writes it to all queues within `exclusive`.
+ * @throws FormatError if it is of another model, optimizer or seed.
  */
 export async function restoreState(
   session: TrainingSession,

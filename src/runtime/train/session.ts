@@ -1,4 +1,4 @@
-// What a training run holds on the GPU, and one step of it over all queues: gradients per share of sentences, their sum, and
+// Holds what a training run has on the GPU, and takes its steps over all queues: gradients per share of sentences, their sum, and
 // the same optimizer step on every queue.
 import { DeviceError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
@@ -52,21 +52,21 @@ export interface StepRequest {
 export interface StepOutcome {
   /** Mean over the batch's targets, in nats. */
   readonly loss: number;
-  /** Of the gradient before clipping. */
+  /** The norm of the gradient before clipping. */
   readonly gradientNorm: number;
-  /** Of the last batch. */
+  /** The trace of the last batch. */
   readonly trace: Trace | undefined;
 }
 
-/** What a batch adds to a step. */
+/** The part of a batch in a step. */
 interface BatchOutcome {
-  /** Sum over the batch's targets. */
+  /** The sum of losses over the batch's targets. */
   readonly loss: number;
   readonly trace: Trace | undefined;
 }
 
 const MAX_STAGES_PER_SUBMISSION = 4;
-/** Slices whose logits are formed at once: enough rows for a dispatch, and memory that follows the slice. */
+/** The logits of this many slices are formed at once: enough rows for a dispatch, and a smaller k takes less memory. */
 const SLICES_PER_CHUNK = 8;
 
 export class TrainingSession {
@@ -132,7 +132,7 @@ export class TrainingSession {
     return this.#replicas;
   }
 
-  /** Throws TrainingError when the run diverges (DivergenceWatch says when); the weights are then as they were before. */
+  /** Throws TrainingError if the run diverges (see DivergenceWatch). The weights are then as they were before. */
   async step(request: StepRequest): Promise<StepOutcome> {
     const { batches, step, rate } = request;
     const targets = batches.reduce((sum, batch) => sum + batch.targets, 0);
@@ -175,8 +175,8 @@ export class TrainingSession {
       queues,
       placement: "affine",
       maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
-      // Queues with equal work would keep step: one that forms weight gradients early runs them beside the activation
-      // gradients of the others. Where layers share rows, weights come before the next layer everywhere.
+      // Queues with equal work would all do the same at the same time. So every second one forms weight gradients early, while the
+      // others form activation gradients. If layers share rows, every queue forms weight gradients before the next layer.
       maxWaitingWeights: request.recompute
         ? 0
         : this.#replicas.map((_, queue) => (queue % 2 === 0 ? Infinity : 0)),
@@ -228,7 +228,7 @@ export class TrainingSession {
     return { loss, trace: request.trace ? traceOf(head, run.records) : undefined };
   }
 
-  /** Arena, gradients and tables of one queue for a batch; gradients and what kernels add to are zero. */
+  /** Makes arena, gradients and tables of one queue for a batch. Gradients and what kernels add to are set to zero. */
   async #prepare(
     replica: TrainingReplica,
     index: number,
@@ -279,7 +279,7 @@ export class TrainingSession {
     };
   }
 
-  /** The replica's arena, or a new one where it is too small; all else is the same for all steps of a run. */
+  /** Returns the replica's arena, or a new one if it is too small. Nothing else about it changes between steps of a run. */
   async #arenaOf(replica: TrainingReplica, options: TrainingArenaOptions): Promise<TrainingArena> {
     const { arena, queue } = replica;
     const { rows, chunkRows } = options;
@@ -308,7 +308,7 @@ export class TrainingSession {
     return made!;
   }
 
-  /** The optimizer's step on every queue, unless the run diverges. Answers the gradient's norm. */
+  /** Takes the optimizer's step on every queue, unless the run diverges. Returns the gradient's norm. */
   async #update(loss: number, step: number, rate: number): Promise<number> {
     const [first] = this.#replicas;
     const list = new CommandList(first!.queue);

@@ -2,6 +2,10 @@
 import { FormatError } from "../errors.js";
 import { isRecord, showJson } from "../util/json-value.js";
 
+/** No model is as large: what is made for each layer, or addressed by 32 bits, would find out late. */
+const MOST_LAYERS = 10_000;
+const MOST_SIZE = 2 ** 31 - 1;
+
 /** A key that is null counts as absent, as in Hugging Face's files. */
 export class ConfigReader {
   readonly keys: Readonly<Record<string, unknown>>;
@@ -22,10 +26,18 @@ export class ConfigReader {
   }
 
   /** A whole number above 0. */
-  size(key: string): number {
+  size(key: string, most: number = MOST_SIZE): number {
     const value = this.keys[key];
-    if (isWholeNumber(value) && value > 0) return value;
-    return this.fail(key, "a whole number above 0");
+    if (isWholeNumber(value) && value > 0 && value <= most) return value;
+    return this.fail(
+      key,
+      `a whole number ${isWholeNumber(value) && value > most ? `from 1 to ${most}` : "above 0"}`,
+    );
+  }
+
+  /** As `size`, of layers: so many that a larger number is a mistake, which would cost minutes. */
+  layers(key: string): number {
+    return this.size(key, MOST_LAYERS);
   }
 
   positive(key: string, missing: number): number {

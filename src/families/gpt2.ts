@@ -21,7 +21,7 @@ export const gpt2: Family = {
       vocabularySize,
       contextLength: keys.size(keys.has("n_positions") ? "n_positions" : "n_ctx"),
       channels,
-      layers: keys.size("n_layer"),
+      layers: keys.layers("n_layer"),
       heads,
       keyValueHeads: heads,
       headWidth: channels / heads,

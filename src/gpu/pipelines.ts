@@ -124,8 +124,9 @@ async function compile(device: GPUDevice, variant: KernelVariant): Promise<Pipel
     return { variant, raw, layout };
   } catch (error) {
     const preludeLines = prelude.split("\n").length - 1;
-    const info = await module.getCompilationInfo();
-    const lines = info.messages.map(
+    // On a lost device it rejects: then the loss, which is reported by itself, is the better reason.
+    const { messages } = await module.getCompilationInfo().catch(() => ({ messages: [] }));
+    const lines = messages.map(
       (message) =>
         `${definition.name}:${message.lineNum - preludeLines}: ${message.type}: ${message.message}`,
     );

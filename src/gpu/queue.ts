@@ -38,6 +38,7 @@ export class Queue {
   readonly #memory: MemoryCount = { buffers: 0, bytes: 0, peakBytes: 0 };
   readonly #buffers = new Set<GpuBuffer>();
   readonly #waiting = new Set<(error: Error) => void>();
+  readonly #onUncaptured = (event: GPUUncapturedErrorEvent): void => this.#fail(this.#refusal(event.error));
   #failure: Error | undefined;
   #disposed = false;
 
@@ -53,7 +54,7 @@ export class Queue {
     this.params = this.#uploadBuffer("queue.params", BufferUsage.uniform);
     this.tables = this.#uploadBuffer("queue.tables", BufferUsage.storage);
     // Work for a single call runs in error scopes. An error outside of them concerns all calls.
-    device.addEventListener("uncapturederror", (event) => this.#fail(this.#refusal(event.error)));
+    device.addEventListener("uncapturederror", this.#onUncaptured);
     void device.lost.then((info) => {
       this.#fail(
         info.reason === "destroyed" && this.#disposed
@@ -163,6 +164,8 @@ export class Queue {
     this.#fail(new DisposedError("The model", "its pending work"));
     for (const buffer of this.#buffers) buffer.dispose();
     this.pipelines.forgetBindGroups();
+    // Dawn in Node keeps a device that has a listener, and all that the listener knows, for ever.
+    this.device.removeEventListener("uncapturederror", this.#onUncaptured);
     this.device.destroy();
   }
 

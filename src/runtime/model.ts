@@ -229,7 +229,10 @@ export class Model {
   /** Returns the model as files in Hugging Face layout, with the current weights in float32. */
   async save(): Promise<SavedModel> {
     this.#expectUsable("save");
-    return saveModel(this.#loaded);
+    await this.#update;
+    this.#expectUsable("save");
+    // Weights are read one after the other: no update may come between.
+    return this.#track(saveModel(this.#loaded));
   }
 
   /** Returns the counters of generation. */
@@ -239,7 +242,8 @@ export class Model {
 
   /**
    * Calls `watcher` after every step of generation from now on, with the rows of requests that went through the model together,
-   * and when. It must not throw. Returns a function that ends the watch.
+   * and when. Returns a function that ends the watch. A watcher that
+   * throws is not called again; its error is reported like that of an event listener.
    */
   watchSteps(watcher: (step: GenerationStep) => void): () => void {
     this.#expectUsable("watchSteps");
@@ -304,10 +308,15 @@ export class Model {
       gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs ?? this.#gpuBudgetMs),
       signal: options.signal,
     });
+    const { trace, ...outcome } = await this.#track(running);
+    return trace ? { ...outcome, trace } : outcome;
+  }
+
+  /** Has `dispose` and updates of the weights know of a call that is running. */
+  async #track<R>(running: Promise<R>): Promise<R> {
     this.#active.add(running);
     try {
-      const { trace, ...outcome } = await running;
-      return trace ? { ...outcome, trace } : outcome;
+      return await running;
     } finally {
       this.#active.delete(running);
       if (this.#isDisposed) for (const { arenas } of this.#loaded.replicas) arenas.trim();

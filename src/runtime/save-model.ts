@@ -16,11 +16,12 @@ export async function saveModel(model: LoadedModel): Promise<SavedModel> {
   const values = await readAll(queue, buffers);
   const valueOf = new Map(buffers.map((buffer, index) => [buffer, values[index]!] as const));
   const tensors = exportTensors(weights, (buffer) => valueOf.get(buffer)!);
-  const { tokenizer, tokenizerConfig } = model.textFiles;
+  const { tokenizer, tokenizerConfig, generationConfig } = model.textFiles;
   return {
     config: { ...(model.configFile as object), torch_dtype: "float32" },
     weights: writeSafetensors(tensors, { format: "pt" }),
     ...(tokenizer === undefined ? {} : { tokenizer: tokenizer as object }),
     ...(tokenizerConfig === undefined ? {} : { tokenizerConfig: tokenizerConfig as object }),
+    ...(generationConfig === undefined ? {} : { generationConfig: generationConfig as object }),
   };
 }

@@ -1,6 +1,7 @@
 // Turns text into token ids and back: an adapter over @huggingface/tokenizers, which is loaded when first used.
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
+import { showJson } from "../util/json-value.js";
 
 /** Turns text into token ids and back. */
 export interface TextTokenizer {
@@ -21,6 +22,8 @@ export interface TextTokenizer {
 export interface DecodeOptions {
   /** Leaves special tokens such as <|endoftext|> out. Default: false. */
   readonly skipSpecialTokens?: boolean;
+  /** Gives ids without a token no text, instead of refusing them: a model may have more ids than its tokenizer. */
+  readonly skipUnknown?: boolean;
 }
 
 /**
@@ -60,19 +63,22 @@ class HuggingFaceTokenizer implements TextTokenizer {
     return this.#tokenizer.encode(text).ids;
   }
 
-  decode(ids: readonly number[], { skipSpecialTokens = false }: DecodeOptions = {}): string {
-    for (const id of ids) this.#checkId(id);
+  decode(ids: readonly number[], options: DecodeOptions = {}): string {
+    const { skipSpecialTokens = false, skipUnknown = false } = options;
+    const known = skipUnknown
+      ? ids.filter((id) => this.#tokenizer.id_to_token(id) !== undefined)
+      : ids.map((id) => this.#checkId(id));
     // The library does not accept an empty list.
-    if (ids.length === 0) return "";
-    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
+    if (known.length === 0) return "";
+    return this.#tokenizer.decode(known, { skip_special_tokens: skipSpecialTokens });
   }
 
   tokenText(id: number): string {
     return this.decode([id]);
   }
 
-  #checkId(id: number): void {
-    if (this.#tokenizer.id_to_token(id) !== undefined) return;
+  #checkId(id: number): number {
+    if (this.#tokenizer.id_to_token(id) !== undefined) return id;
     throw new ArgumentError({
       argument: "id",
       expected: "the id of a token of this tokenizer",
@@ -91,6 +97,6 @@ function endTokenText(config: object | undefined): string | undefined {
 
 function checkObject(value: unknown, file: string): asserts value is object {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  const received = value === null || Array.isArray(value) ? JSON.stringify(value).slice(0, 40) : typeof value;
+  const received = value === null || Array.isArray(value) ? showJson(value) : typeof value;
   throw new FormatError({ file, problem: `expected a JSON object, received ${received}`, remedy });
 }

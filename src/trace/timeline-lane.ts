@@ -1,6 +1,6 @@
 // Draws one queue of the timeline: what its GPU ran, the fences that opened, and below them its submissions in flight.
 import { countMembers, memberOf, nameStage } from "./stage-name.js";
-import { element, formatNumber, text } from "./svg-element.js";
+import { element, escapeText, formatNumber, text } from "./svg-element.js";
 import { weightOf } from "./task-weight.js";
 import type { Trace, TraceStage, TraceSubmission } from "./trace.js";
 
@@ -53,7 +53,7 @@ function renderFlight(submission: TraceSubmission, frame: LaneFrame): string {
   const y = flightTop + encoder * flightStep;
   const hint = `submission ${id}, encoder ${encoder}: ${span(submittedMs, doneMs)}`;
   return element("rect", { class: "flight", x, y, width, height: flightHeight, rx: 2 }, [
-    element("title", {}, [hint]),
+    element("title", {}, [escapeText(hint)]),
   ]);
 }
 
@@ -68,7 +68,7 @@ function renderStage(stage: TraceStage, id: string, trace: Trace, frame: LaneFra
   const bands = bandsOf(stage, trace);
   const who = countMembers(stageName);
   const parts = [
-    element("title", {}, [`${word} ${level} · ${who}: ${span(stage.beginMs, stage.endMs)}`]),
+    element("title", {}, [escapeText(`${word} ${level} · ${who}: ${span(stage.beginMs, stage.endMs)}`)]),
     element("rect", { class: kind, x, y: boxTop, width, height: boxHeight, rx: Math.min(2, width / 2) }),
   ];
   const centred = { class: `on-${kind}`, "text-anchor": "middle" };

@@ -141,6 +141,17 @@ describe("a model that goes on", () => {
     await model.forward(batch);
   });
 
+  it("fails only the save that finds no memory, with nothing left of it", async () => {
+    const { model, watched } = steady;
+    const saved = await model.save();
+    const before = model.memory()[0]!;
+    pretendOutOfMemory(watched.devices[0]!);
+    expect(await rejection(model.save())).toMatchObject({ name: "DeviceError", reason: "out-of-memory" });
+    expect(model.memory()[0]!).toMatchObject({ buffers: before.buffers, bytes: before.bytes });
+    expect((await model.save()).weights).toEqual(saved.weights);
+    await steady.expectUnchanged();
+  });
+
   it("frees what a submission took that could not be made", async (context) => {
     const { model, sentences, watched } = steady;
     const device = watched.devices[1]!;

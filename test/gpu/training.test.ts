@@ -90,6 +90,37 @@ describe("training", () => {
     expect(resumed.weights).toEqual(expected.weights);
   });
 
+  it.each([
+    [{ schedule: { peak: 1e-3, decay: "cosin" } }, "schedule.decay"],
+    [{ schedule: {} }, "schedule.peak"],
+    [{ schedule: { peak: 1e308 } }, "schedule.peak"],
+    [{ schedule: { peak: 1e-3, final: Number.NaN } }, "schedule.final"],
+    [{ optimizer: { kind: "adamw", epsilon: 0 } }, "optimizer.epsilon"],
+    [{ validation: { sentences: [[1, 2, 3]], every: 0 } }, "validation.every"],
+    [{ validation: { sentences: [[1, 2, 3]], every: "x" } }, "validation.every"],
+  ])("refuses %j before a weight is changed", async (own, argument) => {
+    await using model = await Model.load(tiny.parts, { queues: 1 });
+    const before = (await model.save()).weights;
+    const run = model.train(sentences, { steps: 2, ...own } as unknown as TrainOptions);
+    const error = await rejection(run[Symbol.asyncIterator]().next());
+    expect(error).toMatchObject({ name: "ArgumentError", argument });
+    expect((await model.save()).weights).toEqual(before);
+  });
+
+  it("is saved between steps, never within one", async () => {
+    await using model = await Model.load(tiny.parts, { queues: 2 });
+    const saves: Promise<Uint8Array>[] = [];
+    const states: Uint8Array[] = [];
+    for await (const { step } of model.train(sentences, { ...options, steps: 4 })) {
+      // Asked for again and again while the next step runs.
+      if (step < 4)
+        for (let again = 0; again < 6; again++) saves.push(model.save().then(({ weights }) => weights));
+      states.push((await model.save()).weights);
+    }
+    const known = states.map((weights) => weights.join());
+    for (const weights of await Promise.all(saves)) expect(known).toContain(weights.join());
+  });
+
   it("adds accumulated batches to one step", async () => {
     const { steps } = await train({ accumulate: 3, steps: 2 });
     expect(steps).toHaveLength(2);

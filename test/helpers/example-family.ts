@@ -19,7 +19,7 @@ export const twin: Family = {
       vocabularySize,
       contextLength: keys.size("max_position_embeddings"),
       channels,
-      layers: keys.size("num_hidden_layers"),
+      layers: keys.layers("num_hidden_layers"),
       heads,
       keyValueHeads: heads,
       headWidth: channels / heads,

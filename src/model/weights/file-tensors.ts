@@ -138,8 +138,8 @@ export class TensorMatcher {
       ({ key, isRequired }) => isRequired && !this.#nameByKey.has(key),
     );
     if (missing.length === 0) return;
-    const names = missing.map(({ key }) => key).join(", ");
-    const unexpected = this.#unexpected.length === 0 ? "" : `; unexpected: ${this.#unexpected.join(", ")}`;
+    const names = listFirst(missing.map(({ key }) => key));
+    const unexpected = this.#unexpected.length === 0 ? "" : `; unexpected: ${listFirst(this.#unexpected)}`;
     throw new FormatError({
       file: "model.safetensors",
       problem: `expected ${this.#expected.size} tensors, received none of ${names}${unexpected}`,
@@ -151,4 +151,11 @@ export class TensorMatcher {
     const prefix = this.#names.prefixes.find((own) => name.startsWith(own));
     return prefix === undefined ? name : name.slice(prefix.length);
   }
+}
+
+/** The first names, and how many more there are. */
+function listFirst(names: readonly string[]): string {
+  const most = 12;
+  const more = names.length > most ? ` and ${names.length - most} more` : "";
+  return `${names.slice(0, most).join(", ")}${more}`;
 }

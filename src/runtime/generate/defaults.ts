@@ -2,6 +2,7 @@
 import { ArgumentError, FormatError } from "../../errors.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import { checkWhole } from "../../util/check.js";
+import { showJson } from "../../util/json-value.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 
 export interface GenerationDefaults {
@@ -61,7 +62,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
 function unusable(expectation: string, received: unknown): FormatError {
   return new FormatError({
     file: "generation_config.json",
-    problem: `${expectation}, received ${JSON.stringify(received)}`,
+    problem: `${expectation}, received ${showJson(received)}`,
     remedy: "Correct the file or delete it: weft has defaults of its own.",
   });
 }

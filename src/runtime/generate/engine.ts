@@ -336,7 +336,13 @@ export class GenerationEngine {
       this.#scheduler.resolve(sequence, token);
       this.#counts.generatedTokens++;
       const logProbability = request.sampling.wantsLogProbabilities ? reals[2 * row + 1]! : undefined;
-      if (!request.onToken(token, logProbability)) this.#end(sequence);
+      try {
+        if (!request.onToken(token, logProbability)) this.#end(sequence);
+      } catch (error) {
+        // What goes wrong with the text of one request is no other's business.
+        this.#end(sequence);
+        request.onError(error);
+      }
     }
   }
 

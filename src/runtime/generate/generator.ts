@@ -59,7 +59,7 @@ export class Generator {
     this.#encoder = encoder;
     this.#engines = model.replicas.map((replica, queue) => {
       const onStep = (step: Omit<GenerationStep, "queue">): void => {
-        for (const watcher of this.#watchers) watcher({ queue, ...step });
+        for (const watcher of this.#watchers) this.#tell(watcher, { queue, ...step });
       };
       return new GenerationEngine(replica, model.shape, { ...options, onStep });
     });
@@ -107,6 +107,18 @@ export class Generator {
   watch(watcher: (step: GenerationStep) => void): () => void {
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
+  }
+
+  /** A watcher that throws is not called again; its error is reported as that of an event listener is, and ends no request. */
+  #tell(watcher: (step: GenerationStep) => void, step: GenerationStep): void {
+    try {
+      watcher(step);
+    } catch (error) {
+      this.#watchers.delete(watcher);
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** Call it when the weights have changed: later requests must not use keys and values that were computed before. */

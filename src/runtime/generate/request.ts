@@ -49,7 +49,10 @@ export class GenerationRun implements EngineRequest {
     this.maxLength = prompt.length + maxTokens;
     this.sampling = sampling;
     if (tokenizer)
-      this.#assembler = new TextAssembler((ids) => tokenizer.decode(ids, { skipSpecialTokens: true }), stops);
+      this.#assembler = new TextAssembler(
+        (ids) => tokenizer.decode(ids, { skipSpecialTokens: true, skipUnknown: true }),
+        stops,
+      );
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -45,7 +45,12 @@ export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): C
         kind: "adamw",
         beta1: checkConstant("beta1", options.beta1, 0.9, 0.9999999),
         beta2: checkConstant("beta2", options.beta2, 0.95, 0.9999999),
-        epsilon: checkConstant("epsilon", options.epsilon, 1e-8, 1),
+        epsilon: checkReal("optimizer.epsilon", options.epsilon, 1e-8, {
+          least: 0,
+          isAbove: true,
+          most: 1,
+          remedy: "Without it a weight whose gradients are zero is divided by zero.",
+        }),
         weightDecay: checkConstant("weightDecay", options.weightDecay, 0.1, 1000),
         clipNorm: checkConstant("clipNorm", options.clipNorm, 1, 1e30),
       };

@@ -51,6 +51,9 @@ export interface TrainOptions {
 /** Short enough that logits take little memory, long enough for few tasks. */
 const USUAL_SLICE_TOKENS = 16;
 
+/** No product of such a rate and a gradient that is clipped to 1 leaves the range of f32. */
+const MOST_RATE = 1e30;
+
 /** The options with all defaults filled in. */
 export interface TrainSettings {
   readonly steps: number;
@@ -81,6 +84,10 @@ export function checkTrainOptions(options: TrainOptions, { config, info }: Loade
   const { contextLength } = config;
   const usualSlice = sliceTokens === "auto" ? Math.min(USUAL_SLICE_TOKENS, contextLength) : sliceTokens;
   const mostQueues = Math.min(info.queues, shares);
+  checkWhole("validation.every", options.validation?.every, 1, {
+    least: 1,
+    remedy: "It is the number of steps from one validation to the next.",
+  });
   return {
     steps,
     shares,
@@ -115,6 +122,7 @@ function checkSchedule(schedule: LearningRateSchedule): LearningRateSchedule {
   const { peak, warmupSteps, decay, final } = schedule;
   checkReal("schedule.peak", peak ?? Number.NaN, 0, {
     least: 0,
+    most: MOST_RATE,
     remedy: "It is the highest learning rate; around 1e-3 is usual for small models.",
   });
   checkReal("schedule.warmupSteps", warmupSteps, 0, {
@@ -123,6 +131,7 @@ function checkSchedule(schedule: LearningRateSchedule): LearningRateSchedule {
   });
   checkReal("schedule.final", final, 0, {
     least: 0,
+    most: MOST_RATE,
     remedy: "It is the learning rate of the last step; a tenth of the peak is usual.",
   });
   checkChoice("schedule.decay", decay, "cosine", decays);

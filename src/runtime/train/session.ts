@@ -96,7 +96,7 @@ export class TrainingSession {
     const made: TrainingReplica[] = [];
     try {
       for (const { queue, weights, forward } of model.replicas.slice(0, queues)) {
-        const pipelines = await compileBackward(queue, model.definition);
+        const pipelines = await queue.guard(compileBackward(queue, model.definition));
         const parameters = weights.trainable;
         made.push({
           queue,

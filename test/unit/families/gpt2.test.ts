@@ -82,6 +82,9 @@ describe("the configuration", () => {
     [{ n_positions: undefined }, "n_ctx: expected a whole number above 0, received nothing"],
     [{ n_embd: "6" }, 'n_embd: expected a whole number above 0, received "6"'],
     [{ n_layer: 0 }, "n_layer: expected a whole number above 0, received 0"],
+    [{ n_layer: 2e6 }, "n_layer: expected a whole number from 1 to 10000, received 2000000"],
+    [{ n_embd: 2 ** 53 }, "n_embd: expected a whole number above 0, received 9007199254740992"],
+    [{ n_embd: 2 ** 40 }, "n_embd: expected a whole number from 1 to 2147483647, received 1099511627776"],
     [{ n_head: 1.5 }, "n_head: expected a whole number above 0, received 1.5"],
     [{ n_head: 4 }, "n_head: expected a divisor of n_embd = 6, received 4"],
     [{ n_inner: -1 }, "n_inner: expected a whole number above 0, received -1"],
@@ -117,6 +120,19 @@ describe("the configuration", () => {
     const call = (): ModelConfig => configOf({ ...json, ...changes });
     expect(call).toThrow(FormatError);
     expect(call).toThrow(`config.json: ${problem}. weft `);
+  });
+
+  it("refuses what is nested too deeply to be shown", () => {
+    const nested: unknown = JSON.parse("[".repeat(100_000) + "]".repeat(100_000));
+    expect(() => configOf(nested)).toThrow(FormatError);
+    expect(() => configOf({ ...json, n_layer: nested })).toThrow(
+      /n_layer: .* received an array that is nested/,
+    );
+  });
+
+  it("names the first of thousands of tensors that are missing, and how many more there are", () => {
+    const matcher = matcherOf({ ...tied, layers: 5000 });
+    expect(() => matcher.expectComplete()).toThrow(/none of wte\.weight, .*h\.0\..* and 59992 more\. The/);
   });
 
   it.each([[null], [[]], ["text"]])("refuses %j in place of an object, naming the file", (value) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { toChromeTrace } from "../../../src/trace/chrome-trace.js";
 import { measureTrace } from "../../../src/trace/metrics.js";
 import { renderTimeline } from "../../../src/trace/timeline-svg.js";
+import type { Trace } from "../../../src/trace/trace.js";
 import { arbitraryRun, seed, traceOf } from "../schedule/arbitrary.js";
 import { twoQueueTrace } from "./example.js";
 
@@ -18,6 +19,15 @@ describe("the timeline", () => {
       }),
       { seed, numRuns: 200 },
     );
+  });
+
+  test("escapes what a trace brings along: it may come from a file", () => {
+    const trace = structuredClone(twoQueueTrace) as unknown as {
+      submissions: { stages: { tasks: { segment: unknown }[] }[] }[];
+    };
+    const mark = "</title><img src=x onerror=alert(1)>";
+    for (const { stages } of trace.submissions) for (const { tasks } of stages) tasks[0]!.segment = mark;
+    expect(renderTimeline(trace as unknown as Trace)).not.toContain("<img");
   });
 
   test("escapes its title", () => {

@@ -13,14 +13,17 @@ export class Arena {
   readonly rows: number;
   /** (rows, 4) u32. See `RowInfo` in rows.ts. */
   readonly rowInfo: GpuBuffer;
+  /** In front of the names, in the labels of the buffers. */
+  readonly #label: string;
   readonly #buffers = new Map<string, GpuBuffer>();
   readonly #scratch = new Map<string, GpuBuffer>();
   /** Scratch that was too small. A command list not yet submitted may still use it. */
   readonly #outgrown: GpuBuffer[] = [];
 
   /** Throws DeviceError when there is no room; nothing is left allocated then. */
-  constructor(queue: Queue, rows: number, buffers: readonly RowBuffer[]) {
+  constructor(queue: Queue, rows: number, buffers: readonly RowBuffer[], label: string = "arena") {
     this.queue = queue;
+    this.#label = label;
     this.rows = rows;
     try {
       for (const { name, bytesPerRow } of buffers) this.#create(name, bytesPerRow * rows);
@@ -58,7 +61,7 @@ export class Arena {
     const current = this.#scratch.get(name);
     if (current && current.sizeBytes >= sizeBytes) return current;
     if (current) this.#outgrown.push(current);
-    const buffer = this.queue.createBuffer(`arena.${name}`, sizeBytes, USAGE);
+    const buffer = this.queue.createBuffer(`${this.#label}.${name}`, sizeBytes, USAGE);
     this.#scratch.set(name, buffer);
     return buffer;
   }
@@ -77,7 +80,7 @@ export class Arena {
   }
 
   #create(name: string, sizeBytes: number): GpuBuffer {
-    const buffer = this.queue.createBuffer(`arena.${name}`, sizeBytes, USAGE);
+    const buffer = this.queue.createBuffer(`${this.#label}.${name}`, sizeBytes, USAGE);
     this.#buffers.set(name, buffer);
     return buffer;
   }

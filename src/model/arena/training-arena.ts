@@ -50,7 +50,7 @@ export class TrainingArena {
     this.chunkRows = chunkRows;
     this.recompute = recompute;
     this.#gradients = gradients;
-    const arena = new Arena(queue, rows, trainingRows(program, gradients, shape, recompute));
+    const arena = new Arena(queue, rows, trainingRows(program, gradients, shape, recompute), "training");
     this.#arena = arena;
     try {
       const partials = partialVectors(program, rows);

@@ -62,8 +62,11 @@ export class Model {
       defaults,
       {
         tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#text.tokenizer()),
-        encodeMessages: async (messages) =>
-          this.encode(await renderChat(messages, loaded.textFiles.tokenizerConfig)),
+        encodeMessages: async (messages) => {
+          const text = await renderChat(messages, loaded.textFiles.tokenizerConfig);
+          // The template has written the special tokens already.
+          return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });
+        },
       },
       engine,
     );
@@ -242,8 +245,8 @@ export class Model {
 
   /**
    * Calls `watcher` after every step of generation from now on, with the rows of requests that went through the model together,
-   * and when. Returns a function that ends the watch. A watcher that
-   * throws is not called again; its error is reported like that of an event listener.
+   * and when. Returns a function that ends the watch. A watcher that throws is not called again; its error is reported like that
+   * of an event listener.
    */
   watchSteps(watcher: (step: GenerationStep) => void): () => void {
     this.#expectUsable("watchSteps");

@@ -26,14 +26,19 @@ export class TextInput {
     return this.#tokenizer;
   }
 
-  /** Returns ids with the begin token in front of texts, if the model has one, so that all tokens of a text are scored. */
+  /**
+   * Returns ids with the begin token in front of texts, if the model has one, so that all tokens of a text are scored. Some
+   * tokenizers put it there themselves.
+   */
   async encodeForScore(sentences: readonly (string | Sentence)[]): Promise<readonly number[][]> {
     const { beginToken } = this.#config;
     const ids: number[][] = [];
     for (const [index, sentence] of checkList(sentences).entries()) {
       const encoded = await this.#idsOf(sentence, index);
       const tokens =
-        typeof sentence === "string" && beginToken !== undefined ? [beginToken, ...encoded] : [...encoded];
+        typeof sentence === "string" && beginToken !== undefined && encoded[0] !== beginToken
+          ? [beginToken, ...encoded]
+          : [...encoded];
       if (tokens.length < 2) {
         throw new ArgumentError({
           argument: `sentences[${index}]`,
@@ -53,9 +58,13 @@ export class TextInput {
     const encoded: Sentence[] = [];
     for (const [index, sentence] of checkList(sentences).entries()) {
       const ids = await this.#idsOf(sentence, index);
-      const frame = (token: number | undefined): number[] =>
-        typeof sentence === "string" && token !== undefined ? [token] : [];
-      const whole = [...frame(beginToken), ...ids, ...frame(endTokens[0])];
+      const frame = (token: number | undefined, found: number | undefined): number[] =>
+        typeof sentence === "string" && token !== undefined && token !== found ? [token] : [];
+      const whole = [
+        ...frame(beginToken, ids[0]),
+        ...ids,
+        ...frame(endTokens[0], ids.length > 1 ? ids.at(-1) : undefined),
+      ];
       for (let first = 0; first < whole.length; first += contextLength)
         checkSentences([whole.slice(first, first + contextLength)], { contextLength, vocabulary });
       encoded.push(whole);

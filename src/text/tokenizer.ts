@@ -1,17 +1,17 @@
 // Turns text into token ids and back: an adapter over @huggingface/tokenizers, which is loaded when first used.
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
-import { showJson } from "../util/json-value.js";
+import { isRecord, showJson } from "../util/json-value.js";
 
 /** Turns text into token ids and back. */
 export interface TextTokenizer {
   /** The token that ends a text, if tokenizer_config.json names one that is in the vocabulary. */
   readonly endToken: number | undefined;
   /**
-   * The ids of `text`, with the special tokens that the tokenizer adds by itself.
-   * A character that the vocabulary cannot express becomes its unknown token, or is left out if there is none.
+   * The ids of `text`, with the special tokens that the tokenizer adds by itself, unless `addSpecialTokens` is false.
+   * What the vocabulary cannot express becomes its unknown token, or is left out if there is none.
    */
-  encode(text: string): number[];
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   /** The text of `ids`. Bytes that form no character become U+FFFD. @throws ArgumentError for an unknown id. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** The text of one token, special ones included. @throws ArgumentError for an unknown id. */
@@ -39,7 +39,12 @@ export async function loadTokenizer(
   const library = await import("@huggingface/tokenizers");
   try {
     // By default the library removes spaces before punctuation, but decode(encode(text)) has to be the text.
-    const config = { clean_up_tokenization_spaces: false, ...tokenizerConfig };
+    const config = {
+      clean_up_tokenization_spaces: false,
+      // The library looks for the unknown token in tokenizer_config.json only.
+      ...unknownToken(tokenizerJson),
+      ...tokenizerConfig,
+    };
     return new HuggingFaceTokenizer(new library.Tokenizer(tokenizerJson, config), tokenizerConfig);
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
@@ -59,8 +64,10 @@ class HuggingFaceTokenizer implements TextTokenizer {
     this.endToken = text === undefined ? undefined : tokenizer.token_to_id(text);
   }
 
-  encode(text: string): number[] {
-    return this.#tokenizer.encode(text).ids;
+  encode(text: string, { addSpecialTokens = true } = {}): number[] {
+    const { ids } = this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
+    // Words without an id are undefined here, whatever the library's types say.
+    return ids.filter((id: number | undefined) => id !== undefined);
   }
 
   decode(ids: readonly number[], options: DecodeOptions = {}): string {
@@ -86,6 +93,13 @@ class HuggingFaceTokenizer implements TextTokenizer {
       remedy: "The model and the tokenizer may be of different folders.",
     });
   }
+}
+
+/** The unknown token that tokenizer.json names. */
+function unknownToken(tokenizerJson: object): { readonly unk_token?: string } {
+  const model: unknown = "model" in tokenizerJson ? tokenizerJson.model : undefined;
+  const text = isRecord(model) ? model["unk_token"] : undefined;
+  return typeof text === "string" ? { unk_token: text } : {};
 }
 
 /** The text of the end token. tokenizer_config.json holds the text itself, or an object with it. */

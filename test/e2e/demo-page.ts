@@ -9,7 +9,7 @@ import { serve, type Server } from "../../src/cli/browser/serve.js";
 import { expectBuilt, root } from "./run-start.js";
 
 export let page: Page;
-/** Of the page. */
+/** Where the page is served. */
 export let address: string;
 /** The folder into which the page's files go. */
 export let downloads: string;

@@ -1,4 +1,6 @@
 // `npm run generate` as a user meets it: exit code, output and files.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,6 +97,21 @@ describe("npm run generate", () => {
     expect(texts.filter(({ finishReason }) => finishReason === "abort").length).toBeGreaterThan(0);
     for (const { text } of texts) expect(output).toContain(text);
     expect(output).toMatch(/^ended by +.*abort/m);
+    expect((await readdir(profiles)).filter((name) => name.startsWith("weft-"))).toEqual([]);
+  });
+
+  it("ends quietly when nobody reads on, and leaves no profile", async () => {
+    const profiles = await mkdtemp(join(folder, "profiles-"));
+    const command = `"${process.execPath}" dist/cli/generate.js "Once upon a time" --count 40 | head -n 1`;
+    const child = spawn("sh", ["-c", command], {
+      cwd: root,
+      env: { ...process.env, TMPDIR: profiles },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    await once(child, "close");
+    expect(errors).toBe("");
     expect((await readdir(profiles)).filter((name) => name.startsWith("weft-"))).toEqual([]);
   });
 

@@ -384,6 +384,28 @@ describe("the page", () => {
     expect(await textOf("#model-status")).toMatch(/use tinystories-gpt2/);
   });
 
+  it("takes a folder that is dropped, and says what it lacks where one sees it", async () => {
+    const client = await page.createCDPSession();
+    const drop = async (path: string): Promise<void> => {
+      const data = { items: [], files: [path], dragOperationsMask: 1 };
+      for (const type of ["dragEnter", "dragOver", "drop"] as const)
+        await client.send("Input.dispatchDragEvent", { type, x: 100, y: 100, data });
+    };
+    await page.$eval("#model", (panel) => panel.closest("details")?.removeAttribute("open"));
+    await drop(join(root, "shaders"));
+    await vi.waitFor(async () => expect(await textOf("#model-status")).toMatch(/config\.json is missing/));
+    expect(await page.$eval("#model-status", (status) => status.checkVisibility())).toBe(true);
+    const folder = join(downloads, "dropped-model");
+    await cp(join(root, "src/demo/models/tinystories-gpt2"), folder, { recursive: true });
+    await drop(folder);
+    await vi.waitFor(async () => expect(await textOf("#model-status")).toMatch(/use dropped-model/));
+    await page.click("#run");
+    await expectStatus("Done");
+    await page.click("#model [type=submit]");
+    expect(await textOf("#model-status")).toMatch(/use tinystories-gpt2/);
+    await client.detach();
+  });
+
   it("fits a phone", async () => {
     await page.setViewport({ width: 390, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);

@@ -117,6 +117,28 @@ describe("npm run train", () => {
     expect((await readLog("node", "train_log.json")).steps).toHaveLength(2);
   });
 
+  it("goes on after it was killed, with the tokenizer beside the checkpoint", async () => {
+    const args = [...options, "--every", "1", "--steps", "8", "--runtime", "node"];
+    const whole = await train("undisturbed", [...shape, ...args]);
+    expect(whole).toMatchObject({ code: 0, errors: "" });
+    const killed = await train("killed", [...shape, ...args], {
+      signal: { name: "SIGKILL", afterOutput: "step 4/8" },
+    });
+    expect(killed.code).toBe(null);
+    const rest = ["--resume", join(folder, "killed", "checkpoint.safetensors")];
+    expect(await train("killed", [...args, ...rest])).toMatchObject({ code: 0, errors: "" });
+    expect(await read("killed", "model.safetensors")).toEqual(await read("undisturbed", "model.safetensors"));
+  });
+
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("keeps a checkpoint when it gets %s", async (name, code) => {
+    const ended = await train(name, [...shape, ...options], { signal: { name, afterOutput: "step 1/30" } });
+    expect(ended).toMatchObject({ code, errors: "" });
+    expect((await read(name, "checkpoint.safetensors")).length).toBeGreaterThan(0);
+  });
+
   it("says in one line what cannot be done", async () => {
     const unfit = ["--steps", "2", "--resume", join(folder, "whole", "checkpoint.safetensors")];
     const sgd = await train("unfit", [...unfit, "--optimizer", "sgd"]);
@@ -126,6 +148,8 @@ describe("npm run train", () => {
       [["--steps", "no"], '--steps: expected a whole number of at least 1, received "no"'],
       [["--resume", join(folder, "none")], "--resume: there is no file"],
       [["--hold-out", "6"], "--hold-out: expected fewer than the 6 texts"],
+      [["--out", data], `--out: expected a folder to write to, received ${data}`],
+      [["--out", join(data, "below")], "--out: expected a folder to write to"],
     ] as const) {
       const { code, output, errors } = await train("none", args);
       expect({ code, output }).toEqual({ code: 2, output: "" });

@@ -255,7 +255,7 @@ describe("a model in a worker", () => {
 
   it("hands results over, and has what comes up together in one message", async () => {
     await inPage("globalThis.model = await WorkerModel.load(folder);");
-    // Of every message: its replies, and the bytes that are left to the worker of what was handed over.
+    // For every message: its replies, and the bytes of what was handed over that the worker still holds.
     await page.workers()[0]!.evaluate(`
       globalThis.messages = [];
       const post = globalThis.postMessage;

@@ -123,7 +123,7 @@ describe("one model", () => {
   it("goes back to the memory that it had, after however many", async () => {
     const run = async (all: readonly WriterRequest[]): Promise<void> => {
       await Promise.all(all.map(({ prompt, options }) => model.generate(prompt, options)));
-      // Of a step that was in flight when its last request ended.
+      // A step may have been in flight when its last request ended.
       await wait(100);
     };
     await run(requests.slice(0, 2));

@@ -23,7 +23,7 @@ await describeWithSharedModel("gpt2-slm4096", 1, (folder) => {
       expect(promptIds.length + tokens.length).toBe(contextLength);
       expect(usage).toEqual({ promptTokens: promptIds.length, completionTokens: tokens.length });
       expect([...promptIds, ...tokens].slice(0, ids.length)).toEqual(ids.slice(0, contextLength));
-      // Of a model without a tokenizer.
+      // The model has no tokenizer.
       expect(text).toBe("");
     }
     expect(greedy.some(({ ids }) => ids.length > contextLength)).toBe(true);

@@ -24,7 +24,7 @@ export interface Sizes {
 }
 
 export interface DecoderKind {
-  /** Of queries, keys and values. */
+  /** Whether query, key and value projections have biases. */
   readonly attentionBias?: Bias;
   readonly normsHeads?: boolean;
   /** Norms of what attention and MLP give, before it is added. */
@@ -135,7 +135,7 @@ export function parallelRecipe(config: ModelConfig): Recipe {
         norm("norm1"),
         linear("query", { from: "normalised", to: "query" }),
         linear("keyValue", { from: "normalised", to: "keyValue" }),
-        // Of the rows before attention is added.
+        // It reads the rows as they were before attention is added.
         norm("norm2", { to: "mlpInput" }),
       ],
       attention: { causal: true, scale: 1 / Math.sqrt(config.headWidth) },

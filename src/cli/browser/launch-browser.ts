@@ -1,8 +1,9 @@
 // The one place that knows how a browser is launched: flags, profile, adapter.
 import { mkdtemp, rm } from "node:fs/promises";
-import { constants, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "puppeteer";
+import { endingSignals, exitStatus, type EndingSignal } from "./ending-signals.js";
 
 /**
  * Flags for headless Chromium with WebGPU. Without a GPU, Chromium offers a software adapter only with --enable-unsafe-webgpu.
@@ -34,12 +35,10 @@ export interface LaunchedBrowser {
   close(): Promise<void>;
 }
 
-export type EndingSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
-
 /** Starts a headless browser with its own profile. `close`, or a signal that ends this program, removes the profile. */
 export async function launchBrowser(
   extraFlags: readonly string[] = [],
-  endingSignals: readonly EndingSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"],
+  signals: readonly EndingSignal[] = endingSignals,
 ): Promise<LaunchedBrowser> {
   const executablePath = process.env["WEFT_CHROMIUM"];
   if (!executablePath)
@@ -71,16 +70,16 @@ export async function launchBrowser(
     // A second signal must not interrupt what the first one began.
     if (isEnding) return;
     isEnding = true;
-    const exit = (): never => process.exit(128 + constants.signals[signal]);
+    const exit = (): never => process.exit(exitStatus(signal));
     end().then(exit, exit);
   };
   const close = async (): Promise<void> => {
     // The signal closes the browser. Never resolves, so that nobody reports meanwhile that the browser went away.
     if (isEnding) return new Promise(() => undefined);
-    for (const signal of endingSignals) process.off(signal, onSignal);
+    for (const signal of signals) process.off(signal, onSignal);
     await end();
   };
-  for (const signal of endingSignals) process.on(signal, onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   try {
     const browser = await launching;
     return { browser, version: await browser.version(), close };

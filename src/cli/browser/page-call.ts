@@ -1,4 +1,5 @@
 // The contract between commands and the modules that they run, in a page or in this process: types only.
+import type { EndingSignal } from "./ending-signals.js";
 
 /** What a module for a page exports as `run`. Request, result and events are JSON. */
 export type PageRun<Request, Result, Event = unknown> = (
@@ -30,8 +31,8 @@ export interface PageCall<Request, Event = unknown> {
   readonly onEvent?: (event: Event, browser: string) => void;
   /** Called with the files that the module sends, piece by piece. */
   readonly onPiece?: (name: string, piece: Uint8Array, isLast: boolean) => Promise<void>;
-  /** If present, SIGINT aborts the module's signal and calls this, instead of ending the program. */
-  readonly onInterrupt?: () => void;
+  /** If present, a signal aborts the module's signal and calls this, instead of ending the program. */
+  readonly onInterrupt?: (signal: EndingSignal) => void;
 }
 
 export interface PageAnswer<Result> {

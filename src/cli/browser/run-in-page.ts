@@ -1,6 +1,7 @@
 // Runs one module of the built commands in a page of a headless browser, and returns its result. Knows nothing of what the
 // module does.
 import { distFolder } from "./dist-folder.js";
+import { endingSignals, onEndingSignal } from "./ending-signals.js";
 import { PIECE_BYTES } from "../terminal/file-sink.js";
 import { browserFlags, launchBrowser, type LaunchedBrowser } from "./launch-browser.js";
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
@@ -19,18 +20,15 @@ export async function runInPage<Request, Result, Event = unknown>(
   call: PageCall<Request, Event>,
 ): Promise<PageAnswer<Result>> {
   const interruption = new AbortController();
-  const interrupt = (): void => {
-    interruption.abort();
-    call.onInterrupt?.();
-  };
-  // The listener stays, because npm may send a second signal, which must not interrupt what the first one began.
-  if (call.onInterrupt) process.on("SIGINT", interrupt);
+  const { onInterrupt } = call;
+  if (onInterrupt)
+    onEndingSignal((signal) => {
+      interruption.abort();
+      onInterrupt(signal);
+    });
   const server = await serve({ "/": distFolder, ...call.folders });
   try {
-    const launched = await launchBrowser(
-      [],
-      call.onInterrupt ? ["SIGTERM", "SIGHUP"] : ["SIGINT", "SIGTERM", "SIGHUP"],
-    );
+    const launched = await launchBrowser([], onInterrupt ? [] : endingSignals);
     try {
       const result = await callModule<Request, Result, Event>(call, server, launched, interruption.signal);
       return { result, browser: launched.version };

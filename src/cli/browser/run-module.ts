@@ -1,4 +1,5 @@
 // Runs one module of the built commands in a page of a headless browser, or in this process.
+import { onEndingSignal } from "./ending-signals.js";
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
 
 export const runtimes = ["chromium", "node"] as const;
@@ -39,9 +40,9 @@ async function runHere<Request, Result, Event>({
   const runtime = `Dawn in Node ${process.version}`;
   const interruption = new AbortController();
   if (onInterrupt)
-    process.on("SIGINT", () => {
+    onEndingSignal((signal) => {
       interruption.abort();
-      onInterrupt();
+      onInterrupt(signal);
     });
   const { run } = (await import(/* @vite-ignore */ new URL(`./${module}.js`, import.meta.url).href)) as {
     run: PageRun<Request, Result, Event>;

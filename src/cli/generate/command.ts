@@ -8,6 +8,7 @@ import type { GenerateReport, GenerateRequest } from "./page.js";
 import { describeModel, describeWriting, line } from "../terminal/print-report.js";
 import { printable } from "../terminal/printable.js";
 import { Progress } from "../terminal/progress.js";
+import { exitStatus } from "../browser/ending-signals.js";
 import { runModule } from "../browser/run-module.js";
 import { StoryBoard, wholeTexts } from "../terminal/story-board.js";
 
@@ -17,9 +18,6 @@ const endings: Readonly<Record<FinishReason, string>> = {
   length: "length (--max-tokens, or the model's context)",
   abort: "abort (Ctrl-C)",
 };
-
-/** The exit status that shells expect of a program ended by SIGINT. */
-const INTERRUPTED = 130;
 
 async function generate(command: GenerateCommand): Promise<void> {
   const { prompt, model, count, queues, options, runtime, json } = command;
@@ -53,9 +51,9 @@ async function generate(command: GenerateCommand): Promise<void> {
         show ??= begin();
         show(event);
       },
-      onInterrupt() {
+      onInterrupt(signal) {
         isInterrupted = true;
-        process.exitCode = INTERRUPTED;
+        process.exitCode = exitStatus(signal);
       },
     }).finally(() => {
       progress.end();

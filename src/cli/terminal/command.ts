@@ -43,8 +43,18 @@ export function shorten(file: string): string {
   return short.startsWith("..") ? file : short;
 }
 
+/**
+ * Ends the command quietly when nobody reads on, as in `… | head -1`: in the way of a signal where it handles them, so that
+ * a browser is closed and a run of training keeps its checkpoint.
+ */
+function onOutputError({ code }: NodeJS.ErrnoException): void {
+  // A terminal that was closed gives EIO, and sends SIGHUP itself.
+  if (code === "EPIPE" && !process.emit("SIGTERM", "SIGTERM")) process.exit();
+}
+
 /** Runs a command, whose name is used in messages. */
 export async function runCommand(name: string, command: () => Promise<void>): Promise<void> {
+  process.stdout.on("error", onOutputError);
   try {
     await command();
   } catch (error) {

@@ -10,13 +10,13 @@ import type { TrainEvent, TrainReport, TrainRequest } from "./page.js";
 import { describeModel, line } from "../terminal/print-report.js";
 import { Progress } from "../terminal/progress.js";
 import { distFolder } from "../browser/dist-folder.js";
+import { exitStatus, type EndingSignal } from "../browser/ending-signals.js";
 import { runModule } from "../browser/run-module.js";
 import { holdOut, parseTexts } from "./data.js";
+import { OptionError } from "../terminal/option-values.js";
 import { helpText, parseTrainOptions, type TrainCommand } from "./options.js";
 import { describeTraining, LiveLine, showLine } from "./report.js";
 
-/** The exit status that shells expect of a program ended by SIGINT. */
-const INTERRUPTED = 130;
 const textFiles = ["tokenizer.json", "tokenizer_config.json", "generation_config.json"] as const;
 
 /** The content of train_log.json and of the file of --json. */
@@ -51,6 +51,7 @@ async function train(command: TrainCommand): Promise<void> {
   };
 
   const sink = new FileSink(out);
+  await prepareOut(sink);
   const earlier = resume === undefined ? [] : await readEarlierSteps(dirname(resume));
   const steps: TrainStep[] = [];
   let runtime = `Dawn in Node ${process.version}`;
@@ -95,16 +96,20 @@ async function train(command: TrainCommand): Promise<void> {
       showLine(live!.add(event.step, performance.now()));
     }
   };
+  let hasTextFiles = folder === out;
   const onPiece = async (file: string, piece: Uint8Array, isLast: boolean): Promise<void> => {
+    // A checkpoint is gone on from with the tokenizer beside it, so the texts' files come first.
+    if (!hasTextFiles) await copyTextFiles(folder, out);
+    hasTextFiles = true;
     await sink.add(file, piece, isLast);
     // This is the last file of a checkpoint, so now the log belongs to it.
     if (isLast && file === "model.safetensors") await sink.write("train_log.json", showLog());
   };
   let isInterrupted = false;
-  const onInterrupt = (): void => {
+  const onInterrupt = (signal: EndingSignal): void => {
     if (!isInterrupted) process.stdout.write("\nEnding after this step, with a checkpoint …\n");
     isInterrupted = true;
-    process.exitCode = INTERRUPTED;
+    process.exitCode = exitStatus(signal);
   };
   const onProgress = (words: string, part?: number): void =>
     progress.show(words === "loading" ? `Loading ${name}` : "Compiling and encoding the texts", part);
@@ -116,9 +121,6 @@ async function train(command: TrainCommand): Promise<void> {
       folders: { ...folders, ...(resume === undefined ? {} : { "/resume/": dirname(resume) }) },
       ...hooks,
     });
-    if (folder !== out)
-      for (const file of textFiles)
-        if (existsSync(join(folder, file))) await copyFile(join(folder, file), join(out, file));
     if (json !== undefined) await writeInto(json, showLog());
     print([
       ...describeTraining(steps, performance.now() - beganMs, report.sample),
@@ -134,6 +136,22 @@ async function train(command: TrainCommand): Promise<void> {
     progress.end();
     await sink.end();
   }
+}
+
+/** Finds out whether files can be written before anything is computed for them. @throws OptionError. */
+async function prepareOut(sink: FileSink): Promise<void> {
+  try {
+    await sink.prepare();
+  } catch (error) {
+    throw new OptionError(
+      `--out: expected a folder to write to, received ${sink.folder}: ${(error as Error).message}`,
+    );
+  }
+}
+
+async function copyTextFiles(from: string, to: string): Promise<void> {
+  for (const file of textFiles)
+    if (existsSync(join(from, file))) await copyFile(join(from, file), join(to, file));
 }
 
 async function readData(

@@ -91,8 +91,8 @@ ${runtimeHelp}
   --json FILE             also write the log of all steps there
   --help                  print this
 
-The same data and options give the same weights on the same adapter. Ctrl-C ends the run after the step it is in, with a
-checkpoint to go on from. WEFT_CHROMIUM names the browser, WEFT_BROWSER_FLAGS gives it more flags.`;
+The same data and options give the same weights on the same adapter. Ctrl-C, SIGTERM or a closed terminal end the run after
+the step it is in, with a checkpoint to go on from. WEFT_CHROMIUM names the browser, WEFT_BROWSER_FLAGS gives it more flags.`;
 
 /** @throws OptionError. */
 export function parseTrainOptions(args: readonly string[]): TrainCommand {

@@ -1,9 +1,10 @@
 // Builds a model from files that were dropped or chosen. They contain a folder in Hugging Face layout, at any depth.
 import type { ModelParts } from "../../index.js";
 
-/** @throws Error that says which file is missing or cannot be used. */
+/** `folder`: the name of the folder, where the files do not tell. @throws Error that says which file is missing or cannot be used. */
 export async function readModelFiles(
   files: readonly File[],
+  folder = "the dropped model",
 ): Promise<ModelParts & { readonly name: string }> {
   const find = (name: string): File | undefined => files.find((file) => file.name === name);
   const config = find("config.json");
@@ -26,7 +27,7 @@ export async function readModelFiles(
   const tokenizerConfig = await optional("tokenizer_config.json");
   const generationConfig = await optional("generation_config.json");
   return {
-    name: weights.webkitRelativePath.split("/").at(-2) ?? "the dropped model",
+    name: weights.webkitRelativePath.split("/").at(-2) ?? folder,
     config: await read(config),
     // A Blob, which is read piece by piece, never as a whole.
     weights,
@@ -44,17 +45,19 @@ async function read(file: File): Promise<object> {
   }
 }
 
-/** All files that were dropped, including those in folders. */
-export async function filesOf(dropped: DataTransfer): Promise<File[]> {
-  const entries = [...dropped.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return (await Promise.all(entries.map(filesIn))).flat();
+/** What was dropped. Must be called while the drop is handled: the browser forgets the items afterwards. */
+export function entriesOf(dropped: DataTransfer): readonly FileSystemEntry[] {
+  return [...dropped.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
 }
 
-async function filesIn(entry: FileSystemEntry): Promise<File[]> {
-  if (entry instanceof FileSystemFileEntry)
-    return [await new Promise<File>((resolve, reject) => entry.file(resolve, reject))];
-  if (!(entry instanceof FileSystemDirectoryEntry)) return [];
-  const reader = entry.createReader();
+/** All files of what was dropped, including those in folders. */
+export async function filesIn(entry: FileSystemEntry): Promise<File[]> {
+  // By these two properties and not by classes: Chrome does not define FileSystemFileEntry.
+  if (entry.isFile)
+    return [
+      await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)),
+    ];
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
   const files: File[] = [];
   // A reader returns some entries at a time, and none at the end.
   for (;;) {

@@ -1,5 +1,5 @@
 // The panel that chooses the model: the embedded one, one from a URL, or a folder that is chosen or dropped anywhere.
-import { filesOf, readModelFiles } from "./model-files.js";
+import { entriesOf, filesIn, readModelFiles } from "./model-files.js";
 import { showStatus, type ModelElements } from "../page.js";
 import type { Session } from "../session.js";
 
@@ -8,9 +8,11 @@ export function connectModel(elements: ModelElements, session: Session): void {
 
   const tell = (): void =>
     showStatus(status, `The panels use ${session.name}. It is loaded when it is needed.`);
-  const useFiles = async (chosen: readonly File[]): Promise<void> => {
+  const useFiles = async (choosing: Promise<readonly File[]>, folder?: string): Promise<void> => {
+    // A folder may be dropped anywhere, so the panel in which its fate is told has to be seen.
+    form.closest("details")?.setAttribute("open", "");
     try {
-      const { name, ...parts } = await readModelFiles(chosen);
+      const { name, ...parts } = await readModelFiles(await choosing, folder);
       session.use(parts, name);
       tell();
     } catch (error) {
@@ -23,11 +25,15 @@ export function connectModel(elements: ModelElements, session: Session): void {
     useUrl();
   });
   choose.addEventListener("click", () => files.click());
-  files.addEventListener("change", () => void useFiles([...(files.files ?? [])]));
+  files.addEventListener("change", () => void useFiles(Promise.resolve([...(files.files ?? [])])));
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (event.dataTransfer) void filesOf(event.dataTransfer).then(useFiles);
+    const entries = event.dataTransfer ? entriesOf(event.dataTransfer) : [];
+    // A text or a picture of the page itself may be dropped too.
+    if (entries.length === 0) return;
+    const dropped = Promise.all(entries.map(filesIn)).then((found) => found.flat());
+    void useFiles(dropped, entries.find(({ isDirectory }) => isDirectory)?.name);
   });
   // A link to the page may name a model.
   if (url.value.trim() !== "") useUrl();

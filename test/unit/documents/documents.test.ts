@@ -24,7 +24,7 @@ const { scripts, bin } = JSON.parse(read("package.json")) as Record<
 
 describe("the code in documents", () => {
   it("has correct types", () => {
-    // Of the API's page the examples: the rest are signatures.
+    // The API's page is signatures but for its examples; only these are checked.
     const checked = blocks.filter(
       ({ document, language, code }) =>
         language === "ts" && (document !== "API.md" || code.startsWith("import ")),

@@ -64,6 +64,35 @@ describe("loadTokenizer", () => {
     expect(tokenizer.encode("abc!")).toEqual([4]);
   });
 
+  it("gives words that the vocabulary lacks the unknown token of tokenizer.json, or leaves them out", async () => {
+    const words = (unknown: object): object => ({
+      ...smallTokenizer,
+      added_tokens: [],
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      decoder: null,
+      model: { type: "WordLevel", vocab: { "[UNK]": 0, hello: 1, world: 2 }, ...unknown },
+    });
+    const encode = async (json: object): Promise<number[]> =>
+      (await loadTokenizer(json)).encode("hello there world");
+    expect(await encode(words({ unk_token: "[UNK]" }))).toEqual([1, 0, 2]);
+    expect(await encode(words({}))).toEqual([1, 2]);
+  });
+
+  it("adds the special tokens of the post-processor unless they are in the text already", async () => {
+    const json = {
+      ...smallTokenizer,
+      post_processor: {
+        type: "TemplateProcessing",
+        single: [{ SpecialToken: { id: "<end>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+        pair: [],
+        special_tokens: { "<end>": { id: "<end>", ids: [5], tokens: ["<end>"] } },
+      },
+    };
+    const tokenizer = await loadTokenizer(json);
+    expect(tokenizer.encode("ab")).toEqual([5, 4]);
+    expect(tokenizer.encode("<end>ab", { addSpecialTokens: false })).toEqual([5, 4]);
+  });
+
   it("refuses ids that the vocabulary lacks", async () => {
     const tokenizer = await loadTokenizer(smallTokenizer);
     expect(() => tokenizer.decode([0, 6])).toThrow(ArgumentError);

@@ -98,7 +98,7 @@ describe("the trace of a training step", () => {
 
   test("shows weights beside the activation gradients of a queue that is out of step", () => {
     expect(overlapOf([0, 0])).toBe(0);
-    // Of three segments' weights on the first queue, the last run beside those of the other queue.
+    // The first queue has three segments of weights; the last of them run beside those of the other queue.
     expect(overlapOf([0, Infinity])).toBeGreaterThanOrEqual(2);
   });
 

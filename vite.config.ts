@@ -36,12 +36,11 @@ const moduleBuild: UserConfig = {
     rolldownOptions: {
       external: [/^node:/],
       output: {
-        // See src/chunks.ts for what and why. "$initial": not only by import().
+        // See src/chunks.ts for what and why. "$initial": not only by import(), as what training adds is.
         codeSplitting: {
           groups: [
             { name: "shared", test: (id: string) => isSharedWithPage(inRepository(id)), priority: 3 },
             { name: "core", test: (id: string) => isCore(inRepository(id)), tags: ["$initial"], priority: 2 },
-            { name: "training", test: (id: string) => isCore(inRepository(id)), priority: 1 },
           ],
         },
         chunkFileNames: ({ facadeModuleId, name }) =>

@@ -13,6 +13,7 @@ import { readGenerationDefaults, type GenerationDefaults } from "./generate/defa
 import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkWhole, checkWholeOrAuto } from "../util/check.js";
+import { checkOptionNames } from "../util/option-names.js";
 import { checkGpuBudget, checkList, checkSentences, checkSliceTokens } from "./load/check-input.js";
 import type { OutputKind } from "./passes/output.js";
 import { saveModel, type SavedModel } from "./save-model.js";
@@ -20,9 +21,14 @@ import { scoreOf } from "./score.js";
 import { TextInput, type Sentence } from "./text-input.js";
 import type { TrainOptions } from "./train/options.js";
 import { TrainingRun } from "./train/run.js";
-import type { ForwardOptions, RunOptions } from "./passes/pass-options.js";
+import {
+  forwardOptionNames,
+  runOptionNames,
+  type ForwardOptions,
+  type RunOptions,
+} from "./passes/pass-options.js";
 import type { HiddenResult, LogitsResult } from "./passes/pass-result.js";
-import type { LoadOptions } from "./load/load-options.js";
+import { loadOptionNames, type LoadOptions } from "./load/load-options.js";
 import type { ModelInfo } from "./load/model-info.js";
 import type { ModelStats } from "./generate/stats.js";
 import type { QueueMemory } from "../gpu/buffer.js";
@@ -80,6 +86,7 @@ export class Model {
    * WebGPU or without room, ShaderError, and CancelledError when `signal` aborts. Nothing is left allocated then.
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+    checkOptionNames(options, loadOptionNames);
     const engine = {
       sliceTokens: PROMPT_SLICE_TOKENS,
       maxRunning: checkWhole("maxConcurrentRequests", options.maxConcurrentRequests, 64, {
@@ -131,6 +138,7 @@ export class Model {
     sentences: readonly Sentence[],
     options: ForwardOptions = {},
   ): Promise<LogitsResult | HiddenResult> {
+    checkOptionNames(options, forwardOptionNames);
     const output = checkChoice("output", options.output, "last", ["last", "all", "hidden"]);
     const { values, ...result } = await this.#run("forward", sentences, output, options);
     return output === "hidden" ? { hidden: values, ...result } : { logits: values, ...result };
@@ -145,6 +153,7 @@ export class Model {
    */
   async score(sentences: readonly (string | Sentence)[], options: RunOptions = {}): Promise<Scores> {
     this.#expectUsable("score");
+    checkOptionNames(options, runOptionNames);
     const ids = await this.#text.encodeForScore(sentences);
     const { values, ...result } = await this.#run("score", ids, "logProbabilities", options);
     return Object.assign(

@@ -4,6 +4,7 @@ import { element, escapeText, text } from "./svg-element.js";
 import { laneHeight, renderLane } from "./timeline-lane.js";
 import { gradientStyle, timelineStyle } from "./timeline-style.js";
 import type { Trace } from "./trace.js";
+import { checkOptionNames } from "../util/option-names.js";
 
 /** How a timeline is drawn. */
 export interface TimelineOptions {
@@ -26,6 +27,7 @@ const footHeight = 34;
  * with the attribute data-stage, "SUBMISSION.INDEX", so that a page can show more about it.
  */
 export function renderTimeline(trace: Trace, options: TimelineOptions = {}): string {
+  checkOptionNames(options, { width: true, title: true, fromMs: true, toMs: true });
   const { width = 1200, title = "weft" } = options;
   const lane = laneHeight(trace);
   const lanesHeight = trace.queues * lane;

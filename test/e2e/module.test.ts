@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 describe("the built module", () => {
-  it("has each library in a file of its own, which is loaded when it is needed", async () => {
+  it("has training and each library in a file of its own, which is loaded when it is needed", async () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
     expect(files.toSorted()).toEqual([
       "core.js",
@@ -32,16 +32,20 @@ describe("the built module", () => {
       "model-worker.js",
       "shared.js",
       "tokenizers.js",
+      "training.js",
       "worker.js",
     ]);
     const core = await readFile(join(root, "dist/core.js"), "utf8");
-    for (const library of ["jinja", "tokenizers"]) {
-      expect(core).toContain(`import("./${library}.js")`);
-      expect(core).not.toMatch(new RegExp(`from ?"./${library}`));
+    for (const file of ["jinja", "tokenizers", "training"]) {
+      expect(core).toContain(`import("./${file}.js")`);
+      expect(core).not.toMatch(new RegExp(`from ?"./${file}`));
     }
     // A word of the interpreter of templates.
     expect(core).not.toContain("raise_exception");
     expect(await readFile(join(root, "dist/jinja.js"), "utf8")).toContain("raise_exception");
+    // A name in the shaders of the backward pass.
+    expect(core).not.toContain("secondCorrection");
+    expect(await readFile(join(root, "dist/training.js"), "utf8")).toContain("secondCorrection");
   });
 
   it("gives a page with a worker its half alone, and has the runtime once for both", async () => {

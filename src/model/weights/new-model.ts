@@ -6,6 +6,7 @@ import type { StoredTensor } from "../../files/safetensors.js";
 import { writeSafetensors } from "../../files/safetensors-writer.js";
 import type { ModelParts } from "../../files/source.js";
 import { checkWhole } from "../../util/check.js";
+import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { SeededRandom } from "../../util/seeded-random.js";
 import { listFileTensors } from "./file-tensors.js";
 import { listParameters } from "./parameters.js";
@@ -18,6 +19,21 @@ export interface NewModelOptions extends NewModelShape {
   readonly tokenizer?: object;
   readonly tokenizerConfig?: object;
 }
+
+const optionNames: OptionNames<NewModelOptions> = {
+  vocabularySize: true,
+  layers: true,
+  heads: true,
+  channels: true,
+  contextLength: true,
+  hidden: true,
+  activation: true,
+  beginToken: true,
+  endToken: true,
+  seed: true,
+  tokenizer: true,
+  tokenizerConfig: true,
+};
 
 /**
  * Returns config and random weights of a new model. Matrices and embeddings are normal with deviation 0.02, and divided by
@@ -36,6 +52,7 @@ export interface NewModelOptions extends NewModelShape {
 export function createModelParts(
   options: NewModelOptions,
 ): ModelParts & { readonly weights: Uint8Array<ArrayBuffer> } {
+  checkOptionNames(options, optionNames);
   const { seed, tokenizer, tokenizerConfig, ...shape } = options;
   const config = newModelFamily.newConfig!(shape);
   const model = checkShape(config, shape);

@@ -11,6 +11,7 @@ import { GenerationRun } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { checkIds, checkSentence, needsTokenizer } from "../load/check-input.js";
 import { checkWhole } from "../../util/check.js";
+import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 import type { ModelStats } from "./stats.js";
 
@@ -32,6 +33,24 @@ export interface GenerateOptions extends SamplingOptions {
   /** Aborting ends generation with the finish reason "abort". */
   readonly signal?: AbortSignal;
 }
+
+const optionNames: OptionNames<GenerateOptions> = {
+  maxTokens: true,
+  stop: true,
+  stopTokens: true,
+  priority: true,
+  logProbabilities: true,
+  signal: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repetitionPenalty: true,
+  frequencyPenalty: true,
+  presencePenalty: true,
+  logitBias: true,
+  seed: true,
+};
 
 /** How prompts become ids. */
 export interface PromptEncoder {
@@ -139,6 +158,7 @@ export class Generator {
     emit: (piece: string) => void,
   ): Promise<Generation> {
     const calledMs = performance.now();
+    checkOptionNames(options, optionNames);
     const { config } = this.#model;
     const sampling = checkSampling(options, this.#defaults.sampling, config.vocabularySize);
     const stops = checkStops(options.stop);

@@ -7,6 +7,7 @@ import { listParameters, weightBytes } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { readTensorEntries } from "../../files/read-tensors.js";
+import { checkOptionNames } from "../../util/option-names.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
 
 /** One tensor of a weight file. */
@@ -39,6 +40,7 @@ export async function describeModel(
   source: ModelSource,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<ModelDescription> {
+  checkOptionNames(options, { signal: true });
   const { signal } = options;
   const folder = openModelFolder(source);
   const familyModel = readModelConfig(await readRequiredJson(folder, "config.json", signal));

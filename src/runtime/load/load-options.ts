@@ -1,5 +1,6 @@
-// The options of loading a model, and its progress. Types only.
+// The options of loading a model, and its progress.
 import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
+import type { OptionNames } from "../../util/option-names.js";
 
 /** The progress of loading. */
 export type LoadProgress =
@@ -70,3 +71,21 @@ export interface LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
+
+export const loadOptionNames: OptionNames<LoadOptions> = {
+  gpu: true,
+  queues: true,
+  sliceTokens: true,
+  memoryBudgetBytes: true,
+  weights: true,
+  arithmetic: true,
+  tune: true,
+  verify: true,
+  maxBindingBytes: true,
+  maxConcurrentRequests: true,
+  cacheBytes: true,
+  cachePageTokens: true,
+  gpuBudgetMs: true,
+  onProgress: true,
+  signal: true,
+};

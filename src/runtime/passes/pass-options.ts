@@ -1,5 +1,6 @@
-// The options of one forward pass. Types only.
+// The options of one forward pass.
 import type { Fence, Placement } from "../../plan/vocabulary.js";
+import type { OptionNames } from "../../util/option-names.js";
 
 /** The options of one call. What is left out is as it was loaded. */
 export interface RunOptions {
@@ -26,3 +27,15 @@ export interface ForwardOptions extends RunOptions {
   /** "last": logits after the last token of each sentence. "all": after every token. "hidden": final hidden rows. */
   readonly output?: "last" | "all" | "hidden";
 }
+
+export const runOptionNames: OptionNames<RunOptions> = {
+  sliceTokens: true,
+  fence: true,
+  placement: true,
+  queues: true,
+  gpuBudgetMs: true,
+  trace: true,
+  signal: true,
+};
+
+export const forwardOptionNames: OptionNames<ForwardOptions> = { ...runOptionNames, output: true };

@@ -1,6 +1,7 @@
 // The optimizer's options, checked. The optimizer itself is loaded when training begins.
 import { ArgumentError } from "../../errors.js";
 import { checkReal } from "../../util/check.js";
+import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 
 /** AdamW, with the usual values of language models by default. */
 export interface AdamWOptions {
@@ -34,6 +35,17 @@ export type OptimizerOptions = AdamWOptions | SgdOptions;
 /** The options with all defaults filled in. */
 export type CheckedOptimizer = Required<AdamWOptions> | Required<SgdOptions>;
 
+const adamwNames: OptionNames<AdamWOptions> = {
+  kind: true,
+  beta1: true,
+  beta2: true,
+  epsilon: true,
+  weightDecay: true,
+  clipNorm: true,
+};
+
+const sgdNames: OptionNames<SgdOptions> = { kind: true, momentum: true, weightDecay: true, clipNorm: true };
+
 /** No gradient in f32 has a norm beyond this. */
 const NO_CLIPPING = 3e38;
 
@@ -41,6 +53,7 @@ const NO_CLIPPING = 3e38;
 export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): CheckedOptimizer {
   switch (options.kind) {
     case "adamw":
+      checkOptionNames(options, adamwNames, "optimizer");
       return {
         kind: "adamw",
         beta1: checkConstant("beta1", options.beta1, 0.9, 0.9999999),
@@ -55,6 +68,7 @@ export function checkOptimizer(options: OptimizerOptions = { kind: "adamw" }): C
         clipNorm: checkConstant("clipNorm", options.clipNorm, 1, 1e30),
       };
     case "sgd":
+      checkOptionNames(options, sgdNames, "optimizer");
       return {
         kind: "sgd",
         momentum: checkConstant("momentum", options.momentum, 0, 0.9999999),

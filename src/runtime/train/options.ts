@@ -1,6 +1,7 @@
 // The options of a training run, checked.
 import { fences, type Fence } from "../../plan/vocabulary.js";
 import { checkChoice, checkReal, checkWhole } from "../../util/check.js";
+import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { decays, type LearningRateSchedule } from "./learning-rate.js";
 import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "./optimizer-options.js";
@@ -48,6 +49,36 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+const optionNames: OptionNames<TrainOptions> = {
+  steps: true,
+  batchTokens: true,
+  accumulate: true,
+  optimizer: true,
+  schedule: true,
+  validation: true,
+  seed: true,
+  shares: true,
+  sliceTokens: true,
+  fence: true,
+  recompute: true,
+  queues: true,
+  resume: true,
+  trace: true,
+  signal: true,
+};
+
+const scheduleNames: OptionNames<LearningRateSchedule> = {
+  peak: true,
+  warmupSteps: true,
+  decay: true,
+  final: true,
+};
+
+const validationNames: OptionNames<NonNullable<TrainOptions["validation"]>> = {
+  sentences: true,
+  every: true,
+};
+
 /** Short enough that logits take little memory, long enough for few tasks. */
 const USUAL_SLICE_TOKENS = 16;
 
@@ -70,6 +101,8 @@ export interface TrainSettings {
 
 /** Checks the options of a run on a loaded model. Throws ArgumentError. */
 export function checkTrainOptions(options: TrainOptions, { config, info }: LoadedModel): TrainSettings {
+  checkOptionNames(options, optionNames);
+  if (options.validation !== undefined) checkOptionNames(options.validation, validationNames, "validation");
   const { sliceTokens } = info.schedule;
   const steps = checkWhole("steps", options.steps ?? Number.NaN, 0, {
     least: 1,
@@ -119,6 +152,7 @@ export function checkTrainOptions(options: TrainOptions, { config, info }: Loade
 }
 
 function checkSchedule(schedule: LearningRateSchedule): LearningRateSchedule {
+  checkOptionNames(schedule, scheduleNames, "schedule");
   const { peak, warmupSteps, decay, final } = schedule;
   checkReal("schedule.peak", peak ?? Number.NaN, 0, {
     least: 0,

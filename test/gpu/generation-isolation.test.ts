@@ -4,6 +4,7 @@ import { GenerationEngine, type EngineRequest } from "../../src/runtime/generate
 import { checkSampling } from "../../src/runtime/generate/sampling.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { disposeLoaded } from "../../src/runtime/load/loaded-model.js";
+import { createModelParts } from "../../src/model/weights/new-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { makeWriter, writerVocabulary } from "../helpers/tiny-writer.js";
 
@@ -83,4 +84,25 @@ it("ends a watch whose watcher throws, says so as event targets do, and goes on 
   expect(steps).toBeGreaterThan(1);
   expect(reported).toHaveLength(1);
   expect(reported[0]).toThrow("no picture");
+});
+
+it("puts no more requests into a step than one binding holds logits of", async () => {
+  // A vocabulary that is wide beside everything else, so that the logits of three rows are the largest binding.
+  const wide = createModelParts({
+    layers: 1,
+    heads: 1,
+    channels: 4,
+    contextLength: 16,
+    vocabularySize: 2048,
+  });
+  const prompts = Array.from({ length: 9 }, (_, index) => [index + 1, 2]);
+  const options = { maxTokens: 5, temperature: 0 } as const;
+  await using roomy = await Model.load(wide, { queues: 1 });
+  const expected = await Promise.all(roomy.generate(prompts, options));
+  await using narrow = await Model.load(wide, { queues: 1, maxBindingBytes: 3 * 2048 * 4 });
+  let most = 0;
+  narrow.watchSteps(({ parts }) => (most = Math.max(most, parts.length)));
+  const own = await Promise.all(narrow.generate(prompts, options));
+  expect(own.map(({ tokens }) => tokens)).toEqual(expected.map(({ tokens }) => tokens));
+  expect(most).toBe(3);
 });

@@ -164,6 +164,11 @@ export class GenerationEngine {
     return this.#starting;
   }
 
+  /** The most requests in one step. Each may choose a token in it. */
+  get #maxRunning(): number {
+    return Math.min(this.#options.maxRunning, this.#encoder.mostChoices);
+  }
+
   /** Pages for one context and one more, so that a sequence that runs alone never waits for itself. */
   get #firstPages(): number {
     return Math.ceil(this.#shape.contextLength / this.#shape.pageTokens) + 1;
@@ -171,7 +176,7 @@ export class GenerationEngine {
 
   #largestCache(): number {
     const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#shape));
-    const useful = (this.#options.maxRunning + 1) * this.#firstPages;
+    const useful = (this.#maxRunning + 1) * this.#firstPages;
     const most = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
     return Math.max(this.#firstPages, Math.min(wanted, useful, most));
   }
@@ -250,7 +255,7 @@ export class GenerationEngine {
         this.#options.sliceTokens,
         Math.ceil(budgetTokens / Math.max(1, prompts.different)),
       ),
-      maxRunning: this.#options.maxRunning,
+      maxRunning: this.#maxRunning,
     });
     this.#sequenceRows.releaseExcept((sequence) => sequence.pages.length > 0);
     void this.#growCache().then((hasGrown) => {

@@ -30,6 +30,15 @@ export class StepEncoder {
     this.#sequenceRows = sequenceRows;
   }
 
+  /** The most tokens that one step can choose: one binding holds the logits of all their rows. */
+  get mostChoices(): number {
+    return Math.max(1, Math.floor(this.#replica.queue.maxBindingBytes / this.#logitsRowBytes));
+  }
+
+  get #logitsRowBytes(): number {
+    return 16 * this.#shape.vocabularyVectors;
+  }
+
   /** Compiles the kernel that chooses tokens, which only generation needs. Throws ShaderError. */
   async prepare(): Promise<void> {
     const { queue } = this.#replica;
@@ -123,8 +132,8 @@ export class StepEncoder {
       });
     }
     // Powers of two, so that the buffers grow only a few times.
-    const scratchRows = 2 ** Math.ceil(Math.log2(rows.count));
-    const rowBytes = 16 * this.#shape.vocabularyVectors;
+    const scratchRows = Math.min(2 ** Math.ceil(Math.log2(rows.count)), this.mostChoices);
+    const rowBytes = this.#logitsRowBytes;
     const logits = arena.scratch("logits", scratchRows * rowBytes);
     const chosen = arena.scratch("chosen", 8 * scratchRows);
     forward.encodeHead(list, arena, rows, logits);

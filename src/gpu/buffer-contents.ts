@@ -1,8 +1,7 @@
 // Reads whole buffers of floats to the host and writes them back, many at once. Checkpoints and exports use it.
 import type { GpuBuffer } from "./buffer.js";
-import { CommandList } from "./command-list.js";
 import type { Queue } from "./queue.js";
-import { Readback } from "./readback.js";
+import { submitAndRead } from "./submit-and-read.js";
 
 /** The most bytes that are on their way at once, so that reading needs little memory beside what is read. */
 const READBACK_BYTES = 16 * 2 ** 20;
@@ -47,22 +46,10 @@ function groupParts(buffers: readonly GpuBuffer[], contents: readonly Float32Arr
 }
 
 async function readParts(queue: Queue, parts: readonly Part[]): Promise<void> {
-  let readback: Readback | undefined;
-  try {
-    await queue.checked(() => {
-      readback = new Readback(
-        queue,
-        parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      );
-      const list = new CommandList(queue);
-      for (const { buffer, fromBytes, sizeBytes } of parts) readback.copy(list, buffer, fromBytes, sizeBytes);
-      list.submit("buffers.read");
-    });
-  } catch (error) {
-    readback?.dispose();
-    throw error;
-  }
-  const bytes = await readback!.read();
+  const total = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+  const bytes = await submitAndRead(queue, "buffers.read", total, (list, readback) => {
+    for (const part of parts) readback.copy(list, part.buffer, part.fromBytes, part.sizeBytes);
+  });
   let at = 0;
   for (const { values, fromBytes, sizeBytes } of parts) {
     values.set(new Float32Array(bytes, at, sizeBytes / 4), fromBytes / 4);

@@ -32,6 +32,11 @@ export class GpuBuffer {
     count.peakBytes = Math.max(count.peakBytes, count.bytes);
   }
 
+  /** Whether it was disposed, also by `Queue.checked` because the device refused it. */
+  get isDisposed(): boolean {
+    return !this.#live.has(this);
+  }
+
   /** Frees the memory once submitted work is done with it. Disposing twice is allowed. */
   dispose(): void {
     if (!this.#live.delete(this)) return;

@@ -39,6 +39,8 @@ export class Queue {
   readonly #buffers = new Set<GpuBuffer>();
   readonly #waiting = new Set<(error: Error) => void>();
   readonly #onUncaptured = (event: GPUUncapturedErrorEvent): void => this.#fail(this.#refusal(event.error));
+  /** The buffers that the work being checked has created. */
+  #created: GpuBuffer[] | undefined;
   #failure: Error | undefined;
   #disposed = false;
 
@@ -93,7 +95,9 @@ export class Queue {
         remedy: "Use a smaller batch or a smaller model.",
       });
     }
-    return new GpuBuffer(this.device, this.#memory, this.#buffers, { label, size, usage });
+    const buffer = new GpuBuffer(this.device, this.#memory, this.#buffers, { label, size, usage });
+    this.#created?.push(buffer);
+    return buffer;
   }
 
   /** Resolves when everything submitted so far is complete; rejects when the device fails first. */
@@ -126,23 +130,37 @@ export class Queue {
 
   /**
    * Runs `work`, which must not be async. Resolves once the device has accepted all of it. Rejects with DeviceError
-   * ("out-of-memory" or "validation") if the device refused a part; the queue stays usable.
+   * ("out-of-memory" or "validation") if the device refused a part; the queue stays usable. Buffers that `work` created are
+   * disposed then, or when it throws: one of them may be unusable, and whoever keeps it would fail with it for ever.
    */
   checked(work: () => void): Promise<void> {
     const { device } = this;
+    const outer = this.#created;
+    const created: GpuBuffer[] = [];
+    this.#created = created;
     device.pushErrorScope("out-of-memory");
     device.pushErrorScope("validation");
     let popped: Promise<(GPUError | null)[]> | undefined;
+    const discard = (): void => {
+      for (const buffer of created) buffer.dispose();
+      this.pipelines.forgetBindGroups();
+    };
     try {
       work();
+    } catch (error) {
+      discard();
+      throw error;
     } finally {
+      this.#created = outer;
       popped = Promise.all([device.popErrorScope(), device.popErrorScope()]);
       popped.catch(() => undefined); // unused when `work` throws
     }
     return this.guard(popped).then(([validation, outOfMemory]) => {
       // A buffer that found no room makes everything that uses it invalid, so running out of memory is the cause.
       const error = outOfMemory ?? validation;
-      if (error) throw this.#refusal(error);
+      if (!error) return;
+      discard();
+      throw this.#refusal(error);
     });
   }
 

@@ -37,7 +37,7 @@ export class UploadBuffer {
   /** Writes what was reserved and starts again. `spareWords` follow the data, so that a window at its end is complete. */
   flush(spareWords = 0): GpuBuffer {
     const sizeBytes = 4 * Math.max(this.#words.length, this.#used + spareWords);
-    if (!this.#buffer || this.#buffer.sizeBytes < sizeBytes) {
+    if (!this.#buffer || this.#buffer.isDisposed || this.#buffer.sizeBytes < sizeBytes) {
       // Work that was submitted with the smaller buffer keeps it alive until it is done.
       this.#buffer?.dispose();
       this.#buffer = this.#create(sizeBytes);

@@ -1,5 +1,5 @@
 // Keys and values of everything that one queue generates: a buffer per layer, (cache rows, 2, H, D), with a row per token.
-import { CommandList, TABLES } from "../gpu/command-list.js";
+import { TABLES, type CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
@@ -93,10 +93,11 @@ export class KeyValueCache {
       throw error;
     }
     if (this.#pages > 0) {
-      const list = new CommandList(this.#queue);
+      // Without a CommandList, whose parameters and tables may find no memory: copies need none of them.
+      const encoder = this.#queue.device.createCommandEncoder({ label: "cache.grow" });
       for (const [layer, buffer] of grown.entries())
-        list.copy(this.#layers[layer]!, 0, buffer, 0, this.#pages * ownBytes);
-      list.submit("cache.grow");
+        encoder.copyBufferToBuffer(this.#layers[layer]!.raw, 0, buffer.raw, 0, this.#pages * ownBytes);
+      this.#queue.device.queue.submit([encoder.finish()]);
     }
     this.dispose();
     this.#layers = grown;

@@ -25,13 +25,13 @@ export function checkOptionNames<O extends object>(
   }
 }
 
-/** The name that differs least from `name`, if at most a third of it differs. `max_new_tokens` is near to `maxTokens`. */
+/** The name that differs least from `name`, if at most two fifths of it differ. `max_new_tokens` is near to `maxTokens`. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   const given = letters(name).slice(0, 40);
   let best: { readonly name: string; readonly edits: number } | undefined;
   for (const own of names) {
     const edits = countEdits(given, letters(own));
-    if (edits * 3 <= given.length && (!best || edits < best.edits)) best = { name: own, edits };
+    if (5 * edits <= 2 * given.length && (!best || edits < best.edits)) best = { name: own, edits };
   }
   return best?.name;
 }

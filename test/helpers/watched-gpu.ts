@@ -1,5 +1,6 @@
 // WebGPU whose devices a test can see and reach: how many are open, and what happens when one breaks.
 import { findGpu } from "../../src/gpu/find-gpu.js";
+import { BufferUsage } from "../../src/gpu/flags.js";
 
 /** Real devices behind an entry point that remembers them. Pass `gpu` to Model.load. */
 export class WatchedGpu {
@@ -66,4 +67,22 @@ class GPUOutOfMemoryError {
   constructor(message: string) {
     this.message = message;
   }
+}
+
+/**
+ * Makes the next buffer with this label find no memory: it is unusable, and the device says so. Returns a function that tells
+ * whether that has happened.
+ */
+export function refuseBuffer(device: GPUDevice, label: string): () => boolean {
+  const create = device.createBuffer.bind(device);
+  let isRefused = false;
+  device.createBuffer = (descriptor) => {
+    if (descriptor.label !== label) return create(descriptor);
+    device.createBuffer = create;
+    isRefused = true;
+    pretendOutOfMemory(device);
+    // No buffer may have these uses together, so this one is unusable.
+    return create({ ...descriptor, usage: descriptor.usage | BufferUsage.storage | BufferUsage.mapRead });
+  };
+  return () => isRefused;
 }

@@ -59,7 +59,7 @@ export class Arena {
   /** A buffer of at least `sizeBytes`, the same one for the same name where it fits. Its content is not kept. */
   scratch(name: string, sizeBytes: number): GpuBuffer {
     const current = this.#scratch.get(name);
-    if (current && current.sizeBytes >= sizeBytes) return current;
+    if (current && !current.isDisposed && current.sizeBytes >= sizeBytes) return current;
     if (current) this.#outgrown.push(current);
     const buffer = this.queue.createBuffer(`${this.#label}.${name}`, sizeBytes, USAGE);
     this.#scratch.set(name, buffer);

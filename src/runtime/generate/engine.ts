@@ -70,6 +70,8 @@ export class GenerationEngine {
   #maxPages: number;
   readonly #turn: Turn;
   #inFlight = 0;
+  /** How often all requests have failed. */
+  #failures = 0;
   #counts = { steps: 0, generatedTokens: 0, computedRows: 0, dispatches: 0, preemptions: 0, sharedRows: 0 };
 
   constructor(replica: Replica, shape: ModelShape, options: EngineOptions) {
@@ -268,15 +270,17 @@ export class GenerationEngine {
     const { queue } = this.#replica;
     const { entries } = step;
     for (const { sequence } of entries) {
-      const request = this.#requests.get(sequence)!;
-      request.onStart();
-      this.#sequenceRows.take(sequence, request.sampling, request.prompt.length);
+      this.#requests.get(sequence)!.onStart();
     }
     const list = new CommandList(queue);
     const encodedMs = performance.now();
     let read: Promise<ArrayBuffer> | undefined;
     const accepted = queue.checked(() => {
       try {
+        for (const { sequence } of entries) {
+          const { sampling, prompt } = this.#requests.get(sequence)!;
+          this.#sequenceRows.take(sequence, sampling, prompt.length);
+        }
         read = this.#encoder.encode(
           list,
           this.#arena!,
@@ -306,9 +310,14 @@ export class GenerationEngine {
       waiting: this.#scheduler.waiting,
       freePages: this.#pool.free,
     };
+    const failures = this.#failures;
     void this.#finish(step, record, [accepted, queue.fence()], read).then(
       () => this.#pump(),
-      (error: unknown) => this.#failAll(error),
+      (error: unknown) => {
+        // A step that was made before another one failed has no requests left, and later ones do not depend on it.
+        if (failures === this.#failures) this.#failAll(error);
+        this.#pump();
+      },
     );
   }
 
@@ -358,6 +367,9 @@ export class GenerationEngine {
   }
 
   #failAll(error: unknown): void {
+    this.#failures++;
+    // Pages may not hold what they were to hold.
+    this.#pool.forget();
     const requests = [...this.#requests];
     for (const [sequence] of requests) this.#end(sequence);
     for (const [, request] of requests) request.onError(error);

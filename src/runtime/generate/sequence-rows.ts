@@ -37,19 +37,19 @@ export class SequenceRows {
   }
 
   get counts(): GpuBuffer {
-    return this.#buffers.counts!;
+    return this.#usable("counts", 4 * this.#vocabulary);
   }
 
   get bias(): GpuBuffer {
-    return this.#buffers.bias!;
+    return this.#usable("bias", 4 * this.#vocabulary);
   }
 
   /** Allocates the smallest buffers. */
   async prepare(): Promise<void> {
     await this.#queue.checked(() => {
-      this.#buffers.sampled ??= this.#create("sampled", 4 * 1024);
-      this.#buffers.counts ??= this.#create("counts", 4 * this.#vocabulary);
-      this.#buffers.bias ??= this.#create("bias", 4 * this.#vocabulary);
+      this.#usable("sampled", 4 * 1024);
+      this.#usable("counts", 4 * this.#vocabulary);
+      this.#usable("bias", 4 * this.#vocabulary);
     });
   }
 
@@ -59,7 +59,7 @@ export class SequenceRows {
     return rows;
   }
 
-  /** Gives a sequence its rows, filled from its tokens, unless it has them already. */
+  /** Gives a sequence its rows, filled from its tokens, unless it has them already. Call it where the queue checks. */
   take(sequence: Sequence, sampling: Sampling, promptLength: number): void {
     if (this.#rows.has(sequence)) return;
     const hasCounts = hasPenalties(sampling);
@@ -112,7 +112,7 @@ export class SequenceRows {
     values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>,
   ): void {
     const rowBytes = 4 * this.#vocabulary;
-    let buffer = this.#buffers[name]!;
+    let buffer = this[name];
     if (buffer.sizeBytes < (row + 1) * rowBytes) {
       const grown = this.#create(name, (row + GROWTH) * rowBytes);
       const encoder = this.#queue.device.createCommandEncoder({ label: `sequences.${name}` });
@@ -124,6 +124,13 @@ export class SequenceRows {
       buffer = grown;
     }
     this.#queue.device.queue.writeBuffer(buffer.raw, row * rowBytes, values);
+  }
+
+  /** The buffer of this name. It is created anew where the device has refused a larger one. */
+  #usable(name: "sampled" | "counts" | "bias", leastBytes: number): GpuBuffer {
+    const current = this.#buffers[name];
+    if (current && !current.isDisposed) return current;
+    return (this.#buffers[name] = this.#create(name, leastBytes));
   }
 
   #create(name: string, sizeBytes: number): GpuBuffer {

@@ -79,7 +79,7 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
       const own = batchRows[index]!;
       const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
       runQueues.push({ queue, forward, arena, batchRows: own });
-      arena.writeRows(own.rowInfo(tokens), own.pageTable());
+      await queue.checked(() => arena.writeRows(own.rowInfo(tokens), own.pageTable()));
     }
     const collector = new OutputCollector(request.output, tokens, shape);
     const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, shape, collector));

@@ -1,6 +1,6 @@
 // Encodes the tasks of a training step on one queue, and knows where each row's loss ends up.
 import { CommandList } from "../../gpu/command-list.js";
-import { Readback } from "../../gpu/readback.js";
+import { submitAndRead } from "../../gpu/submit-and-read.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { Stage } from "../../schedule/submission.js";
@@ -97,11 +97,12 @@ export class TrainingEncoder implements QueueEncoder {
   async readLosses(into: readonly Float32Array[]): Promise<void> {
     const { queue, arena } = this.#work;
     if (this.#lossCount === 0) return;
-    const list = new CommandList(queue);
-    const readback = new Readback(queue, 4 * this.#lossCount);
-    readback.copy(list, arena.loss, 0, 4 * this.#lossCount);
-    list.submit("training.losses");
-    const values = new Float32Array(await readback.read());
+    const sizeBytes = 4 * this.#lossCount;
+    const values = new Float32Array(
+      await submitAndRead(queue, "training.losses", sizeBytes, (list, readback) =>
+        readback.copy(list, arena.loss, 0, sizeBytes),
+      ),
+    );
     for (const { run, at } of this.#losses)
       into[run.sentence]!.set(values.subarray(at, at + run.count), run.firstToken);
   }

@@ -1,9 +1,10 @@
 // Holds what a training run has on the GPU, and takes its steps over all queues: gradients per share of sentences, their sum, and
 // the same optimizer step on every queue.
 import { DeviceError } from "../../errors.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
 import { CommandList } from "../../gpu/command-list.js";
 import type { Queue } from "../../gpu/queue.js";
-import { Readback } from "../../gpu/readback.js";
+import { submitAndRead } from "../../gpu/submit-and-read.js";
 import { addVariant } from "../../kernels/optimizer/optimizer.js";
 import type { Fence } from "../../plan/vocabulary.js";
 import { buildTrainingPlan } from "../../plan/training-plan.js";
@@ -311,12 +312,12 @@ export class TrainingSession {
   /** Takes the optimizer's step on every queue, unless the run diverges. Returns the gradient's norm. */
   async #update(loss: number, step: number, rate: number): Promise<number> {
     const [first] = this.#replicas;
-    const list = new CommandList(first!.queue);
-    const squares = first!.optimizer.encodeSquaredNorm(list, first!.gradients.sum);
-    const readback = new Readback(first!.queue, 4);
-    readback.copy(list, squares, 0, 4);
-    await first!.queue.checked(() => list.submit("training.norm"));
-    const gradientNorm = Math.sqrt(new Float32Array(await readback.read())[0]!);
+    let squares!: GpuBuffer;
+    const read = await submitAndRead(first!.queue, "training.norm", 4, (list, readback) => {
+      squares = first!.optimizer.encodeSquaredNorm(list, first!.gradients.sum);
+      readback.copy(list, squares, 0, 4);
+    });
+    const gradientNorm = Math.sqrt(new Float32Array(read)[0]!);
     this.#divergence.check(step, loss, gradientNorm);
     await this.#exclusive(async () => {
       await Promise.all(

@@ -195,6 +195,10 @@ describe("loading", () => {
     );
     expect((await bounded.generate([1, 2, 3])).tokens.length).toBe(6);
     bounded.dispose();
+    await using again = await Model.load(await drawing.save());
+    expect((await again.generate("abc", { seed: 3 })).tokens).toEqual(
+      (await drawing.generate("abc", { seed: 3 })).tokens,
+    );
     const error = await rejection(Model.load(makeWriter({}, { generationConfig: { max_new_tokens: 0 } })));
     expect(error).toBeInstanceOf(FormatError);
     expect(error.message).toMatch(/^generation_config\.json: max_new_tokens: expected/);

@@ -120,3 +120,23 @@ describe("a load", () => {
     await watched.allClosed();
   });
 });
+
+it("a disposed model leaves no listener on its device, which Dawn would keep for ever", async () => {
+  const watched = await WatchedGpu.create();
+  const listeners = new Map<unknown, string>();
+  watched.onDevice = (device) => {
+    const [add, remove] = [device.addEventListener.bind(device), device.removeEventListener.bind(device)];
+    device.addEventListener = (type: string, listener: EventListener) => {
+      listeners.set(listener, type);
+      add(type, listener);
+    };
+    device.removeEventListener = (type: string, listener: EventListener) => {
+      listeners.delete(listener);
+      remove(type, listener);
+    };
+  };
+  const model = await load(watched, { queues: 1 });
+  expect([...listeners.values()]).toEqual(["uncapturederror"]);
+  model.dispose();
+  expect([...listeners.values()]).toEqual([]);
+});

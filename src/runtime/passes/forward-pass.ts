@@ -7,6 +7,7 @@ import { workOf } from "../../model/work.js";
 import type { Trace } from "../../trace/trace.js";
 import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
+import { settleAll } from "../../util/settle-all.js";
 import { throwIfAborted } from "../../util/signal.js";
 import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
@@ -73,13 +74,16 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   for (const { queue } of replicas) queue.resetPeak();
 
   const runQueues: RunQueue[] = [];
+  const written: Promise<void>[] = [];
   for (const [index, { load }] of replicas.entries()) load.rows += batchRows[index]!.rows;
   try {
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
       const own = batchRows[index]!;
       const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
       runQueues.push({ queue, forward, arena, batchRows: own });
-      await queue.checked(() => arena.writeRows(own.rowInfo(tokens), own.pageTable()));
+      const accepted = queue.checked(() => arena.writeRows(own.rowInfo(tokens), own.pageTable()));
+      accepted.catch(() => undefined); // the run below fails for it, unless another queue fails before
+      written.push(accepted);
     }
     const collector = new OutputCollector(request.output, tokens, shape);
     const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, shape, collector));
@@ -92,7 +96,8 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
       maxStagesPerSubmission: MAX_STAGES_PER_SUBMISSION,
       timed: request.trace,
     });
-    await run.run(signal);
+    // Nothing waits for the rows to be accepted: if they are not, that is why the run fails.
+    await settleAll([...written, run.run(signal)]);
     const head = { lengths, sliceTokens, layers: config.layers, fence, placement, queues };
     const trace = request.trace ? traceOf(head, run.records) : undefined;
     const owned = tokensPerQueue(scheduler, tokens.length, queues);

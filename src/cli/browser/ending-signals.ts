@@ -10,9 +10,16 @@ export function exitStatus(signal: EndingSignal): number {
 }
 
 /**
- * Calls `listener` for every such signal, until this process ends: npm may send a second signal, which must not interrupt what
- * the first one began.
+ * Returns a signal that aborts when this process is asked to end, and calls `onInterrupt` then. Without `onInterrupt` it never
+ * aborts, and this process ends. The listeners stay: npm may send a second signal, which must not interrupt what the first began.
  */
-export function onEndingSignal(listener: (signal: EndingSignal) => void): void {
-  for (const signal of endingSignals) process.on(signal, listener);
+export function watchInterruption(onInterrupt: ((signal: EndingSignal) => void) | undefined): AbortSignal {
+  const interruption = new AbortController();
+  if (onInterrupt)
+    for (const name of endingSignals)
+      process.on(name, () => {
+        interruption.abort();
+        onInterrupt(name);
+      });
+  return interruption.signal;
 }

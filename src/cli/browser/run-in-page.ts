@@ -1,7 +1,7 @@
 // Runs one module of the built commands in a page of a headless browser, and returns its result. Knows nothing of what the
 // module does.
 import { distFolder } from "./dist-folder.js";
-import { endingSignals, onEndingSignal } from "./ending-signals.js";
+import { endingSignals, watchInterruption } from "./ending-signals.js";
 import { PIECE_BYTES } from "../terminal/file-sink.js";
 import { browserFlags, launchBrowser, type LaunchedBrowser } from "./launch-browser.js";
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
@@ -19,18 +19,12 @@ type Outcome<Result> =
 export async function runInPage<Request, Result, Event = unknown>(
   call: PageCall<Request, Event>,
 ): Promise<PageAnswer<Result>> {
-  const interruption = new AbortController();
-  const { onInterrupt } = call;
-  if (onInterrupt)
-    onEndingSignal((signal) => {
-      interruption.abort();
-      onInterrupt(signal);
-    });
+  const interruption = watchInterruption(call.onInterrupt);
   const server = await serve({ "/": distFolder, ...call.folders });
   try {
-    const launched = await launchBrowser([], onInterrupt ? [] : endingSignals);
+    const launched = await launchBrowser([], call.onInterrupt ? [] : endingSignals);
     try {
-      const result = await callModule<Request, Result, Event>(call, server, launched, interruption.signal);
+      const result = await callModule<Request, Result, Event>(call, server, launched, interruption);
       return { result, browser: launched.version };
     } finally {
       await launched.close();

@@ -1,5 +1,5 @@
 // Runs one module of the built commands in a page of a headless browser, or in this process.
-import { onEndingSignal } from "./ending-signals.js";
+import { watchInterruption } from "./ending-signals.js";
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
 
 export const runtimes = ["chromium", "node"] as const;
@@ -38,19 +38,14 @@ async function runHere<Request, Result, Event>({
   onInterrupt,
 }: PageCall<Request, Event>): Promise<PageAnswer<Result>> {
   const runtime = `Dawn in Node ${process.version}`;
-  const interruption = new AbortController();
-  if (onInterrupt)
-    onEndingSignal((signal) => {
-      interruption.abort();
-      onInterrupt(signal);
-    });
+  const signal = watchInterruption(onInterrupt);
   const { run } = (await import(/* @vite-ignore */ new URL(`./${module}.js`, import.meta.url).href)) as {
     run: PageRun<Request, Result, Event>;
   };
   const result = await run(request, (words, part) => onProgress?.(words, part), {
     emit: (event) => onEvent?.(event, runtime),
     send: async (name, bytes) => onPiece?.(name, bytes, true),
-    signal: interruption.signal,
+    signal,
   });
   return { result, browser: runtime };
 }

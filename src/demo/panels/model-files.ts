@@ -52,7 +52,7 @@ export function entriesOf(dropped: DataTransfer): readonly FileSystemEntry[] {
 
 /** All files of what was dropped, including those in folders. */
 export async function filesIn(entry: FileSystemEntry): Promise<File[]> {
-  // By these two properties and not by classes: Chrome does not define FileSystemFileEntry.
+  // By this property and not by a class: Chrome does not define FileSystemFileEntry.
   if (entry.isFile)
     return [
       await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)),

@@ -25,7 +25,7 @@ export interface LookUpStep {
   readonly to: Place;
 }
 
-/** Row by row: to = (from − mean) / √(variance + ε) · gain + bias ("layer"), or from / √(mean square + ε) · gain ("rms"). */
+/** Row by row: to = (from − mean) / √(variance + ε) · gain + bias ("layer"), or from / √(mean square + ε) · gain + bias ("rms"). */
 export interface NormStep {
   readonly kind: "norm";
   readonly role: Role;
@@ -35,6 +35,8 @@ export interface NormStep {
   readonly bias: Bias;
   /** If each head is normalised by itself, the width of a head. Default: the whole row is normalised. */
   readonly over?: AxisName;
+  /** What is added to the gains that files hold: 1 if they hold the gain minus 1. */
+  readonly gainOffset: 0 | 1;
   /** Add the result to what `to` holds. */
   readonly adds: boolean;
 }
@@ -118,6 +120,7 @@ export function norm(role: Role, more: Partial<Omit<NormStep, "kind" | "role">> 
     from: "residual",
     to: "normalised",
     bias: "always",
+    gainOffset: 0,
     adds: false,
     ...more,
   };

@@ -7,8 +7,8 @@ import { copySlotsVariant } from "./attention/copy-slots.js";
 import { crossEntropyVariant } from "./loss/cross-entropy.js";
 import { embeddingBackwardVariant } from "./embedding/backward.js";
 import { embeddingVariant } from "./embedding/embedding.js";
-import { layerNormBackwardInputVariant, layerNormBackwardWeightVariant } from "./norm/layer-norm-backward.js";
-import { layerNormVariant } from "./norm/layer-norm.js";
+import { normBackwardInputVariant, normBackwardWeightVariant } from "./norm/backward.js";
+import { normVariant, type NormOptions } from "./norm/norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
 import { logProbabilityVariant } from "./loss/log-probability.js";
 import {
@@ -33,9 +33,12 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   const attentionShapes = headVectors.flatMap((vectors) =>
     [false, true].map((isCausal) => ({ headVectors: vectors, isCausal })),
   );
+  const norms = (["layer", "rms"] as const).flatMap((method) =>
+    [16, 192].map((vectors): NormOptions => ({ method, vectors })),
+  );
   return [
     ...weightReaders,
-    layerNormVariant,
+    ...norms.map(normVariant),
     logProbabilityVariant,
     ...chooseTokenKernels.map(({ variant }) => variant),
     copySlotsVariant,
@@ -50,8 +53,8 @@ export function listVariants(element: ElementType, headVectors: readonly number[
       attentionBackwardKeyValueVariant(shape),
     ]),
     ...activations.map(activateVariant),
-    layerNormBackwardInputVariant,
-    layerNormBackwardWeightVariant,
+    ...norms.map(normBackwardInputVariant),
+    normBackwardWeightVariant,
     embeddingBackwardVariant,
     crossEntropyVariant,
     adamwVariant,

@@ -3,38 +3,56 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
 import { cutSlabs } from "../kernels/linear/weight-slabs.js";
-import type {
-  layerNormBackwardInputVariant,
-  layerNormBackwardWeightVariant,
-} from "../kernels/norm/layer-norm-backward.js";
-import type { LayerNormParam, layerNormVariant } from "../kernels/norm/layer-norm.js";
+import type { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
+import { normVariant, type NormMethod, type NormParam } from "../kernels/norm/norm.js";
+import { invariant } from "../util/invariant.js";
 import { addSlabs, type LinearBackwardPipelines } from "./linear.js";
 import type { NormWeights, PartialSums } from "./weights.js";
 
-export type NormPipeline = PipelineOf<typeof layerNormVariant>;
+/** The pipelines of norms, by `normKey`. */
+export type NormPipelines = ReadonlyMap<string, PipelineOf<ReturnType<typeof normVariant>>>;
 
-export interface NormForward {
+/** Which pipeline computes norms of this method over this many vec4s. */
+export const normKey = (method: NormMethod, vectors: number): string => normVariant({ method, vectors }).key;
+
+/** The part of a call that forward and backward have in common. Norms are over whole rows, or over each of `normsPerRow` heads. */
+export interface NormCall {
   readonly X: GpuBuffer;
   readonly weights: NormWeights;
-  readonly Y: GpuBuffer;
   readonly rows: TableRange;
+  readonly method: NormMethod;
+  readonly normsPerRow: number;
+  /** Row strides in vec4s. */
+  readonly inputVectors: number;
+  readonly outputVectors: number;
   readonly epsilon: number;
+  /** 1 where files hold the gain minus 1. */
+  readonly gainOffset: number;
 }
 
-export function normForward(list: CommandList, pipeline: NormPipeline, call: NormForward): void {
+export interface NormForward extends NormCall {
+  readonly Y: GpuBuffer;
+  readonly adds: boolean;
+}
+
+export function normForward(list: CommandList, pipelines: NormPipelines, call: NormForward): void {
   const { X, weights, Y } = call;
-  list.dispatch(pipeline, { X, gain: weights.gain, bias: weights.bias, rowTable: TABLES, Y }, paramsOf(call));
+  list.dispatch(
+    pipelineFor(pipelines, call),
+    { X, gain: weights.gain, bias: weights.bias, rowTable: TABLES, Y },
+    paramsOf(call),
+  );
 }
 
 export interface NormBackwardPipelines extends Pick<LinearBackwardPipelines, "weightSum"> {
-  readonly normInput: PipelineOf<typeof layerNormBackwardInputVariant>;
-  readonly normWeight: PipelineOf<typeof layerNormBackwardWeightVariant>;
+  readonly normInput: ReadonlyMap<string, PipelineOf<ReturnType<typeof normBackwardInputVariant>>>;
+  readonly normWeight: PipelineOf<typeof normBackwardWeightVariant>;
 }
 
-export interface NormBackwardInput extends Omit<NormForward, "Y"> {
+export interface NormBackwardInput extends NormCall {
   readonly dY: GpuBuffer;
-  /** The gradient to add to. */
   readonly dX: GpuBuffer;
+  readonly adds: boolean;
   /** Receives mean and scale of each row, for `normBackwardWeight`. */
   readonly stats: GpuBuffer;
 }
@@ -45,16 +63,21 @@ export function normBackwardInput(
   call: NormBackwardInput,
 ): void {
   const { X, dY, weights, dX, stats } = call;
-  list.dispatch(normInput, { X, dY, gain: weights.gain, rowTable: TABLES, dX, stats }, paramsOf(call));
+  list.dispatch(
+    pipelineFor(normInput, call),
+    { X, dY, gain: weights.gain, rowTable: TABLES, dX, stats },
+    paramsOf(call),
+  );
 }
 
-export interface NormBackwardWeight {
-  readonly X: GpuBuffer;
+export interface NormBackwardWeight extends Pick<
+  NormCall,
+  "X" | "rows" | "normsPerRow" | "inputVectors" | "outputVectors"
+> {
   readonly dY: GpuBuffer;
   readonly stats: GpuBuffer;
   /** The gradients of gain and bias to add to. */
   readonly to: NormWeights;
-  readonly rows: TableRange;
   readonly partials: PartialSums;
 }
 
@@ -62,10 +85,11 @@ export interface NormBackwardWeight {
 export function normBackwardWeight(
   list: CommandList,
   pipelines: NormBackwardPipelines,
-  { X, dY, stats, to, rows, partials }: NormBackwardWeight,
+  call: NormBackwardWeight,
 ): void {
-  const { channelVectors } = to;
-  const slabs = cutSlabs(rows.count, channelVectors);
+  const { X, dY, stats, to, rows, partials, normsPerRow, inputVectors, outputVectors } = call;
+  const normCount = rows.count * normsPerRow;
+  const slabs = cutSlabs(normCount, to.vectors);
   const isCut = slabs.count > 1;
   list.dispatch(
     pipelines.normWeight,
@@ -79,25 +103,36 @@ export function normBackwardWeight(
     },
     {
       firstEntry: rows.firstEntry,
-      rowCount: rows.count,
-      channelVectors,
-      slabRows: slabs.rows,
+      normCount,
+      normsPerRow,
+      vectors: to.vectors,
+      inputStride: inputVectors,
+      outputStride: outputVectors,
+      slabNorms: slabs.rows,
       addToOutput: isCut ? 0 : 1,
     },
   );
   if (isCut) addSlabs(list, pipelines, { partials, dW: to.gain, db: to.bias, slabs });
 }
 
-function paramsOf({
-  weights,
-  rows,
-  epsilon,
-}: Pick<NormForward, "weights" | "rows" | "epsilon">): Record<LayerNormParam, number> {
+function pipelineFor<P>(pipelines: ReadonlyMap<string, P>, { method, weights }: NormCall): P {
+  const pipeline = pipelines.get(normKey(method, weights.vectors));
+  invariant(pipeline, `no kernel was compiled for ${method} norms of ${weights.width} numbers`);
+  return pipeline;
+}
+
+function paramsOf(call: NormCall & { readonly adds: boolean }): Record<NormParam, number> {
+  const { weights, rows, normsPerRow, inputVectors, outputVectors, epsilon, gainOffset, adds } = call;
   return {
     firstEntry: rows.firstEntry,
     rowCount: rows.count,
-    channels: weights.channels,
-    channelVectors: weights.channelVectors,
+    normsPerRow,
+    width: weights.width,
+    vectors: weights.vectors,
+    inputStride: inputVectors,
+    outputStride: outputVectors,
     epsilon,
+    gainOffset,
+    addToOutput: adds ? 1 : 0,
   };
 }

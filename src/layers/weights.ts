@@ -15,9 +15,9 @@ export interface LinearWeights {
 export interface NormWeights {
   readonly gain: GpuBuffer;
   readonly bias: GpuBuffer;
-  /** The width that mean and variance are formed over, and the same in vec4s. */
-  readonly channels: number;
-  readonly channelVectors: number;
+  /** The numbers that a norm is over, and the same in vec4s. */
+  readonly width: number;
+  readonly vectors: number;
 }
 
 /** Consecutive tokens of an embedding or head, (C, tokens): as many as one binding holds. */

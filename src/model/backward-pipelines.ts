@@ -11,15 +11,13 @@ import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kern
 import { Activation } from "../kernels/linear/linear.js";
 import { weightSumVariant } from "../kernels/linear/weight-sum.js";
 import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
-import {
-  layerNormBackwardInputVariant,
-  layerNormBackwardWeightVariant,
-} from "../kernels/norm/layer-norm-backward.js";
+import { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
 import { activationOf, type ActivatePipeline } from "../layers/activation.js";
 import type { AttentionBackwardPipelines } from "../layers/attention.js";
 import type { LinearBackwardPipelines } from "../layers/linear.js";
 import type { NormBackwardPipelines } from "../layers/norm.js";
 import type { ModelDefinition } from "./definition.js";
+import { compileNorms, normsOf } from "./pipelines.js";
 
 export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
   readonly copyRows: ActivatePipeline;
@@ -31,11 +29,9 @@ export interface BackwardPipelines extends LinearBackwardPipelines, NormBackward
 }
 
 /** Compiles all of them at once. Throws ShaderError. */
-export async function compileBackward(
-  queue: Queue,
-  { config, shape, program }: ModelDefinition,
-): Promise<BackwardPipelines> {
+export async function compileBackward(queue: Queue, model: ModelDefinition): Promise<BackwardPipelines> {
   const { pipelines } = queue;
+  const { config, shape, program } = model;
   const activation = activationOf[config.activation];
   const compileAttention = (isCausal: boolean): Promise<AttentionBackwardPipelines> => {
     const options = { headVectors: shape.headVectors, isCausal };
@@ -63,8 +59,8 @@ export async function compileBackward(
     pipelines.get(linearBackwardInputVariant(activation)),
     pipelines.get(linearBackwardWeightVariant),
     pipelines.get(weightSumVariant),
-    pipelines.get(layerNormBackwardInputVariant),
-    pipelines.get(layerNormBackwardWeightVariant),
+    compileNorms(normsOf(model), (options) => pipelines.get(normBackwardInputVariant(options))),
+    pipelines.get(normBackwardWeightVariant),
     Promise.all(program.attention.map(({ step }) => compileAttention(step.causal))),
   ]);
   return {

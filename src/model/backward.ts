@@ -163,13 +163,17 @@ export class Backward {
         });
         return;
       }
-      case "norm":
+      case "norm": {
+        const { input, before, output } = own as ProgramNorm;
+        if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
         normForward(list, this.#forward.pipelines.norm, {
-          X: arena.activation((own as ProgramNorm).input),
-          Y: arena.activation(own.output),
-          ...this.#normOf(own as ProgramNorm, rows),
+          X: arena.activation(input),
+          Y: arena.activation(output),
+          adds: step.adds,
+          ...this.#forward.normOf(own as ProgramNorm, rows),
         });
         return;
+      }
       case "linear":
         this.#encodeLinear(list, arena, own as ProgramLinear, rows);
         return;
@@ -212,7 +216,8 @@ export class Backward {
         dY: arena.gradient(gradient.source),
         dX,
         stats: arena.normStats(own as ProgramNorm),
-        ...this.#normOf(own as ProgramNorm, rows),
+        adds: gradient.adds,
+        ...this.#forward.normOf(own as ProgramNorm, rows),
       });
       return;
     }
@@ -248,7 +253,7 @@ export class Backward {
         return;
       }
       case "norm": {
-        const { input } = own as ProgramNorm;
+        const { input, output, normsPerRow } = own as ProgramNorm;
         const gradient = this.gradients.flowOf(own as ProgramNorm);
         normBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
@@ -256,6 +261,9 @@ export class Backward {
           stats: arena.normStats(own as ProgramNorm),
           to: gradients.norm(step.role, layer),
           rows,
+          normsPerRow,
+          inputVectors: input.vectors,
+          outputVectors: output.vectors,
           partials,
         });
         return;
@@ -299,11 +307,6 @@ export class Backward {
   #headOf(arena: TrainingArena, rows: TableRange) {
     const X = arena.activation(this.#model.program.final);
     return { dLogits: arena.logits, X, rows, size: this.#model.shape };
-  }
-
-  #normOf({ step, layer }: ProgramNorm, rows: TableRange) {
-    const weights = this.#forward.weights.norm(step.role, layer);
-    return { weights, rows, epsilon: this.#model.config.normEpsilon };
   }
 
   #copyRows(list: CommandList, X: GpuBuffer, Y: GpuBuffer, { vectors }: Value, rows: TableRange): void {

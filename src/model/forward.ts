@@ -5,14 +5,14 @@ import { attentionForward } from "../layers/attention.js";
 import { embeddingForward } from "../layers/embedding.js";
 import { headForward, logProbability } from "../layers/head.js";
 import { linearForward, type LinearPipelines } from "../layers/linear.js";
-import { normForward } from "../layers/norm.js";
+import { normForward, type NormCall } from "../layers/norm.js";
 import type { HeadShard, LinearWeights } from "../layers/weights.js";
 import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import type { ForwardPipelines } from "./pipelines.js";
-import type { ProgramStep } from "./program.js";
+import type { ProgramNorm, ProgramStep } from "./program.js";
 import type { Place } from "../families/recipe.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
@@ -106,6 +106,20 @@ export class Forward {
     return compiled(this.pipelines.linear, format);
   }
 
+  /** What forward and backward dispatches of a norm have in common, but for X. */
+  normOf({ step, layer, input, output, normsPerRow }: ProgramNorm, rows: TableRange): Omit<NormCall, "X"> {
+    return {
+      weights: this.weights.norm(step.role, layer),
+      rows,
+      method: step.method,
+      normsPerRow,
+      inputVectors: input.vectors,
+      outputVectors: output.vectors,
+      epsilon: this.model.config.normEpsilon,
+      gainOffset: step.gainOffset,
+    };
+  }
+
   #encodeStep(
     list: CommandList,
     arena: Arena,
@@ -130,10 +144,9 @@ export class Forward {
       case "norm":
         normForward(list, this.pipelines.norm, {
           X: arena.of(step.from),
-          weights: this.weights.norm(step.role, layer),
           Y: output,
-          rows,
-          epsilon: this.model.config.normEpsilon,
+          adds: step.adds,
+          ...this.normOf(own as ProgramNorm, rows),
         });
         return;
       case "linear": {

@@ -50,21 +50,14 @@ export function planGradients({ segments, attention, final }: Program): Gradient
   };
   /** Values whose gradient was passed on already, so nothing may be added to it any more. */
   const passed = new Set<Value>();
-  /** `canWrite`: whether the kernel that forms the contribution can set the gradient, and not only add to it. */
-  const begin = (value: Value, canWrite: boolean): Omit<GradientFlow, "source"> => {
+  const begin = (value: Value): Omit<GradientFlow, "source"> => {
     invariant(!passed.has(value), `the gradient of "${value.name}" was used before it was whole`);
     if (begun.has(value)) return { adds: true, copiedFrom: undefined };
     const source = sourceOf(value);
     for (let own = becomes.get(value); own && own !== source; own = becomes.get(own)) passed.add(own);
     begun.add(value);
     if (source !== value) return { adds: true, copiedFrom: source };
-    if (canWrite) return { adds: false, copiedFrom: undefined };
-    invariant(
-      value.layer === undefined,
-      `nothing sets the gradient of "${value.name}" before it is added to`,
-    );
-    zeroed.add(value);
-    return { adds: true, copiedFrom: undefined };
+    return { adds: false, copiedFrom: undefined };
   };
   for (let segment = segments.length - 1; segment >= 0; segment--) {
     // The gradient of attention sets these. It comes before the gradients of the segment in front of it.
@@ -73,8 +66,7 @@ export function planGradients({ segments, attention, final }: Program): Gradient
     for (const step of segments[segment]!.steps.toReversed()) {
       if (!("input" in step)) continue;
       const source = sourceOf(step.output);
-      // The kernel of a norm can only add to the gradient of its input.
-      flows.set(step, { source, ...begin(step.input, step.step.kind === "linear") });
+      flows.set(step, { source, ...begin(step.input) });
     }
   }
   const flowOf = (step: ProgramLinear | ProgramNorm): GradientFlow => flows.get(step)!;

@@ -5,21 +5,23 @@ import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
 import { logProbabilityVariant } from "../kernels/loss/log-probability.js";
-import { layerNormVariant } from "../kernels/norm/layer-norm.js";
+import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
+import { widthOf } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
 import type { AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LinearPipelines } from "../layers/linear.js";
-import type { NormPipeline } from "../layers/norm.js";
+import { normKey, type NormPipelines } from "../layers/norm.js";
 import type { WeightFormat } from "../tensor/formats.js";
 import { invariant } from "../util/invariant.js";
+import { axisOf } from "./axis.js";
 import type { ModelDefinition } from "./definition.js";
 
 export interface ForwardPipelines {
   /** One per format in which matrices are stored, as a model may mix formats. */
   readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
   readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
-  readonly norm: NormPipeline;
+  readonly norm: NormPipelines;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
   readonly logProbability: PipelineOf<typeof logProbabilityVariant>;
@@ -32,16 +34,10 @@ export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =
 /** Compiles what the model needs, all at once. `formats` are those of its matrices. Throws ShaderError. */
 export async function compileForward(
   queue: Queue,
-  { config, shape, program }: ModelDefinition,
+  { config, recipe, shape, program }: ModelDefinition,
   formats: readonly WeightFormat[],
   choice: KernelChoice,
 ): Promise<ForwardPipelines> {
-  for (const { steps } of program.segments)
-    for (const { step } of steps)
-      invariant(
-        step.kind !== "norm" || (step.method === "layer" && step.over === undefined && !step.adds),
-        "norms by mean square, of heads, or that add have no kernel yet",
-      );
   const activation = activationOf[config.activation];
   const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>
     new Map(
@@ -72,10 +68,38 @@ export async function compileForward(
     );
   const [embedding, norm, linear, attention, logProbability] = await Promise.all([
     byFormat((element) => queue.pipelines.get(embeddingVariant(element))),
-    queue.pipelines.get(layerNormVariant),
+    compileNorms(normsOf({ config, recipe, program }), (options) =>
+      queue.pipelines.get(normVariant(options)),
+    ),
     byFormat((element) => compileBoth(choice.linear, (kernel) => kernel.variant(activation, element))),
     compileAttention(),
     queue.pipelines.get(logProbabilityVariant),
   ]);
   return { embedding, norm, linear, attention, logProbability };
+}
+
+/** The kinds of norms that the steps of a program need. */
+export function normsOf({
+  config,
+  recipe,
+  program,
+}: Pick<ModelDefinition, "config" | "recipe" | "program">): readonly NormOptions[] {
+  return program.segments.flatMap(({ steps }) =>
+    steps.flatMap(({ step }) =>
+      step.kind === "norm"
+        ? [{ method: step.method, vectors: axisOf(step.over ?? widthOf(step.from, recipe), config).vectors }]
+        : [],
+    ),
+  );
+}
+
+/** One pipeline per kind of norm. */
+export async function compileNorms<P>(
+  norms: readonly NormOptions[],
+  compile: (options: NormOptions) => Promise<P>,
+): Promise<ReadonlyMap<string, P>> {
+  const byKey = new Map(norms.map((options) => [normKey(options.method, options.vectors), options]));
+  return new Map(
+    await Promise.all([...byKey].map(async ([key, options]) => [key, await compile(options)] as const)),
+  );
 }

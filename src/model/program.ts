@@ -40,6 +40,9 @@ export interface ProgramLookUp extends Pick<Placed, "layer" | "output"> {
 
 export interface ProgramNorm extends Placed {
   readonly step: NormStep;
+  /** vec4s of what is normalised, and how many of these a row has: 1, or one per head. */
+  readonly normVectors: number;
+  readonly normsPerRow: number;
 }
 
 export interface ProgramLinear extends Placed {
@@ -127,7 +130,9 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
       if (step.kind === "norm") {
         const output = create(name, own, step.to);
         newest.set(step.to, output);
-        return { step, layer, input, output, before };
+        const normVectors = step.over === undefined ? input.vectors : axisOf(step.over, config).vectors;
+        const normsPerRow = Math.min(input.vectors, output.vectors) / normVectors;
+        return { step, layer, input, output, before, normVectors, normsPerRow };
       }
       const preActivation = step.activates ? create(`${name}.preActivation`, own, step.to) : undefined;
       const output = create(name, own, step.to);

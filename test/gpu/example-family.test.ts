@@ -22,7 +22,7 @@ import { gradientByDifferences, modelGradient, modelLogits } from "../helpers/to
 import { geluErf } from "../reference/activation.js";
 import { attentionForward } from "../reference/attention.js";
 import { embeddingForward } from "../reference/embedding.js";
-import { layerNormForward } from "../reference/layer-norm.js";
+import { normForward } from "../reference/norm.js";
 import { linearForward } from "../reference/linear.js";
 import { logSoftmax } from "../reference/log-softmax.js";
 
@@ -191,7 +191,7 @@ function reference(own: ReadonlyMap<string, ArrayLike<number>>, ids: readonly nu
   const linear = (name: string, x: Float64Array, N: number, K: number): Float64Array =>
     linearForward({ x, weight: weight(`${name}.weight`), N, K });
   const norm = (name: string, x: Float64Array): Float64Array =>
-    layerNormForward({ x, weight: weight(`${name}.weight`), bias: weight(`${name}.bias`), C, epsilon: 1e-5 });
+    normForward({ x, weight: weight(`${name}.weight`), bias: weight(`${name}.bias`), C, epsilon: 1e-5 });
   const tables = {
     tokenTable: weight("embed.tokens.weight"),
     positionTable: weight("embed.positions.weight"),

@@ -1,53 +1,16 @@
-// Embedding, layer norm and log-probability kernels on real execution, against the float64 reference.
-import { describe, expect, it } from "vitest";
+// Embedding and log-probability kernels on real execution, against the float64 reference.
+import { describe, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/embedding.js";
-import { layerNormVariant } from "../../src/kernels/norm/layer-norm.js";
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import { pad4, padRows, runKernel, useTestQueue } from "../helpers/gpu-run.js";
 import { packHalves, randomFloats, randomHalves, SeededRandom } from "../helpers/random.js";
-import { float32Elementwise, float32Norm, float32Reduction } from "../helpers/tolerances.js";
+import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { embeddingForward } from "../reference/embedding.js";
-import { layerNormForward } from "../reference/layer-norm.js";
 import { logProbabilityForward } from "../reference/log-softmax.js";
 
 const queue = useTestQueue();
-
-describe("layer norm", () => {
-  it.each([2, 3, 4, 7, 48, 64, 129])("normalises rows of %i channels", async (C) => {
-    for (const rows of [1, 63, 64, 65]) {
-      // A mean far from 0: the variance must be that of the centred values.
-      const x = randomFloats(1, rows * C).map((value) => value + 20);
-      const [gain, bias] = [randomFloats(2, C), randomFloats(3, C)];
-      const y = await runKernel(
-        queue(),
-        layerNormVariant,
-        {
-          X: padRows(x, C, pad4(C)),
-          gain: padRows(gain, C, pad4(C)),
-          bias: padRows(bias, C, pad4(C)),
-          rowTable: Uint32Array.from({ length: rows }, (_, row) => rows - 1 - row),
-          Y: new Float32Array(rows * pad4(C)),
-        },
-        { firstEntry: 0, rowCount: rows, channels: C, channelVectors: pad4(C) / 4, epsilon: 1e-5 },
-        "Y",
-      );
-      const expected = layerNormForward({ x, weight: gain, bias, C, epsilon: 1e-5 });
-      for (let row = 0; row < rows; row++) {
-        const own = x.subarray(row * C, (row + 1) * C);
-        const mean = own.reduce((sum, value) => sum + value, 0) / C;
-        const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / C);
-        expectClose(
-          y.subarray(row * pad4(C), row * pad4(C) + C),
-          expected.subarray(row * C, (row + 1) * C),
-          float32Norm(C, mean, deviation),
-        );
-      }
-      expect(padRows(unpadRows(y, C, pad4(C)), C, pad4(C)), "padding stays 0").toEqual(y);
-    }
-  });
-});
 
 describe("embedding", () => {
   const elements = ["f32", "packed-f16", "f16"] as const;

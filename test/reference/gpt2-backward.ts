@@ -5,7 +5,7 @@ import { attentionBackward } from "./attention-backward.js";
 import { crossEntropyBackward } from "./cross-entropy-backward.js";
 import { embeddingBackward } from "./embedding-backward.js";
 import { gpt2Forward, type Gpt2ReferenceConfig, type Gpt2ReferenceWeights } from "./gpt2.js";
-import { layerNormBackward } from "./layer-norm-backward.js";
+import { normBackward } from "./norm-backward.js";
 import { linearBackwardInput, linearBackwardWeight } from "./linear-backward.js";
 
 export interface Gpt2ReferenceGradient {
@@ -65,7 +65,7 @@ function addSentence(
     return linearBackwardInput({ dY, weight: transpose(weight(`${name}.weight`), K, N), N, K });
   };
   const norm = (name: string, x: Float64Array, dY: Float64Array): Float64Array => {
-    const { dX, dWeight, dBias } = layerNormBackward({ x, dY, weight: weight(`${name}.weight`), C, epsilon });
+    const { dX, dWeight, dBias } = normBackward({ x, dY, weight: weight(`${name}.weight`), C, epsilon });
     collect(`${name}.weight`, dWeight);
     collect(`${name}.bias`, dBias);
     return dX;

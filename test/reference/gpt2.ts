@@ -3,7 +3,7 @@
 import { geluErf, geluTanh, relu } from "./activation.js";
 import { attentionForward } from "./attention.js";
 import { embeddingForward } from "./embedding.js";
-import { layerNormForward } from "./layer-norm.js";
+import { normForward } from "./norm.js";
 import { linearForward } from "./linear.js";
 
 /** The keys of config.json that the forward pass reads. */
@@ -58,7 +58,7 @@ export function gpt2Forward(
     return values;
   };
   const norm = (name: string, x: Float64Array): Float64Array =>
-    layerNormForward({ x, weight: weight(`${name}.weight`), bias: weight(`${name}.bias`), C, epsilon });
+    normForward({ x, weight: weight(`${name}.weight`), bias: weight(`${name}.bias`), C, epsilon });
   const linear = (name: string, x: Float64Array): Float64Array => {
     const matrix = weight(`${name}.weight`);
     const bias = weight(`${name}.bias`);

@@ -53,7 +53,10 @@ export function trainingRows(
   for (const value of program.values) add(activationName(value, recompute), value.vectors);
   for (const value of differentiated(program)) add(gradientName(value, gradients, recompute), value.vectors);
   for (const step of stepsOf(program))
-    if (step.step.kind === "norm") add(normStatsName(step as ProgramNorm, recompute), 1 / 2);
+    if (step.step.kind === "norm") {
+      const own = step as ProgramNorm;
+      add(normStatsName(own, recompute), own.normsPerRow / 2);
+    }
   for (const { layer } of program.attention) add(attentionStatsName(layer, recompute), heads / 2);
   return [...rows.values()];
 }
@@ -66,7 +69,7 @@ export function gradientName(value: Value, gradients: GradientPlan, recompute: b
   return nameIn(`d.${value.name}`, value.layer, recompute && gradients.mayShare(value));
 }
 
-/** Mean and scale of each row, for the gradients of the norm's weights. */
+/** Mean and scale of each norm of a row, for the gradients of the norm's weights. */
 export function normStatsName({ step, layer }: ProgramNorm, recompute: boolean): string {
   return nameIn(`stats.${step.role}`, layer, recompute);
 }
@@ -82,8 +85,8 @@ export function partialVectors(
   rows: number,
 ): { readonly weight: number; readonly bias: number } {
   const most = { weight: 1, bias: 1 };
-  const need = (owners: number, weight: number, bias: number): void => {
-    const slabs = mostSlabs(rows, owners);
+  const need = (summed: number, owners: number, weight: number, bias: number): void => {
+    const slabs = mostSlabs(summed, owners);
     if (slabs <= 1) return;
     most.weight = Math.max(most.weight, slabs * weight);
     most.bias = Math.max(most.bias, slabs * bias);
@@ -91,8 +94,8 @@ export function partialVectors(
   for (const own of stepsOf(program)) {
     if (!("input" in own)) continue;
     const [K, N] = [own.input.vectors, own.output.vectors];
-    if (own.step.kind === "norm") need(K, K, K);
-    else need(weightOwners(K, N), 4 * K * N, N);
+    if ("normVectors" in own) need(rows * own.normsPerRow, own.normVectors, own.normVectors, own.normVectors);
+    else need(rows, weightOwners(K, N), 4 * K * N, N);
   }
   return most;
 }

@@ -100,8 +100,8 @@ export class ModelWeights {
       return {
         gain: this.bufferOf(`${name}.weight`),
         bias: this.bufferOf(`${name}.bias`),
-        channels: outputs.size,
-        channelVectors: outputs.vectors,
+        width: outputs.size,
+        vectors: outputs.vectors,
       };
     });
   }

@@ -14,8 +14,8 @@ import { embeddingForward } from "../../reference/embedding.js";
 import { embeddingBackward } from "../../reference/embedding-backward.js";
 import { gpt2Forward, type Gpt2ReferenceWeights } from "../../reference/gpt2.js";
 import { gpt2Backward } from "../../reference/gpt2-backward.js";
-import { layerNormForward } from "../../reference/layer-norm.js";
-import { layerNormBackward } from "../../reference/layer-norm-backward.js";
+import { normForward } from "../../reference/norm.js";
+import { normBackward } from "../../reference/norm-backward.js";
 import { linearForward } from "../../reference/linear.js";
 import { linearBackwardInput, linearBackwardWeight } from "../../reference/linear-backward.js";
 import { logProbabilityForward } from "../../reference/log-softmax.js";
@@ -81,8 +81,8 @@ describe("the gradient", () => {
     // A large ε, so that its part in the derivative is seen.
     const epsilon = 0.5;
     const loss = (changed: Partial<Record<"x" | "weight" | "bias", Float64Array>>): number =>
-      dotProduct(dY, layerNormForward({ x, weight, bias, C, epsilon, ...changed }));
-    const { dX, dWeight, dBias } = layerNormBackward({ x, dY, weight, C, epsilon });
+      dotProduct(dY, normForward({ x, weight, bias, C, epsilon, ...changed }));
+    const { dX, dWeight, dBias } = normBackward({ x, dY, weight, C, epsilon });
     expectClose(
       dX,
       centralDifferences((at) => loss({ x: at }), x),

@@ -7,7 +7,7 @@ import { geluErf, geluTanh, relu } from "../../reference/activation.js";
 import { attentionForward } from "../../reference/attention.js";
 import { embeddingForward } from "../../reference/embedding.js";
 import { erf, erfc } from "../../reference/erf.js";
-import { layerNormForward } from "../../reference/layer-norm.js";
+import { normForward } from "../../reference/norm.js";
 import { linearForward } from "../../reference/linear.js";
 import { logProbabilityForward, logSoftmax } from "../../reference/log-softmax.js";
 
@@ -82,7 +82,7 @@ describe("operations", () => {
 
   it("layer norm gives rows of mean bias and deviation weight", () => {
     const x = randomFloats(1, 3 * 64, 5);
-    const y = layerNormForward({
+    const y = normForward({
       x,
       weight: randomFloats(2, 64).fill(2),
       bias: new Float64Array(64).fill(3),

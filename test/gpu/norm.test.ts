@@ -1,0 +1,93 @@
+// Norms of rows and of heads on real execution, against the float64 reference.
+import { describe, expect, it } from "vitest";
+import { normVariant, type NormMethod } from "../../src/kernels/norm/norm.js";
+import { expectClose } from "../helpers/expect-close.js";
+import { pad4, padRows, runKernel, shuffledRows, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import { randomFloats } from "../helpers/random.js";
+import { float32Norm } from "../helpers/tolerances.js";
+import { normForward } from "../reference/norm.js";
+
+const epsilon = 1e-5;
+const methods = ["layer", "rms"] as const;
+
+describe("norms", () => {
+  const queue = useTestQueue();
+
+  interface Shape {
+    readonly rows: number;
+    /** Numbers that a norm is over. */
+    readonly width: number;
+    readonly heads?: number;
+    /** Heads of a row of Y, which may have more than are normalised. */
+    readonly outputHeads?: number;
+    readonly gainOffset?: 0 | 1;
+    readonly adds?: boolean;
+    /** Added to every input: a mean far from 0 tells whether the variance is that of the centred values. */
+    readonly shift?: number;
+  }
+
+  async function check(method: NormMethod, shape: Shape): Promise<void> {
+    const { rows, width, heads = 1, outputHeads = heads, gainOffset = 0, adds = false, shift = 0 } = shape;
+    const norms = rows * heads;
+    const padded = pad4(width);
+    const x = randomFloats(1, norms * width).map((value) => value + shift);
+    const [gain, bias] = [randomFloats(2, width), randomFloats(3, width)];
+    const before = padRows(randomFloats(4, rows * outputHeads * width), width, padded);
+    const y = await runKernel(
+      queue(),
+      normVariant({ method, vectors: padded / 4 }),
+      {
+        X: padRows(x, width, padded),
+        gain: padRows(gain, width, padded),
+        bias: padRows(bias, width, padded),
+        rowTable: Uint32Array.from([77, ...shuffledRows(rows)]),
+        Y: before,
+      },
+      {
+        firstEntry: 1,
+        rowCount: rows,
+        normsPerRow: heads,
+        width,
+        vectors: padded / 4,
+        inputStride: (heads * padded) / 4,
+        outputStride: (outputHeads * padded) / 4,
+        epsilon,
+        gainOffset,
+        addToOutput: adds ? 1 : 0,
+      },
+      "Y",
+    );
+    const expected = normForward({ x, weight: gain, bias, C: width, epsilon, method, offset: gainOffset });
+    for (let norm = 0; norm < norms; norm++) {
+      const own = x.subarray(norm * width, (norm + 1) * width);
+      const mean = method === "layer" ? own.reduce((sum, value) => sum + value, 0) / width : 0;
+      const deviation = Math.sqrt(own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / width);
+      const at = (Math.floor(norm / heads) * outputHeads + (norm % heads)) * padded;
+      expectClose(
+        y.subarray(at, at + width),
+        expected
+          .subarray(norm * width, (norm + 1) * width)
+          .map((value, c) => value + (adds ? before[at + c]! : 0)),
+        float32Norm(width, mean, deviation),
+      );
+    }
+    expect(padRows(unpadRows(y, width, padded), width, padded), "padding stays 0").toEqual(y);
+    for (let row = 0; row < rows; row++) {
+      const rest = [(row * outputHeads + heads) * padded, (row + 1) * outputHeads * padded] as const;
+      expect(y.subarray(...rest), "heads that are not normalised").toEqual(before.subarray(...rest));
+    }
+  }
+
+  it.each(methods)("by %s are those of rows of any width", async (method) => {
+    for (const width of [2, 3, 4, 7, 48, 64, 129, 260, 768])
+      for (const rows of [1, 3, 65]) await check(method, { rows, width, shift: 20 });
+  });
+
+  it.each(methods)("by %s are those of each head, and leave further heads as they are", async (method) => {
+    for (const width of [8, 30, 64, 256]) await check(method, { rows: 5, width, heads: 3, outputHeads: 4 });
+  });
+
+  it.each(methods)("by %s may be added to what is there, with gains that lack 1", async (method) => {
+    for (const width of [6, 64]) await check(method, { rows: 9, width, gainOffset: 1, adds: true });
+  });
+});

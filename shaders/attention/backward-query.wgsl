@@ -1,15 +1,16 @@
 // attention/backward-query.wgsl — dQ[row] of softmax(scale·q·Kᵀ)·V for one head and up to 4 query rows per invocation.
-// Q, A, dA, dQ (rows,H,D) · KV (rows,2,H,D), row-major f32; D is padded to a multiple of 4 with zeros.
+// Q, A, dA, dQ (rows,H,D) · KV (rows,2,H/GROUP,D), row-major f32; D is padded to a multiple of 4 with zeros.
 // The log-sum-exp of a row's scores is formed anew in one pass; it and δ = dA·A go to stats for the keys' kernel.
-// dQ = Σ_j p_j·(dA·v_j − δ)·scale·k_j with p_j = exp(score_j − logSumExp)   (arxiv.org/abs/2205.14135, appendix B).
+// dQ = Σ_j p_j·(dA·v_j − δ)·scale·k_j with p_j = exp(score_j − logSumExp)   (arxiv.org/abs/2205.14135, appendix B); of capped
+// scores each term is multiplied by 1 − (score_j/cap)².
 // A query block is consecutive rows of ONE sentence, so its rows share every key and value they load.
 // Params: common/attention-params.wgsl.
 // Grid: ceil(blockCount·H / 32), 1, 1 (folded into y beyond 65,535).  Needs: core limits, no workgroup memory.
 // Reference: test/reference/attention-backward.ts attentionBackward.
-// Reduction order: keys in order of position, in fours from key 0: it depends on the row's position alone.
+// Reduction order: that of common/attention-params.wgsl for the log-sum-exp; then a chain over the keys in order of position.
 
 @group(0) @binding(1) var<storage, read> Q: array<vec4<f32>>;           // (arena rows, H, D/4)
-@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;          // (arena rows, 2, H, D/4)
+@group(0) @binding(2) var<storage, read> KV: array<vec4<f32>>;          // (arena rows, 2, H/GROUP, D/4)
 @group(0) @binding(3) var<storage, read> A: array<vec4<f32>>;           // (arena rows, H, D/4)
 @group(0) @binding(4) var<storage, read> dA: array<vec4<f32>>;          // (arena rows, H, D/4)
 @group(0) @binding(5) var<storage, read> rowInfo: array<vec4<u32>>;     // token, position, first page, key count
@@ -21,15 +22,15 @@ fn load(at: vec4<u32>) -> mat4x4<f32> {
   return mat4x4<f32>(KV[at.x], KV[at.y], KV[at.z], KV[at.w]);
 }
 
-// Scores of one row against four keys; those beyond its `count` keys are masked.
-fn masked(scores: vec4<f32>, key: vec4<u32>, count: u32) -> vec4<f32> {
-  return select(vec4<f32>(MASKED), scores * params.scale, key < vec4<u32>(count));
+// Scores of one row against four keys, those that it does not see masked.
+fn masked(scores: vec4<f32>, key: vec4<u32>, seen: vec2<u32>) -> vec4<f32> {
+  return select(vec4<f32>(MASKED), capped(scores), (key >= vec4<u32>(seen.x)) & (key < vec4<u32>(seen.y)));
 }
 
-// Gradients of one row's scores: 0 beyond its `count` keys.
-fn scoreGradient(scores: vec4<f32>, g: vec4<f32>, logSumExp: f32, delta: f32, key: vec4<u32>, count: u32) -> vec4<f32> {
-  let p = exp(masked(scores, key, count) - logSumExp);
-  return p * (g - delta) * params.scale;
+// Gradients of one row's scores before the cap: 0 for keys that it does not see.
+fn scoreGradient(scores: vec4<f32>, g: vec4<f32>, stat: vec2<f32>, key: vec4<u32>, seen: vec2<u32>) -> vec4<f32> {
+  let own = masked(scores, key, seen);
+  return exp(own - stat.x) * (g - stat.y) * params.scale * capDerivative(own);
 }
 
 fn storeRow(at: u32, gradient: ptr<function, HeadRow>) {
@@ -47,11 +48,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let lane = vec4<u32>(0u, 1u, 2u, 3u);
   let rows = run.x + min(lane, vec4<u32>(last));
   let own = (rows * params.heads + head) * HEAD_VECTORS;
-  let keys = select(vec4<u32>(info.w), info.y + 1u + rows - run.x, vec4<bool>(CAUSAL));
-  let keyStride = 2u * params.heads * HEAD_VECTORS;
-  let valueOffset = params.heads * HEAD_VECTORS;
+  let seen0 = keysSeen(info.y, info.w);
+  let seen1 = keysSeen(info.y + rows.y - run.x, info.w);
+  let seen2 = keysSeen(info.y + rows.z - run.x, info.w);
+  let seen3 = keysSeen(info.y + rows.w - run.x, info.w);
+  let keyHeads = params.heads / GROUP;
+  let keyStride = 2u * keyHeads * HEAD_VECTORS;
+  let valueOffset = keyHeads * HEAD_VECTORS;
   // Rows of a sentence follow one another in the arena.
-  let base = (run.x - info.y) * keyStride + head * HEAD_VECTORS;
+  let base = (run.x - info.y) * keyStride + head / GROUP * HEAD_VECTORS;
+  let firstBlock = seen0.x / KEY_BLOCK * KEY_BLOCK;
+  let end = seen3.y;
 
   var delta = vec4<f32>();
   for (var d = 0u; d < HEAD_VECTORS; d++) {
@@ -62,45 +69,64 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
 
   var maximum = vec4<f32>(MASKED);
   var total = vec4<f32>();
-  for (var first = 0u; first < keys.w; first += 4u) {
-    let key = first + lane;
-    let at = base + min(key, vec4<u32>(keys.w - 1u)) * keyStride;
-    var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
-    for (var d = 0u; d < HEAD_VECTORS; d++) {
-      let k = load(at + d);
-      s0 = dots(s0, Q[own.x + d], k); s1 = dots(s1, Q[own.y + d], k);
-      s2 = dots(s2, Q[own.z + d], k); s3 = dots(s3, Q[own.w + d], k);
+  var scores = array<vec4<f32>, KEY_BLOCK>(); // of each key, for the four rows
+  for (var first = firstBlock; first < end; first += KEY_BLOCK) {
+    let count = min(KEY_BLOCK, (end - first + 3u) / 4u * 4u);
+    var highest = vec4<f32>(MASKED);
+    for (var j = 0u; j < count; j += 4u) {
+      let key = first + j + lane;
+      let at = base + min(key, vec4<u32>(end - 1u)) * keyStride;
+      var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
+      for (var d = 0u; d < HEAD_VECTORS; d++) {
+        let k = load(at + d);
+        s0 = dots(s0, Q[own.x + d] * params.scale, k); s1 = dots(s1, Q[own.y + d] * params.scale, k);
+        s2 = dots(s2, Q[own.z + d] * params.scale, k); s3 = dots(s3, Q[own.w + d] * params.scale, k);
+      }
+      s0 = masked(s0, key, seen0); s1 = masked(s1, key, seen1);
+      s2 = masked(s2, key, seen2); s3 = masked(s3, key, seen3);
+      highest = max(highest, vec4<f32>(maximumOf(s0), maximumOf(s1), maximumOf(s2), maximumOf(s3)));
+      scores[j] = vec4<f32>(s0.x, s1.x, s2.x, s3.x);
+      scores[j + 1u] = vec4<f32>(s0.y, s1.y, s2.y, s3.y);
+      scores[j + 2u] = vec4<f32>(s0.z, s1.z, s2.z, s3.z);
+      scores[j + 3u] = vec4<f32>(s0.w, s1.w, s2.w, s3.w);
     }
-    s0 = masked(s0, key, keys.x); s1 = masked(s1, key, keys.y);
-    s2 = masked(s2, key, keys.z); s3 = masked(s3, key, keys.w);
-    let highest = max(maximum, vec4<f32>(maximumOf(s0), maximumOf(s1), maximumOf(s2), maximumOf(s3)));
-    total = total * exp(maximum - highest) + vec4<f32>(
-      sumOf(exp(s0 - highest.x)), sumOf(exp(s1 - highest.y)), sumOf(exp(s2 - highest.z)), sumOf(exp(s3 - highest.w)));
-    maximum = highest;
+    var sum = vec4<f32>();
+    for (var j = 0u; j < count; j += 16u) {
+      var c0 = vec4<f32>(); var c1 = vec4<f32>(); var c2 = vec4<f32>(); var c3 = vec4<f32>();
+      for (var i = j; i < min(j + 16u, count); i += 4u) {
+        c0 += exp(scores[i] - highest); c1 += exp(scores[i + 1u] - highest);
+        c2 += exp(scores[i + 2u] - highest); c3 += exp(scores[i + 3u] - highest);
+      }
+      sum += (c0 + c1) + (c2 + c3);
+    }
+    let m0 = mergeOf(maximum.x, highest.x); let m1 = mergeOf(maximum.y, highest.y);
+    let m2 = mergeOf(maximum.z, highest.z); let m3 = mergeOf(maximum.w, highest.w);
+    maximum = vec4<f32>(m0.maximum, m1.maximum, m2.maximum, m3.maximum);
+    total = fma(sum, vec4<f32>(m0.take, m1.take, m2.take, m3.take),
+      total * vec4<f32>(m0.keep, m1.keep, m2.keep, m3.keep));
   }
   let logSumExp = maximum + log(total);
+  let stat0 = vec2<f32>(logSumExp.x, delta.x); let stat1 = vec2<f32>(logSumExp.y, delta.y);
+  let stat2 = vec2<f32>(logSumExp.z, delta.z); let stat3 = vec2<f32>(logSumExp.w, delta.w);
 
-  var sums0: HeadRow;
-  var sums1: HeadRow;
-  var sums2: HeadRow;
-  var sums3: HeadRow;
-  for (var first = 0u; first < keys.w; first += 4u) {
+  var sums0 = HeadRow(); var sums1 = HeadRow(); var sums2 = HeadRow(); var sums3 = HeadRow();
+  for (var first = seen0.x / 4u * 4u; first < end; first += 4u) {
     let key = first + lane;
-    let at = base + min(key, vec4<u32>(keys.w - 1u)) * keyStride;
+    let at = base + min(key, vec4<u32>(end - 1u)) * keyStride;
     var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
     var g0 = vec4<f32>(); var g1 = vec4<f32>(); var g2 = vec4<f32>(); var g3 = vec4<f32>();
     for (var d = 0u; d < HEAD_VECTORS; d++) {
       let k = load(at + d);
       let v = load(at + valueOffset + d);
-      s0 = dots(s0, Q[own.x + d], k); g0 = dots(g0, dA[own.x + d], v);
-      s1 = dots(s1, Q[own.y + d], k); g1 = dots(g1, dA[own.y + d], v);
-      s2 = dots(s2, Q[own.z + d], k); g2 = dots(g2, dA[own.z + d], v);
-      s3 = dots(s3, Q[own.w + d], k); g3 = dots(g3, dA[own.w + d], v);
+      s0 = dots(s0, Q[own.x + d] * params.scale, k); g0 = dots(g0, dA[own.x + d], v);
+      s1 = dots(s1, Q[own.y + d] * params.scale, k); g1 = dots(g1, dA[own.y + d], v);
+      s2 = dots(s2, Q[own.z + d] * params.scale, k); g2 = dots(g2, dA[own.z + d], v);
+      s3 = dots(s3, Q[own.w + d] * params.scale, k); g3 = dots(g3, dA[own.w + d], v);
     }
-    g0 = scoreGradient(s0, g0, logSumExp.x, delta.x, key, keys.x);
-    g1 = scoreGradient(s1, g1, logSumExp.y, delta.y, key, keys.y);
-    g2 = scoreGradient(s2, g2, logSumExp.z, delta.z, key, keys.z);
-    g3 = scoreGradient(s3, g3, logSumExp.w, delta.w, key, keys.w);
+    g0 = scoreGradient(s0, g0, stat0, key, seen0);
+    g1 = scoreGradient(s1, g1, stat1, key, seen1);
+    g2 = scoreGradient(s2, g2, stat2, key, seen2);
+    g3 = scoreGradient(s3, g3, stat3, key, seen3);
     for (var d = 0u; d < HEAD_VECTORS; d++) {
       let k = load(at + d);
       sums0[d] = weighted(sums0[d], g0, k); sums1[d] = weighted(sums1[d], g1, k);
@@ -109,8 +135,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   }
 
   storeRow(own.x, &sums0);
-  stats[rows.x * params.heads + head] = vec2<f32>(logSumExp.x, delta.x);
-  if (last >= 1u) { storeRow(own.y, &sums1); stats[rows.y * params.heads + head] = vec2<f32>(logSumExp.y, delta.y); }
-  if (last >= 2u) { storeRow(own.z, &sums2); stats[rows.z * params.heads + head] = vec2<f32>(logSumExp.z, delta.z); }
-  if (last >= 3u) { storeRow(own.w, &sums3); stats[rows.w * params.heads + head] = vec2<f32>(logSumExp.w, delta.w); }
+  stats[rows.x * params.heads + head] = stat0;
+  if (last >= 1u) { storeRow(own.y, &sums1); stats[rows.y * params.heads + head] = stat1; }
+  if (last >= 2u) { storeRow(own.z, &sums2); stats[rows.z * params.heads + head] = stat2; }
+  if (last >= 3u) { storeRow(own.w, &sums3); stats[rows.w * params.heads + head] = stat3; }
 }

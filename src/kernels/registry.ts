@@ -1,7 +1,8 @@
 // The kernels to choose from. Add a new one here: see EXTENDING.md.
-import { registerTiledAttention, type AttentionKernel } from "./attention/attention.js";
-import { fewRowAttention } from "./attention/few-row.js";
-import { workgroupTiledAttention } from "./attention/workgroup.js";
+import type { AttentionKernel } from "./attention/attention.js";
+import { serialAttention } from "./attention/serial.js";
+import { splitAttention } from "./attention/split.js";
+import { tiledAttention } from "./attention/tiled.js";
 import { workgroupChooseToken } from "./sampling/choose-token-workgroup.js";
 import { invocationChooseToken, type ChooseTokenKernel } from "./sampling/choose-token.js";
 import { registerTiledLinear, type LinearKernel } from "./linear/linear.js";
@@ -24,9 +25,9 @@ export const halfLinearKernels: readonly [LinearKernel, ...LinearKernel[]] = [
   ...workgroupTiledHalfLinears,
 ];
 export const attentionKernels: readonly [AttentionKernel, ...AttentionKernel[]] = [
-  registerTiledAttention,
-  fewRowAttention,
-  workgroupTiledAttention,
+  serialAttention,
+  splitAttention,
+  tiledAttention,
 ];
 
 export const chooseTokenKernels: readonly [ChooseTokenKernel, ...ChooseTokenKernel[]] = [

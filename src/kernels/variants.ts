@@ -22,6 +22,12 @@ import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
 
+/** Heads of queries and of keys that are as many, and four to one with capped scores. */
+const attentionKinds = [
+  { group: 1, isCapped: false },
+  { group: 4, isCapped: true },
+] as const;
+
 /** Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`. */
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
   const linears = element === "f16" ? [...linearKernels, ...halfLinearKernels] : linearKernels;
@@ -31,7 +37,9 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, element))),
   ];
   const attentionShapes = headVectors.flatMap((vectors) =>
-    [false, true].map((isCausal) => ({ headVectors: vectors, isCausal })),
+    [false, true].flatMap((isCausal) =>
+      attentionKinds.map((kind) => ({ headVectors: vectors, isCausal, ...kind })),
+    ),
   );
   const norms = (["layer", "rms"] as const).flatMap((method) =>
     [16, 192].map((vectors): NormOptions => ({ method, vectors })),
@@ -43,7 +51,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...chooseTokenKernels.map(({ variant }) => variant),
     copySlotsVariant,
     ...attentionKernels.flatMap((kernel) =>
-      attentionShapes.map((shape) => kernel.variant({ ...shape, pageTokens: 16 })),
+      attentionShapes.flatMap((shape) => kernel.stages({ ...shape, pageTokens: 16 })),
     ),
     ...activations.map(linearBackwardInputVariant),
     linearBackwardWeightVariant,

@@ -1,4 +1,5 @@
 // Attention of blocks of queries over the keys and values of their sentences, and the gradients of all three.
+import type { AttentionStep } from "../families/recipe.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
@@ -6,10 +7,17 @@ import type {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
 } from "../kernels/attention/backward.js";
-import type { AttentionBinding, AttentionParam } from "../kernels/attention/attention.js";
+import type { AttentionParam } from "../kernels/attention/attention.js";
+import { keyBlocksOf, partialBytes } from "../kernels/attention/split.js";
 import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 
-export type AttentionPipelines = ByRows<Pipeline<AttentionBinding, AttentionParam>>;
+/** The dispatches of a kernel of attention, in order. */
+export interface AttentionPipeline {
+  readonly stages: readonly Pipeline<string, AttentionParam>[];
+  readonly isSplit: boolean;
+}
+
+export type AttentionPipelines = ByRows<AttentionPipeline>;
 
 /** The part of a call that forward and backward have in common. */
 interface AttentionCall {
@@ -18,25 +26,49 @@ interface AttentionCall {
   readonly rowInfo: GpuBuffer;
   readonly blocks: TableRange;
   readonly heads: number;
-  readonly scale: number;
+  readonly step: AttentionStep;
 }
 
 export interface AttentionForward extends AttentionCall {
   readonly pageTable: GpuBuffer;
   readonly A: GpuBuffer;
+  readonly split: SplitRoom;
 }
+
+/** What attention that is split over keys needs to know, and a place for the partial results. */
+export interface SplitRoom {
+  /** The most keys that any of the rows sees. */
+  readonly mostKeys: number;
+  readonly headVectors: number;
+  /** Returns a buffer of at least this size. */
+  room(sizeBytes: number): GpuBuffer;
+}
+
+/** Partial results of more bytes than this are not worth their memory. */
+const MOST_PARTIAL_BYTES = 32 * 2 ** 20;
 
 export function attentionForward(
   list: CommandList,
   pipelines: AttentionPipelines,
   call: AttentionForward,
 ): void {
-  const { Q, KV, rowInfo, pageTable, A, blocks } = call;
-  list.dispatch(
-    pickForRows(pipelines, blocks.count),
-    { Q, KV, rowInfo, pageTable, blockTable: TABLES, A },
-    paramsOf(call),
-  );
+  const { Q, KV, rowInfo, pageTable, A, blocks, heads, step, split } = call;
+  const keyBlocks = keyBlocksOf(split.mostKeys, step.window);
+  const { headVectors } = split;
+  const sizeBytes = partialBytes({ blockCount: blocks.count, heads, headVectors, keyBlocks });
+  const suited = pickForRows(pipelines, blocks.count);
+  const { stages, isSplit } = suited.isSplit && sizeBytes > MOST_PARTIAL_BYTES ? pipelines.many : suited;
+  const bindings = {
+    Q,
+    KV,
+    rowInfo,
+    pageTable,
+    A,
+    blockTable: TABLES,
+    ...(isSplit ? { partials: split.room(sizeBytes) } : {}),
+  } as const;
+  const params = paramsOf(call, keyBlocks);
+  for (const pipeline of stages) list.dispatch(pipeline, bindings, params);
 }
 
 export interface AttentionBackwardPipelines {
@@ -65,6 +97,17 @@ export function attentionBackward(
   list.dispatch(pipelines.attentionKeyValue, { ...shared, dKV }, paramsOf(call));
 }
 
-function paramsOf({ blocks, heads, scale }: AttentionCall): Record<AttentionParam, number> {
-  return { firstEntry: blocks.firstEntry, blockCount: blocks.count, heads, scale };
+function paramsOf(
+  { blocks, heads, step }: AttentionCall,
+  keyBlocks: number = 0,
+): Record<AttentionParam, number> {
+  return {
+    firstEntry: blocks.firstEntry,
+    blockCount: blocks.count,
+    heads,
+    scale: step.scale,
+    window: step.window ?? 0,
+    cap: step.cap ?? 0,
+    keyBlocks,
+  };
 }

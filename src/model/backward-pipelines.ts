@@ -1,6 +1,7 @@
 // The kernels that only training needs, compiled for one model on one queue.
 import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
+import type { AttentionStep } from "../families/recipe.js";
 import { activateVariant } from "../kernels/activation/activate.js";
 import {
   attentionBackwardKeyValueVariant,
@@ -33,8 +34,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   const { pipelines } = queue;
   const { config, shape, program } = model;
   const activation = activationOf[config.activation];
-  const compileAttention = (isCausal: boolean): Promise<AttentionBackwardPipelines> => {
-    const options = { headVectors: shape.headVectors, isCausal };
+  const compileAttention = (step: AttentionStep): Promise<AttentionBackwardPipelines> => {
+    const options = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
     return Promise.all([
       pipelines.get(attentionBackwardQueryVariant(options)),
       pipelines.get(attentionBackwardKeyValueVariant(options)),
@@ -61,7 +62,7 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
     pipelines.get(weightSumVariant),
     compileNorms(normsOf(model), (options) => pipelines.get(normBackwardInputVariant(options))),
     pipelines.get(normBackwardWeightVariant),
-    Promise.all(program.attention.map(({ step }) => compileAttention(step.causal))),
+    Promise.all(program.attention.map(({ step }) => compileAttention(step))),
   ]);
   return {
     copyRows,

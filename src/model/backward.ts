@@ -12,6 +12,7 @@ import type { BackwardPipelines } from "./backward-pipelines.js";
 import type { ModelDefinition } from "./definition.js";
 import { compiled, type Forward } from "./forward.js";
 import { planGradients, type GradientPlan } from "./gradients.js";
+import type { BlockRange } from "./rows.js";
 import type { ProgramLinear, ProgramNorm, ProgramStep, Value } from "./program.js";
 import type { TrainingArena } from "./arena/training-arena.js";
 import type { ModelWeights } from "./weights/model-weights.js";
@@ -55,7 +56,7 @@ export class Backward {
   }
 
   /** Attention at `layer` for the query blocks of a block table. */
-  encodeAttention(list: CommandList, arena: TrainingArena, layer: number, blocks: TableRange): void {
+  encodeAttention(list: CommandList, arena: TrainingArena, layer: number, blocks: BlockRange): void {
     const { step, query, keyValue, output } = this.#model.program.attention[layer]!;
     attentionForward(list, this.#forward.pipelines.attention[layer]!, {
       Q: arena.activation(query),
@@ -65,7 +66,8 @@ export class Backward {
       A: arena.activation(output),
       blocks,
       heads: this.#model.shape.heads,
-      scale: step.scale,
+      step,
+      split: this.#forward.splitRoom(arena, blocks),
     });
   }
 
@@ -117,7 +119,7 @@ export class Backward {
       stats: arena.attentionStats(layer),
       blocks,
       heads: this.#model.shape.heads,
-      scale: step.scale,
+      step,
     });
   }
 

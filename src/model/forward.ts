@@ -1,7 +1,7 @@
 // The forward pass of one model on one queue. Walks its program step by step over tables of rows, and holds no state of a run.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { CommandList, TableRange } from "../gpu/command-list.js";
-import { attentionForward } from "../layers/attention.js";
+import { attentionForward, type SplitRoom } from "../layers/attention.js";
 import { embeddingForward } from "../layers/embedding.js";
 import { headForward, logProbability } from "../layers/head.js";
 import { linearForward, type LinearPipelines } from "../layers/linear.js";
@@ -12,6 +12,7 @@ import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import type { ForwardPipelines } from "./pipelines.js";
+import type { BlockRange } from "./rows.js";
 import type { ProgramNorm, ProgramStep } from "./program.js";
 import type { Place } from "../families/recipe.js";
 import type { ModelWeights } from "./weights/model-weights.js";
@@ -61,7 +62,7 @@ export class Forward {
     list: CommandList,
     arena: Arena,
     layer: number,
-    blocks: TableRange,
+    blocks: BlockRange,
     cache?: CacheRows,
     observe?: StageObserver,
   ): void {
@@ -75,7 +76,8 @@ export class Forward {
       A,
       blocks,
       heads: this.model.shape.heads,
-      scale: step.scale,
+      step,
+      split: this.splitRoom(arena, blocks),
     });
     observe?.(`attention.${layer}`, A);
   }
@@ -165,6 +167,15 @@ export class Forward {
       default:
         step satisfies never;
     }
+  }
+
+  /** What attention needs if it is split over keys. */
+  splitRoom(arena: Pick<Arena, "scratch">, { mostKeys }: BlockRange): SplitRoom {
+    const { headVectors } = this.model.shape;
+    const room = (sizeBytes: number): GpuBuffer =>
+      // Powers of two, so that the buffer grows only a few times.
+      arena.scratch("attentionPartials", 2 ** Math.ceil(Math.log2(sizeBytes)));
+    return { mostKeys, headVectors, room };
   }
 
   #bufferOf(arena: Arena, place: Place, layer: number | undefined, cache: CacheRows | undefined): GpuBuffer {

@@ -1,6 +1,6 @@
 // The kernels of a model's forward pass, compiled on one queue.
-import type { ElementType, KernelVariant } from "../gpu/kernel.js";
-import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
+import type { ElementType } from "../gpu/kernel.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
@@ -13,7 +13,6 @@ import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LinearPipelines } from "../layers/linear.js";
 import { normKey, type NormPipelines } from "../layers/norm.js";
 import type { WeightFormat } from "../tensor/formats.js";
-import { invariant } from "../util/invariant.js";
 import { axisOf } from "./axis.js";
 import type { ModelDefinition } from "./definition.js";
 
@@ -45,25 +44,14 @@ export async function compileForward(
         formats.map(async (format) => [format, await compile(elementTypeOf(queue, format))] as const),
       ),
     );
-  const compileBoth = async <F, B extends string, P extends string>(
-    kernels: ByRows<F>,
-    variantOf: (kernel: F) => KernelVariant<B, P>,
-  ): Promise<ByRows<Pipeline<B, P>>> => {
-    const [few, many] = await Promise.all([
-      queue.pipelines.get(variantOf(kernels.few)),
-      queue.pipelines.get(variantOf(kernels.many)),
-    ]);
-    return { few, many };
-  };
   const compileAttention = async (): Promise<AttentionPipelines[]> =>
     Promise.all(
       program.attention.map(({ step }) => {
-        invariant(
-          step.window === undefined && step.cap === undefined && shape.heads === shape.keyValueHeads,
-          "attention with windows, caps or grouped heads has no kernel yet",
-        );
-        const options = { ...shape, isCausal: step.causal };
-        return compileBoth(choice.attention, (kernel) => kernel.variant(options));
+        const options = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
+        return compileBoth(choice.attention, async (kernel) => ({
+          stages: await Promise.all(kernel.stages(options).map((stage) => queue.pipelines.get(stage))),
+          isSplit: kernel.isSplit,
+        }));
       }),
     );
   const [embedding, norm, linear, attention, logProbability] = await Promise.all([
@@ -71,7 +59,9 @@ export async function compileForward(
     compileNorms(normsOf({ config, recipe, program }), (options) =>
       queue.pipelines.get(normVariant(options)),
     ),
-    byFormat((element) => compileBoth(choice.linear, (kernel) => kernel.variant(activation, element))),
+    byFormat((element) =>
+      compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
+    ),
     compileAttention(),
     queue.pipelines.get(logProbabilityVariant),
   ]);
@@ -102,4 +92,10 @@ export async function compileNorms<P>(
   return new Map(
     await Promise.all([...byKey].map(async ([key, options]) => [key, await compile(options)] as const)),
   );
+}
+
+/** Compiles both kernels of a choice. */
+async function compileBoth<K, P>(kernels: ByRows<K>, compile: (kernel: K) => Promise<P>): Promise<ByRows<P>> {
+  const [few, many] = await Promise.all([compile(kernels.few), compile(kernels.many)]);
+  return { few, many };
 }

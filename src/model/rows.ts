@@ -11,6 +11,14 @@ export interface RowRun {
   readonly firstToken: number;
   readonly firstRow: number;
   readonly count: number;
+  /** Tokens of the sentence whose keys are known. */
+  readonly keyCount: number;
+}
+
+/** Entries of a block table. */
+export interface BlockRange extends TableRange {
+  /** The most keys of any sentence among the blocks. */
+  readonly mostKeys: number;
 }
 
 /** Describes a row of an arena. These are the words of `rowInfo`, in their order. */
@@ -89,7 +97,14 @@ export class BatchRows {
     const runs = tasks.map((task) => {
       invariant(task.kind !== "weight-gradient", "a weight gradient reads all rows of its share");
       const { sentence, firstToken, tokenCount } = task;
-      return { sentence, firstToken, firstRow: this.rowOf(sentence, firstToken), count: tokenCount };
+      const keyCount = this.#lengths[sentence]!;
+      return {
+        sentence,
+        firstToken,
+        firstRow: this.rowOf(sentence, firstToken),
+        count: tokenCount,
+        keyCount,
+      };
     });
     runs.sort((a, b) => a.firstRow - b.firstRow);
     let last = 0;
@@ -143,7 +158,7 @@ export function writeRowTable(tables: UploadBuffer, runs: readonly RowRun[]): Ta
 }
 
 /** A block table: entries (first row, rows), each of at most QUERY_BLOCK_ROWS rows of one sentence. */
-export function writeBlockTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
+export function writeBlockTable(tables: UploadBuffer, runs: readonly RowRun[]): BlockRange {
   const count = runs.reduce((sum, run) => sum + Math.ceil(run.count / QUERY_BLOCK_ROWS), 0);
   const first = tables.reserve(2 * count, 2);
   const { words } = tables;
@@ -153,5 +168,5 @@ export function writeBlockTable(tables: UploadBuffer, runs: readonly RowRun[]): 
       words[at++] = run.firstRow + row;
       words[at++] = Math.min(QUERY_BLOCK_ROWS, run.count - row);
     }
-  return { firstEntry: first / 2, count };
+  return { firstEntry: first / 2, count, mostKeys: Math.max(0, ...runs.map(({ keyCount }) => keyCount)) };
 }

@@ -6,6 +6,8 @@ export interface ModelShape {
   readonly layers: number;
   readonly heads: number;
   readonly keyValueHeads: number;
+  /** Heads of queries that share a head of keys and values. */
+  readonly group: number;
   readonly channels: number;
   readonly vocabulary: number;
   readonly contextLength: number;
@@ -33,6 +35,7 @@ export function shapeOf(config: ModelConfig, pageTokens: number): ModelShape {
     layers,
     heads,
     keyValueHeads,
+    group: heads / keyValueHeads,
     channels,
     vocabulary: config.vocabularySize,
     contextLength,

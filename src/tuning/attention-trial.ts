@@ -1,9 +1,11 @@
 // Samples of attention: of the model's own shapes, to measure; small ones with known results, to verify.
+import type { AttentionStep } from "../families/recipe.js";
 import {
   QUERY_BLOCK_ROWS,
   type AttentionBinding,
   type AttentionParam,
 } from "../kernels/attention/attention.js";
+import { keyBlocksOf, partialBytes } from "../kernels/attention/split.js";
 import { SeededRandom } from "../util/seeded-random.js";
 import { writeRowInfo, ROW_WORDS } from "../model/rows.js";
 import { keyValueRowBytes, type ModelShape } from "../model/shape.js";
@@ -42,12 +44,43 @@ function tablesOf({ lengths, rows }: AttentionSampleShape, pageTokens: number) {
   };
 }
 
-type Sample = KernelSample<AttentionBinding, AttentionParam>;
+/** The bindings of all dispatches of attention. */
+export type AttentionSampleBinding = AttentionBinding | "partials";
+
+type Sample = KernelSample<AttentionSampleBinding, AttentionParam>;
+
+/** What the parameters and the partial results follow from. */
+function callOf(
+  lengths: readonly number[],
+  blockCount: number,
+  heads: number,
+  headVectors: number,
+  step: AttentionStep,
+) {
+  const keyBlocks = keyBlocksOf(Math.max(...lengths), step.window);
+  return {
+    params: {
+      firstEntry: 0,
+      blockCount,
+      heads,
+      scale: step.scale,
+      window: step.window ?? 0,
+      cap: step.cap ?? 0,
+      keyBlocks,
+    },
+    partials: partialBytes({ blockCount, heads, headVectors, keyBlocks }),
+  };
+}
 
 /** Zeros. */
-export function attentionSample(sampled: AttentionSampleShape, shape: ModelShape): Sample {
-  const { heads, headWidth, queryVectors, pageTokens } = shape;
+export function attentionSample(
+  sampled: AttentionSampleShape,
+  shape: ModelShape,
+  step: AttentionStep,
+): Sample {
+  const { heads, headVectors, queryVectors, pageTokens } = shape;
   const { rowInfo, pageTable, blockTable, rowCount, slots } = tablesOf(sampled, pageTokens);
+  const { params, partials } = callOf(sampled.lengths, blockTable.length / 2, heads, headVectors, step);
   const rowBytes = 16 * queryVectors;
   return {
     contents: {
@@ -57,50 +90,61 @@ export function attentionSample(sampled: AttentionSampleShape, shape: ModelShape
       pageTable,
       blockTable,
       A: rowBytes * rowCount,
+      partials,
     },
-    params: { firstEntry: 0, blockCount: blockTable.length / 2, heads, scale: 1 / Math.sqrt(headWidth) },
+    params,
   };
 }
 
-/** Two heads of the model's width. */
+/** Two heads of keys, and all heads of queries that share them, of the model's width. */
 export function attentionTrial(
   sampled: AttentionSampleShape,
-  { headVectors, pageTokens }: ModelShape,
-  isCausal: boolean,
-): KernelTrial<AttentionBinding, AttentionParam> {
-  const [heads, D] = [2, 4 * headVectors];
-  const width = heads * D;
+  { headVectors, group, pageTokens }: Pick<ModelShape, "headVectors" | "group" | "pageTokens">,
+  step: AttentionStep,
+): KernelTrial<AttentionSampleBinding, AttentionParam> {
+  const keyHeads = 2;
+  const [heads, D] = [keyHeads * group, 4 * headVectors];
+  const [width, keyWidth] = [heads * D, keyHeads * D];
   const { rowInfo, pageTable, blockTable, rowCount, slots } = tablesOf(sampled, pageTokens);
   const random = new SeededRandom(2);
   const floats = (count: number): Float32Array<ArrayBuffer> =>
     Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
-  const [Q, KV] = [floats(rowCount * width), floats(2 * slots * width)];
-  const scale = 1 / Math.sqrt(D);
+  const [Q, KV] = [floats(rowCount * width), floats(2 * slots * keyWidth)];
   const expected = new Float64Array(rowCount * width);
   for (let row = 0; row < rowCount; row++) {
     const words = rowInfo.subarray(ROW_WORDS * row, ROW_WORDS * (row + 1));
     const [, position, firstPage, keyCount] = words as unknown as [number, number, number, number];
+    const seen = Array.from({ length: keyCount }, (_, key) => key).filter((key) => sees(step, position, key));
     for (let head = 0; head < heads; head++) {
       const keyAt = (key: number): number => {
         const slot = pageTable[firstPage + Math.floor(key / pageTokens)]! + (key % pageTokens);
-        return 2 * slot * width + head * D;
+        return 2 * slot * keyWidth + Math.floor(head / group) * D;
       };
       const own = row * width + head * D;
-      const weights = Array.from({ length: isCausal ? position + 1 : keyCount }, (_, key) => {
+      const weights = seen.map((key) => {
         let score = 0;
         for (let d = 0; d < D; d++) score += Q[own + d]! * KV[keyAt(key) + d]!;
-        return Math.exp(scale * score);
+        score *= step.scale;
+        return Math.exp(step.cap === undefined ? score : step.cap * Math.tanh(score / step.cap));
       });
       const total = weights.reduce((sum, weight) => sum + weight, 0);
-      for (const [key, weight] of weights.entries())
-        for (let d = 0; d < D; d++) expected[own + d]! += (weight / total) * KV[keyAt(key) + width + d]!;
+      for (const [index, weight] of weights.entries())
+        for (let d = 0; d < D; d++)
+          expected[own + d]! += (weight / total) * KV[keyAt(seen[index]!) + keyWidth + d]!;
     }
   }
+  const { params, partials } = callOf(sampled.lengths, blockTable.length / 2, heads, headVectors, step);
   return {
-    contents: { Q, KV, rowInfo, pageTable, blockTable, A: 4 * rowCount * width },
-    params: { firstEntry: 0, blockCount: blockTable.length / 2, heads, scale },
+    contents: { Q, KV, rowInfo, pageTable, blockTable, A: 4 * rowCount * width, partials },
+    params,
     output: "A",
     expected,
     tolerance: FLOAT32_TOLERANCE,
   };
+}
+
+/** Whether the query at `position` sees a key: see AttentionStep. */
+function sees({ causal, window }: AttentionStep, position: number, key: number): boolean {
+  if (causal) return key <= position && (window === undefined || key > position - window);
+  return window === undefined || Math.abs(position - key) <= Math.floor(window / 2);
 }

@@ -1,11 +1,16 @@
 // Chooses the kernels that a model uses on the adapter it runs on: see pick.ts for how one is picked.
 import type { ElementType } from "../gpu/kernel.js";
 import type { Queue } from "../gpu/queue.js";
-import type { AttentionBinding, AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
+import type { AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
 import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../kernels/linear/linear.js";
 import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
 import type { Arithmetic } from "../tensor/formats.js";
-import { attentionSample, attentionTrial, type AttentionSampleShape } from "./attention-trial.js";
+import {
+  attentionSample,
+  attentionTrial,
+  type AttentionSampleBinding,
+  type AttentionSampleShape,
+} from "./attention-trial.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import type { ModelDefinition } from "../model/definition.js";
 import { presumedChoice } from "./presumed.js";
@@ -66,15 +71,15 @@ export async function chooseKernels(
       sample: linearSample(rows === "few" ? 1 : 128, shape.channelVectors, shape.hiddenVectors, element),
       trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
-      variantOf: (kernel) => kernel.variant(activation, element),
+      stagesOf: (kernel) => [kernel.variant(activation, element)],
     };
   };
   const attention = (
     rows: keyof ByRows<unknown>,
-  ): KernelPlace<AttentionKernel, AttentionBinding, AttentionParam> => {
+  ): KernelPlace<AttentionKernel, AttentionSampleBinding, AttentionParam> => {
     // Layers may differ in what a row sees, but not in which kernel is fast.
-    const { causal: isCausal } = program.attention[0]!.step;
-    const kernelShape = { ...shape, isCausal };
+    const { step } = program.attention[0]!;
+    const kernelShape = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
     const fitting = options.candidates.attention.filter((kernel) =>
       fitsDevice(kernel.needs(kernelShape), queue.device),
     );
@@ -86,11 +91,11 @@ export async function chooseKernels(
     return {
       name: `attention, ${rows} rows, heads of ${shape.headWidth}`,
       candidates: candidatesOf(fitting, presumed.attention[rows], rows),
-      sample: attentionSample(sampled, shape),
+      sample: attentionSample(sampled, shape, step),
       trial: () =>
-        attentionTrial({ lengths: [1, 5, 37], rows: rows === "few" ? "last" : "all" }, shape, isCausal),
+        attentionTrial({ lengths: [1, 5, 70], rows: rows === "few" ? "last" : "all" }, shape, step),
       usesWorkgroupMemory: (kernel) => kernel.needs(kernelShape).bytes > 0,
-      variantOf: (kernel) => kernel.variant(kernelShape),
+      stagesOf: (kernel) => kernel.stages(kernelShape),
     };
   };
 

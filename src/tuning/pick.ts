@@ -1,9 +1,8 @@
 // Picks one of several kernels for one place of a model: the fastest as measured, and on request one that was verified.
 import { DeviceError, ShaderError } from "../errors.js";
 import type { KernelVariant } from "../gpu/kernel.js";
-import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import { SampleBuffers, type KernelSample } from "./sample.js";
+import { SampleBuffers, type KernelSample, type SampledKernel } from "./sample.js";
 import { tryKernel, type KernelTrial } from "./trial.js";
 
 /** The kernel that was picked for one place, and why. JSON-serialisable. */
@@ -29,7 +28,8 @@ export interface KernelPlace<K extends Named, B extends string, P extends string
   readonly sample: KernelSample<B, P>;
   trial(): KernelTrial<B, P>;
   usesWorkgroupMemory(kernel: K): boolean;
-  variantOf(kernel: K): KernelVariant<B, P>;
+  /** The dispatches of a kernel, in order. */
+  stagesOf(kernel: K): readonly KernelVariant<string, P>[];
 }
 
 export interface PickOptions {
@@ -103,17 +103,17 @@ async function measure<K extends Named, B extends string, P extends string>(
       if (known && !known.unmeasured.includes(kernel.name)) continue;
       if (isMemorySlow && place.usesWorkgroupMemory(kernel)) continue;
       // Wait for the compilation to end, because it would share the processor with what is measured next.
-      const pipeline = isLate() ? undefined : await compile(queue, place.variantOf(kernel));
-      if (pipeline === undefined || isLate()) {
+      const pipelines = isLate() ? undefined : await compile(queue, place.stagesOf(kernel));
+      if (pipelines === undefined || isLate()) {
         unmeasured.push(kernel.name);
         continue;
       }
       isFirst = false;
-      if (pipeline instanceof ShaderError) {
-        dropped[kernel.name] = firstLine(pipeline);
+      if (pipelines instanceof ShaderError) {
+        dropped[kernel.name] = firstLine(pipelines);
         continue;
       }
-      const ms = await buffers.time(pipeline, bestMs, signal);
+      const ms = await buffers.time(pipelines, bestMs, signal);
       microseconds[kernel.name] = Number((1000 * ms).toPrecision(4));
       isMemorySlow ||= isHopeless(kernel);
       bestMs = Math.min(bestMs, ms);
@@ -130,12 +130,12 @@ async function verify<K extends Named, B extends string, P extends string>(
   kernel: K,
   report: string[],
 ): Promise<string | undefined> {
-  const pipeline = await compile(queue, place.variantOf(kernel));
+  const pipelines = await compile(queue, place.stagesOf(kernel));
   let problem: string | undefined;
   let figure = "";
-  if (pipeline instanceof ShaderError) problem = firstLine(pipeline);
+  if (pipelines instanceof ShaderError) problem = firstLine(pipelines);
   else {
-    const { passed, largestError } = await tryKernel(queue, pipeline, place.trial());
+    const { passed, largestError } = await tryKernel(queue, pipelines, place.trial());
     figure = `wrong by at most ${largestError.toExponential(1)}`;
     if (!passed) problem = figure;
   }
@@ -145,12 +145,13 @@ async function verify<K extends Named, B extends string, P extends string>(
   return problem;
 }
 
-/** Returns the pipeline, or the error of its shader. */
-function compile<B extends string, P extends string>(
+/** Returns the pipelines, or the error of the shader. */
+function compile<P extends string>(
   queue: Queue,
-  variant: KernelVariant<B, P>,
-): Promise<Pipeline<B, P> | ShaderError> {
-  return queue.guard(queue.pipelines.get(variant)).catch((error: unknown) => {
+  stages: readonly KernelVariant<string, P>[],
+): Promise<SampledKernel<P> | ShaderError> {
+  const pipelines = Promise.all(stages.map((stage) => queue.pipelines.get(stage)));
+  return queue.guard(pipelines).catch((error: unknown) => {
     if (error instanceof ShaderError) return error;
     throw error;
   });

@@ -1,10 +1,10 @@
 // The kernels that a model uses for linear layers and attention if nothing was measured. All kernels of an arithmetic give the
 // same bits, so dispatches of few rows may use another kernel than those of many.
 import type { AdapterDescription } from "../gpu/queue.js";
-import { fewRowAttention } from "../kernels/attention/few-row.js";
 import type { KernelChoice } from "../kernels/by-rows.js";
-import { workgroupTiledAttention } from "../kernels/attention/workgroup.js";
-import { registerTiledAttention } from "../kernels/attention/attention.js";
+import { serialAttention } from "../kernels/attention/serial.js";
+import { splitAttention } from "../kernels/attention/split.js";
+import { tiledAttention } from "../kernels/attention/tiled.js";
 import { fewRowHalfLinear, registerTiledHalfLinear } from "../kernels/linear/half.js";
 import { fewRowLinear } from "../kernels/linear/few-row.js";
 import { subgroupTiledLinears } from "../kernels/linear/subgroup.js";
@@ -33,6 +33,6 @@ export const presumedChoice = (
               : registerTiledLinear,
         },
   attention: isSoftware
-    ? { few: registerTiledAttention, many: registerTiledAttention }
-    : { few: fewRowAttention, many: workgroupTiledAttention },
+    ? { few: serialAttention, many: serialAttention }
+    : { few: splitAttention, many: tiledAttention },
 });

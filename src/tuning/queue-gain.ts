@@ -48,7 +48,9 @@ async function measureRows(
   const buffers: SampleBuffers<keyof typeof sample.contents, keyof typeof sample.params>[] = [];
   try {
     for (const queue of queues) buffers.push(await SampleBuffers.create(queue, sample));
-    const pipelines = await Promise.all(queues.map((queue) => queue.guard(queue.pipelines.get(variant))));
+    const pipelines = await Promise.all(
+      queues.map(async (queue) => [await queue.guard(queue.pipelines.get(variant))]),
+    );
     const elapsedMs = async (count: number, dispatches: number): Promise<number> => {
       throwIfAborted(signal, "Loading the model");
       const beginMs = performance.now();

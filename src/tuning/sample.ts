@@ -1,4 +1,5 @@
-// Work for one dispatch of a kernel on buffers of its own, for measuring or verifying the kernel.
+// Work for a kernel on buffers of its own, for measuring or verifying it. A kernel may be several dispatches, one after the other,
+// which all get the same parameters.
 import { CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
@@ -10,6 +11,9 @@ import { throwIfAborted } from "../util/signal.js";
 
 export type SampleValues = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
+/** The dispatches of a kernel, in order. Their bindings are among those of the sample. */
+export type SampledKernel<P extends string> = readonly Pipeline<string, P>[];
+
 /** For each binding, what its buffer contains at first, or its size in bytes if zeros will do. */
 export type SampleContents<B extends string> = Readonly<Record<B, SampleValues | number>>;
 
@@ -18,9 +22,9 @@ export interface KernelSample<B extends string, P extends string> {
   readonly params: Readonly<Record<P, number>>;
 }
 
-/** GPU time of all dispatches of one run that is long enough to count, and the most dispatches of a run. */
+/** GPU time of a submission that is long enough to count, and the most runs of a kernel in it. */
 const LEAST_MS = 2;
-const MOST_DISPATCHES = 512;
+const MOST_RUNS = 512;
 /** Without a GPU clock, the times include the wait for the fence, which is up to 3 ms. */
 const LEAST_MS_BY_WALL = 20;
 /** A kernel so much slower than the best is not timed a second time. */
@@ -61,43 +65,43 @@ export class SampleBuffers<B extends string, P extends string> {
     return new SampleBuffers(queue, params, buffers as Record<B, GpuBuffer>);
   }
 
-  /** Returns the contents of a binding after one dispatch. */
-  async run(pipeline: Pipeline<B, P>, output: B): Promise<Float32Array> {
+  /** Returns the contents of a binding after the kernel ran once. */
+  async run(kernel: SampledKernel<P>, output: B): Promise<Float32Array> {
     const buffer = this.#buffers[output];
     const list = new CommandList(this.#queue);
-    list.dispatch(pipeline, this.#buffers, this.#params);
+    for (const pipeline of kernel) list.dispatch(pipeline, this.#buffers, this.#params);
     const readback = new Readback(this.#queue, buffer.sizeBytes);
     readback.copy(list, buffer, 0, buffer.sizeBytes);
     list.submit("sample");
     return new Float32Array(await readback.read());
   }
 
-  /** Milliseconds per dispatch, by the GPU's clock where it has one. `best`: what others took. */
-  async time(pipeline: Pipeline<B, P>, best: number, signal: AbortSignal | undefined): Promise<number> {
+  /** Milliseconds per run of the kernel, by the GPU's clock where it has one. `best`: what others took. */
+  async time(kernel: SampledKernel<P>, best: number, signal: AbortSignal | undefined): Promise<number> {
     const hasClock = this.#queue.adapter.hasTimestamps;
     const timestamps = hasClock ? new TimestampSet(this.#queue, 1) : undefined;
     const leastMs = hasClock ? LEAST_MS : LEAST_MS_BY_WALL;
     try {
-      // The first dispatch of a pipeline may compile it.
-      await this.#timeRun(pipeline, 1, timestamps, signal);
-      let dispatches = 1;
-      let totalMs = await this.#timeRun(pipeline, dispatches, timestamps, signal);
-      while (totalMs < leastMs && dispatches < MOST_DISPATCHES) {
-        dispatches *= 4;
-        totalMs = await this.#timeRun(pipeline, dispatches, timestamps, signal);
+      // The first run of a pipeline may compile it.
+      await this.#timeRun(kernel, 1, timestamps, signal);
+      let runs = 1;
+      let totalMs = await this.#timeRun(kernel, runs, timestamps, signal);
+      while (totalMs < leastMs && runs < MOST_RUNS) {
+        runs *= 4;
+        totalMs = await this.#timeRun(kernel, runs, timestamps, signal);
       }
-      if (totalMs / dispatches < HOPELESS * best)
+      if (totalMs / runs < HOPELESS * best)
         for (let again = 0; again < 2; again++)
-          totalMs = Math.min(totalMs, await this.#timeRun(pipeline, dispatches, timestamps, signal));
-      return totalMs / dispatches;
+          totalMs = Math.min(totalMs, await this.#timeRun(kernel, runs, timestamps, signal));
+      return totalMs / runs;
     } finally {
       timestamps?.dispose();
     }
   }
 
-  /** Resolves when `dispatches` dispatches, submitted at once, are done. */
-  async repeat(pipeline: Pipeline<B, P>, dispatches: number): Promise<void> {
-    this.#encode(pipeline, dispatches).submit("sample");
+  /** Resolves when `runs` runs of the kernel, submitted at once, are done. */
+  async repeat(kernel: SampledKernel<P>, runs: number): Promise<void> {
+    this.#encode(kernel, runs).submit("sample");
     await this.#queue.fence();
   }
 
@@ -107,13 +111,13 @@ export class SampleBuffers<B extends string, P extends string> {
   }
 
   async #timeRun(
-    pipeline: Pipeline<B, P>,
-    dispatches: number,
+    kernel: SampledKernel<P>,
+    runs: number,
     timestamps: TimestampSet | undefined,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     throwIfAborted(signal, "Loading the model");
-    const list = this.#encode(pipeline, dispatches);
+    const list = this.#encode(kernel, runs);
     const beginMs = performance.now();
     list.submit("sample", timestamps);
     if (!timestamps) {
@@ -124,10 +128,11 @@ export class SampleBuffers<B extends string, P extends string> {
     return pass!.endMs - pass!.beginMs;
   }
 
-  #encode(pipeline: Pipeline<B, P>, dispatches: number): CommandList {
+  #encode(kernel: SampledKernel<P>, runs: number): CommandList {
     const list = new CommandList(this.#queue);
     list.beginPass("sample");
-    for (let index = 0; index < dispatches; index++) list.dispatch(pipeline, this.#buffers, this.#params);
+    for (let index = 0; index < runs; index++)
+      for (const pipeline of kernel) list.dispatch(pipeline, this.#buffers, this.#params);
     return list;
   }
 }

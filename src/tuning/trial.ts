@@ -1,7 +1,6 @@
 // Compares a kernel's results on the user's adapter with float64 arithmetic, which reveals a driver that computes wrongly.
-import type { Pipeline } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
-import { SampleBuffers, type KernelSample } from "./sample.js";
+import { SampleBuffers, type KernelSample, type SampledKernel } from "./sample.js";
 
 /** A sample with known results. */
 export interface KernelTrial<B extends string, P extends string> extends KernelSample<B, P> {
@@ -18,12 +17,12 @@ export const FLOAT32_TOLERANCE = 1e-4;
 /** Returns the largest difference of a result from what is expected, and whether it is within the trial's tolerance. */
 export async function tryKernel<B extends string, P extends string>(
   queue: Queue,
-  pipeline: Pipeline<B, P>,
+  kernel: SampledKernel<P>,
   trial: KernelTrial<B, P>,
 ): Promise<{ readonly passed: boolean; readonly largestError: number }> {
   const buffers = await SampleBuffers.create(queue, trial);
   try {
-    const actual = await buffers.run(pipeline, trial.output);
+    const actual = await buffers.run(kernel, trial.output);
     let largestError = 0;
     for (const [index, value] of trial.expected.entries()) {
       const error = Math.abs(actual[index]! - value);

@@ -1,6 +1,7 @@
 // Attention kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
 import { QUERY_BLOCK_ROWS, type AttentionKernel } from "../../src/kernels/attention/attention.js";
+import { keyBlocksOf, partialBytes } from "../../src/kernels/attention/split.js";
 import { attentionKernels } from "../../src/kernels/registry.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
@@ -9,14 +10,21 @@ import { float32Attention } from "../helpers/tolerances.js";
 import { attentionForward } from "../reference/attention.js";
 
 // 1, primes, one less than, equal to and one more than a query block, a block of keys and a tile of keys.
-const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 65];
-const headWidths = [5, 8, 16, 48, 64, 80];
+const manyLengths = [1, 2, 3, 4, 5, 31, 33, 130];
+/** For wide heads, which take longer. */
+const fewLengths = [1, 4, 7, 33, 65];
+const causalWidths = [5, 16, 64, 80, 256];
+const otherWidths = [8, 48, 128];
 
 interface Batch {
   readonly D: number;
   readonly heads: number;
+  readonly keyHeads?: number;
   readonly isCausal: boolean;
-  readonly scale?: number;
+  readonly window?: number;
+  readonly cap?: number;
+  /** Of queries and keys. */
+  readonly size?: number;
   /** Rows per entry of the block table. */
   readonly blockRows?: number;
   readonly pageTokens?: number;
@@ -25,21 +33,26 @@ interface Batch {
 describe.each(attentionKernels)("attention, $name", (kernel) => {
   const queue = useTestQueue();
 
-  /** All of `lengths` in one dispatch, behind an unused row. */
+  /** All lengths in one dispatch, behind an unused row. */
   async function run({
     D,
     heads,
+    keyHeads = heads,
     isCausal,
-    scale = 1,
+    window,
+    cap,
+    size = 1,
     blockRows = QUERY_BLOCK_ROWS,
     pageTokens = 16,
   }: Batch): Promise<Float32Array> {
-    const width = heads * D;
+    const lengths = D * heads > 64 ? fewLengths : manyLengths;
+    const [width, keyWidth] = [heads * D, keyHeads * D];
+    const scale = 1.1 / Math.sqrt(D);
     const firstRows = lengths.map((_, index) => 1 + lengths.slice(0, index).reduce((sum, T) => sum + T, 0));
     const rows = firstRows.at(-1)! + lengths.at(-1)!;
-    const q = randomFloats(1, rows * width, scale);
-    const k = randomFloats(2, rows * width, scale);
-    const v = randomFloats(3, rows * width);
+    const q = randomFloats(1, rows * width, size);
+    const k = randomFloats(2, rows * keyWidth, size);
+    const v = randomFloats(3, rows * keyWidth);
     const rowInfo = new Uint32Array(4 * rows);
     const blocks: number[] = [];
     // Pages in the order opposite to their sentences', so that no sentence lies where its rows do.
@@ -55,32 +68,58 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
       for (let token = 0; token < T; token += blockRows)
         blocks.push(first + token, Math.min(blockRows, T - token));
     }
-    const padded = heads * pad4(D);
+    const [padded, keyPadded] = [heads * pad4(D), keyHeads * pad4(D)];
     const padHeads = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, D, pad4(D));
     const [keys, values] = [padHeads(k), padHeads(v)];
-    const keyValue = new Float32Array(2 * pageCount * pageTokens * padded);
+    const keyValue = new Float32Array(2 * pageCount * pageTokens * keyPadded);
     for (const [index, T] of lengths.entries())
       for (let token = 0; token < T; token++) {
         const row = firstRows[index]! + token;
         const slot = slots[firstPages[index]! + Math.floor(token / pageTokens)]! + (token % pageTokens);
-        keyValue.set(keys.subarray(row * padded, (row + 1) * padded), 2 * slot * padded);
-        keyValue.set(values.subarray(row * padded, (row + 1) * padded), (2 * slot + 1) * padded);
+        keyValue.set(keys.subarray(row * keyPadded, (row + 1) * keyPadded), 2 * slot * keyPadded);
+        keyValue.set(values.subarray(row * keyPadded, (row + 1) * keyPadded), (2 * slot + 1) * keyPadded);
       }
-    const runWith = (own: AttentionKernel): Promise<Float32Array<ArrayBuffer>> =>
-      runKernel(
-        queue(),
-        own.variant({ headVectors: pad4(D) / 4, isCausal, pageTokens }),
-        {
-          Q: padHeads(q),
-          KV: keyValue,
-          rowInfo,
-          pageTable: Uint32Array.from(slots),
-          blockTable: Uint32Array.from(blocks),
-          A: new Float32Array(rows * padded).fill(7),
-        },
-        { firstEntry: 0, blockCount: blocks.length / 2, heads, scale: 1 / Math.sqrt(D) },
-        "A",
-      );
+    const [blockCount, headVectors] = [blocks.length / 2, pad4(D) / 4];
+    const keyBlocks = keyBlocksOf(Math.max(...lengths), window);
+    const contents: Record<string, Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>> = {
+      Q: padHeads(q),
+      KV: keyValue,
+      rowInfo,
+      pageTable: Uint32Array.from(slots),
+      blockTable: Uint32Array.from(blocks),
+      A: new Float32Array(rows * padded).fill(7),
+      // NaN: what no workgroup wrote must not count.
+      partials: new Float32Array(partialBytes({ blockCount, heads, headVectors, keyBlocks }) / 4).fill(
+        Number.NaN,
+      ),
+    };
+    const params = {
+      firstEntry: 0,
+      blockCount,
+      heads,
+      scale,
+      window: window ?? 0,
+      cap: cap ?? 0,
+      keyBlocks,
+    };
+    const runWith = async (own: AttentionKernel): Promise<Float32Array<ArrayBuffer>> => {
+      const options = {
+        headVectors,
+        group: heads / keyHeads,
+        isCausal,
+        isCapped: cap !== undefined,
+        pageTokens,
+      };
+      const results = { ...contents };
+      for (const stage of own.stages(options)) {
+        const output = Object.entries(stage.definition.bindings).find(
+          ([, access]) => access === "readWrite",
+        )![0];
+        const bound = Object.keys(stage.definition.bindings).map((name) => [name, results[name]!] as const);
+        results[output] = await runKernel(queue(), stage, Object.fromEntries(bound), params, output);
+      }
+      return results["A"] as Float32Array<ArrayBuffer>;
+    };
     const result = await runWith(kernel);
     if (kernel !== attentionKernels[0]) {
       const first = await runWith(attentionKernels[0]);
@@ -91,35 +130,60 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
     const attention = unpadRows(result, D, pad4(D));
     expect(attention.subarray(0, width)).toEqual(new Float32Array(width).fill(7));
     for (const [index, T] of lengths.entries()) {
-      const from = firstRows[index]! * width;
-      const part = (all: Float32Array): Float32Array => all.subarray(from, from + T * width);
-      const expected = attentionForward({ q: part(q), k: part(k), v: part(v), heads, D, causal: isCausal });
-      expectClose(part(attention), expected, float32Attention(D, largestScore(part(q), part(k), D)));
+      const part = (all: Float32Array, columns: number = width): Float32Array =>
+        all.subarray(firstRows[index]! * columns, (firstRows[index]! + T) * columns);
+      const own = { q: part(q), k: part(k, keyWidth), v: part(v, keyWidth) };
+      const rule = { causal: isCausal, scale, window, cap };
+      const expected = attentionForward({ ...own, heads, keyValueHeads: keyHeads, D, ...rule });
+      expectClose(part(attention), expected, float32Attention(D, 1.1 * largestScore(own.q, own.k, D)));
     }
     return result;
   }
 
-  it.each(headWidths)("attends causally with heads of width %i", async (D) => {
-    await run({ D, heads: 3, isCausal: true });
+  it.each(causalWidths)("attends causally with heads of width %i", async (D) => {
+    await run({ D, heads: D > 100 ? 1 : 3, isCausal: true });
   });
 
-  it.each(headWidths)("attends in both directions with heads of width %i", async (D) => {
-    await run({ D, heads: 2, isCausal: false });
+  it.each(otherWidths)("attends in both directions with heads of width %i", async (D) => {
+    await run({ D, heads: D > 100 ? 1 : 2, isCausal: false });
   });
 
   it("keeps the softmax finite for scores far from 0", async () => {
-    await run({ D: 16, heads: 1, isCausal: true, scale: 8 });
+    await run({ D: 16, heads: 1, isCausal: true, size: 8 });
+  });
+
+  it.each([
+    { heads: 6, keyHeads: 2, D: 16 },
+    { heads: 14, keyHeads: 2, D: 64 },
+    { heads: 10, keyHeads: 1, D: 24 },
+  ])("shares $keyHeads heads of keys among $heads of width $D", async (shape) => {
+    await run({ ...shape, isCausal: true });
+    await run({ ...shape, isCausal: false });
+  });
+
+  it.each([1, 5, 64, 65, 100])("sees windows of %i keys", async (window) => {
+    await run({ D: 16, heads: 2, isCausal: true, window });
+    if (window % 2 === 1) await run({ D: 16, heads: 2, isCausal: false, window });
+    await run({ D: 16, heads: 4, keyHeads: 2, isCausal: true, window, blockRows: 1 });
+  });
+
+  it("caps scores", async () => {
+    await run({ D: 16, heads: 2, isCausal: true, cap: 2, size: 2 });
+    await run({ D: 16, heads: 4, keyHeads: 1, isCausal: false, cap: 50, window: 9, size: 30 });
   });
 
   it("gives the same bits however rows are cut into blocks", async () => {
     const whole = await run({ D: 16, heads: 4, isCausal: true });
-    for (const blockRows of [1, 2, 3])
+    const windowed = await run({ D: 16, heads: 4, isCausal: true, window: 40 });
+    for (const blockRows of [1, 2, 3]) {
       expect(await run({ D: 16, heads: 4, isCausal: true, blockRows })).toEqual(whole);
+      expect(await run({ D: 16, heads: 4, isCausal: true, blockRows, window: 40 })).toEqual(windowed);
+    }
   });
 
   it("gives the same bits whatever the size of a page is", async () => {
     const whole = await run({ D: 16, heads: 4, isCausal: true });
-    for (const pageTokens of [4, 12, 64])
+    for (const pageTokens of [12, 64])
       expect(await run({ D: 16, heads: 4, isCausal: true, pageTokens })).toEqual(whole);
   });
 });

@@ -13,7 +13,7 @@ import { attentionForward } from "../reference/attention.js";
 import { attentionBackward } from "../reference/attention-backward.js";
 
 // 1, primes, powers of two and their neighbours: rows × heads fill no, one and several workgroups.
-const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 33];
+const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 33, 70];
 const headWidths = [5, 8, 16, 48, 64, 80];
 const firstRows = lengths.map((_, index) => 1 + lengths.slice(0, index).reduce((sum, T) => sum + T, 0));
 const rows = firstRows.at(-1)! + lengths.at(-1)!;
@@ -21,7 +21,10 @@ const rows = firstRows.at(-1)! + lengths.at(-1)!;
 interface Batch {
   readonly D: number;
   readonly heads: number;
+  readonly keyHeads?: number;
   readonly isCausal: boolean;
+  readonly window?: number;
+  readonly cap?: number;
   readonly scale?: number;
   /** Blocks of keys per dispatch; by default all. */
   readonly blocksAtOnce?: number;
@@ -42,45 +45,55 @@ describe("the gradients of attention", () => {
   async function run({
     D,
     heads,
+    keyHeads = heads,
     isCausal,
+    window,
+    cap,
     scale = 0.5,
     blocksAtOnce = rows,
     blockRows = QUERY_BLOCK_ROWS,
   }: Batch): Promise<Gradients> {
-    const width = heads * D;
+    const [width, keyWidth] = [heads * D, keyHeads * D];
+    const rule = { causal: isCausal, scale: 1 / Math.sqrt(D), window, cap };
+    const sizes = { heads, keyValueHeads: keyHeads, D, ...rule };
     const q = randomFloats(1, rows * width, scale);
-    const k = randomFloats(2, rows * width, scale);
-    const v = randomFloats(3, rows * width);
+    const k = randomFloats(2, rows * keyWidth, scale);
+    const v = randomFloats(3, rows * keyWidth);
     const dA = randomFloats(4, rows * width);
     const a = new Float32Array(rows * width);
     const rowInfo = new Uint32Array(4 * rows);
-    const partOf = (all: Float32Array, sentence: number): Float32Array => {
-      const from = firstRows[sentence]! * width;
-      return all.subarray(from, from + lengths[sentence]! * width);
+    const partOf = (all: Float32Array, sentence: number, columns: number = width): Float32Array => {
+      const from = firstRows[sentence]! * columns;
+      return all.subarray(from, from + lengths[sentence]! * columns);
     };
+    const inputsOf = (sentence: number) => ({
+      q: partOf(q, sentence),
+      k: partOf(k, sentence, keyWidth),
+      v: partOf(v, sentence, keyWidth),
+    });
     for (const [sentence, T] of lengths.entries()) {
       for (let token = 0; token < T; token++)
         rowInfo.set([0, token, 999_999, T], 4 * (firstRows[sentence]! + token));
-      const [ownQ, ownK, ownV] = [q, k, v].map((all) => partOf(all, sentence)) as [
-        Float32Array,
-        Float32Array,
-        Float32Array,
-      ];
-      partOf(a, sentence).set(attentionForward({ q: ownQ, k: ownK, v: ownV, heads, D, causal: isCausal }));
+      partOf(a, sentence).set(attentionForward({ ...inputsOf(sentence), ...sizes }));
     }
-    const padded = heads * pad4(D);
+    const [padded, keyPadded] = [heads * pad4(D), keyHeads * pad4(D)];
     const padHeads = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, D, pad4(D));
     const [keys, values] = [padHeads(k), padHeads(v)];
-    const KV = new Float32Array(2 * rows * padded);
+    const KV = new Float32Array(2 * rows * keyPadded);
     for (let row = 0; row < rows; row++) {
-      KV.set(keys.subarray(row * padded, (row + 1) * padded), 2 * row * padded);
-      KV.set(values.subarray(row * padded, (row + 1) * padded), (2 * row + 1) * padded);
+      KV.set(keys.subarray(row * keyPadded, (row + 1) * keyPadded), 2 * row * keyPadded);
+      KV.set(values.subarray(row * keyPadded, (row + 1) * keyPadded), (2 * row + 1) * keyPadded);
     }
     const common = { Q: padHeads(q), KV, dA: padHeads(dA), rowInfo };
-    const options = { headVectors: pad4(D) / 4, isCausal };
+    const options = {
+      headVectors: pad4(D) / 4,
+      group: heads / keyHeads,
+      isCausal,
+      isCapped: cap !== undefined,
+    };
     let dQ: Float32Array<ArrayBuffer> = new Float32Array(rows * padded).fill(7);
     let stats: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * heads).fill(7);
-    let dKV: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * padded).fill(7);
+    let dKV: Float32Array<ArrayBuffer> = new Float32Array(2 * rows * keyPadded).fill(7);
     // Blocks of as many rows of a sentence, the later sentences first.
     const blocks: number[] = [0, 1];
     for (const sentence of [...lengths.keys()].toReversed())
@@ -88,12 +101,12 @@ describe("the gradients of attention", () => {
         blocks.push(firstRows[sentence]! + token, Math.min(blockRows, lengths[sentence]! - token));
     const blockTable = Uint32Array.from(blocks);
     const blockCount = blocks.length / 2 - 1;
-    const sizes = { heads, scale: 1 / Math.sqrt(D) };
+    const params = { heads, scale: rule.scale, window: window ?? 0, cap: cap ?? 0, keyBlocks: 0 };
     ({ dQ, stats } = await runKernelOutputs(
       queue(),
       attentionBackwardQueryVariant(options),
       { ...common, A: padHeads(a), blockTable, dQ, stats },
-      { firstEntry: 1, blockCount, ...sizes },
+      { firstEntry: 1, blockCount, ...params },
       ["dQ", "stats"],
     ));
     for (let block = 0; block < blockCount; block += blocksAtOnce)
@@ -101,37 +114,49 @@ describe("the gradients of attention", () => {
         queue(),
         attentionBackwardKeyValueVariant(options),
         { ...common, stats, blockTable, dKV },
-        { firstEntry: 1 + block, blockCount: Math.min(blocksAtOnce, blockCount - block), ...sizes },
+        { firstEntry: 1 + block, blockCount: Math.min(blocksAtOnce, blockCount - block), ...params },
         "dKV",
       );
     for (const [all, count] of [
       [dQ, padded],
       [stats, 2 * heads],
-      [dKV, 2 * padded],
+      [dKV, 2 * keyPadded],
     ] as const)
       expect(all.subarray(0, count), "the row of nobody").toEqual(new Float32Array(count).fill(7));
 
     const keysOrValues = (part: 0 | 1): Float32Array => {
-      const half = new Float32Array(rows * padded);
+      const half = new Float32Array(rows * keyPadded);
       for (let row = 0; row < rows; row++)
-        half.set(dKV.subarray((2 * row + part) * padded, (2 * row + part + 1) * padded), row * padded);
+        half.set(
+          dKV.subarray((2 * row + part) * keyPadded, (2 * row + part + 1) * keyPadded),
+          row * keyPadded,
+        );
       return unpadRows(half, D, pad4(D));
     };
     const actual = { dQ: unpadRows(dQ, D, pad4(D)), dK: keysOrValues(0), dV: keysOrValues(1) };
     for (const sentence of lengths.keys()) {
-      const own = { q: partOf(q, sentence), k: partOf(k, sentence), v: partOf(v, sentence) };
+      const own = inputsOf(sentence);
       const dY = partOf(dA, sentence);
-      const expected = attentionBackward({ ...own, dY, heads, D, causal: isCausal });
+      const expected = attentionBackward({ ...own, dY, ...sizes });
       const tolerances = float32AttentionGradient({ ...own, dY, D });
-      for (const name of ["dQ", "dK", "dV"] as const) {
-        expectClose(partOf(actual[name], sentence), expected[name], tolerances[name]);
-      }
+      expectClose(partOf(actual.dQ, sentence), expected.dQ, tolerances.dQ);
+      expectClose(partOf(actual.dK, sentence, keyWidth), expected.dK, tolerances.dK);
+      expectClose(partOf(actual.dV, sentence, keyWidth), expected.dV, tolerances.dV);
     }
     return { dQ, dKV, stats };
   }
 
   it.each(headWidths)("are those of causal attention with heads of width %i", async (D) => {
     await run({ D, heads: 3, isCausal: true });
+  });
+
+  it.each([
+    { heads: 6, keyHeads: 2, isCausal: true, window: 5 },
+    { heads: 4, keyHeads: 1, isCausal: true, cap: 1 },
+    { heads: 4, keyHeads: 2, isCausal: false, window: 9, cap: 0.7 },
+    { heads: 2, isCausal: true, window: 40 },
+  ])("are those of shared heads, windows and caps: %o", async (kind) => {
+    await run({ D: 16, ...kind });
   });
 
   it.each(headWidths)("are those of attention in both directions with heads of width %i", async (D) => {

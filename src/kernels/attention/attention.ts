@@ -1,22 +1,19 @@
-// Attention of query blocks over the keys and values of their own sentence.
+// Attention of query blocks over the keys and values of their own sentence: what all its kernels share.
 import inputs from "../../../shaders/common/attention-inputs.wgsl?raw";
 import paramsSource from "../../../shaders/common/attention-params.wgsl?raw";
 import vectors from "../../../shaders/common/vectors.wgsl?raw";
-import source from "../../../shaders/attention/forward.wgsl?raw";
-import {
-  foldGrid,
-  specialise,
-  type Constants,
-  type KernelDefinition,
-  type KernelVariant,
-} from "../../gpu/kernel.js";
+import type { Constants, KernelDefinition, KernelVariant } from "../../gpu/kernel.js";
 import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 export interface AttentionShape {
   /** ceil(D/4). */
   readonly headVectors: number;
+  /** Heads of queries that share a head of keys and values. */
+  readonly group: number;
   /** A row sees keys up to its own position; otherwise all keys of its sentence. */
   readonly isCausal: boolean;
+  /** Whether scores are capped. */
+  readonly isCapped: boolean;
 }
 
 export interface AttentionOptions extends AttentionShape {
@@ -27,49 +24,75 @@ export interface AttentionOptions extends AttentionShape {
 /** The most rows of a sentence one entry of the block table may hold. */
 export const QUERY_BLOCK_ROWS = 4;
 
+/**
+ * Keys of a block: sums over keys are formed block by block. 64, as measured on software adapters and by compiling for GPUs: 32
+ * doubles what a split attention writes in between, 128 halves its workgroups and the rows of a tile. See BENCHMARKS.md.
+ */
+export const KEY_BLOCK = 64;
+
 export type AttentionBinding = "Q" | "KV" | "rowInfo" | "pageTable" | "blockTable" | "A";
-export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale";
+export type AttentionParam = "firstEntry" | "blockCount" | "heads" | "scale" | "window" | "cap" | "keyBlocks";
 
 /** The parameters of every kernel of attention, forward and backward. See shaders/common/attention-params.wgsl. */
-export const attentionParams = { firstEntry: "u32", blockCount: "u32", heads: "u32", scale: "f32" } as const;
+export const attentionParams = {
+  firstEntry: "u32",
+  blockCount: "u32",
+  heads: "u32",
+  scale: "f32",
+  window: "u32",
+  cap: "f32",
+  keyBlocks: "u32",
+} as const;
 export const attentionFragments: readonly string[] = [vectors, paramsSource];
+export const attentionInputFragments: readonly string[] = [...attentionFragments, inputs];
 
-/** The part of a definition that all forward kernels of attention share. */
+/** The part of a definition that the kernels share that compute attention in one dispatch. */
 export const attentionInterface: Pick<
   KernelDefinition<AttentionBinding, AttentionParam>,
   "common" | "bindings" | "params"
 > = {
-  common: [...attentionFragments, inputs],
+  common: attentionInputFragments,
   bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
   params: attentionParams,
 };
 
-/** A kernel that computes attention. All of them give the same bits, and differ in where they are fast. */
+/** A dispatch of attention. Its bindings are some of AttentionBinding and "partials". */
+export type AttentionStage = KernelVariant<string, AttentionParam>;
+
+/** A way to compute attention. All of them give the same bits, and differ in where they are fast. */
 export interface AttentionKernel {
   readonly name: string;
   readonly suits: SuitableRows;
+  /** Whether partial results of blocks of keys go through a buffer, "partials". */
+  readonly isSplit: boolean;
   needs(shape: AttentionShape): WorkgroupNeeds;
-  variant(options: AttentionOptions): KernelVariant<AttentionBinding, AttentionParam>;
+  /** Its dispatches, in order. All get the same parameters. */
+  stages(options: AttentionOptions): readonly AttentionStage[];
 }
 
-/** The prelude's constants. */
-export const attentionConstants = ({ headVectors, isCausal, pageTokens }: AttentionOptions): Constants => ({
+/** The prelude's constants of all kernels, forward and backward. */
+export const attentionShapeConstants = ({
+  headVectors,
+  group,
+  isCausal,
+  isCapped,
+}: AttentionShape): Constants => ({
   HEAD_VECTORS: headVectors,
+  GROUP: group,
   CAUSAL: isCausal,
-  PAGE_TOKENS: pageTokens,
+  CAPPED: isCapped,
+  KEY_BLOCK,
 });
 
-const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
-  name: "attention.forward",
-  source,
-  ...attentionInterface,
-  grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
-};
+/** The prelude's constants of forward kernels. */
+export const attentionConstants = (options: AttentionOptions): Constants => ({
+  ...attentionShapeConstants(options),
+  PAGE_TOKENS: options.pageTokens,
+});
 
-/** One pass over the keys in registers, no workgroup memory: fast on software adapters, runs on all. */
-export const registerTiledAttention: AttentionKernel = {
-  name: "register-tiled",
-  suits: "any",
-  needs: () => ({ invocations: 32, bytes: 0 }),
-  variant: (options) => specialise(forward, attentionConstants(options)),
-};
+/** How many heads a workgroup computes together, because they share their keys: a divisor of the group, at most 8. */
+export function sharedHeads({ group }: Pick<AttentionShape, "group">): number {
+  let heads = Math.min(8, group);
+  while (group % heads !== 0) heads--;
+  return heads;
+}

@@ -11,6 +11,7 @@ import {
 import {
   attentionFragments,
   attentionParams,
+  attentionShapeConstants,
   type AttentionParam,
   type AttentionShape,
 } from "./attention.js";
@@ -19,8 +20,7 @@ type AttentionBackwardQueryBinding = "Q" | "KV" | "A" | "dA" | "rowInfo" | "bloc
 type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
 
 /** A block of at most QUERY_BLOCK_ROWS queries, or of as many keys, per invocation and head. */
-const grid = ({ blockCount, heads }: Readonly<Record<AttentionParam, number>>): Grid =>
-  foldGrid(Math.ceil((blockCount * heads) / 32));
+const gridOf = (blocks: number, heads: number): Grid => foldGrid(Math.ceil((blocks * heads) / 32));
 
 const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionParam> = {
   name: "attention.backward-query",
@@ -37,7 +37,7 @@ const backwardQuery: KernelDefinition<AttentionBackwardQueryBinding, AttentionPa
     stats: "readWrite",
   },
   params: attentionParams,
-  grid,
+  grid: ({ blockCount, heads }) => gridOf(blockCount, heads),
 };
 
 const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, AttentionParam> = {
@@ -54,15 +54,15 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
     dKV: "readWrite",
   },
   params: attentionParams,
-  grid,
+  grid: ({ blockCount, heads }, constants) => gridOf(blockCount, heads / Number(constants["GROUP"])),
 };
 
 export const attentionBackwardQueryVariant = (
   options: AttentionShape,
 ): KernelVariant<AttentionBackwardQueryBinding, AttentionParam> =>
-  specialise(backwardQuery, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal });
+  specialise(backwardQuery, attentionShapeConstants(options));
 
 export const attentionBackwardKeyValueVariant = (
   options: AttentionShape,
 ): KernelVariant<AttentionBackwardKeyValueBinding, AttentionParam> =>
-  specialise(backwardKeyValue, { HEAD_VECTORS: options.headVectors, CAUSAL: options.isCausal });
+  specialise(backwardKeyValue, attentionShapeConstants(options));

@@ -88,6 +88,11 @@ export class TrainingArena {
     return this.#arena.of(normStatsName(step, this.recompute));
   }
 
+  /** A buffer of at least `sizeBytes`, whose content is not kept. */
+  scratch(name: string, sizeBytes: number): GpuBuffer {
+    return this.#arena.scratch(name, sizeBytes);
+  }
+
   attentionStats(layer: number): GpuBuffer {
     return this.#arena.of(attentionStatsName(layer, this.recompute));
   }

@@ -80,13 +80,14 @@ export class StepEncoder {
     const runs: RowRun[] = [];
     let row = 0;
     for (const [index, { sequence, firstToken, tokenCount }] of entries.entries()) {
-      runs.push({ sentence: index, firstToken, firstRow: row, count: tokenCount });
+      const keyCount = firstToken + tokenCount;
+      runs.push({ sentence: index, firstToken, firstRow: row, count: tokenCount, keyCount });
       for (let token = firstToken; token < firstToken + tokenCount; token++)
         writeRowInfo(rowInfo, row++, {
           token: sequence.tokens[token] ?? SAMPLED_TOKEN + this.#sequenceRows.of(sequence).index,
           position: token,
           firstPage: pageTable.length,
-          keyCount: firstToken + tokenCount,
+          keyCount,
         });
       for (const page of sequence.pages) pageTable.push(page * this.#shape.pageTokens);
     }

@@ -121,6 +121,7 @@ export class TrainingEncoder implements QueueEncoder {
       firstToken: 0,
       firstRow: batchRows.rowOf(sentence, 0),
       count: tokens[sentence]!.length,
+      keyCount: tokens[sentence]!.length,
     }));
     const rows = writeRowTable(queue.tables, runs);
     // The losses are formed a second time: they go behind those that are read.

@@ -1,0 +1,26 @@
+// Attention kernel of one invocation per query block and head, for software adapters.
+import source from "../../../shaders/attention/forward-serial.wgsl?raw";
+import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js";
+import {
+  attentionConstants,
+  attentionInterface,
+  type AttentionBinding,
+  type AttentionKernel,
+  type AttentionParam,
+} from "./attention.js";
+
+const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
+  name: "attention.forward-serial",
+  source,
+  ...attentionInterface,
+  grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
+};
+
+/** In registers, no workgroup memory: fast on software adapters, runs on all. */
+export const serialAttention: AttentionKernel = {
+  name: "serial",
+  suits: "any",
+  isSplit: false,
+  needs: () => ({ invocations: 32, bytes: 0 }),
+  stages: (options) => [specialise(forward, attentionConstants(options))],
+};

@@ -1,5 +1,7 @@
 // common/linear-interface.wgsl — the parameters and bindings of every forward kernel of a linear layer, and how it loads and stores.
-// X (rows,K) · W (K,N) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros.
+// X (rows,K) · W (K/4,N,4) · b (N) · Y (rows,N), row-major; K and N are padded to multiples of 4 with zeros. W is interleaved: a vec4
+// has four consecutive k's of one output, and the next vec4 those of the next output, so that neighbouring lanes with neighbouring
+// outputs read neighbouring bytes.
 // A row table lists the rows of X, so slices of any sentences and lengths share one dispatch. It also lists the rows of Y, unless
 // COMPACT_OUTPUT is set: then row i of the table goes to row i of Y.
 // An interface fragment: it has the bindings of its kernels, so that they cannot differ in them.
@@ -9,7 +11,7 @@ struct Params {
   firstEntry: u32,    // first entry of this dispatch in rowTable
   rowCount: u32,      // rows of this dispatch, ≥ 1
   inputVectors: u32,  // K/4
-  outputVectors: u32, // N/4, the row stride of W and the length of b
+  outputVectors: u32, // N/4, a quarter of the row stride of W, and the length of b
   outputStride: u32,  // row stride of Y in vec4s
   outputOffset: u32,  // first vec4 column of Y that is written
   outputEntry: u32,   // first entry of the output rows in rowTable; unused when COMPACT_OUTPUT is set
@@ -18,7 +20,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
-@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K, N/4)
+@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K/4, N)
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
 @group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
@@ -32,12 +34,10 @@ fn inputStart(entry: u32) -> u32 {
   return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)] * params.inputVectors;
 }
 
-// Returns four consecutive rows of W from vec4 `at` on, as the columns of a matrix value. In range, because `at` is in a row 4k and
-// K is a multiple of 4.
-fn loadWeights(at: u32) -> mat4x4<Factor> {
-  let stride = params.outputVectors;
-  return mat4x4<Factor>(
-    factorsOf(W[at]), factorsOf(W[at + stride]), factorsOf(W[at + 2u * stride]), factorsOf(W[at + 3u * stride]));
+// Returns the weights of the four outputs of a vec4 column for the four k's of vec4 `k`, as the columns of a matrix value.
+fn loadWeights(k: u32, column: u32) -> mat4x4<Factor> {
+  let at = 4u * (k * params.outputVectors + column);
+  return mat4x4<Factor>(factorsOf(W[at]), factorsOf(W[at + 1u]), factorsOf(W[at + 2u]), factorsOf(W[at + 3u]));
 }
 
 // Stores a vec4 of Y, unless its row or column is out of range.

@@ -1,5 +1,5 @@
 // embedding/forward.wgsl — X[row] = tokenEmbedding[token] + positionEmbedding[position], four channels per invocation.
-// The token embedding is stored (C,V), the layout of the output head that shares it, in shards of consecutive tokens
+// The token embedding is stored (C/4,V,4), the layout of the output head that shares it, in shards of consecutive tokens
 // where the whole exceeds a binding: a dispatch writes only the rows whose token lies in its shard.
 // Grid: ceil(rowCount·C/4 / 64), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
 // Reference: test/reference/embedding.ts embeddingForward.
@@ -10,11 +10,11 @@ struct Params {
   channelVectors: u32, // ceil(C/4)
   firstToken: u32,     // first token of the shard
   tokenCount: u32,     // tokens of the shard
-  shardStride: u32,    // row stride of the shard in elements: tokenCount padded to a multiple of 4
+  shardStride: u32,    // row stride of the shard in vec4s: tokenCount padded to a multiple of 4
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> tokenEmbedding: array<T>;             // weights (C padded to 4, shardStride)
+@group(0) @binding(1) var<storage, read> tokenEmbedding: array<WeightVector>;    // (C/4, shardStride)
 @group(0) @binding(2) var<storage, read> positionEmbedding: array<WeightVector>; // (positions, C/4)
 @group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, key count
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
@@ -23,10 +23,6 @@ struct Params {
 
 // If this bit is set in a row's token, the other bits are an index into sampled.
 const SAMPLED = 0x80000000u;
-
-fn tokenWeight(at: u32) -> f32 {
-  return weightOf(tokenEmbedding[at / WEIGHTS_PER_ELEMENT], at);
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -40,12 +36,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if ((newest & SAMPLED) != 0u) { newest = sampled[newest & ~SAMPLED]; }
   let token = newest - params.firstToken; // wraps to a large number below the shard
   if (token >= params.tokenCount) { return; }
-  let at = 4u * vector * params.shardStride + token;
-  let embedded = vec4<f32>(
-    tokenWeight(at),
-    tokenWeight(at + params.shardStride),
-    tokenWeight(at + 2u * params.shardStride),
-    tokenWeight(at + 3u * params.shardStride));
+  let embedded = weightsOf(tokenEmbedding[vector * params.shardStride + token]);
   let position = weightsOf(positionEmbedding[info.y * params.channelVectors + vector]);
   X[row * params.channelVectors + vector] = embedded + position;
 }

@@ -1,14 +1,14 @@
 // linear/backward-input.wgsl — dX[row] = (dY[row]·Wᵀ) ⊙ activation′(P[row]) (+ dX[row]); 8 rows × 8 inputs per invocation.
-// dY (rows,N) · W (K,N) · P (rows,K): what the activation was applied to · dX (rows,K), row-major f32, padded as forward.
+// dY (rows,N) · W (K/4,N,4) · P (rows,K): what the activation was applied to · dX (rows,K), row-major f32, padded as forward.
 // Grid: ceil(K/8/WORKGROUP_X), ceil(rowCount/8/WORKGROUP_Y), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear-backward.ts linearBackwardInput.
-// Reduction order: one fused multiply-add chain over n = 0…N−1: the same for every row and tile.
+// Reduction order: a chain inside each block of 4·PRODUCT_BLOCK n's, cut from n = 0 on, and the sums of the blocks added in order.
 
 struct Params {
   firstEntry: u32,    // first entry of this dispatch in rowTable
   rowCount: u32,      // rows of this dispatch, ≥ 1
   inputVectors: u32,  // K/4, the row stride of dX and P
-  outputVectors: u32, // N/4, the row stride of W
+  outputVectors: u32, // N/4, a quarter of the row stride of W
   gradientStride: u32, // row stride of dY in vec4s
   gradientOffset: u32, // first vec4 column of dY that is read
   outputEntry: u32,   // first entry of the rows of dY in rowTable; unused when COMPACT_GRADIENT is set
@@ -17,7 +17,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dY: array<vec4<f32>>;       // (rows, gradientStride)
-@group(0) @binding(2) var<storage, read> W: array<vec4<f32>>;        // (K, N/4)
+@group(0) @binding(2) var<storage, read> W: array<vec4<f32>>;        // (K/4, N)
 @group(0) @binding(3) var<storage, read> P: array<vec4<f32>>;        // (rows, K/4); read with THROUGH_ACTIVATION only
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;       // rows of dX, then of dY
 @group(0) @binding(5) var<storage, read_write> dX: array<vec4<f32>>; // (rows, K/4)
@@ -26,11 +26,13 @@ const THROUGH_ACTIVATION = 1u;
 const ADD_TO_OUTPUT = 2u;
 const COMPACT_GRADIENT = 4u;
 
-// Column n of four consecutive rows of W, from row 4·vector on: in range, as K is a multiple of 4.
+// A block of products in vec4s along N.
+const PRODUCT_BLOCK = 32u;
+
+// The weights of the four outputs of vec4 `n` for the inputs of a vec4, as the columns of a matrix value.
 fn loadWeights(vector: u32, n: u32) -> mat4x4<f32> {
-  let at = 4u * vector * params.outputVectors + n;
-  let stride = params.outputVectors;
-  return mat4x4<f32>(W[at], W[at + stride], W[at + 2u * stride], W[at + 3u * stride]);
+  let at = 4u * (vector * params.outputVectors + n);
+  return mat4x4<f32>(W[at], W[at + 1u], W[at + 2u], W[at + 3u]);
 }
 
 fn gradientRow(entry: u32) -> u32 {
@@ -69,17 +71,27 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var r0: vec4<f32>; var r1: vec4<f32>; var r2: vec4<f32>; var r3: vec4<f32>;
   var r4: vec4<f32>; var r5: vec4<f32>; var r6: vec4<f32>; var r7: vec4<f32>;
 
-  for (var n = 0u; n < params.outputVectors; n++) {
-    let wl = loadWeights(left, n);
-    let wr = loadWeights(right, n);
-    let y0 = dY[row0 + n]; l0 = dots(l0, y0, wl); r0 = dots(r0, y0, wr);
-    let y1 = dY[row1 + n]; l1 = dots(l1, y1, wl); r1 = dots(r1, y1, wr);
-    let y2 = dY[row2 + n]; l2 = dots(l2, y2, wl); r2 = dots(r2, y2, wr);
-    let y3 = dY[row3 + n]; l3 = dots(l3, y3, wl); r3 = dots(r3, y3, wr);
-    let y4 = dY[row4 + n]; l4 = dots(l4, y4, wl); r4 = dots(r4, y4, wr);
-    let y5 = dY[row5 + n]; l5 = dots(l5, y5, wl); r5 = dots(r5, y5, wr);
-    let y6 = dY[row6 + n]; l6 = dots(l6, y6, wl); r6 = dots(r6, y6, wr);
-    let y7 = dY[row7 + n]; l7 = dots(l7, y7, wl); r7 = dots(r7, y7, wr);
+  for (var first = 0u; first < params.outputVectors; first += PRODUCT_BLOCK) {
+    var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+    var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
+    var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
+    var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
+    for (var n = first; n < min(first + PRODUCT_BLOCK, params.outputVectors); n++) {
+      let wl = loadWeights(left, n);
+      let wr = loadWeights(right, n);
+      let y0 = dY[row0 + n]; a0 = weighted(a0, y0, wl); b0 = weighted(b0, y0, wr);
+      let y1 = dY[row1 + n]; a1 = weighted(a1, y1, wl); b1 = weighted(b1, y1, wr);
+      let y2 = dY[row2 + n]; a2 = weighted(a2, y2, wl); b2 = weighted(b2, y2, wr);
+      let y3 = dY[row3 + n]; a3 = weighted(a3, y3, wl); b3 = weighted(b3, y3, wr);
+      let y4 = dY[row4 + n]; a4 = weighted(a4, y4, wl); b4 = weighted(b4, y4, wr);
+      let y5 = dY[row5 + n]; a5 = weighted(a5, y5, wl); b5 = weighted(b5, y5, wr);
+      let y6 = dY[row6 + n]; a6 = weighted(a6, y6, wl); b6 = weighted(b6, y6, wr);
+      let y7 = dY[row7 + n]; a7 = weighted(a7, y7, wl); b7 = weighted(b7, y7, wr);
+    }
+    l0 += a0; r0 += b0; l1 += a1; r1 += b1;
+    l2 += a2; r2 += b2; l3 += a3; r3 += b3;
+    l4 += a4; r4 += b4; l5 += a5; r5 += b5;
+    l6 += a6; r6 += b6; l7 += a7; r7 += b7;
   }
 
   store(entry, left, l0); store(entry, left + 1u, r0);

@@ -1,5 +1,5 @@
 // linear/backward-weight.wgsl — dW (+)= Xᵀ·dY, db (+)= Σ dY: 8 inputs × 8 outputs of dW per invocation, over a slab of rows.
-// X (rows,K) · dY (rows,N) · dW (slabs,K,N) · db (slabs,N), row-major f32, padded as forward.
+// X (rows,K) · dY (rows,N) · dW (slabs,K/4,N,4) · db (slabs,N), row-major f32, padded as forward.
 // A weight has no token axis: each of its elements has one owner, which reads every row. Where that makes too few
 // invocations, rows are cut into slabs, each with an owner that leaves its sum to linear/backward-weight-sum.wgsl. No atomics.
 // Grid: ceil(N/8/WORKGROUP_X), ceil(K/8/WORKGROUP_Y), slabs.  Needs: core limits, no workgroup memory.
@@ -22,17 +22,17 @@ struct Params {
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;        // (rows, K/4)
 @group(0) @binding(2) var<storage, read> dY: array<vec4<f32>>;       // (rows, gradientStride)
 @group(0) @binding(3) var<storage, read> rowTable: array<u32>;       // rows of X, then of dY
-@group(0) @binding(4) var<storage, read_write> dW: array<vec4<f32>>; // (slabs, K, N/4)
+@group(0) @binding(4) var<storage, read_write> dW: array<vec4<f32>>; // (slabs, K/4, N)
 @group(0) @binding(5) var<storage, read_write> db: array<vec4<f32>>; // (slabs, N/4)
 
 const ADD_TO_OUTPUT = 2u;
 const COMPACT_GRADIENT = 4u;
 const ROWS_PER_SUM = 64u;
 
-// Adds four rows to a tile, whose columns belong to four inputs, their components to four outputs. A column of x or y is
+// Adds four rows to a tile, whose columns belong to four outputs, their components to four inputs. A column of x or y is
 // what four rows have for one input or output.
 fn addFour(sum: mat4x4<f32>, x: mat4x4<f32>, y: mat4x4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(dots(sum[0], x[0], y), dots(sum[1], x[1], y), dots(sum[2], x[2], y), dots(sum[3], x[3], y));
+  return mat4x4<f32>(dots(sum[0], y[0], x), dots(sum[1], y[1], x), dots(sum[2], y[2], x), dots(sum[3], y[3], x));
 }
 
 fn loadInputs(at: vec4<u32>) -> mat4x4<f32> {
@@ -76,11 +76,11 @@ fn storeBias(slab: u32, column: u32, begin: u32, end: u32) {
 
 fn storeTile(slab: u32, inputVector: u32, column: u32, sums: mat4x4<f32>) {
   if (inputVector >= params.inputVectors || column >= params.outputVectors) { return; }
-  let at = 4u * (slab * params.inputVectors + inputVector) * params.outputVectors + column;
+  let at = 4u * ((slab * params.inputVectors + inputVector) * params.outputVectors + column);
   store(at, sums[0]);
-  store(at + params.outputVectors, sums[1]);
-  store(at + 2u * params.outputVectors, sums[2]);
-  store(at + 3u * params.outputVectors, sums[3]);
+  store(at + 1u, sums[1]);
+  store(at + 2u, sums[2]);
+  store(at + 3u, sums[3]);
 }
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)

@@ -1,9 +1,9 @@
 // linear/forward-few-row.wgsl — Y[row] = activation(X[row]·W + b) (+ Y[row]); up to 8 rows × 4 columns per invocation.
-// For decoding, where a dispatch has 1 to 8 rows: computes only rows that exist, and has many loads in flight.
+// For decoding on software adapters, where a dispatch has 1 to 8 rows: computes only rows that exist.
 // Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/4/32), ceil(rowCount/8), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
-// Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and kernel.
+// Reduction order: that of common/products-float.wgsl over k = 0…K−1, then the bias: the same for every row and kernel.
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -22,28 +22,36 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var s0 = vec4<f32>(); var s1 = vec4<f32>(); var s2 = vec4<f32>(); var s3 = vec4<f32>();
   var s4 = vec4<f32>(); var s5 = vec4<f32>(); var s6 = vec4<f32>(); var s7 = vec4<f32>();
   let width = params.inputVectors;
-  let stride = params.outputVectors;
 
-  if (rows == 1u) {
-    // Two vec4s of K at a time, for twice as many loads in flight.
-    let even = width & ~1u;
-    for (var k = 0u; k < even; k += 2u) {
-      let w = loadWeights(4u * k * stride + column);
-      let next = loadWeights(4u * (k + 1u) * stride + column);
-      s0 = multiplyAdd(multiplyAdd(s0, X[x0 + k], w), X[x0 + k + 1u], next);
-    }
-    if (even < width) { s0 = multiplyAdd(s0, X[x0 + even], loadWeights(4u * even * stride + column)); }
-  } else {
-    for (var k = 0u; k < width; k++) {
-      let w = loadWeights(4u * k * stride + column);
-      s0 = multiplyAdd(s0, X[x0 + k], w);
-      s1 = multiplyAdd(s1, X[x1 + k], w);
-      if (rows > 2u) { s2 = multiplyAdd(s2, X[x2 + k], w); s3 = multiplyAdd(s3, X[x3 + k], w); }
-      if (rows > 4u) {
-        s4 = multiplyAdd(s4, X[x4 + k], w); s5 = multiplyAdd(s5, X[x5 + k], w);
-        s6 = multiplyAdd(s6, X[x6 + k], w); s7 = multiplyAdd(s7, X[x7 + k], w);
+  for (var first = 0u; first < width; first += PRODUCT_BLOCK) {
+    let end = min(first + PRODUCT_BLOCK, width);
+    var p0 = vec4<f32>();
+    if (rows == 1u) {
+      // Two vec4s of K at a time, for twice as many loads in flight.
+      let even = first + ((end - first) & ~1u);
+      for (var k = first; k < even; k += 2u) {
+        let w = loadWeights(k, column);
+        let next = loadWeights(k + 1u, column);
+        p0 = multiplyAdd(multiplyAdd(p0, X[x0 + k], w), X[x0 + k + 1u], next);
       }
+      if (even < end) { p0 = multiplyAdd(p0, X[x0 + even], loadWeights(even, column)); }
+    } else {
+      var p1 = vec4<f32>(); var p2 = vec4<f32>(); var p3 = vec4<f32>();
+      var p4 = vec4<f32>(); var p5 = vec4<f32>(); var p6 = vec4<f32>(); var p7 = vec4<f32>();
+      for (var k = first; k < end; k++) {
+        let w = loadWeights(k, column);
+        p0 = multiplyAdd(p0, X[x0 + k], w);
+        p1 = multiplyAdd(p1, X[x1 + k], w);
+        if (rows > 2u) { p2 = multiplyAdd(p2, X[x2 + k], w); p3 = multiplyAdd(p3, X[x3 + k], w); }
+        if (rows > 4u) {
+          p4 = multiplyAdd(p4, X[x4 + k], w); p5 = multiplyAdd(p5, X[x5 + k], w);
+          p6 = multiplyAdd(p6, X[x6 + k], w); p7 = multiplyAdd(p7, X[x7 + k], w);
+        }
+      }
+      s1 = addBlock(s1, p1); s2 = addBlock(s2, p2); s3 = addBlock(s3, p3); s4 = addBlock(s4, p4);
+      s5 = addBlock(s5, p5); s6 = addBlock(s6, p6); s7 = addBlock(s7, p7);
     }
+    s0 = addBlock(s0, p0);
   }
 
   store(entry, column, s0); store(entry + 1u, column, s1);

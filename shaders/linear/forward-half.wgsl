@@ -4,8 +4,6 @@
 // Reference: test/reference/linear.ts linearForward, within the error of common/products-half.wgsl.
 // Reduction order: that of common/products-half.wgsl, over k = 0…K−1, then the bias: the same for every row and kernel.
 
-const DEPTH = 4u; // vec4s of K in a part
-
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let column = id.x * VECTORS;
@@ -17,13 +15,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   for (var r = 0u; r < ROWS; r++) { starts[r] = inputStart(entry + r); }
   var sums: array<vec4<f32>, ROWS * VECTORS>;
 
-  for (var first = 0u; first < width; first += DEPTH) {
+  for (var first = 0u; first < width; first += PRODUCT_BLOCK) {
     var parts = array<vec4<Factor>, ROWS * VECTORS>();
-    for (var i = 0u; i < ROWS * VECTORS; i++) { parts[i] = beginPart(sums[i]); }
-    for (var k = first; k < min(first + DEPTH, width); k++) {
+    for (var k = first; k < min(first + PRODUCT_BLOCK, width); k++) {
       var w = array<mat4x4<Factor>, VECTORS>();
       for (var v = 0u; v < VECTORS; v++) {
-        w[v] = loadWeights(4u * k * params.outputVectors + min(column + v, params.outputVectors - 1u));
+        w[v] = loadWeights(k, min(column + v, params.outputVectors - 1u));
       }
       for (var r = 0u; r < ROWS; r++) {
         if (r < rows) {
@@ -34,7 +31,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
       }
     }
-    for (var i = 0u; i < ROWS * VECTORS; i++) { sums[i] = endPart(sums[i], parts[i]); }
+    for (var i = 0u; i < ROWS * VECTORS; i++) { sums[i] = addBlock(sums[i], parts[i]); }
   }
 
   for (var r = 0u; r < ROWS; r++) {

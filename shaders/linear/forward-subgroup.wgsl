@@ -4,7 +4,7 @@
 // Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/8/WORKGROUP), ceil(rowCount/8), 1.  Needs: subgroups, which have at least 4 invocations.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
-// Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and kernel.
+// Reduction order: that of common/products-float.wgsl over k = 0…K−1, then the bias: the same for every row and kernel.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -24,20 +24,29 @@ fn main(
   var r0: vec4<f32>; var r1: vec4<f32>; var r2: vec4<f32>; var r3: vec4<f32>;
   var r4: vec4<f32>; var r5: vec4<f32>; var r6: vec4<f32>; var r7: vec4<f32>;
 
-  for (var k = 0u; k < params.inputVectors; k++) {
-    let weightRow = 4u * k * params.outputVectors;
-    let wl = loadWeights(weightRow + near);
-    let wr = loadWeights(weightRow + far);
-    let a = X[start + k];
-    let b = X[next + k];
-    let x0 = subgroupBroadcast(a, 0u); l0 = multiplyAdd(l0, x0, wl); r0 = multiplyAdd(r0, x0, wr);
-    let x1 = subgroupBroadcast(a, 1u); l1 = multiplyAdd(l1, x1, wl); r1 = multiplyAdd(r1, x1, wr);
-    let x2 = subgroupBroadcast(a, 2u); l2 = multiplyAdd(l2, x2, wl); r2 = multiplyAdd(r2, x2, wr);
-    let x3 = subgroupBroadcast(a, 3u); l3 = multiplyAdd(l3, x3, wl); r3 = multiplyAdd(r3, x3, wr);
-    let x4 = subgroupBroadcast(b, 0u); l4 = multiplyAdd(l4, x4, wl); r4 = multiplyAdd(r4, x4, wr);
-    let x5 = subgroupBroadcast(b, 1u); l5 = multiplyAdd(l5, x5, wl); r5 = multiplyAdd(r5, x5, wr);
-    let x6 = subgroupBroadcast(b, 2u); l6 = multiplyAdd(l6, x6, wl); r6 = multiplyAdd(r6, x6, wr);
-    let x7 = subgroupBroadcast(b, 3u); l7 = multiplyAdd(l7, x7, wl); r7 = multiplyAdd(r7, x7, wr);
+  for (var first = 0u; first < params.inputVectors; first += PRODUCT_BLOCK) {
+    var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+    var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
+    var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
+    var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
+    for (var k = first; k < min(first + PRODUCT_BLOCK, params.inputVectors); k++) {
+      let wl = loadWeights(k, near);
+      let wr = loadWeights(k, far);
+      let upper = X[start + k];
+      let lower = X[next + k];
+      let x0 = subgroupBroadcast(upper, 0u); a0 = multiplyAdd(a0, x0, wl); b0 = multiplyAdd(b0, x0, wr);
+      let x1 = subgroupBroadcast(upper, 1u); a1 = multiplyAdd(a1, x1, wl); b1 = multiplyAdd(b1, x1, wr);
+      let x2 = subgroupBroadcast(upper, 2u); a2 = multiplyAdd(a2, x2, wl); b2 = multiplyAdd(b2, x2, wr);
+      let x3 = subgroupBroadcast(upper, 3u); a3 = multiplyAdd(a3, x3, wl); b3 = multiplyAdd(b3, x3, wr);
+      let x4 = subgroupBroadcast(lower, 0u); a4 = multiplyAdd(a4, x4, wl); b4 = multiplyAdd(b4, x4, wr);
+      let x5 = subgroupBroadcast(lower, 1u); a5 = multiplyAdd(a5, x5, wl); b5 = multiplyAdd(b5, x5, wr);
+      let x6 = subgroupBroadcast(lower, 2u); a6 = multiplyAdd(a6, x6, wl); b6 = multiplyAdd(b6, x6, wr);
+      let x7 = subgroupBroadcast(lower, 3u); a7 = multiplyAdd(a7, x7, wl); b7 = multiplyAdd(b7, x7, wr);
+    }
+    l0 = addBlock(l0, a0); r0 = addBlock(r0, b0); l1 = addBlock(l1, a1); r1 = addBlock(r1, b1);
+    l2 = addBlock(l2, a2); r2 = addBlock(r2, b2); l3 = addBlock(l3, a3); r3 = addBlock(r3, b3);
+    l4 = addBlock(l4, a4); r4 = addBlock(r4, b4); l5 = addBlock(l5, a5); r5 = addBlock(r5, b5);
+    l6 = addBlock(l6, a6); r6 = addBlock(r6, b6); l7 = addBlock(l7, a7); r7 = addBlock(r7, b7);
   }
 
   store(entry, left, l0); store(entry, left + 1u, r0);

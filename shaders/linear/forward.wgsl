@@ -2,7 +2,7 @@
 // Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/8/WORKGROUP_X), ceil(rowCount/8/WORKGROUP_Y), 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/linear.ts linearForward.  Accumulates in f32 whatever T is.
-// Reduction order: one fused multiply-add chain over k = 0…K−1, then the bias: the same for every row and tile.
+// Reduction order: that of common/products-float.wgsl over k = 0…K−1, then the bias: the same for every row and kernel.
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -25,18 +25,27 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   var r4: vec4<f32>; var r5: vec4<f32>; var r6: vec4<f32>; var r7: vec4<f32>;
   let width = params.inputVectors;
 
-  for (var k = 0u; k < width; k++) {
-    let weightRow = 4u * k * params.outputVectors;
-    let wl = loadWeights(weightRow + left);
-    let wr = loadWeights(weightRow + right);
-    let x0 = X[start0 + k]; l0 = multiplyAdd(l0, x0, wl); r0 = multiplyAdd(r0, x0, wr);
-    let x1 = X[start1 + k]; l1 = multiplyAdd(l1, x1, wl); r1 = multiplyAdd(r1, x1, wr);
-    let x2 = X[start2 + k]; l2 = multiplyAdd(l2, x2, wl); r2 = multiplyAdd(r2, x2, wr);
-    let x3 = X[start3 + k]; l3 = multiplyAdd(l3, x3, wl); r3 = multiplyAdd(r3, x3, wr);
-    let x4 = X[start4 + k]; l4 = multiplyAdd(l4, x4, wl); r4 = multiplyAdd(r4, x4, wr);
-    let x5 = X[start5 + k]; l5 = multiplyAdd(l5, x5, wl); r5 = multiplyAdd(r5, x5, wr);
-    let x6 = X[start6 + k]; l6 = multiplyAdd(l6, x6, wl); r6 = multiplyAdd(r6, x6, wr);
-    let x7 = X[start7 + k]; l7 = multiplyAdd(l7, x7, wl); r7 = multiplyAdd(r7, x7, wr);
+  for (var first = 0u; first < width; first += PRODUCT_BLOCK) {
+    var a0 = vec4<f32>(); var a1 = vec4<f32>(); var a2 = vec4<f32>(); var a3 = vec4<f32>();
+    var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
+    var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
+    var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
+    for (var k = first; k < min(first + PRODUCT_BLOCK, width); k++) {
+      let wl = loadWeights(k, left);
+      let wr = loadWeights(k, right);
+      let x0 = X[start0 + k]; a0 = multiplyAdd(a0, x0, wl); b0 = multiplyAdd(b0, x0, wr);
+      let x1 = X[start1 + k]; a1 = multiplyAdd(a1, x1, wl); b1 = multiplyAdd(b1, x1, wr);
+      let x2 = X[start2 + k]; a2 = multiplyAdd(a2, x2, wl); b2 = multiplyAdd(b2, x2, wr);
+      let x3 = X[start3 + k]; a3 = multiplyAdd(a3, x3, wl); b3 = multiplyAdd(b3, x3, wr);
+      let x4 = X[start4 + k]; a4 = multiplyAdd(a4, x4, wl); b4 = multiplyAdd(b4, x4, wr);
+      let x5 = X[start5 + k]; a5 = multiplyAdd(a5, x5, wl); b5 = multiplyAdd(b5, x5, wr);
+      let x6 = X[start6 + k]; a6 = multiplyAdd(a6, x6, wl); b6 = multiplyAdd(b6, x6, wr);
+      let x7 = X[start7 + k]; a7 = multiplyAdd(a7, x7, wl); b7 = multiplyAdd(b7, x7, wr);
+    }
+    l0 = addBlock(l0, a0); r0 = addBlock(r0, b0); l1 = addBlock(l1, a1); r1 = addBlock(r1, b1);
+    l2 = addBlock(l2, a2); r2 = addBlock(r2, b2); l3 = addBlock(l3, a3); r3 = addBlock(r3, b3);
+    l4 = addBlock(l4, a4); r4 = addBlock(r4, b4); l5 = addBlock(l5, a5); r5 = addBlock(r5, b5);
+    l6 = addBlock(l6, a6); r6 = addBlock(r6, b6); l7 = addBlock(l7, a7); r7 = addBlock(r7, b7);
   }
 
   store(entry, left, l0); store(entry, left + 1u, r0);

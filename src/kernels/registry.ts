@@ -9,20 +9,23 @@ import { registerTiledLinear, type LinearKernel } from "./linear/linear.js";
 import { fewRowHalfLinear, registerTiledHalfLinear } from "./linear/half.js";
 import { fewRowLinear } from "./linear/few-row.js";
 import { subgroupTiledLinears } from "./linear/subgroup.js";
-import { workgroupTiledHalfLinears, workgroupTiledLinears } from "./linear/workgroup.js";
+import { splitHalfLinear, splitLinear } from "./linear/split.js";
+import { tiledHalfLinears, tiledLinears } from "./linear/tiled.js";
 
 /** The first entry of a list is the one that runs on every adapter. */
 export const linearKernels: readonly [LinearKernel, ...LinearKernel[]] = [
   registerTiledLinear,
   fewRowLinear,
   ...subgroupTiledLinears,
-  ...workgroupTiledLinears,
+  splitLinear,
+  ...tiledLinears,
 ];
 /** Kernels with products in f16. All need shader-f16, and give the same bits as each other. */
 export const halfLinearKernels: readonly [LinearKernel, ...LinearKernel[]] = [
   registerTiledHalfLinear,
   fewRowHalfLinear,
-  ...workgroupTiledHalfLinears,
+  splitHalfLinear,
+  ...tiledHalfLinears,
 ];
 export const attentionKernels: readonly [AttentionKernel, ...AttentionKernel[]] = [
   serialAttention,

@@ -20,6 +20,12 @@ interface WorkgroupOffer {
 /** The dispatches in which a kernel can be the fastest: those of few rows, as in decoding, or of many. */
 export type SuitableRows = "few" | "many" | "any";
 
+/**
+ * What a kernel is made for. CPUs have caches and few registers' worth of state to lose; a kernel for them may keep more sums than a
+ * GPU has registers. A GPU wants many small workgroups with workgroup memory, whose barriers a CPU pays dearly for.
+ */
+export type AdapterKind = "software" | "gpu";
+
 /** Whether a device can run a kernel with these needs. */
 export const fitsDevice = (
   { invocations, bytes, feature }: WorkgroupNeeds,

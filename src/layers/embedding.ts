@@ -66,7 +66,7 @@ export function embeddingBackward(
   { dX, to, tokens, positions }: EmbeddingBackward,
 ): void {
   const { channelVectors } = to;
-  const add = (dE: GpuBuffer, buckets: BucketRange, idStride: number, channelStride: number): void =>
+  const add = (dE: GpuBuffer, buckets: BucketRange, idStride: number, vectorStride: number): void =>
     list.dispatch(
       pipeline,
       { dX, tables: TABLES, dE },
@@ -75,9 +75,9 @@ export function embeddingBackward(
         bucketCount: buckets.count,
         channelVectors,
         idStride,
-        channelStride,
+        vectorStride,
       },
     );
   for (const [index, shard] of to.tokens.entries()) add(shard.weight, tokens[index]!, 1, shard.stride);
-  add(to.positions, positions, 4 * channelVectors, 1);
+  add(to.positions, positions, channelVectors, 1);
 }

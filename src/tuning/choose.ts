@@ -1,9 +1,9 @@
 // Chooses the kernels that a model uses on the adapter it runs on: see pick.ts for how one is picked.
 import type { ElementType } from "../gpu/kernel.js";
-import type { Queue } from "../gpu/queue.js";
+import type { AdapterDescription, Queue } from "../gpu/queue.js";
 import type { AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
 import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../kernels/linear/linear.js";
-import { fitsDevice, type SuitableRows } from "../kernels/workgroup-needs.js";
+import { fitsDevice, type AdapterKind, type SuitableRows } from "../kernels/workgroup-needs.js";
 import type { Arithmetic } from "../tensor/formats.js";
 import {
   attentionSample,
@@ -67,7 +67,7 @@ export async function chooseKernels(
     const fitting = candidates.linear.filter(({ needs }) => fitsDevice(needs, queue.device));
     return {
       name: `linear layers, ${rows} rows, ${element}`,
-      candidates: candidatesOf(fitting, presumed.linear[rows], rows),
+      candidates: candidatesOf(fitting, queue.adapter, presumed.linear[rows], rows),
       sample: linearSample(rows === "few" ? 1 : 128, shape.channelVectors, shape.hiddenVectors, element),
       trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
@@ -90,7 +90,7 @@ export async function chooseKernels(
         : { lengths: Array.from({ length: 4 }, () => Math.ceil(long / 2)), rows: "all" };
     return {
       name: `attention, ${rows} rows, heads of ${shape.headWidth}`,
-      candidates: candidatesOf(fitting, presumed.attention[rows], rows),
+      candidates: candidatesOf(fitting, queue.adapter, presumed.attention[rows], rows),
       sample: attentionSample(sampled, shape, step),
       trial: () =>
         attentionTrial({ lengths: [1, 5, 70], rows: rows === "few" ? "last" : "all" }, shape, step),
@@ -116,13 +116,22 @@ export async function chooseKernels(
   };
 }
 
-/** Returns the kernels that suit, the presumed one first. If none suits, returns all. */
-function candidatesOf<K extends { readonly suits: SuitableRows }>(
+/** Returns the kernels for this kind of adapter that suit, the presumed one first. If none is for it, or none suits, the others. */
+function candidatesOf<K extends { readonly suits: SuitableRows; readonly isFor: AdapterKind }>(
   fitting: readonly K[],
+  { isSoftware }: AdapterDescription,
   presumed: K,
   rows: keyof ByRows<K>,
 ): readonly K[] {
-  const suiting = fitting.filter(({ suits }) => suits === "any" || suits === rows);
-  if (suiting.length === 0) return fitting;
+  const orAll = (kernels: readonly K[], all: readonly K[]): readonly K[] =>
+    kernels.length > 0 ? kernels : all;
+  const own = orAll(
+    fitting.filter(({ isFor }) => (isFor === "software") === isSoftware),
+    fitting,
+  );
+  const suiting = orAll(
+    own.filter(({ suits }) => suits === "any" || suits === rows),
+    own,
+  );
   return suiting.toSorted((a, b) => Number(b === presumed) - Number(a === presumed));
 }

@@ -8,7 +8,8 @@ import { tiledAttention } from "../kernels/attention/tiled.js";
 import { fewRowHalfLinear, registerTiledHalfLinear } from "../kernels/linear/half.js";
 import { fewRowLinear } from "../kernels/linear/few-row.js";
 import { subgroupTiledLinears } from "../kernels/linear/subgroup.js";
-import { workgroupTiledHalfLinears, workgroupTiledLinears } from "../kernels/linear/workgroup.js";
+import { splitHalfLinear, splitLinear } from "../kernels/linear/split.js";
+import { tiledHalfLinears, tiledLinears } from "../kernels/linear/tiled.js";
 import { registerTiledLinear } from "../kernels/linear/linear.js";
 import type { Arithmetic } from "../tensor/formats.js";
 
@@ -23,14 +24,12 @@ export const presumedChoice = (
 ): KernelChoice => ({
   linear:
     arithmetic === "f16"
-      ? { few: fewRowHalfLinear, many: isSoftware ? registerTiledHalfLinear : workgroupTiledHalfLinears[0] }
+      ? isSoftware
+        ? { few: fewRowHalfLinear, many: registerTiledHalfLinear }
+        : { few: splitHalfLinear, many: tiledHalfLinears[1] }
       : {
-          few: fewRowLinear,
-          many: !isSoftware
-            ? workgroupTiledLinears[1]
-            : hasSubgroups
-              ? subgroupTiledLinears[0]
-              : registerTiledLinear,
+          few: isSoftware ? fewRowLinear : splitLinear,
+          many: !isSoftware ? tiledLinears[2] : hasSubgroups ? subgroupTiledLinears[0] : registerTiledLinear,
         },
   attention: isSoftware
     ? { few: serialAttention, many: serialAttention }

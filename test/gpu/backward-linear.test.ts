@@ -164,6 +164,10 @@ describe("the gradient of a linear layer's inputs", () => {
     for (const rows of rowCounts) await check({ rows, K, N });
   });
 
+  it("sums over several blocks of outputs", async () => {
+    for (const N of [127, 128, 132, 260]) await check({ rows: 9, K: 9, N });
+  });
+
   it("takes gradients compactly, in the order of the table", async () => {
     for (const rows of rowCounts) await check({ rows, K: 13, N: 16, compactGradient: true });
   });
@@ -299,14 +303,15 @@ describe("the gradients of a linear layer's weight and bias", () => {
     for (const [entry, row] of rowTable.subarray(3, 3 + rows).entries())
       ownX.set(x.subarray(row * K, (row + 1) * K), entry * K);
     const { dWeight, dBias } = linearBackwardWeight({ x: ownX, dY: gradients, N, K });
+    const at = (n: number, k: number): number => 4 * (Math.floor(k / 4) * pad4(N) + n) + (k % 4);
     const expected = new Float64Array(pad4(K) * pad4(N));
     for (let n = 0; n < N; n++)
-      for (let k = 0; k < K; k++) expected[k * pad4(N) + n] = dWeight[n * K + k]! + weightBefore[n * K + k]!;
+      for (let k = 0; k < K; k++) expected[at(n, k)] = dWeight[n * K + k]! + weightBefore[n * K + k]!;
     // Padding is 0, exactly, on both sides.
     expectClose(result.dW, expected, float32Chain(rows, scale * scale * meanSquareOfRandomFloats));
     for (let k = 0; k < pad4(K); k++)
       for (let n = 0; n < pad4(N); n++)
-        if (k >= K || n >= N) expect(result.dW[k * pad4(N) + n], "padding stays 0").toBe(0);
+        if (k >= K || n >= N) expect(result.dW[at(n, k)], "padding stays 0").toBe(0);
     const bias = dBias.map((value, n) => value + biasBefore[n]!);
     expectClose(
       result.db.subarray(0, N),

@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ElementType } from "../../src/gpu/kernel.js";
 import { Activation, LinearFlag, type LinearKernel } from "../../src/kernels/linear/linear.js";
 import { halfLinearKernels, linearKernels } from "../../src/kernels/registry.js";
-import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,
@@ -32,6 +31,8 @@ const tileShapes: readonly (readonly [rows: number, K: number, N: number])[] = [
   [128, 16, 128],
   [129, 12, 5],
 ];
+// Around the edges of blocks of products: 128 inputs, and 8 blocks side by side.
+const blockWidths = [127, 128, 132, 260, 1030];
 const widths: readonly (readonly [K: number, N: number])[] = [
   [1, 1],
   [3, 5],
@@ -193,6 +194,10 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
     },
   );
 
+  it("sums over several blocks of inputs", async () => {
+    for (const K of blockWidths) for (const rows of [1, 3, 8, 9]) await check({ rows, K, N: 21 });
+  });
+
   it("adds to what its output holds, for the residual connection", async () => {
     for (const rows of rowCounts) await check({ rows, K: 16, N: 12, addToOutput: true });
   });
@@ -211,7 +216,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
       kernel.variant(Activation.none, firstElement),
       {
         X: x,
-        W: stored(transposeMatrix(weight, N, K)),
+        W: stored(storeWeight(weight, N, K)),
         bias: new Float32Array(N),
         rowTable: Uint32Array.from([...Array.from({ length: rows }, (_, row) => row), ...targets]),
         Y: new Float32Array(2 * rows * N),

@@ -2,9 +2,8 @@
 import { describe, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/embedding.js";
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
-import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, useTestQueue } from "../helpers/gpu-run.js";
+import { pad4, padRows, runKernel, storeWeight, useTestQueue } from "../helpers/gpu-run.js";
 import { packHalves, randomFloats, randomHalves, SeededRandom } from "../helpers/random.js";
 import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { embeddingForward } from "../reference/embedding.js";
@@ -40,13 +39,11 @@ describe("embedding", () => {
       [16, 5],
     ] as const) {
       const shard = tokenTable.slice(firstToken * C, (firstToken + tokenCount) * C);
-      const transposed = new Float32Array(pad4(C) * tokenCount);
-      transposed.set(transposeMatrix(shard, tokenCount, C));
       X = await runKernel(
         queue(),
         embeddingVariant(element),
         {
-          tokenEmbedding: store(padRows(transposed, tokenCount, pad4(tokenCount))),
+          tokenEmbedding: store(storeWeight(shard, tokenCount, C)),
           positionEmbedding: store(padRows(positionTable, C, pad4(C))),
           rowInfo,
           rowTable: Uint32Array.from({ length: rows }, (_, row) => row),

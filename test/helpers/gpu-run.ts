@@ -6,7 +6,6 @@ import type { KernelVariant } from "../../src/gpu/kernel.js";
 import { openQueues } from "../../src/gpu/open-queues.js";
 import type { Queue } from "../../src/gpu/queue.js";
 import { Readback } from "../../src/gpu/readback.js";
-import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { SeededRandom } from "./random.js";
 
 type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
@@ -117,9 +116,12 @@ export function padLength(values: Float32Array, length: number): Float32Array<Ar
   return result;
 }
 
-/** A (N, K) matrix as kernels store it: (K, N), both padded to multiples of 4. */
-export function storeWeight(weight: Float32Array, N: number, K: number): Float32Array<ArrayBuffer> {
-  return padRows(padLength(transposeMatrix(weight, N, K), pad4(K) * N), N, pad4(N));
+/** A (N, K) matrix as kernels store it: (K/4, N, 4), both padded to multiples of 4. */
+export function storeWeight(weight: ArrayLike<number>, N: number, K: number): Float32Array<ArrayBuffer> {
+  const stored = new Float32Array(pad4(K) * pad4(N));
+  for (let n = 0; n < N; n++)
+    for (let k = 0; k < K; k++) stored[4 * (Math.floor(k / 4) * pad4(N) + n) + (k % 4)] = weight[n * K + k]!;
+  return stored;
 }
 
 /** All rows in a fixed random order. */

@@ -3,7 +3,7 @@ import inputs from "../../../shaders/common/attention-inputs.wgsl?raw";
 import paramsSource from "../../../shaders/common/attention-params.wgsl?raw";
 import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import type { Constants, KernelDefinition, KernelVariant } from "../../gpu/kernel.js";
-import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
+import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 export interface AttentionShape {
   /** ceil(D/4). */
@@ -63,6 +63,7 @@ export type AttentionStage = KernelVariant<string, AttentionParam>;
 export interface AttentionKernel {
   readonly name: string;
   readonly suits: SuitableRows;
+  readonly isFor: AdapterKind;
   /** Whether partial results of blocks of keys go through a buffer, "partials". */
   readonly isSplit: boolean;
   needs(shape: AttentionShape): WorkgroupNeeds;

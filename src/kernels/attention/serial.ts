@@ -16,10 +16,11 @@ const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
   grid: ({ blockCount, heads }) => foldGrid(Math.ceil((blockCount * heads) / 32)),
 };
 
-/** In registers, no workgroup memory: fast on software adapters, runs on all. */
+/** In registers, no workgroup memory. */
 export const serialAttention: AttentionKernel = {
   name: "serial",
   suits: "any",
+  isFor: "software",
   isSplit: false,
   needs: () => ({ invocations: 32, bytes: 0 }),
   stages: (options) => [specialise(forward, attentionConstants(options))],

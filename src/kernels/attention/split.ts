@@ -49,6 +49,7 @@ const merge: KernelDefinition<MergeBinding, AttentionParam> = {
 export const splitAttention: AttentionKernel = {
   name: "split",
   suits: "few",
+  isFor: "gpu",
   isSplit: true,
   needs: (shape) => ({
     invocations: 64,

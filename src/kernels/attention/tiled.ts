@@ -33,6 +33,7 @@ const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
 export const tiledAttention: AttentionKernel = {
   name: "tiled",
   suits: "many",
+  isFor: "gpu",
   isSplit: false,
   needs: (shape) => ({ invocations: threadsOf(shape), bytes: 16384 }),
   stages: (options) => [

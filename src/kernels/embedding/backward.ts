@@ -3,7 +3,7 @@ import source from "../../../shaders/embedding/backward.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 type EmbeddingBackwardBinding = "dX" | "tables" | "dE";
-type EmbeddingBackwardParam = "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "channelStride";
+type EmbeddingBackwardParam = "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "vectorStride";
 
 /** Words of a bucket in the tables: id, first word of its rows, rows. */
 export const BUCKET_WORDS = 3;
@@ -18,7 +18,7 @@ const backward: KernelDefinition<EmbeddingBackwardBinding, EmbeddingBackwardPara
     bucketCount: "u32",
     channelVectors: "u32",
     idStride: "u32",
-    channelStride: "u32",
+    vectorStride: "u32",
   },
   grid: ({ bucketCount, channelVectors }) => foldGrid(Math.ceil((bucketCount * channelVectors) / 64)),
 };

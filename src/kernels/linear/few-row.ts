@@ -14,6 +14,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
 export const fewRowLinear: LinearKernel = {
   name: "few-row",
   suits: "any",
+  isFor: "software",
   needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) => specialise(forward(element), { ACTIVATION: activation }, element),
 };

@@ -19,6 +19,7 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
 const halfLinear = (name: string, constants: Constants): LinearKernel => ({
   name,
   suits: "any",
+  isFor: "software",
   needs: { invocations: 32, bytes: 0, feature: "shader-f16" },
   variant: (activation, element) =>
     specialise(forward(element), { ACTIVATION: activation, ...constants }, element),

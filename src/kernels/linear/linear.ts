@@ -3,11 +3,12 @@ import activationSource from "../../../shaders/common/activation.wgsl?raw";
 import interfaceSource from "../../../shaders/common/linear-interface.wgsl?raw";
 import productsFloat from "../../../shaders/common/products-float.wgsl?raw";
 import productsHalf from "../../../shaders/common/products-half.wgsl?raw";
+import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import source from "../../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
 import { weightReader } from "./weight-reader.js";
-import type { SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
+import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 /** The numbers by which the shaders know the activations. */
 export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
@@ -40,6 +41,7 @@ export const linearInterface = (
   arithmetic: Arithmetic = "f32",
 ): Pick<KernelDefinition<LinearBinding, LinearParam>, "common" | "bindings" | "params"> => ({
   common: [
+    vectors,
     activationSource,
     weightReader(element),
     arithmetic === "f32" ? productsFloat : productsHalf,
@@ -62,6 +64,7 @@ export const linearInterface = (
 export interface LinearKernel {
   readonly name: string;
   readonly suits: SuitableRows;
+  readonly isFor: AdapterKind;
   readonly needs: WorkgroupNeeds;
   variant(activation: Activation, element: ElementType): KernelVariant<LinearBinding, LinearParam>;
 }
@@ -80,10 +83,11 @@ const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearPa
   ],
 });
 
-/** Sums in registers, no workgroup memory: fast on software adapters, runs on all. */
+/** Sums in registers, no workgroup memory. */
 export const registerTiledLinear: LinearKernel = {
   name: "register-tiled",
   suits: "any",
+  isFor: "software",
   needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) =>
     specialise(forward(element), { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),

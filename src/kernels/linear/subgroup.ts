@@ -21,6 +21,7 @@ function subgroupTiled(columns: number): LinearKernel {
   return {
     name: `subgroup-${columns}`,
     suits: "any",
+    isFor: "software",
     needs: { invocations, bytes: 0, feature: "subgroups" },
     variant: (activation, element) =>
       specialise(forward(element), { ACTIVATION: activation, WORKGROUP: invocations }, element),

@@ -1,5 +1,5 @@
 // Moves numbers between a tensor of a file and a piece of a parameter in the layout of the kernels, in both directions. Rows and
-// columns go to their padded places, and are transposed if the two layouts differ in that.
+// columns go to their padded places, in the order that the kernels read.
 import { placeIn } from "../axis.js";
 import type { FilePart, FileTensor } from "./file-tensors.js";
 import type { Piece } from "./parameters.js";
@@ -34,8 +34,8 @@ export function copyOut(copy: PartCopy, from: Float32Array, to: Float32Array): v
 /** Whether the piece has all numbers of the tensor in the same order, so that nothing has to be moved. */
 export function isSame({ tensor, part, piece }: PartCopy): boolean {
   const { inputs, layout } = part.parameter;
-  const isTurned = inputs !== undefined && (tensor.order === "out,in") === (layout === "inputs first");
-  return !isTurned && part.count === tensor.outputs && piece.elements === tensor.outputs * tensor.inputs;
+  const isInOrder = inputs === undefined || (layout === "outputs first" && tensor.order === "out,in");
+  return isInOrder && part.count === tensor.outputs && piece.elements === tensor.outputs * tensor.inputs;
 }
 
 function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; readonly own: Places } {
@@ -44,10 +44,12 @@ function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; r
   const first = Math.max(firstOutput, piece.first);
   const outputCount = Math.max(0, Math.min(firstOutput + count, piece.first + piece.count) - first);
   const inputCount = inputs?.size ?? 1;
-  const inputPlace = (index: number): number => (inputs ? placeIn(inputs, index) : 0);
+  const isInterleaved = inputs !== undefined && layout === "interleaved";
+  /** Of a padded input in the piece. */
+  const inputPlace = (input: number): number =>
+    isInterleaved ? Math.floor(input / 4) * 4 * piece.stride + (input % 4) : input;
   const [fileOutput, fileInput] = tensor.order === "out,in" ? [tensor.inputs, 1] : [1, tensor.outputs];
-  const [ownOutput, ownInput] =
-    layout === "outputs first" ? [4 * (inputs?.vectors ?? 0), 1] : [1, piece.stride];
+  const ownOutput = isInterleaved ? 4 : inputs ? 4 * inputs.vectors : 1;
   return {
     file: {
       outputs: list(outputCount, (index) => fileOutput * outputAt(first - firstOutput + index)),
@@ -55,7 +57,7 @@ function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; r
     },
     own: {
       outputs: list(outputCount, (index) => ownOutput * placeIn(outputs, first - piece.first + index)),
-      inputs: list(inputCount, (index) => ownInput * inputPlace(index)),
+      inputs: list(inputCount, (index) => (inputs ? inputPlace(placeIn(inputs, index)) : 0)),
     },
   };
 }

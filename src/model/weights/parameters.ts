@@ -38,8 +38,8 @@ export interface Parameter {
   /** Undefined for a vector, which has outputs only. */
   readonly inputs: Axis | undefined;
   readonly outputs: Axis;
-  /** "inputs first": (inputs, outputs), as products read a matrix. "outputs first": a row per output, to be looked up whole. */
-  readonly layout: "inputs first" | "outputs first";
+  /** "interleaved": (inputs/4, outputs, 4), as products read a matrix. "outputs first": a row per output, to be looked up whole. */
+  readonly layout: "interleaved" | "outputs first";
   readonly source: RoleSource;
   /** Whether files have it: always, never, or some of them. Zeros are used if a file does not. */
   readonly stored: Bias;
@@ -92,7 +92,7 @@ export function listParameters(
       part: "weight",
       inputs,
       outputs,
-      layout: "inputs first",
+      layout: "interleaved",
       stored: "always",
       decays: true,
       start,
@@ -109,7 +109,7 @@ export function listParameters(
       part,
       inputs: undefined,
       outputs,
-      layout: "inputs first",
+      layout: "interleaved",
       stored,
       decays: false,
       start: { value },

@@ -44,7 +44,14 @@ describe("a kernel's needs", () => {
   it("are not met by adapters with less", () => {
     const small = { ...core, limits: { ...core.limits, maxComputeInvocationsPerWorkgroup: 128 } };
     const fitting = linearKernels.filter(({ needs }) => fitsDevice(needs, small));
-    expect(fitting.map(({ name }) => name)).toEqual(["register-tiled", "few-row", "workgroup-32x64"]);
+    expect(fitting.map(({ name }) => name)).toEqual([
+      "register-tiled",
+      "few-row",
+      "split",
+      "tiled-32x64",
+      "tiled-64x64",
+      "tiled-64x128",
+    ]);
     const needs = { invocations: 1, bytes: 16385 };
     expect(fitsDevice(needs, core)).toBe(false);
   });

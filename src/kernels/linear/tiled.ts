@@ -1,5 +1,5 @@
 // Linear kernels that share tiles of their operands through workgroup memory.
-import source from "../../../shaders/linear/forward-workgroup.wgsl?raw";
+import source from "../../../shaders/linear/forward-tiled.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 import type { Arithmetic } from "../../tensor/formats.js";
@@ -8,7 +8,7 @@ const forward = (
   element: ElementType,
   arithmetic: Arithmetic,
 ): KernelDefinition<LinearBinding, LinearParam> => ({
-  name: arithmetic === "f32" ? "linear.forward-workgroup" : "linear.forward-workgroup-half",
+  name: arithmetic === "f32" ? "linear.forward-tiled" : "linear.forward-tiled-half",
   source,
   ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
   ...linearInterface(element, arithmetic),
@@ -20,7 +20,7 @@ const forward = (
 });
 
 /** Tiles of `rows` × `columns`; each invocation has `threadRows` rows of `threadVectors` vec4 columns. */
-function workgroupTiled(
+function tiled(
   rows: number,
   columns: number,
   threadRows: number,
@@ -29,8 +29,9 @@ function workgroupTiled(
 ): LinearKernel {
   const isHalf = arithmetic === "f16";
   return {
-    name: `workgroup-${rows}x${columns}${isHalf ? "-f16" : ""}`,
+    name: `tiled-${rows}x${columns}${isHalf ? "-f16" : ""}`,
     suits: "many",
+    isFor: "gpu",
     needs: {
       invocations: (columns / 4 / threadVectors) * (rows / threadRows),
       bytes: (isHalf ? 32 : 64) * (rows + columns),
@@ -52,14 +53,16 @@ function workgroupTiled(
 }
 
 /** From small tiles, which fill a GPU with little work, to large ones, which read each operand less often. */
-export const workgroupTiledLinears: readonly [LinearKernel, LinearKernel, LinearKernel] = [
-  workgroupTiled(32, 64, 4, 1),
-  workgroupTiled(64, 64, 4, 1),
-  workgroupTiled(128, 128, 8, 2),
+export const tiledLinears: readonly [LinearKernel, LinearKernel, LinearKernel, LinearKernel] = [
+  tiled(32, 64, 4, 2),
+  tiled(64, 64, 8, 2),
+  tiled(64, 128, 8, 2),
+  tiled(128, 128, 8, 2),
 ];
 
 /** With products in f16. */
-export const workgroupTiledHalfLinears: readonly [LinearKernel, LinearKernel] = [
-  workgroupTiled(64, 64, 4, 1, "f16"),
-  workgroupTiled(128, 128, 8, 2, "f16"),
+export const tiledHalfLinears: readonly [LinearKernel, LinearKernel, LinearKernel] = [
+  tiled(64, 64, 8, 2, "f16"),
+  tiled(64, 128, 8, 2, "f16"),
+  tiled(128, 128, 8, 2, "f16"),
 ];

@@ -4,7 +4,7 @@ import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/emb
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
 import { transposeMatrix } from "../../src/tensor/transpose.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, useTestQueue } from "../helpers/gpu-run.js";
+import { pad4, padLength, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { packHalves, randomFloats, randomHalves, SeededRandom } from "../helpers/random.js";
 import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { embeddingForward } from "../reference/embedding.js";
@@ -44,7 +44,7 @@ describe("embedding", () => {
       transposed.set(transposeMatrix(shard, tokenCount, C));
       X = await runKernel(
         queue(),
-        embeddingVariant(element),
+        embeddingVariant(element, { positions: true }),
         {
           tokenEmbedding: store(padRows(transposed, tokenCount, pad4(tokenCount))),
           positionEmbedding: store(padRows(positionTable, C, pad4(C))),
@@ -60,6 +60,7 @@ describe("embedding", () => {
           firstToken,
           tokenCount,
           shardStride: pad4(tokenCount),
+          scale: 1,
         },
         "X",
       );
@@ -75,6 +76,38 @@ describe("embedding", () => {
       expectClose(X.subarray(row * pad4(C), row * pad4(C) + C), expected, float32Elementwise);
     }
   });
+});
+
+it("looks up rows times a factor, without positions", async () => {
+  const [C, V] = [6, 4];
+  const tokenTable = randomFloats(1, V * C);
+  const ids = [3, 0, 3, 1];
+  const X = await runKernel(
+    queue(),
+    embeddingVariant("f32", { positions: false }),
+    {
+      tokenEmbedding: padRows(padLength(transposeMatrix(tokenTable, V, C), pad4(C) * V), V, pad4(V)),
+      positionEmbedding: new Float32Array(4).fill(Number.NaN),
+      rowInfo: Uint32Array.from(ids.flatMap((id, row) => [id, row, 0, ids.length])),
+      rowTable: Uint32Array.from({ length: ids.length }, (_, row) => row),
+      sampled: new Uint32Array(1),
+      X: new Float32Array(ids.length * pad4(C)).fill(9),
+    },
+    {
+      firstEntry: 0,
+      rowCount: ids.length,
+      channelVectors: pad4(C) / 4,
+      firstToken: 0,
+      tokenCount: V,
+      shardStride: pad4(V),
+      scale: 6.5,
+    },
+    "X",
+  );
+  const expected = ids.flatMap((id) =>
+    Array.from(tokenTable.subarray(id * C, (id + 1) * C), (value) => 6.5 * value),
+  );
+  expectClose(unpadRows(X, C, pad4(C)), expected, float32Elementwise);
 });
 
 describe("log-probability", () => {

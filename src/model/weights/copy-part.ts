@@ -35,7 +35,12 @@ export function copyOut(copy: PartCopy, from: Float32Array, to: Float32Array): v
 export function isSame({ tensor, part, piece }: PartCopy): boolean {
   const { inputs, layout } = part.parameter;
   const isTurned = inputs !== undefined && (tensor.order === "out,in") === (layout === "inputs first");
-  return !isTurned && part.count === tensor.outputs && piece.elements === tensor.outputs * tensor.inputs;
+  return (
+    !isTurned &&
+    !part.isMoved &&
+    part.count === tensor.outputs &&
+    piece.elements === tensor.outputs * tensor.inputs
+  );
 }
 
 function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; readonly own: Places } {

@@ -1,6 +1,9 @@
 // Loads a model: opens the queues, and streams the weights to each of them while the kernels are compiled.
 import { ArgumentError, DeviceError } from "../../errors.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
+import { angleTable } from "../../layers/rotary.js";
 import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernels/registry.js";
 import type { CandidateKernels } from "../../tuning/choose.js";
 import { defineModel, type ModelDefinition } from "../../model/definition.js";
@@ -16,6 +19,7 @@ import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
+import type { Rotation } from "../../families/model-config.js";
 import { families as knownFamilies, readModelConfig } from "../../families/registry.js";
 import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
 import { readWeights } from "../../model/weights/read-weights.js";
@@ -51,9 +55,9 @@ export async function loadModel(
     remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
   });
   const folder = openModelFolder(source);
-  const configFile = await readRequiredJson(folder, "config.json", signal);
-  const familyModel = readModelConfig(configFile, "config.json", families);
-  const { config } = familyModel;
+  const json = await readRequiredJson(folder, "config.json", signal);
+  const familyModel = readModelConfig(json, "config.json", families);
+  const { config, configFile } = familyModel;
   const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
     least: 4,
@@ -76,6 +80,7 @@ export async function loadModel(
     target: { model: definition, format, arithmetic, candidates },
     load: options,
   });
+  const angles = await makeAngles(queues, definition);
   const bytesBefore = queues[0]!.memory.bytes;
   const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
   const parameters = parametersOf(definition, format, leastBindingBytes);
@@ -99,7 +104,7 @@ export async function loadModel(
       return {
         queue,
         weights,
-        forward: new Forward(definition, weights, pipelines[index]!),
+        forward: new Forward(definition, weights, pipelines[index]!, angles[index]!),
         arenas: new ArenaPool(queue, definition.program),
         load: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
         disposeWeights: () => loader.dispose(),
@@ -185,6 +190,33 @@ function checkBudget(budgetBytes: number, replicaBytes: number, queues: number):
     problem: `The weights need ${replicaBytes} bytes on each of ${queues} queues, the budget is ${budgetBytes}`,
     remedy: 'Raise memoryBudgetBytes, load with fewer queues or with weights "f16", or use a smaller model.',
   });
+}
+
+/** The angles of every rotation, on every queue. They stay as long as the queue. */
+async function makeAngles(
+  queues: readonly Queue[],
+  { config }: ModelDefinition,
+): Promise<ReadonlyMap<Rotation, GpuBuffer>[]> {
+  const tables = (config.rotations ?? []).map((own) => [own, angleTable(own, config.contextLength)] as const);
+  try {
+    return await Promise.all(
+      queues.map(async (queue) => {
+        const buffers = new Map<Rotation, GpuBuffer>();
+        await queue.checked(() => {
+          for (const [rotation, table] of tables) {
+            const usage = BufferUsage.storage | BufferUsage.copyTarget;
+            const buffer = queue.createBuffer("angles", table.byteLength, usage);
+            queue.device.queue.writeBuffer(buffer.raw, 0, table);
+            buffers.set(rotation, buffer);
+          }
+        });
+        return buffers;
+      }),
+    );
+  } catch (error) {
+    for (const queue of queues) queue.dispose();
+    throw error;
+  }
 }
 
 async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {

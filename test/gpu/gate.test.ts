@@ -15,8 +15,8 @@ import { gateBackward, gateForward } from "../reference/gate.js";
 
 const queue = useTestQueue();
 
-/** Errors of an activation, which is right to one step, are multiplied by ups of up to 4. */
-const gated = float32Steps(4);
+/** Errors of an activation, which is right to one step, are multiplied by ups of up to 5. */
+const gated = float32Steps(5);
 /** Then by gradients of as much. */
 const gatedGradient = float32Steps(16);
 

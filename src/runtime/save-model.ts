@@ -17,12 +17,13 @@ export async function saveModel(model: LoadedModel): Promise<SavedModel> {
   const valueOf = new Map(buffers.map((buffer, index) => [buffer, values[index]!] as const));
   const tensors = exportTensors(weights, (buffer) => valueOf.get(buffer)!);
   const config = model.configFile as object;
-  const { tokenizer, tokenizerConfig, generationConfig } = model.textFiles;
+  const { tokenizer, tokenizerConfig, chatTemplate, generationConfig } = model.textFiles;
   return {
     config: { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: "float32" },
     weights: writeSafetensors(tensors, { format: "pt" }),
     ...(tokenizer === undefined ? {} : { tokenizer: tokenizer as object }),
     ...(tokenizerConfig === undefined ? {} : { tokenizerConfig: tokenizerConfig as object }),
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(generationConfig === undefined ? {} : { generationConfig: generationConfig as object }),
   };
 }

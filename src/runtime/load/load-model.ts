@@ -21,7 +21,7 @@ import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
 import type { Rotation } from "../../families/model-config.js";
 import { families as knownFamilies, readModelConfig } from "../../families/registry.js";
-import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
+import { readJson, readRequiredJson, readText, type ModelFolder } from "../../files/model-folder.js";
 import { readWeights } from "../../model/weights/read-weights.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
 import { ArenaPool } from "../../model/arena/arena-pool.js";
@@ -220,12 +220,13 @@ async function makeAngles(
 }
 
 async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {
-  const [tokenizer, tokenizerConfig, generationConfig] = await Promise.all([
+  const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([
     readJson(folder, "tokenizer.json", signal),
     readJson(folder, "tokenizer_config.json", signal),
+    readText(folder, "chat_template.jinja", signal),
     readJson(folder, "generation_config.json", signal),
   ]);
-  return { tokenizer, tokenizerConfig, generationConfig };
+  return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
 }
 
 /** Streams every tensor to every queue. Returns the names of tensors that the model has no use for. */

@@ -16,9 +16,17 @@ fn geluErfDerivative(x: vec4<f32>) -> vec4<f32> {
   return 0.5 * (1.0 + erf(x * 0.7071067811865476)) + x * density;
 }
 
+// s + x·s·(1 − s) with the logistic function s; 1 − s without cancellation.
+fn siluDerivative(x: vec4<f32>) -> vec4<f32> {
+  let e = exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0)));
+  let s = 1.0 / (1.0 + e);
+  return s + x * s * (e * s);
+}
+
 fn activationDerivative(x: vec4<f32>) -> vec4<f32> {
   if (ACTIVATION == 1u) { return geluTanhDerivative(x); }
   if (ACTIVATION == 2u) { return geluErfDerivative(x); }
   if (ACTIVATION == 3u) { return select(vec4<f32>(0.0), vec4<f32>(1.0), x > vec4<f32>(0.0)); }
+  if (ACTIVATION == 4u) { return siluDerivative(x); }
   return vec4<f32>(1.0);
 }

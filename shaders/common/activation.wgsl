@@ -1,5 +1,5 @@
 // common/activation.wgsl — the activation functions of the MLP, chosen by the prelude's ACTIVATION.
-// 0 none · 1 GELU, tanh form · 2 GELU, erf form · 3 ReLU.  Reference: test/reference/activation.ts.
+// 0 none · 1 GELU, tanh form · 2 GELU, erf form · 3 ReLU · 4 SiLU.  Reference: test/reference/activation.ts.
 
 // Hendrycks & Gimpel 2016 (arxiv.org/abs/1606.08415), tanh form. The argument is clamped because tanh of large
 // values is NaN on some adapters; tanh(±15) is ±1 in f32, so the clamp changes no result.
@@ -25,9 +25,16 @@ fn erf(value: vec4<f32>) -> vec4<f32> {
   return clamp(x * p / q, vec4<f32>(-1.0), vec4<f32>(1.0));
 }
 
+// x·s(x) with the logistic function s (arxiv.org/abs/1702.03118). Within the clamp exp stays finite; beyond it x·s(x) is below
+// what f32 keeps beside 1.
+fn silu(x: vec4<f32>) -> vec4<f32> {
+  return x / (1.0 + exp(-clamp(x, vec4<f32>(-80.0), vec4<f32>(80.0))));
+}
+
 fn activate(x: vec4<f32>) -> vec4<f32> {
   if (ACTIVATION == 1u) { return geluTanh(x); }
   if (ACTIVATION == 2u) { return 0.5 * x * (1.0 + erf(x * 0.7071067811865476)); }
   if (ACTIVATION == 3u) { return max(x, vec4<f32>(0.0)); }
+  if (ACTIVATION == 4u) { return silu(x); }
   return x;
 }

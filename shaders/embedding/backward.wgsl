@@ -1,4 +1,4 @@
-// embedding/backward.wgsl — dE[id] += Σ dX over the rows of each bucket, four channels per invocation.
+// embedding/backward.wgsl — dE[id] += scale · Σ dX over the rows of each bucket, four channels per invocation.
 // A bucket is the rows that looked up one id; the host forms them, so that every element of dE has one owner: no atomics.
 // Serves tokens, stored (C/4,V,4) in shards, and positions, stored (positions,C): two strides tell them apart.
 // Grid: ceil(bucketCount·C/4 / 64), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
@@ -11,6 +11,7 @@ struct Params {
   channelVectors: u32, // ceil(C/4)
   idStride: u32,       // vec4s between ids in dE
   vectorStride: u32,   // vec4s between vec4s of channels in dE
+  scale: f32,          // what the looked-up row was multiplied by
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,5 +29,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   for (var entry = 0u; entry < tables[bucket + 2u]; entry++) {
     sum += dX[tables[tables[bucket + 1u] + entry] * params.channelVectors + vector];
   }
+  sum *= params.scale;
   dE[tables[bucket] * params.idStride + vector * params.vectorStride] += sum;
 }

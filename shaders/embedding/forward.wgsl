@@ -1,4 +1,5 @@
-// embedding/forward.wgsl — X[row] = tokenEmbedding[token] + positionEmbedding[position], four channels per invocation.
+// embedding/forward.wgsl — X[row] = scale·tokenEmbedding[token] + positionEmbedding[position], four channels per invocation.
+// The second is left out unless POSITIONS.
 // The token embedding is stored (C/4,V,4), the layout of the output head that shares it, in shards of consecutive tokens
 // where the whole exceeds a binding: a dispatch writes only the rows whose token lies in its shard.
 // Grid: ceil(rowCount·C/4 / 64), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
@@ -11,11 +12,12 @@ struct Params {
   firstToken: u32,     // first token of the shard
   tokenCount: u32,     // tokens of the shard
   shardStride: u32,    // row stride of the shard in vec4s: tokenCount padded to a multiple of 4
+  scale: f32,          // of the token's row
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> tokenEmbedding: array<WeightVector>;    // (C/4, shardStride)
-@group(0) @binding(2) var<storage, read> positionEmbedding: array<WeightVector>; // (positions, C/4)
+@group(0) @binding(2) var<storage, read> positionEmbedding: array<WeightVector>; // (positions, C/4); read if POSITIONS only
 @group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, key count
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
 @group(0) @binding(5) var<storage, read> sampled: array<u32>;                  // newest token of each sequence
@@ -36,7 +38,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if ((newest & SAMPLED) != 0u) { newest = sampled[newest & ~SAMPLED]; }
   let token = newest - params.firstToken; // wraps to a large number below the shard
   if (token >= params.tokenCount) { return; }
-  let embedded = weightsOf(tokenEmbedding[vector * params.shardStride + token]);
-  let position = weightsOf(positionEmbedding[info.y * params.channelVectors + vector]);
-  X[row * params.channelVectors + vector] = embedded + position;
+  var x = params.scale * weightsOf(tokenEmbedding[vector * params.shardStride + token]);
+  if (POSITIONS) { x += weightsOf(positionEmbedding[info.y * params.channelVectors + vector]); }
+  X[row * params.channelVectors + vector] = x;
 }

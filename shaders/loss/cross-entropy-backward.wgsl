@@ -1,4 +1,5 @@
-// loss/cross-entropy-backward.wgsl — logits become their gradient: scale·(softmax − one-hot of the target), per row.
+// loss/cross-entropy-backward.wgsl — logits become their gradient: scale·(softmax − one-hot of the target), per row,
+// times the slope logitScale·(1 − (logit/cap)²) of what scaled and capped them.
 // loss[i] = log Σ exp(logits[i]) − logits[i][target[i]] · logits (rows,V) row-major f32, padded to a multiple of 4.
 // Works on a chunk of rows at a time: the memory of logits depends on the chunk, not on the batch.
 // Grid: ceil(rowCount/8), 1, 1.  Needs: core limits.
@@ -12,6 +13,8 @@ struct Params {
   firstTarget: u32, // word of row 0's target in targets
   firstLoss: u32,   // place of row 0's loss in loss
   scale: f32,       // 1 / tokens that count
+  logitScale: f32,  // what logits were multiplied by
+  cap: f32,         // what they were capped at after that; 0: nothing
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,8 +31,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   loss[params.firstLoss + id.x] = log(sum.total) - (logits[start + token] - sum.maximum);
   let factor = params.scale / sum.total;
   for (var v = 0u; v < params.vocabulary; v++) {
-    let gradient = exp(logits[start + v] - sum.maximum) * factor;
-    logits[start + v] = select(gradient, gradient - params.scale, v == token);
+    let logit = logits[start + v];
+    let weight = exp(logit - sum.maximum) * factor;
+    let gradient = select(weight, weight - params.scale, v == token);
+    var slope = params.logitScale;
+    if (params.cap > 0.0) {
+      let part = logit / params.cap;
+      slope *= (1.0 - part) * (1.0 + part);
+    }
+    logits[start + v] = gradient * slope;
   }
   for (var v = params.vocabulary; v < params.rowStride; v++) { logits[start + v] = 0.0; }
 }

@@ -10,15 +10,28 @@ const MOST_SIZE = 2 ** 31 - 1;
 export class ConfigReader {
   readonly keys: Readonly<Record<string, unknown>>;
   readonly #fileName: string;
+  /** In front of the names of keys, for an object within the file: "rope_scaling.". */
+  readonly #path: string;
 
   /** `config` is the parsed content of the file. Throws FormatError if it is not an object. */
-  constructor(config: unknown, fileName: string) {
+  constructor(config: unknown, fileName: string, path: string = "") {
     if (!isRecord(config)) {
       const problem = `expected an object, received ${showJson(config)}`;
       throw new FormatError({ file: fileName, problem, remedy: "Pass the parsed content of config.json." });
     }
     this.keys = config;
     this.#fileName = fileName;
+    this.#path = path;
+  }
+
+  /** A reader of an object within this one. `path` is in front of its keys in messages: "rope_scaling.". */
+  within(path: string, keys: Readonly<Record<string, unknown>>): ConfigReader {
+    return new ConfigReader(keys, this.#fileName, `${this.#path}${path}`);
+  }
+
+  /** The same with values for keys that the file does not have. A key that is null stays so. */
+  withDefaults(defaults: Readonly<Record<string, unknown>>): ConfigReader {
+    return new ConfigReader({ ...defaults, ...this.keys }, this.#fileName, this.#path);
   }
 
   has(key: string): boolean {
@@ -40,9 +53,45 @@ export class ConfigReader {
     return this.size(key, MOST_LAYERS);
   }
 
-  positive(key: string, missing: number): number {
+  /** A whole number of at least 0. */
+  whole(key: string): number {
+    const value = this.keys[key];
+    return isWholeNumber(value) && value >= 0 ? value : this.fail(key, "a whole number of at least 0");
+  }
+
+  /** A whole number above 0, or undefined if the key is absent or null. */
+  optionalSize(key: string): number | undefined {
+    return this.has(key) ? this.size(key) : undefined;
+  }
+
+  positive(key: string, missing?: number): number {
     const value = this.keys[key] ?? missing;
-    return typeof value === "number" && value > 0 ? value : this.fail(key, "a number above 0");
+    return isPositive(value) ? value : this.fail(key, "a number above 0");
+  }
+
+  /** A number above 0, or undefined if the key is absent or null. */
+  optionalPositive(key: string): number | undefined {
+    return this.has(key) ? this.positive(key) : undefined;
+  }
+
+  /** A list of `count` numbers above 0. */
+  numbers(key: string, count: number): readonly number[] {
+    const value = this.keys[key];
+    if (Array.isArray(value) && value.length === count && value.every(isPositive)) return value;
+    return this.fail(key, `a list of ${count} numbers above 0`);
+  }
+
+  /** A list of `count` of these values, or undefined if the key is absent or null. */
+  list<Value extends string | number>(
+    key: string,
+    values: readonly Value[],
+    count: number,
+  ): readonly Value[] | undefined {
+    const list = this.keys[key] ?? undefined;
+    if (list === undefined) return undefined;
+    const isOwn = (value: unknown): value is Value => values.some((own) => own === value);
+    if (Array.isArray(list) && list.length === count && list.every(isOwn)) return list;
+    return this.fail(key, `a list of ${count} of ${values.join(", ")}, one per layer`);
   }
 
   flag(key: string, missing: boolean): boolean {
@@ -86,10 +135,14 @@ export class ConfigReader {
   ): never {
     throw new FormatError({
       file: this.#fileName,
-      problem: `${key}: expected ${expected}, received ${showJson(this.keys[key])}`,
+      problem: `${this.#path}${key}: expected ${expected}, received ${showJson(this.keys[key])}`,
       remedy,
     });
   }
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
 }
 
 function isWholeNumber(value: unknown): value is number {

@@ -17,6 +17,11 @@ export interface TensorPart {
   readonly size?: number;
   readonly count?: number;
   readonly stride?: number;
+  /**
+   * If positions turn these outputs and the file keeps the two numbers of a pair half of `turned` apart: the width of a head, and
+   * how many of its numbers are turned. weft has them side by side, (x₂ᵢ, x₂ᵢ₊₁).
+   */
+  readonly halves?: { readonly width: number; readonly turned: number };
 }
 
 /** Where a file holds a role: a tensor, a part of one, or several that are joined in order. */
@@ -31,12 +36,18 @@ export interface TensorNames {
   readonly roles: Readonly<Record<Role, RoleSource>>;
   /** Names in files may begin with one of these prefixes. */
   readonly prefixes: readonly string[];
+  /** What names begin with that files may leave out. */
+  readonly base?: string;
+  /** Other names that files may have: "lm_head" for "embed_out". */
+  readonly aliases?: Readonly<Record<string, string>>;
   /** Matches names of tensors that files may hold but that the model does not use. */
   readonly ignored: RegExp;
 }
 
 export interface Family {
   readonly name: string;
+  /** `model_type` of multimodal models whose `text_config` is of this family. Their other parts are left out. */
+  readonly wrappers?: readonly string[];
   /** `model_type` of config.json. */
   readonly modelTypes: readonly string[];
   /** Members of `architectures` of config.json. */

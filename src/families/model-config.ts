@@ -1,7 +1,23 @@
 // A model's configuration in weft's own words. It is the same for all families, whatever their files call the keys.
 
 /** The activation of an MLP, as Hugging Face's configurations name it. */
-export type ActivationName = "gelu_new" | "gelu" | "gelu_pytorch_tanh" | "relu";
+export type ActivationName = "gelu_new" | "gelu" | "gelu_pytorch_tanh" | "relu" | "silu";
+
+/** How positions turn the pairs of a head: pair i by position · frequencies[i]. JSON-serialisable. */
+export interface Rotation {
+  /** In radians per token. Twice as many numbers of a head are turned, from the first on. */
+  readonly frequencies: readonly number[];
+  /** What turned numbers are multiplied by. */
+  readonly factor: number;
+}
+
+/** How one layer attends. JSON-serialisable. */
+export interface LayerAttention {
+  /** A token sees this many, itself included. Undefined: all before it. */
+  readonly window?: number;
+  /** The index of its rotation among the model's. Undefined: positions are not in its keys. */
+  readonly rotation?: number;
+}
 
 /** A model's shape and choices. JSON-serialisable. */
 export interface ModelConfig {
@@ -28,6 +44,26 @@ export interface ModelConfig {
   readonly normEpsilon: number;
   /** The number of token types, which tell apart the texts of a pair. 0 if the model has none. */
   readonly tokenTypes: number;
+  /** The rotations of rotary positions. Absent if the model has none. */
+  readonly rotations?: readonly Rotation[];
+  /** How each layer attends. Absent: as all layers of the family do. */
+  readonly attention?: readonly LayerAttention[];
+  /** What scores are multiplied by. Absent: 1/√D. */
+  readonly scoreScale?: number;
+  /** Scores s become cap · tanh(s / cap). */
+  readonly scoreCap?: number;
+  /** What the token embedding is multiplied by. Absent: 1. */
+  readonly embeddingScale?: number;
+  /** What attention and MLP are multiplied by before they are added to the residual stream. Absent: 1. */
+  readonly branchScale?: number;
+  /** What logits are multiplied by. Absent: 1. */
+  readonly logitScale?: number;
+  /** Logits z become cap · tanh(z / cap). */
+  readonly logitCap?: number;
+  /** Whether queries, keys and values have biases, attention's output, and the MLP. Absent: as the family has them. */
+  readonly biases?: { readonly attention: boolean; readonly projection: boolean; readonly mlp: boolean };
+  /** Whether attention and MLP read the same rows, so that neither waits for the other. Absent: as the family has it. */
+  readonly isParallel?: boolean;
   /** Whether the output head is the token embedding. */
   readonly tiedHead: boolean;
   /** The tokens that end a text. Ids beyond the vocabulary are left out. */

@@ -1,5 +1,6 @@
 // Describes what a model computes as a list of steps, one per dispatch, in the order of computation. Attention separates the
 // segments. Knows no GPU; layers/ knows how a step is computed.
+import type { Rotation } from "./model-config.js";
 
 /**
  * Named rows that steps read and write, one row per token. "residual" is the stream that the layers add to. "keyValue" holds
@@ -7,14 +8,26 @@
  */
 export type Place = "residual" | "normalised" | "query" | "keyValue" | "attention" | "hidden" | (string & {});
 
-/** The name of a width. "query" is H·D. "keyValue" is 2·D times the heads of keys: first all keys, then all values. */
+/**
+ * The name of a width. "query" is H·D, "key" is D times the heads of keys. "keyValue" is twice that: first all keys, then all
+ * values. "gateUp" is 2·F: first the gates, then what they multiply.
+ */
 export type AxisName =
-  "channels" | "query" | "keyValue" | "headWidth" | "hidden" | "vocabulary" | "positions" | "tokenTypes";
+  | "channels"
+  | "query"
+  | "key"
+  | "keyValue"
+  | "headWidth"
+  | "hidden"
+  | "gateUp"
+  | "vocabulary"
+  | "positions"
+  | "tokenTypes";
 
 /** What a weight is for, such as "query" or "norm1". Families share these words, and every layer has the same roles. */
 export type Role = string;
 
-/** to = the sum of the rows that a token's id, its position and its type look up. */
+/** to = scale · the row that a token's id looks up, plus those that its position and its type look up. */
 export interface LookUpStep {
   readonly kind: "lookUp";
   readonly tokens: Role;
@@ -22,6 +35,8 @@ export interface LookUpStep {
   readonly positions?: Role;
   /** The table of token types, if there is one: a row per type. */
   readonly tokenTypes?: Role;
+  /** What the row of the id is multiplied by. */
+  readonly scale: number;
   readonly to: Place;
 }
 
@@ -33,7 +48,10 @@ export interface NormStep {
   readonly from: Place;
   readonly to: Place;
   readonly bias: Bias;
-  /** If each head is normalised by itself, the width of a head. Default: the whole row is normalised. */
+  /**
+   * What is normalised by itself: the width of a head, or the keys of a row of keys and values. As many of them are normalised
+   * as the rows of `to` hold. Default: the whole row.
+   */
   readonly over?: AxisName;
   /** What is added to the gains that files hold: 1 if they hold the gain minus 1. */
   readonly gainOffset: 0 | 1;
@@ -54,10 +72,44 @@ export interface LinearStep {
   readonly adds: boolean;
 }
 
+/** to = activation(gate) · up, where the rows of `from` hold the gates and then the ups. The activation is the model's. */
+export interface GateStep {
+  readonly kind: "gate";
+  readonly name: string;
+  readonly from: Place;
+  readonly to: Place;
+}
+
+/** to = factor · from, or with `adds`, to += the same. */
+export interface ScaleStep {
+  readonly kind: "scale";
+  readonly name: string;
+  readonly factor: number;
+  readonly from: Place;
+  readonly to: Place;
+  readonly adds: boolean;
+}
+
+/**
+ * Rotary positions (arxiv.org/abs/2104.09864): query = the rows of `queries` and keyValue = those of `keys` and `values`, with
+ * each pair of numbers (x₂ᵢ, x₂ᵢ₊₁) of a head of queries or keys rotated by position · frequencies[i], and multiplied by `factor`.
+ * Numbers beyond the last frequency, and values, stay as they are.
+ */
+export interface RotaryStep {
+  readonly kind: "rotary";
+  readonly rotation: Rotation;
+  /** As wide as "query". */
+  readonly queries: Place;
+  /** As wide as "key", or as "keyValue" if it is the place of the values. */
+  readonly keys: Place;
+  /** As wide as "keyValue"; only the second half is read. */
+  readonly values: Place;
+}
+
 /** Whether a layer has a bias. "never": zeros are used. "optional": the file's bias is used if there is one, else zeros. */
 export type Bias = "always" | "never" | "optional";
 
-export type Step = LookUpStep | NormStep | LinearStep;
+export type Step = LookUpStep | NormStep | LinearStep | GateStep | ScaleStep | RotaryStep;
 
 /** attention = softmax(scale · query · keysᵀ) · values, over those tokens of the sentence that the row may see. */
 export interface AttentionStep {
@@ -82,6 +134,10 @@ export interface LayerRecipe {
 export interface HeadRecipe {
   readonly tied: boolean;
   readonly bias: Bias;
+  /** What logits are multiplied by. Default: 1. */
+  readonly scale?: number;
+  /** After that, logits z become cap · tanh(z / cap). */
+  readonly cap?: number;
 }
 
 /** A model from token ids to its last rows, and to logits if it has a head. */
@@ -104,11 +160,21 @@ export const usualPlaces: Readonly<Record<string, AxisName>> = {
   keyValue: "keyValue",
   attention: "query",
   hidden: "hidden",
+  // Before positions are in them.
+  rawQuery: "query",
+  rawKeyValue: "keyValue",
+  normedQuery: "query",
+  normedKeys: "key",
+  gateUp: "gateUp",
+  // What attention or MLP give, where it is not added as it is.
+  branch: "channels",
 };
 
 /** Looks up the token embedding, and whatever else is added to it, into the residual stream. */
-export function lookUp(roles: { readonly positions?: Role; readonly tokenTypes?: Role } = {}): LookUpStep {
-  return { kind: "lookUp", tokens: "tokens", ...roles, to: "residual" };
+export function lookUp(
+  more: { readonly positions?: Role; readonly tokenTypes?: Role; readonly scale?: number } = {},
+): LookUpStep {
+  return { kind: "lookUp", tokens: "tokens", scale: 1, ...more, to: "residual" };
 }
 
 /** A norm, by default of the residual stream. */
@@ -132,6 +198,28 @@ export function linear(
   more: Partial<Omit<LinearStep, "kind" | "role">> & Pick<LinearStep, "from" | "to">,
 ): LinearStep {
   return { kind: "linear", role, bias: "always", activates: false, adds: false, ...more };
+}
+
+/** The gated product of an MLP, from "gateUp" to "hidden". */
+export function gate(): GateStep {
+  return { kind: "gate", name: "gate", from: "gateUp", to: "hidden" };
+}
+
+/** Adds a multiple of "branch" to the residual stream. */
+export function addScaled(name: string, factor: number): ScaleStep {
+  return { kind: "scale", name, factor, from: "branch", to: "residual", adds: true };
+}
+
+/** Puts positions into queries and keys. */
+export function rotary(
+  rotation: Rotation,
+  from: Pick<RotaryStep, "queries" | "keys" | "values"> = {
+    queries: "rawQuery",
+    keys: "rawKeyValue",
+    values: "rawKeyValue",
+  },
+): RotaryStep {
+  return { kind: "rotary", rotation, ...from };
 }
 
 /** The width of a place. */

@@ -1,10 +1,15 @@
 // All families. Finds the one that a config.json belongs to.
 import { ConfigReader } from "./config-reader.js";
+import { isRecord } from "../util/json-value.js";
 import type { Family } from "./family.js";
+import { gemma } from "./gemma.js";
 import { gpt2 } from "./gpt2.js";
+import { gptNeox } from "./gpt-neox.js";
+import { llamaLike } from "./llama.js";
 import type { ModelConfig } from "./model-config.js";
+import { phi3 } from "./phi3.js";
 
-export const families: readonly Family[] = [gpt2];
+export const families: readonly Family[] = [gpt2, ...llamaLike, ...gemma, phi3, gptNeox];
 
 /** The family of new models. */
 export const newModelFamily: Family = gpt2;
@@ -13,6 +18,8 @@ export const newModelFamily: Family = gpt2;
 export interface FamilyModel {
   readonly family: Family;
   readonly config: ModelConfig;
+  /** The content of config.json, or the part of a multimodal model's that is about its text model, as a file of its own. */
+  readonly configFile: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -24,10 +31,26 @@ export function readModelConfig(
   fileName: string = "config.json",
   known: readonly Family[] = families,
 ): FamilyModel {
-  const keys = new ConfigReader(config, fileName);
+  const whole = new ConfigReader(config, fileName);
+  if (whole.has("quantization_config")) whole.fail("quantization_config", "unquantized weights");
+  const keys = textModelOf(whole, known) ?? whole;
   const family = familyOf(keys, known);
-  if (keys.has("quantization_config")) keys.fail("quantization_config", "unquantized weights");
-  return { family, config: family.readConfig(keys) };
+  return { family, config: family.readConfig(keys), configFile: keys.keys };
+}
+
+/** The text model of a multimodal model that wraps one of a known family. What the file says of its weights is outside. */
+function textModelOf(whole: ConfigReader, known: readonly Family[]): ConfigReader | undefined {
+  const { model_type: modelType, text_config: own } = whole.keys;
+  const family = known.find(({ wrappers }) => wrappers?.some((name) => name === modelType));
+  if (!family) return undefined;
+  if (!isRecord(own)) return whole.fail("text_config", "the configuration of the text model");
+  const { tie_word_embeddings: tied } = whole.keys;
+  return whole.within("text_config.", {
+    model_type: family.modelTypes[0],
+    ...(tied === undefined ? {} : { tie_word_embeddings: tied }),
+    ...own,
+    architectures: [family.architectures[0]],
+  });
 }
 
 function familyOf(keys: ConfigReader, known: readonly Family[]): Family {
@@ -39,11 +62,15 @@ function familyOf(keys: ConfigReader, known: readonly Family[]): Family {
     (listed === undefined || (Array.isArray(listed) && listed.some((name) => architectures.includes(name))));
   const family = known.find(fits);
   if (family) return family;
-  const types = known.flatMap(({ modelTypes }) => modelTypes);
-  const architectures = known.flatMap(({ architectures: own }) => own);
+  const types = known.flatMap(({ modelTypes, wrappers = [] }) => [...modelTypes, ...wrappers]);
   const remedy = `weft runs models of these types: ${types.join(", ")}. Choose one of them.`;
-  const isTypeKnown = typeof modelType === "string" && types.includes(modelType);
-  if (isTypeKnown || (!keys.has("model_type") && listed !== undefined))
-    return keys.fail("architectures", `one of ${architectures.join(", ")}`, remedy);
-  return keys.fail("model_type", types.join(", "), remedy);
+  const own = known.filter(({ modelTypes }) => modelTypes.some((name) => name === modelType));
+  const isUntyped = !keys.has("model_type") && listed !== undefined;
+  if (own.length === 0 && !isUntyped) return keys.fail("model_type", "a type that weft runs", remedy);
+  const architectures = own.flatMap((of) => of.architectures);
+  return keys.fail(
+    "architectures",
+    isUntyped ? "a model that weft runs" : `one of ${architectures.join(", ")}`,
+    remedy,
+  );
 }

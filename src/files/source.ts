@@ -11,6 +11,8 @@ export interface ModelParts {
   readonly weights: ArrayBuffer | Blob | Uint8Array;
   readonly tokenizer?: object;
   readonly tokenizerConfig?: object;
+  /** The text of chat_template.jinja. */
+  readonly chatTemplate?: string;
   readonly generationConfig?: object;
 }
 
@@ -66,6 +68,8 @@ function listFiles(parts: ModelParts): Map<string, FileContent> {
   ]);
   if (parts.tokenizer) files.set("tokenizer.json", parts.tokenizer);
   if (parts.tokenizerConfig) files.set("tokenizer_config.json", parts.tokenizerConfig);
+  if (parts.chatTemplate !== undefined)
+    files.set("chat_template.jinja", new TextEncoder().encode(parts.chatTemplate));
   if (parts.generationConfig) files.set("generation_config.json", parts.generationConfig);
   return files;
 }

@@ -2,6 +2,9 @@
 // brings the shaders of training along.
 import type { ElementType, KernelVariant } from "../gpu/kernel.js";
 import { activateVariant } from "./activation/activate.js";
+import { gateBackwardVariant } from "./activation/gate-backward.js";
+import { gateVariant } from "./activation/gate.js";
+import { scaleVariant } from "./activation/scale.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention/backward.js";
 import { copySlotsVariant } from "./attention/copy-slots.js";
 import { crossEntropyVariant } from "./loss/cross-entropy.js";
@@ -10,6 +13,7 @@ import { embeddingVariant } from "./embedding/embedding.js";
 import { normBackwardInputVariant, normBackwardWeightVariant } from "./norm/backward.js";
 import { normVariant, type NormOptions } from "./norm/norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
+import { adjustLogitsVariant } from "./loss/adjust-logits.js";
 import { logProbabilityVariant } from "./loss/log-probability.js";
 import {
   adamwVariant,
@@ -18,6 +22,8 @@ import {
   sumSquaresVariant,
   sumVariant,
 } from "./optimizer/optimizer.js";
+import { rotaryBackwardVariant } from "./rotary/backward.js";
+import { rotaryVariant } from "./rotary/rotary.js";
 import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
@@ -33,7 +39,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   const linears = element === "f16" ? [...linearKernels, ...halfLinearKernels] : linearKernels;
   const activations = Object.values(Activation);
   const weightReaders = [
-    embeddingVariant(element),
+    ...[false, true].map((positions) => embeddingVariant(element, { positions })),
     ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, element))),
   ];
   const attentionShapes = headVectors.flatMap((vectors) =>
@@ -47,6 +53,11 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   return [
     ...weightReaders,
     ...norms.map(normVariant),
+    rotaryVariant,
+    rotaryBackwardVariant,
+    ...activations.flatMap((own) => [gateVariant(own), gateBackwardVariant(own)]),
+    scaleVariant,
+    adjustLogitsVariant,
     logProbabilityVariant,
     ...chooseTokenKernels.map(({ variant }) => variant),
     copySlotsVariant,

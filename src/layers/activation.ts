@@ -13,6 +13,7 @@ export const activationOf: Readonly<Record<ActivationName, Activation>> = {
   gelu_pytorch_tanh: Activation.geluTanh,
   gelu: Activation.geluErf,
   relu: Activation.relu,
+  silu: Activation.silu,
 };
 
 export type ActivatePipeline = PipelineOf<typeof activateVariant>;

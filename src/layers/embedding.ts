@@ -15,20 +15,23 @@ export interface EmbeddingForward {
   readonly sampled?: GpuBuffer | undefined;
   readonly X: GpuBuffer;
   readonly rows: TableRange;
+  /** What the row of a token is multiplied by. */
+  readonly scale: number;
 }
 
 /** Adds a dispatch per shard. Each writes the rows whose token is in its shard. */
 export function embeddingForward(
   list: CommandList,
   pipeline: EmbeddingPipeline,
-  { weights, rowInfo, sampled, X, rows }: EmbeddingForward,
+  { weights, rowInfo, sampled, X, rows, scale }: EmbeddingForward,
 ): void {
   for (const shard of weights.tokens)
     list.dispatch(
       pipeline,
       {
         tokenEmbedding: shard.weight,
-        positionEmbedding: weights.positions,
+        // One of the two kinds of pipelines does not read it.
+        positionEmbedding: weights.positions ?? shard.weight,
         rowInfo,
         rowTable: TABLES,
         sampled: sampled ?? TABLES,
@@ -41,6 +44,7 @@ export function embeddingForward(
         firstToken: shard.firstToken,
         tokenCount: shard.tokenCount,
         shardStride: shard.stride,
+        scale,
       },
     );
 }
@@ -58,15 +62,22 @@ export interface EmbeddingBackward {
   /** Buckets by token, for each shard. */
   readonly tokens: readonly BucketRange[];
   readonly positions: BucketRange;
+  readonly scale: number;
 }
 
 export function embeddingBackward(
   list: CommandList,
   pipeline: PipelineOf<typeof embeddingBackwardVariant>,
-  { dX, to, tokens, positions }: EmbeddingBackward,
+  { dX, to, tokens, positions, scale }: EmbeddingBackward,
 ): void {
   const { channelVectors } = to;
-  const add = (dE: GpuBuffer, buckets: BucketRange, idStride: number, vectorStride: number): void =>
+  const add = (
+    dE: GpuBuffer,
+    buckets: BucketRange,
+    idStride: number,
+    vectorStride: number,
+    own: number,
+  ): void =>
     list.dispatch(
       pipeline,
       { dX, tables: TABLES, dE },
@@ -76,8 +87,9 @@ export function embeddingBackward(
         channelVectors,
         idStride,
         vectorStride,
+        scale: own,
       },
     );
-  for (const [index, shard] of to.tokens.entries()) add(shard.weight, tokens[index]!, 1, shard.stride);
-  add(to.positions, positions, channelVectors, 1);
+  for (const [index, shard] of to.tokens.entries()) add(shard.weight, tokens[index]!, 1, shard.stride, scale);
+  if (to.positions) add(to.positions, positions, channelVectors, 1, 1);
 }

@@ -6,6 +6,7 @@ import type { PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows } from "../kernels/by-rows.js";
 import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/gradient.js";
 import { LinearFlag } from "../kernels/linear/linear.js";
+import type { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import type { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import type { logProbabilityVariant } from "../kernels/loss/log-probability.js";
 import type { LinearBackwardPipelines, LinearPipelines } from "./linear.js";
@@ -15,6 +16,12 @@ import type { HeadShard } from "./weights.js";
 export interface VocabularySize {
   readonly vocabulary: number;
   readonly vocabularyVectors: number;
+}
+
+/** What becomes of a product of the head: scale · z, then if there is a cap, cap · tanh(z / cap). */
+export interface LogitShape {
+  readonly scale?: number | undefined;
+  readonly cap?: number | undefined;
 }
 
 export interface HeadForward {
@@ -42,6 +49,17 @@ export function headForward(list: CommandList, pipelines: LinearPipelines, call:
         flags: LinearFlag.compactOutput,
       },
     );
+}
+
+/** Scales and caps rows 0…rowCount−1 of logits in place, if the model does. */
+export function adjustLogits(
+  list: CommandList,
+  pipeline: PipelineOf<typeof adjustLogitsVariant>,
+  call: { readonly logits: GpuBuffer; readonly rowCount: number; readonly size: VocabularySize } & LogitShape,
+): void {
+  const { logits, rowCount, size, scale = 1, cap = 0 } = call;
+  if (scale === 1 && cap === 0) return;
+  list.dispatch(pipeline, { logits }, { rowCount, vectors: size.vocabularyVectors, scale, cap });
 }
 
 /** Log-probability of the token in entry targets.firstEntry + i of the tables under row i, into output[i]. */
@@ -82,9 +100,11 @@ export function crossEntropyBackward(
     /** The gradient is multiplied by this: 1 over the number of targets of the whole batch. */
     readonly scale: number;
     readonly size: VocabularySize;
+    /** What was done to the logits, so that the gradient is that of the head's product. */
+    readonly shape: LogitShape;
   },
 ): void {
-  const { logits, loss, size, rowCount, firstTarget, firstLoss, scale } = call;
+  const { logits, loss, size, shape, rowCount, firstTarget, firstLoss, scale } = call;
   list.dispatch(
     pipeline,
     { targets: TABLES, logits, loss },
@@ -95,6 +115,8 @@ export function crossEntropyBackward(
       firstTarget,
       firstLoss,
       scale,
+      logitScale: shape.scale ?? 1,
+      cap: shape.cap ?? 0,
     },
   );
 }

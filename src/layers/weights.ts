@@ -33,10 +33,10 @@ export interface HeadShard extends VocabularyShard {
   readonly bias: GpuBuffer;
 }
 
-/** The tables that a token is looked up in: by its id, in shards, and by its position. */
+/** The tables that a token is looked up in: by its id, in shards, and by its position, if the model learned those. */
 export interface EmbeddingWeights {
   readonly tokens: readonly VocabularyShard[];
-  readonly positions: GpuBuffer;
+  readonly positions: GpuBuffer | undefined;
   readonly channelVectors: number;
 }
 

@@ -18,6 +18,8 @@ export function axisOf(name: AxisName, config: ModelConfig): Axis {
       return axis(1, config.channels);
     case "hidden":
       return axis(1, config.hidden);
+    case "gateUp":
+      return axis(2, config.hidden);
     case "headWidth":
       return axis(1, config.headWidth);
     case "vocabulary":
@@ -28,6 +30,8 @@ export function axisOf(name: AxisName, config: ModelConfig): Axis {
       return axis(1, config.tokenTypes);
     case "query":
       return axis(config.heads, config.headWidth);
+    case "key":
+      return axis(config.keyValueHeads, config.headWidth);
     case "keyValue":
       return axis(2 * config.keyValueHeads, config.headWidth);
     default:

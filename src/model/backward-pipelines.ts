@@ -3,6 +3,7 @@ import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { AttentionStep } from "../families/recipe.js";
 import { activateVariant } from "../kernels/activation/activate.js";
+import { gateBackwardVariant } from "../kernels/activation/gate-backward.js";
 import {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
@@ -12,6 +13,7 @@ import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kern
 import { Activation } from "../kernels/linear/linear.js";
 import { weightSumVariant } from "../kernels/linear/weight-sum.js";
 import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
+import { rotaryBackwardVariant } from "../kernels/rotary/backward.js";
 import { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
 import { activationOf, type ActivatePipeline } from "../layers/activation.js";
 import type { AttentionBackwardPipelines } from "../layers/attention.js";
@@ -23,6 +25,8 @@ import { compileNorms, normsOf } from "./pipelines.js";
 export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
   readonly copyRows: ActivatePipeline;
   readonly activate: ActivatePipeline;
+  readonly gate: PipelineOf<ReturnType<typeof gateBackwardVariant>>;
+  readonly rotary: PipelineOf<typeof rotaryBackwardVariant>;
   readonly crossEntropy: PipelineOf<typeof crossEntropyVariant>;
   readonly embedding: PipelineOf<typeof embeddingBackwardVariant>;
   /** One per layer. */
@@ -44,6 +48,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   const [
     copyRows,
     activate,
+    gate,
+    rotary,
     crossEntropy,
     embedding,
     input,
@@ -55,6 +61,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   ] = await Promise.all([
     pipelines.get(activateVariant(Activation.none)),
     pipelines.get(activateVariant(activation)),
+    pipelines.get(gateBackwardVariant(activation)),
+    pipelines.get(rotaryBackwardVariant),
     pipelines.get(crossEntropyVariant),
     pipelines.get(embeddingBackwardVariant),
     pipelines.get(linearBackwardInputVariant(activation)),
@@ -67,6 +75,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   return {
     copyRows,
     activate,
+    gate,
+    rotary,
     crossEntropy,
     embedding,
     input,

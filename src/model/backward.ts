@@ -5,15 +5,30 @@ import type { CommandList, TableRange } from "../gpu/command-list.js";
 import { activateForward } from "../layers/activation.js";
 import { attentionBackward, attentionForward } from "../layers/attention.js";
 import { embeddingBackward, embeddingForward, type BucketRange } from "../layers/embedding.js";
-import { crossEntropyBackward, headBackwardInput, headBackwardWeight, headForward } from "../layers/head.js";
+import { gateBackward, gateForward, scaleForward } from "../layers/gate.js";
+import {
+  adjustLogits,
+  crossEntropyBackward,
+  headBackwardInput,
+  headBackwardWeight,
+  headForward,
+} from "../layers/head.js";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../layers/linear.js";
+import { rotaryBackward, rotaryForward } from "../layers/rotary.js";
 import { normBackwardInput, normBackwardWeight, normForward } from "../layers/norm.js";
 import type { BackwardPipelines } from "./backward-pipelines.js";
 import type { ModelDefinition } from "./definition.js";
 import { compiled, type Forward } from "./forward.js";
 import { planGradients, type GradientPlan } from "./gradients.js";
 import type { BlockRange } from "./rows.js";
-import type { ProgramLinear, ProgramNorm, ProgramStep, Value } from "./program.js";
+import type {
+  ProgramFlow,
+  ProgramLinear,
+  ProgramNorm,
+  ProgramRotary,
+  ProgramStep,
+  Value,
+} from "./program.js";
 import type { TrainingArena } from "./arena/training-arena.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
@@ -162,6 +177,7 @@ export class Backward {
           rowInfo: arena.rowInfo,
           X: arena.activation(own.output),
           rows,
+          scale: step.scale,
         });
         return;
       }
@@ -179,6 +195,40 @@ export class Backward {
       case "linear":
         this.#encodeLinear(list, arena, own as ProgramLinear, rows);
         return;
+      case "gate":
+        gateForward(list, this.#forward.pipelines.gate, {
+          X: arena.activation((own as ProgramFlow).input),
+          Y: arena.activation(own.output),
+          rows,
+          vectors: own.output.vectors,
+        });
+        return;
+      case "scale": {
+        const { input, before, output } = own as ProgramFlow;
+        if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
+        scaleForward(list, this.#forward.pipelines.scale, {
+          X: arena.activation(input),
+          Y: arena.activation(output),
+          rows,
+          vectors: output.vectors,
+          factor: step.factor,
+          adds: step.adds,
+        });
+        return;
+      }
+      case "rotary": {
+        const { queries, keys, values, output, keyValue } = own as ProgramRotary;
+        rotaryForward(list, this.#forward.pipelines.rotary, {
+          Q: arena.activation(queries),
+          K: arena.activation(keys),
+          V: arena.activation(values),
+          rowInfo: arena.rowInfo,
+          turnedQ: arena.activation(output),
+          KV: arena.activation(keyValue),
+          ...this.#forward.rotaryOf(own as ProgramRotary, rows),
+        });
+        return;
+      }
       default:
         step satisfies never;
     }
@@ -206,6 +256,7 @@ export class Backward {
 
   /** Adds the gradient of a step's input, formed from that of its output. */
   #encodeInputGradient(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
+    if ("queries" in own) this.#encodeTurnBack(list, arena, own, rows);
     if (!("input" in own)) return;
     const { input } = own;
     const gradient = this.gradients.flowOf(own);
@@ -223,6 +274,27 @@ export class Backward {
       });
       return;
     }
+    if (own.step.kind === "gate") {
+      gateBackward(list, this.#pipelines.gate, {
+        X: arena.activation(input),
+        dY: arena.gradient(gradient.source),
+        dX,
+        rows,
+        vectors: own.output.vectors,
+      });
+      return;
+    }
+    if (own.step.kind === "scale") {
+      scaleForward(list, this.#forward.pipelines.scale, {
+        X: arena.gradient(gradient.source),
+        Y: dX,
+        rows,
+        vectors: input.vectors,
+        factor: own.step.factor,
+        adds: gradient.adds,
+      });
+      return;
+    }
     const { step, layer, preActivation, inputPreActivation } = own as ProgramLinear;
     linearBackwardInput(list, this.#pipelines, {
       dY: arena.gradient(preActivation ?? gradient.source),
@@ -231,6 +303,19 @@ export class Backward {
       rows,
       preActivation: inputPreActivation && arena.activation(inputPreActivation),
       adds: gradient.adds,
+    });
+  }
+
+  #encodeTurnBack(list: CommandList, arena: TrainingArena, own: ProgramRotary, rows: TableRange): void {
+    const { queries, keys, values, output, keyValue } = own;
+    rotaryBackward(list, this.#pipelines.rotary, {
+      dTurnedQ: arena.gradient(output),
+      dKV: arena.gradient(keyValue),
+      dQ: arena.gradient(queries),
+      dK: keys === values ? undefined : arena.gradient(keys),
+      dV: arena.gradient(values),
+      rowInfo: arena.rowInfo,
+      ...this.#forward.rotaryOf(own, rows),
     });
   }
 
@@ -251,6 +336,7 @@ export class Backward {
           to,
           tokens,
           positions,
+          scale: step.scale,
         });
         return;
       }
@@ -282,6 +368,10 @@ export class Backward {
         });
         return;
       }
+      case "gate":
+      case "scale":
+      case "rotary":
+        return;
       default:
         step satisfies never;
     }
@@ -294,7 +384,14 @@ export class Backward {
     const shards = this.#forward.headShards;
     const size = this.#model.shape;
     const X = arena.activation(this.#model.program.final);
+    const shape = this.#model.recipe.head ?? {};
     headForward(list, this.#forward.linearPipelines(shards[0]!), { X, shards, logits, rows, size });
+    adjustLogits(list, this.#forward.pipelines.adjustLogits, {
+      logits,
+      rowCount: rows.count,
+      size,
+      ...shape,
+    });
     crossEntropyBackward(list, this.#pipelines.crossEntropy, {
       logits,
       loss,
@@ -303,6 +400,7 @@ export class Backward {
       firstLoss,
       scale: lossScale,
       size,
+      shape,
     });
   }
 

@@ -3,9 +3,11 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import type { CommandList, TableRange } from "../gpu/command-list.js";
 import { attentionForward, type SplitRoom } from "../layers/attention.js";
 import { embeddingForward } from "../layers/embedding.js";
-import { headForward, logProbability } from "../layers/head.js";
+import { gateForward, scaleForward } from "../layers/gate.js";
+import { adjustLogits, headForward, logProbability } from "../layers/head.js";
 import { linearForward, type LinearPipelines } from "../layers/linear.js";
 import { normForward, type NormCall } from "../layers/norm.js";
+import { rotaryForward, type RotaryForward } from "../layers/rotary.js";
 import type { HeadShard, LinearWeights } from "../layers/weights.js";
 import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
@@ -13,7 +15,8 @@ import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import type { ForwardPipelines } from "./pipelines.js";
 import type { BlockRange } from "./rows.js";
-import type { ProgramNorm, ProgramStep } from "./program.js";
+import { nameOfStep, type ProgramNorm, type ProgramRotary, type ProgramStep } from "./program.js";
+import type { Rotation } from "../families/model-config.js";
 import type { Place } from "../families/recipe.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
@@ -33,11 +36,19 @@ export class Forward {
   readonly model: ModelDefinition;
   readonly weights: ModelWeights;
   readonly pipelines: ForwardPipelines;
+  /** The angles of each rotation. */
+  readonly angles: ReadonlyMap<Rotation, GpuBuffer>;
 
-  constructor(model: ModelDefinition, weights: ModelWeights, pipelines: ForwardPipelines) {
+  constructor(
+    model: ModelDefinition,
+    weights: ModelWeights,
+    pipelines: ForwardPipelines,
+    angles: ReadonlyMap<Rotation, GpuBuffer>,
+  ) {
     this.model = model;
     this.weights = weights;
     this.pipelines = pipelines;
+    this.angles = angles;
   }
 
   /** Segment `segment` (0…layers) for the rows of a row table. Without a cache, keys and values are in the arena. */
@@ -52,7 +63,7 @@ export class Forward {
     for (const step of this.model.program.segments[segment]!.steps) {
       const buffer = this.#bufferOf(arena, step.output.place, step.layer, cache);
       this.#encodeStep(list, arena, step, buffer, rows, cache);
-      const name = step.step.kind === "lookUp" ? "embedding" : step.step.role;
+      const name = nameOfStep(step.step);
       observe?.(step.layer === undefined ? name : `${name}.${step.layer}`, buffer);
     }
   }
@@ -91,7 +102,9 @@ export class Forward {
   encodeHead(list: CommandList, arena: Arena, rows: TableRange, logits: GpuBuffer): void {
     const shards = this.headShards;
     const X = this.finalRows(arena);
-    headForward(list, this.linearPipelines(shards[0]!), { X, shards, logits, rows, size: this.model.shape });
+    const { shape: size, recipe } = this.model;
+    headForward(list, this.linearPipelines(shards[0]!), { X, shards, logits, rows, size });
+    adjustLogits(list, this.pipelines.adjustLogits, { logits, rowCount: rows.count, size, ...recipe.head });
   }
 
   /** Log-probability of one token per row of `logits`: see `logProbability`. */
@@ -122,6 +135,26 @@ export class Forward {
     };
   }
 
+  /** What forward and backward dispatches of rotary positions have in common. */
+  rotaryOf(
+    { step, queries, keys, values }: ProgramRotary,
+    rows: TableRange,
+  ): Pick<
+    RotaryForward,
+    "rotation" | "angles" | "rows" | "headVectors" | "queryVectors" | "keyVectors" | "keyStride"
+  > {
+    const { rotation } = step;
+    return {
+      rotation,
+      angles: this.angles.get(rotation)!,
+      rows,
+      headVectors: this.model.shape.headVectors,
+      queryVectors: queries.vectors,
+      keyVectors: values.vectors / 2,
+      keyStride: keys.vectors,
+    };
+  }
+
   #encodeStep(
     list: CommandList,
     arena: Arena,
@@ -140,6 +173,7 @@ export class Forward {
           sampled: cache?.sampled,
           X: output,
           rows,
+          scale: step.scale,
         });
         return;
       }
@@ -164,6 +198,36 @@ export class Forward {
         });
         return;
       }
+      case "gate":
+        gateForward(list, this.pipelines.gate, {
+          X: arena.of(step.from),
+          Y: output,
+          rows,
+          vectors: own.output.vectors,
+        });
+        return;
+      case "scale":
+        scaleForward(list, this.pipelines.scale, {
+          X: arena.of(step.from),
+          Y: output,
+          rows,
+          vectors: own.output.vectors,
+          factor: step.factor,
+          adds: step.adds,
+        });
+        return;
+      case "rotary":
+        rotaryForward(list, this.pipelines.rotary, {
+          Q: arena.of(step.queries),
+          K: arena.of(step.keys),
+          V: arena.of(step.values),
+          rowInfo: arena.rowInfo,
+          turnedQ: output,
+          KV: this.#bufferOf(arena, "keyValue", layer, cache),
+          keyValueEntry: cache?.firstCacheEntry,
+          ...this.rotaryOf(own as ProgramRotary, rows),
+        });
+        return;
       default:
         step satisfies never;
     }

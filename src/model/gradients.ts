@@ -1,7 +1,7 @@
 // Plans how gradients flow back through a program: which contribution to a value's gradient comes first and sets it, and which
 // are added. Knows no GPU.
 import { invariant } from "../util/invariant.js";
-import type { Program, ProgramLinear, ProgramNorm, Value } from "./program.js";
+import type { Program, ProgramFlow, Value } from "./program.js";
 
 /** How the gradient of a step's output becomes a contribution to that of its input. */
 export interface GradientFlow {
@@ -14,7 +14,7 @@ export interface GradientFlow {
 }
 
 export interface GradientPlan {
-  readonly flowOf: (step: ProgramLinear | ProgramNorm) => GradientFlow;
+  readonly flowOf: (step: ProgramFlow) => GradientFlow;
   /** Values whose gradient is only added to, so it must be zero at the start. */
   readonly zeroed: readonly Value[];
   /**
@@ -26,7 +26,7 @@ export interface GradientPlan {
 
 /** Walks the program backward, as training does. */
 export function planGradients({ segments, attention, final }: Program): GradientPlan {
-  const flows = new Map<ProgramLinear | ProgramNorm, GradientFlow>();
+  const flows = new Map<ProgramFlow, GradientFlow>();
   const begun = new Set<Value>([final]);
   const zeroed = new Set<Value>([final]);
   /** For a value of the residual stream, what the next addition makes of it. Their gradients are the same. */
@@ -37,10 +37,10 @@ export function planGradients({ segments, attention, final }: Program): Gradient
       if ("before" in step && step.before) becomes.set(step.before, step.output);
       // The derivative of an activation is taken by the linear layer that reads it.
       if ("preActivation" in step && step.preActivation) activated.add(step.output);
-      else if ("input" in step && step.step.kind === "norm")
+      else if ("input" in step && step.step.kind !== "linear")
         invariant(
           !activated.has(step.input),
-          `no norm has a gradient for the activation "${step.input.name}"`,
+          `no ${step.step.kind} has a gradient for the activation "${step.input.name}"`,
         );
     }
   const sourceOf = (value: Value): Value => {
@@ -64,12 +64,20 @@ export function planGradients({ segments, attention, final }: Program): Gradient
     const own = attention[segment];
     if (own) for (const value of [own.query, own.keyValue]) begun.add(value);
     for (const step of segments[segment]!.steps.toReversed()) {
+      if ("queries" in step) {
+        // It sets all that it passes on.
+        for (const value of new Set([step.queries, step.keys, step.values])) {
+          invariant(!begun.has(value), `"${value.name}" is read elsewhere than where it is turned`);
+          begun.add(value);
+        }
+      }
       if (!("input" in step)) continue;
-      const source = sourceOf(step.output);
-      flows.set(step, { source, ...begin(step.input) });
+      const flow = { source: sourceOf(step.output), ...begin(step.input) };
+      invariant(step.step.kind !== "gate" || !flow.adds, "the gradient of a gate is set, never added to");
+      flows.set(step, flow);
     }
   }
-  const flowOf = (step: ProgramLinear | ProgramNorm): GradientFlow => flows.get(step)!;
+  const flowOf = (step: ProgramFlow): GradientFlow => flows.get(step)!;
   const unshared = findOverlaps({ segments, attention }, flowOf);
   return { flowOf, zeroed: [...zeroed], mayShare: ({ name }) => !unshared.has(name) };
 }
@@ -95,18 +103,23 @@ function findOverlaps(
       use(own.output);
       for (const value of [own.query, own.keyValue]) write(value);
     }
-    const steps = segments[segment]!.steps.toReversed().flatMap((step) => ("input" in step ? [step] : []));
-    const sourceOf = (step: ProgramLinear | ProgramNorm): Value =>
+    const steps = segments[segment]!.steps.toReversed().filter((step) => step.step.kind !== "lookUp");
+    const sourceOf = (step: ProgramFlow): Value =>
       ("preActivation" in step ? step.preActivation : undefined) ?? flowOf(step).source;
     for (const step of steps) {
       time++;
+      if ("queries" in step) {
+        for (const value of [step.output, step.keyValue]) use(value);
+        for (const value of [step.queries, step.keys, step.values]) write(value);
+      }
+      if (!("input" in step)) continue;
       use(sourceOf(step));
       use(flowOf(step).copiedFrom);
       write(("inputPreActivation" in step ? step.inputPreActivation : undefined) ?? step.input);
     }
     // The gradients of the segment's weights.
     time++;
-    for (const step of steps) use(sourceOf(step));
+    for (const step of steps) if ("input" in step) use(sourceOf(step));
   }
   const overlapping = new Set<string>();
   const earlier = new Map<string, Value>();

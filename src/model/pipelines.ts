@@ -3,8 +3,12 @@ import type { ElementType } from "../gpu/kernel.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
+import { gateVariant } from "../kernels/activation/gate.js";
+import { scaleVariant } from "../kernels/activation/scale.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
+import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import { logProbabilityVariant } from "../kernels/loss/log-probability.js";
+import { rotaryVariant } from "../kernels/rotary/rotary.js";
 import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
 import { widthOf } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
@@ -21,6 +25,10 @@ export interface ForwardPipelines {
   readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
   readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
   readonly norm: NormPipelines;
+  readonly gate: PipelineOf<ReturnType<typeof gateVariant>>;
+  readonly scale: PipelineOf<typeof scaleVariant>;
+  readonly rotary: PipelineOf<typeof rotaryVariant>;
+  readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant>;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
   readonly logProbability: PipelineOf<typeof logProbabilityVariant>;
@@ -54,18 +62,24 @@ export async function compileForward(
         }));
       }),
     );
-  const [embedding, norm, linear, attention, logProbability] = await Promise.all([
-    byFormat((element) => queue.pipelines.get(embeddingVariant(element))),
-    compileNorms(normsOf({ config, recipe, program }), (options) =>
-      queue.pipelines.get(normVariant(options)),
-    ),
-    byFormat((element) =>
-      compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
-    ),
-    compileAttention(),
-    queue.pipelines.get(logProbabilityVariant),
-  ]);
-  return { embedding, norm, linear, attention, logProbability };
+  const positions = recipe.embed.some((step) => step.kind === "lookUp" && step.positions !== undefined);
+  const [embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability] =
+    await Promise.all([
+      byFormat((element) => queue.pipelines.get(embeddingVariant(element, { positions }))),
+      compileNorms(normsOf({ config, recipe, program }), (options) =>
+        queue.pipelines.get(normVariant(options)),
+      ),
+      queue.pipelines.get(gateVariant(activation)),
+      queue.pipelines.get(scaleVariant),
+      queue.pipelines.get(rotaryVariant),
+      queue.pipelines.get(adjustLogitsVariant),
+      byFormat((element) =>
+        compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
+      ),
+      compileAttention(),
+      queue.pipelines.get(logProbabilityVariant),
+    ]);
+  return { embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability };
 }
 
 /** The kinds of norms that the steps of a program need. */

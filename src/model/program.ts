@@ -3,11 +3,14 @@
 import {
   widthOf,
   type AttentionStep,
+  type GateStep,
   type LinearStep,
   type LookUpStep,
   type NormStep,
   type Place,
   type Recipe,
+  type RotaryStep,
+  type ScaleStep,
 } from "../families/recipe.js";
 import type { ModelConfig } from "../families/model-config.js";
 import { invariant } from "../util/invariant.js";
@@ -53,7 +56,30 @@ export interface ProgramLinear extends Placed {
   readonly inputPreActivation: Value | undefined;
 }
 
-export type ProgramStep = ProgramLookUp | ProgramNorm | ProgramLinear;
+export interface ProgramGate extends Placed {
+  readonly step: GateStep;
+}
+
+export interface ProgramScale extends Placed {
+  readonly step: ScaleStep;
+}
+
+/** A step whose output's gradient becomes a contribution to that of one input. */
+export type ProgramFlow = ProgramNorm | ProgramLinear | ProgramGate | ProgramScale;
+
+export interface ProgramRotary {
+  readonly step: RotaryStep;
+  readonly layer: number;
+  readonly queries: Value;
+  readonly keys: Value;
+  /** The same as `keys`, unless the keys are normalised. */
+  readonly values: Value;
+  /** The queries with their positions. */
+  readonly output: Value;
+  readonly keyValue: Value;
+}
+
+export type ProgramStep = ProgramLookUp | ProgramFlow | ProgramRotary;
 
 export interface ProgramAttention {
   readonly step: AttentionStep;
@@ -114,22 +140,22 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
     last?: { name: string; layer: number | undefined },
   ): ProgramStep[] => {
     // The residual stream that a layer begins with has the same name in all of them, whatever step wrote it.
-    const lastResidual = steps.findLastIndex(({ to }) => to === "residual");
+    const lastResidual = steps.findLastIndex((step) => step.kind !== "rotary" && step.to === "residual");
     return steps.map((step, index): ProgramStep => {
+      if (step.kind === "rotary") return rotate(step, layer);
       const [name, own] =
-        last && index === lastResidual
-          ? [last.name, last.layer]
-          : [step.kind === "lookUp" ? "embedding" : step.role, layer];
+        last && index === lastResidual ? [last.name, last.layer] : [nameOfStep(step), layer];
       if (step.kind === "lookUp") {
         const output = create(name, own, step.to);
         newest.set(step.to, output);
         return { step, layer, output };
       }
       const input = read(step.from);
-      const before = step.adds ? read(step.to) : undefined;
-      if (step.kind === "norm") {
+      const before = step.kind !== "gate" && step.adds ? read(step.to) : undefined;
+      if (step.kind !== "linear") {
         const output = create(name, own, step.to);
         newest.set(step.to, output);
+        if (step.kind !== "norm") return { step, layer, input, output, before } as ProgramFlow;
         const normVectors = step.over === undefined ? input.vectors : axisOf(step.over, config).vectors;
         const normsPerRow = Math.min(input.vectors, output.vectors) / normVectors;
         return { step, layer, input, output, before, normVectors, normsPerRow };
@@ -148,6 +174,16 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
         inputPreActivation: preActivations.get(input),
       };
     });
+  };
+
+  const rotate = (step: RotaryStep, layer: number | undefined): ProgramRotary => {
+    invariant(layer !== undefined, "positions are put into queries and keys within a layer");
+    const sources = { queries: read(step.queries), keys: read(step.keys), values: read(step.values) };
+    const output = create("turnedQuery", layer, "query");
+    const keyValue = create("turnedKeyValue", layer, "keyValue");
+    newest.set("query", output);
+    newest.set("keyValue", keyValue);
+    return { step, layer, ...sources, output, keyValue };
   };
 
   const layers = recipe.layers.length;
@@ -187,6 +223,10 @@ function markKept({ segments, attention, final }: Program): void {
         read(step.input, half);
         if (step.before) read(step.before, half);
       }
+      if ("queries" in step) {
+        for (const value of [step.queries, step.keys, step.values]) read(value, half);
+        halfOf.set(step.keyValue, half);
+      }
       if ("preActivation" in step) {
         // A step that reads the output of an activation also reads what went into it.
         if (step.inputPreActivation) read(step.inputPreActivation, half);
@@ -200,6 +240,13 @@ function markKept({ segments, attention, final }: Program): void {
     halfOf.set(own.output, half);
   }
   final.isKept = true;
+}
+
+/** A step's name among those of its layer. */
+export function nameOfStep(step: ProgramStep["step"]): string {
+  if (step.kind === "lookUp") return "embedding";
+  if (step.kind === "rotary") return "rotary";
+  return "role" in step ? step.role : step.name;
 }
 
 function segmentOf(after: readonly ProgramStep[], before: readonly ProgramStep[]): ProgramSegment {

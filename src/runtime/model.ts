@@ -68,8 +68,8 @@ export class Model {
       defaults,
       {
         tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#text.tokenizer()),
-        encodeMessages: async (messages) => {
-          const text = await renderChat(messages, loaded.textFiles.tokenizerConfig);
+        encodeMessages: async (messages, options) => {
+          const text = await renderChat(messages, loaded.textFiles, options);
           // The template has written the special tokens already.
           return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });
         },

@@ -16,12 +16,14 @@ export async function saveModel(model: LoadedModel): Promise<SavedModel> {
   const values = await readAll(queue, buffers);
   const valueOf = new Map(buffers.map((buffer, index) => [buffer, values[index]!] as const));
   const tensors = exportTensors(weights, (buffer) => valueOf.get(buffer)!);
-  const { tokenizer, tokenizerConfig, generationConfig } = model.textFiles;
+  const config = model.configFile as object;
+  const { tokenizer, tokenizerConfig, chatTemplate, generationConfig } = model.textFiles;
   return {
-    config: { ...(model.configFile as object), torch_dtype: "float32" },
+    config: { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: "float32" },
     weights: writeSafetensors(tensors, { format: "pt" }),
     ...(tokenizer === undefined ? {} : { tokenizer: tokenizer as object }),
     ...(tokenizerConfig === undefined ? {} : { tokenizerConfig: tokenizerConfig as object }),
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(generationConfig === undefined ? {} : { generationConfig: generationConfig as object }),
   };
 }

@@ -1,28 +1,50 @@
 // Turns conversations into text: renders a tokenizer's chat template with @huggingface/jinja, which is loaded when first used.
 import { ArgumentError, FormatError } from "../errors.js";
+import { isRecord } from "../util/json-value.js";
 
-/** One message of a conversation. */
+/** One message of a conversation. The model's template may read further keys, such as `tool_calls` or `reasoning_content`. */
 export interface ChatMessage {
-  /** "system", "user", "assistant", or another role of the model's template. */
+  /** "system", "user", "assistant", "tool", or another role of the model's template. */
   readonly role: string;
-  readonly content: string;
+  /** The text, or parts as the template knows them. Null or left out where the message says something else: `tool_calls`. */
+  readonly content?: string | readonly object[] | null;
+  readonly [key: string]: unknown;
+}
+
+/** What the template of a conversation reads beside its messages. */
+export interface ChatOptions {
+  /** The functions that the model may call, each as a JSON schema, in the form that its template expects. */
+  readonly tools?: readonly object[];
+  /** Other variables of the template, such as `{ enable_thinking: false }`; also `add_generation_prompt`, which is true by default. */
+  readonly templateVariables?: Readonly<Record<string, unknown>>;
+}
+
+/** Parsed files of a model's folder that say how conversations are written. */
+export interface ChatFiles {
+  /** tokenizer_config.json. */
+  readonly tokenizerConfig: unknown;
+  /** The text of chat_template.jinja, which is used instead of the other file's template. */
+  readonly chatTemplate?: string | undefined;
 }
 
 /**
- * The conversation as text in the form that the model was trained on, up to where its reply begins. `tokenizerConfig` is the
- * parsed tokenizer_config.json. Throws ArgumentError if it has no template, FormatError if the template cannot be rendered.
+ * The conversation as text in the form that the model was trained on, up to where its reply begins. Throws ArgumentError if the
+ * model has no template, FormatError if the template cannot be rendered.
  */
 export async function renderChat(
   messages: readonly ChatMessage[],
-  tokenizerConfig: unknown,
+  { tokenizerConfig, chatTemplate }: ChatFiles,
+  { tools, templateVariables }: ChatOptions = {},
 ): Promise<string> {
   checkMessages(messages);
-  const config = (tokenizerConfig ?? {}) as Record<string, unknown>;
-  const template = findTemplate(config["chat_template"]);
+  checkVariables(tools, templateVariables);
+  const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
+  const template = chatTemplate ?? findTemplate(config["chat_template"], tools !== undefined);
   if (template === undefined) {
     throw new ArgumentError({
       argument: "messages",
-      expected: "a text or token ids, as this model's tokenizer_config.json has no chat_template",
+      expected:
+        "a text or token ids, as this model has neither chat_template.jinja nor a chat_template in tokenizer_config.json",
       received: messages,
       remedy: "Write the conversation as one text, or use a model that was trained on conversations.",
     });
@@ -30,14 +52,16 @@ export async function renderChat(
   const { Template } = await import("@huggingface/jinja");
   try {
     return new Template(template).render({
+      ...specialTokens(config),
       messages,
       add_generation_prompt: true,
-      bos_token: tokenText(config["bos_token"]),
-      eos_token: tokenText(config["eos_token"]),
+      // As in Python, where a template may ask whether there are any.
+      tools: tools ?? null,
+      ...templateVariables,
     });
   } catch (cause) {
     throw new FormatError({
-      file: "tokenizer_config.json",
+      file: chatTemplate === undefined ? "tokenizer_config.json" : "chat_template.jinja",
       problem: `chat_template: expected a template for these messages, received: ${cause instanceof Error ? cause.message : String(cause)}`,
       remedy: "Check the roles of the messages against the template.",
       cause,
@@ -47,7 +71,7 @@ export async function renderChat(
 
 function checkMessages(messages: readonly ChatMessage[]): void {
   for (const [index, message] of (messages as readonly Partial<ChatMessage>[]).entries()) {
-    if (typeof message?.role === "string" && typeof message.content === "string") continue;
+    if (typeof message?.role === "string" && hasContent(message)) continue;
     throw new ArgumentError({
       argument: `messages[${index}]`,
       expected: "an object with the texts role and content",
@@ -57,16 +81,45 @@ function checkMessages(messages: readonly ChatMessage[]): void {
   }
 }
 
-/** The template, or of several the one named "default". */
-function findTemplate(given: unknown): string | undefined {
-  if (typeof given === "string") return given;
-  if (!Array.isArray(given)) return undefined;
-  const entries = given as readonly { readonly name?: unknown; readonly template?: unknown }[];
-  const template = entries.find((entry) => entry?.name === "default")?.template;
-  return typeof template === "string" ? template : undefined;
+function hasContent({ content, ...rest }: Partial<ChatMessage>): boolean {
+  if (typeof content === "string" || (Array.isArray(content) && content.every(isRecord))) return true;
+  return (content === undefined || content === null) && Object.keys(rest).length > 1;
 }
 
-/** The text of a special token. tokenizer_config.json holds the text itself, or an object with it. */
-function tokenText(token: unknown): unknown {
-  return typeof token === "object" && token && "content" in token ? token.content : token;
+function checkVariables(tools: unknown, variables: unknown): void {
+  if (tools !== undefined && !(Array.isArray(tools) && tools.every(isRecord)))
+    throw new ArgumentError({
+      argument: "tools",
+      expected: "an array of objects that describe functions",
+      received: tools,
+      remedy: "Leave it out for a conversation without tools.",
+    });
+  if (variables !== undefined && !isRecord(variables))
+    throw new ArgumentError({
+      argument: "templateVariables",
+      expected: "an object from names to values",
+      received: variables,
+      remedy: "Its keys are variables of the model's chat template.",
+    });
+}
+
+/** The template, or of several the one named "default", or with tools the one for them. */
+function findTemplate(given: unknown, hasTools: boolean): string | undefined {
+  if (typeof given === "string") return given;
+  if (!Array.isArray(given)) return undefined;
+  const textOf = (name: string): string | undefined => {
+    const template: unknown = given.filter(isRecord).find((entry) => entry["name"] === name)?.["template"];
+    return typeof template === "string" ? template : undefined;
+  };
+  return (hasTools ? textOf("tool_use") : undefined) ?? textOf("default");
+}
+
+/** The texts of special tokens, by the keys of tokenizer_config.json, which holds the text itself or an object with it. */
+function specialTokens(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, token]) => {
+      const text = isRecord(token) ? token["content"] : token;
+      return key.endsWith("_token") && typeof text === "string" ? [[key, text]] : [];
+    }),
+  );
 }

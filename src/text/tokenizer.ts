@@ -11,11 +11,19 @@ export interface TextTokenizer {
    * The ids of `text`, with the special tokens that the tokenizer adds by itself, unless `addSpecialTokens` is false.
    * What the vocabulary cannot express becomes its unknown token, or is left out if there is none.
    */
-  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
+  encode(text: string, options?: EncodeOptions): number[];
   /** The text of `ids`. Bytes that form no character become U+FFFD. @throws ArgumentError for an unknown id. */
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** The text of one token, special ones included. @throws ArgumentError for an unknown id. */
   tokenText(id: number): string;
+}
+
+/** How text becomes ids. */
+export interface EncodeOptions {
+  /** Whether the tokenizer adds those that it puts around a text. Default: true. */
+  readonly addSpecialTokens?: boolean;
+  /** Whether what reads like a special token within the text, such as "<|end|>", is that token or mere text. Default: "tokens". */
+  readonly specialTokens?: "tokens" | "text";
 }
 
 /** How ids become text. */
@@ -38,14 +46,17 @@ export async function loadTokenizer(
   if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
   const library = await import("@huggingface/tokenizers");
   try {
-    // By default the library removes spaces before punctuation, but decode(encode(text)) has to be the text.
     const config = {
-      clean_up_tokenization_spaces: false,
       // The library looks for the unknown token in tokenizer_config.json only.
       ...unknownToken(tokenizerJson),
       ...tokenizerConfig,
+      // Would remove spaces before punctuation, but decode(encode(text)) has to be the text, whatever files say.
+      clean_up_tokenization_spaces: false,
     };
-    return new HuggingFaceTokenizer(new library.Tokenizer(tokenizerJson, config), tokenizerConfig);
+    const json = withAllDigits(tokenizerJson);
+    const tokenizer = new library.Tokenizer(json, config);
+    const plain = (): Tokenizer => new library.Tokenizer(withoutSpecialTokens(json), config);
+    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig);
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new FormatError({ file: "tokenizer.json", problem, remedy, cause });
@@ -57,15 +68,20 @@ const remedy = "Copy tokenizer.json and tokenizer_config.json from the model's f
 class HuggingFaceTokenizer implements TextTokenizer {
   readonly endToken: number | undefined;
   readonly #tokenizer: Tokenizer;
+  /** Makes one that does not know special tokens within texts. */
+  readonly #makePlain: () => Tokenizer;
+  #plain: Tokenizer | undefined;
 
-  constructor(tokenizer: Tokenizer, config: object | undefined) {
+  constructor(tokenizer: Tokenizer, makePlain: () => Tokenizer, config: object | undefined) {
     this.#tokenizer = tokenizer;
+    this.#makePlain = makePlain;
     const text = endTokenText(config);
     this.endToken = text === undefined ? undefined : tokenizer.token_to_id(text);
   }
 
-  encode(text: string, { addSpecialTokens = true } = {}): number[] {
-    const { ids } = this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
+  encode(text: string, { addSpecialTokens = true, specialTokens = "tokens" }: EncodeOptions = {}): number[] {
+    const tokenizer = specialTokens === "tokens" ? this.#tokenizer : (this.#plain ??= this.#makePlain());
+    const { ids } = tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
     // Words without an id are undefined here, whatever the library's types say.
     return ids.filter((id: number | undefined) => id !== undefined);
   }
@@ -93,6 +109,30 @@ class HuggingFaceTokenizer implements TextTokenizer {
       remedy: "The model and the tokenizer may be of different folders.",
     });
   }
+}
+
+/**
+ * The same tokenizer, where a pre-tokenizer that takes digits apart knows those of all scripts, as it does in the field's own
+ * implementation: the library knows 0 to 9 only.
+ */
+function withAllDigits(tokenizerJson: object): object {
+  const rewrite = (step: unknown): unknown => {
+    if (!isRecord(step)) return step;
+    const { type, pretokenizers } = step;
+    if (Array.isArray(pretokenizers)) return { ...step, pretokenizers: pretokenizers.map(rewrite) };
+    if (type !== "Digits") return step;
+    const Regex = step["individual_digits"] ? String.raw`\p{N}` : String.raw`\p{N}+`;
+    return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+  };
+  if (!("pre_tokenizer" in tokenizerJson)) return tokenizerJson;
+  return { ...tokenizerJson, pre_tokenizer: rewrite(tokenizerJson.pre_tokenizer) };
+}
+
+/** The same tokenizer, for which special tokens within a text are text like any other. */
+function withoutSpecialTokens(tokenizerJson: object): object {
+  const added: unknown = "added_tokens" in tokenizerJson ? tokenizerJson.added_tokens : [];
+  if (!Array.isArray(added)) return tokenizerJson;
+  return { ...tokenizerJson, added_tokens: added.filter((token) => !(isRecord(token) && token["special"])) };
 }
 
 /** The unknown token that tokenizer.json names. */

@@ -94,6 +94,8 @@ function activate(x: number, activation: Activation): number {
       return x;
     case Activation.relu:
       return Math.max(x, 0);
+    case Activation.silu:
+      return x / (1 + Math.exp(-x));
     case Activation.geluTanh:
       return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
     case Activation.geluErf:

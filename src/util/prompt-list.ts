@@ -10,7 +10,7 @@ export function isPromptList<P>(prompt: P | readonly P[]): prompt is readonly P[
 /** Whether `prompt` is the messages of a conversation. */
 export function isMessages(
   prompt: unknown,
-): prompt is readonly { readonly role: string; readonly content: string }[] {
+): prompt is readonly { readonly role: string; readonly [key: string]: unknown }[] {
   const first: unknown = Array.isArray(prompt) ? prompt[0] : undefined;
   return typeof first === "object" && first !== null && "role" in first;
 }

@@ -40,6 +40,7 @@ const referenceActivation = {
   [Activation.geluTanh]: "gelu-tanh",
   [Activation.geluErf]: "gelu-erf",
   [Activation.relu]: "relu",
+  [Activation.silu]: "silu",
 } as const;
 
 interface Case {

@@ -18,6 +18,7 @@ import {
 import { meanSquareOfRandomFloats, randomFloats, SeededRandom } from "../helpers/random.js";
 import { float32Chain, float32Elementwise, float32Reduction, float32Softmax } from "../helpers/tolerances.js";
 import { activations, type Activation as ActivationName } from "../reference/activation.js";
+import { adjustLogits } from "../reference/adjust-logits.js";
 import { crossEntropyBackward } from "../reference/cross-entropy-backward.js";
 import { embeddingBackward } from "../reference/embedding-backward.js";
 
@@ -52,13 +53,14 @@ async function scatter(
   C: number,
   dE: Float32Array<ArrayBuffer>,
   strides: { idStride: number; vectorStride: number },
+  scale: number = 1,
 ): Promise<Float32Array<ArrayBuffer>> {
   const bucketCount = tables.length > 1 ? (tables[2]! - 1) / BUCKET_WORDS : 0;
   return runKernel(
     queue(),
     embeddingBackwardVariant,
     { dX: padRows(dX, C, pad4(C)), tables, dE },
-    { firstBucket: 1, bucketCount, channelVectors: pad4(C) / 4, ...strides },
+    { firstBucket: 1, bucketCount, channelVectors: pad4(C) / 4, scale, ...strides },
     "dE",
   );
 }
@@ -129,6 +131,16 @@ describe("the gradients of the embedding", () => {
     }
   });
 
+  it("are multiplied by what the rows were", async () => {
+    const C = 6;
+    const { ids, own, dX } = batch(13, C);
+    const tables = bucketTables(new Map(ids.map((id, entry) => [own[entry]!, id])));
+    const strides = { idStride: 1, vectorStride: pad4(V) };
+    const zeros = (): Float32Array<ArrayBuffer> => new Float32Array(pad4(C) * pad4(V));
+    const plain = await scatter(tables, dX, C, zeros(), strides);
+    expect(await scatter(tables, dX, C, zeros(), strides, 4)).toEqual(plain.map((value) => 4 * value));
+  });
+
   it("have the same bits twice, and in whatever order the buckets are", async () => {
     const C = 10;
     const { ids, own, dX } = batch(200, C);
@@ -148,8 +160,11 @@ async function checkLoss(
   rows: number,
   vocabulary: number,
   spread: number,
+  shape: { readonly logitScale: number; readonly cap: number } = { logitScale: 1, cap: 0 },
 ): Promise<Record<string, Float32Array>> {
-  const logits = randomFloats(vocabulary, rows * vocabulary, spread);
+  const { logitScale, cap } = shape;
+  const raw = randomFloats(vocabulary, rows * vocabulary, spread);
+  const logits = Float32Array.from(adjustLogits(raw, logitScale, cap > 0 ? cap : undefined));
   const random = new SeededRandom(vocabulary);
   const targets = Array.from({ length: rows }, () => random.integer(vocabulary));
   const scale = 1 / (3 * rows);
@@ -165,13 +180,20 @@ async function checkLoss(
       logits: stored,
       loss: new Float32Array(rows + 3).fill(7),
     },
-    { rowCount: rows, vocabulary, rowStride: stride, firstTarget: 2, firstLoss: 1, scale },
+    { rowCount: rows, vocabulary, rowStride: stride, firstTarget: 2, firstLoss: 1, scale, ...shape },
     ["logits", "loss"],
   );
   const { losses, dLogits } = crossEntropyBackward({ logits, targets, V: vocabulary, scale });
   const range = 2 * logits.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   expectClose(result.loss.subarray(1, rows + 1), losses, float32Reduction(Math.max(1, spread * spread)));
-  expectClose(unpadRows(result.logits, vocabulary, stride), dLogits, float32Softmax(range, scale));
+  const expected = dLogits.map(
+    (value, index) => value * logitScale * (cap > 0 ? 1 - (logits[index]! / cap) ** 2 : 1),
+  );
+  expectClose(
+    unpadRows(result.logits, vocabulary, stride),
+    expected,
+    float32Softmax(range, scale * logitScale),
+  );
   expect(
     padRows(unpadRows(result.logits, vocabulary, stride), vocabulary, stride),
     "padding becomes 0",
@@ -183,6 +205,13 @@ async function checkLoss(
 describe("cross-entropy and its gradient", () => {
   it.each([1, 2, 3, 63, 64, 65, 1000])("are those of a vocabulary of %i", async (vocabulary) => {
     for (const rows of [1, 7, 8, 9, 65]) await checkLoss(rows, vocabulary, 1);
+  });
+
+  it("go through the scale and the cap of logits", async () => {
+    for (const vocabulary of [1, 63, 300]) {
+      await checkLoss(9, vocabulary, 3, { logitScale: 0.25, cap: 0 });
+      await checkLoss(9, vocabulary, 3, { logitScale: 2, cap: 5 });
+    }
   });
 
   it("stay finite for logits far from 0", async () => {
@@ -200,6 +229,7 @@ describe("the activation by itself", () => {
     [Activation.geluTanh]: "gelu-tanh",
     [Activation.geluErf]: "gelu-erf",
     [Activation.relu]: "relu",
+    [Activation.silu]: "silu",
   };
 
   it.each(Object.entries(Activation))("is %s for the rows listed, also at ±50", async (_, kind) => {

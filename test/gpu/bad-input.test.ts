@@ -170,7 +170,7 @@ describe("Model.load", () => {
       FormatError,
       /n_layer: expected a whole/,
     ],
-    ["another architecture", withConfig({ model_type: "llama" }), FormatError, /model_type: expected gpt2/],
+    ["another architecture", withConfig({ model_type: "mamba" }), FormatError, /model_type: expected a type/],
     ["an unknown activation", withConfig({ activation_function: "swish" }), FormatError, /expected gelu_new/],
     ["weights that are cut", withWeights(tiny.parts.weights.slice(0, -5)), FormatError, /truncated/],
     ["weights cut in the header", withWeights(tiny.parts.weights.slice(0, 99)), FormatError, /header/],

@@ -133,7 +133,7 @@ it("is saved under its own names, and loads again to the same bits", async () =>
 it("is unknown without its file, and what it does not compute is refused by name", async () => {
   const unknown = await rejection(loadModel(parts, {}));
   expect(unknown).toBeInstanceOf(FormatError);
-  expect(String(unknown)).toMatch(/model_type: expected gpt2, received "twin"/);
+  expect(String(unknown)).toMatch(/model_type: expected a type that weft runs, received "twin"/);
   const scaled = await rejection(load({}, { ...parts, config: { ...config, scale_embeddings: true } }));
   expect(String(scaled)).toMatch(/scale_embeddings: expected false, received true/);
 });

@@ -110,7 +110,7 @@ function generate(engine: GenerationEngine, random: SeededRandom, seed: number):
 function watch(replica: Replica, loaded: LoadedModel, seen: SeenLogits, reads: Promise<void>[]): Replica {
   const { forward, queue } = replica;
   const rowWords = 4 * loaded.shape.vocabularyVectors;
-  const watched = new Forward(forward.model, forward.weights, forward.pipelines);
+  const watched = new Forward(forward.model, forward.weights, forward.pipelines, forward.angles);
   Object.assign(watched, {
     encodeHead(...parameters: Parameters<Forward["encodeHead"]>) {
       forward.encodeHead(...parameters);

@@ -60,6 +60,7 @@ const referenceActivation = {
   [Activation.geluTanh]: "gelu-tanh",
   [Activation.geluErf]: "gelu-erf",
   [Activation.relu]: "relu",
+  [Activation.silu]: "silu",
 } as const;
 
 describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel) => {

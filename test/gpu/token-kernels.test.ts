@@ -3,7 +3,7 @@ import { describe, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/embedding.js";
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, storeWeight, useTestQueue } from "../helpers/gpu-run.js";
+import { pad4, padRows, runKernel, storeWeight, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { packHalves, randomFloats, randomHalves, SeededRandom } from "../helpers/random.js";
 import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { embeddingForward } from "../reference/embedding.js";
@@ -41,7 +41,7 @@ describe("embedding", () => {
       const shard = tokenTable.slice(firstToken * C, (firstToken + tokenCount) * C);
       X = await runKernel(
         queue(),
-        embeddingVariant(element),
+        embeddingVariant(element, { positions: true }),
         {
           tokenEmbedding: store(storeWeight(shard, tokenCount, C)),
           positionEmbedding: store(padRows(positionTable, C, pad4(C))),
@@ -57,6 +57,7 @@ describe("embedding", () => {
           firstToken,
           tokenCount,
           shardStride: pad4(tokenCount),
+          scale: 1,
         },
         "X",
       );
@@ -72,6 +73,38 @@ describe("embedding", () => {
       expectClose(X.subarray(row * pad4(C), row * pad4(C) + C), expected, float32Elementwise);
     }
   });
+});
+
+it("looks up rows times a factor, without positions", async () => {
+  const [C, V] = [6, 4];
+  const tokenTable = randomFloats(1, V * C);
+  const ids = [3, 0, 3, 1];
+  const X = await runKernel(
+    queue(),
+    embeddingVariant("f32", { positions: false }),
+    {
+      tokenEmbedding: storeWeight(tokenTable, V, C),
+      positionEmbedding: new Float32Array(4).fill(Number.NaN),
+      rowInfo: Uint32Array.from(ids.flatMap((id, row) => [id, row, 0, ids.length])),
+      rowTable: Uint32Array.from({ length: ids.length }, (_, row) => row),
+      sampled: new Uint32Array(1),
+      X: new Float32Array(ids.length * pad4(C)).fill(9),
+    },
+    {
+      firstEntry: 0,
+      rowCount: ids.length,
+      channelVectors: pad4(C) / 4,
+      firstToken: 0,
+      tokenCount: V,
+      shardStride: pad4(V),
+      scale: 6.5,
+    },
+    "X",
+  );
+  const expected = ids.flatMap((id) =>
+    Array.from(tokenTable.subarray(id * C, (id + 1) * C), (value) => 6.5 * value),
+  );
+  expectClose(unpadRows(X, C, pad4(C)), expected, float32Elementwise);
 });
 
 describe("log-probability", () => {

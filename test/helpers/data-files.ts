@@ -51,3 +51,10 @@ export async function describeWithSharedModel(
     });
   });
 }
+
+/** The content of a file that is there. */
+export async function readBytes(location: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (inBrowser) return new Uint8Array(await (await fetch(location)).arrayBuffer());
+  const { readFileSync } = process.getBuiltinModule("node:fs");
+  return new Uint8Array(readFileSync(location));
+}

@@ -158,10 +158,12 @@ export function namesOf(recipe: Recipe): TensorNames {
   const inLayers = [...beforeAttention, ...afterAttention];
   const sources: [string, TensorNames["roles"][string]][] = [];
   for (const step of [...recipe.embed, ...recipe.finish])
-    for (const role of step.kind === "lookUp" ? [step.tokens, step.positions, step.tokenTypes] : [step.role])
+    for (const role of step.kind === "lookUp"
+      ? [step.tokens, step.positions, step.tokenTypes]
+      : ["role" in step ? step.role : undefined])
       if (role !== undefined) sources.push([role, { parts: [{ of: role }] }]);
   for (const step of inLayers)
-    if (step.kind !== "lookUp")
+    if ("role" in step)
       sources.push([
         step.role,
         {

@@ -7,6 +7,7 @@ export const activationDerivatives: Readonly<Record<Activation, (x: number) => n
   "gelu-erf": geluErfDerivative,
   "gelu-tanh": geluTanhDerivative,
   relu: reluDerivative,
+  silu: siluDerivative,
 };
 
 /** (x·Φ(x))′ = Φ(x) + x·φ(x), with the normal density φ = Φ′. */
@@ -23,6 +24,12 @@ function geluTanhDerivative(x: number): number {
   // 1 − s without cancellation.
   const rest = 1 / (1 + Math.exp(twoU));
   return s + x * s * rest * 2 * slope;
+}
+
+/** (x·s(x))′ = s + x·s·(1 − s). */
+function siluDerivative(x: number): number {
+  const s = 1 / (1 + Math.exp(-x));
+  return s + (x * s) / (1 + Math.exp(x));
 }
 
 /** 1 right of 0, else 0, and NaN for NaN: at the kink, the slope from the left. */

@@ -3,7 +3,8 @@ import source from "../../../shaders/embedding/backward.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 type EmbeddingBackwardBinding = "dX" | "tables" | "dE";
-type EmbeddingBackwardParam = "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "vectorStride";
+type EmbeddingBackwardParam =
+  "firstBucket" | "bucketCount" | "channelVectors" | "idStride" | "vectorStride" | "scale";
 
 /** Words of a bucket in the tables: id, first word of its rows, rows. */
 export const BUCKET_WORDS = 3;
@@ -19,6 +20,7 @@ const backward: KernelDefinition<EmbeddingBackwardBinding, EmbeddingBackwardPara
     channelVectors: "u32",
     idStride: "u32",
     vectorStride: "u32",
+    scale: "f32",
   },
   grid: ({ bucketCount, channelVectors }) => foldGrid(Math.ceil((bucketCount * channelVectors) / 64)),
 };

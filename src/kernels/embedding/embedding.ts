@@ -1,4 +1,4 @@
-// Token plus position embedding for the rows of a table.
+// Token embedding, and that of positions if the model learned one, for the rows of a table.
 import source from "../../../shaders/embedding/forward.wgsl?raw";
 import {
   foldGrid,
@@ -12,7 +12,7 @@ import { weightReader } from "../linear/weight-reader.js";
 export type EmbeddingBinding =
   "tokenEmbedding" | "positionEmbedding" | "rowInfo" | "rowTable" | "sampled" | "X";
 export type EmbeddingParam =
-  "firstEntry" | "rowCount" | "channelVectors" | "firstToken" | "tokenCount" | "shardStride";
+  "firstEntry" | "rowCount" | "channelVectors" | "firstToken" | "tokenCount" | "shardStride" | "scale";
 
 /** Added to an index in a row's token: the row has the newest token of the sequence with that index. */
 export const SAMPLED_TOKEN = 0x80000000;
@@ -36,9 +36,14 @@ const forward = (element: ElementType): KernelDefinition<EmbeddingBinding, Embed
     firstToken: "u32",
     tokenCount: "u32",
     shardStride: "u32",
+    scale: "f32",
   },
   grid: ({ rowCount, channelVectors }) => foldGrid(Math.ceil((rowCount * channelVectors) / 64)),
 });
 
-export const embeddingVariant = (element: ElementType): KernelVariant<EmbeddingBinding, EmbeddingParam> =>
-  specialise(forward(element), {}, element);
+/** `positions`: whether there is a table of learned positions. */
+export const embeddingVariant = (
+  element: ElementType,
+  { positions }: { readonly positions: boolean },
+): KernelVariant<EmbeddingBinding, EmbeddingParam> =>
+  specialise(forward(element), { POSITIONS: positions }, element);

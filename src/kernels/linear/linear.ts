@@ -11,7 +11,7 @@ import { weightReader } from "./weight-reader.js";
 import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 /** The numbers by which the shaders know the activations. */
-export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3 } as const;
+export const Activation = { none: 0, geluTanh: 1, geluErf: 2, relu: 3, silu: 4 } as const;
 export type Activation = (typeof Activation)[keyof typeof Activation];
 
 /** What a dispatch does besides the product and the bias. Flags may be combined. */

@@ -4,7 +4,8 @@ import source from "../../../shaders/loss/cross-entropy-backward.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 type CrossEntropyBinding = "targets" | "logits" | "loss";
-type CrossEntropyParam = "rowCount" | "vocabulary" | "rowStride" | "firstTarget" | "firstLoss" | "scale";
+type CrossEntropyParam =
+  "rowCount" | "vocabulary" | "rowStride" | "firstTarget" | "firstLoss" | "scale" | "logitScale" | "cap";
 
 const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
   name: "loss.cross-entropy-backward",
@@ -18,6 +19,8 @@ const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
     firstTarget: "u32",
     firstLoss: "u32",
     scale: "f32",
+    logitScale: "f32",
+    cap: "f32",
   },
   grid: ({ rowCount }) => [Math.ceil(rowCount / 8), 1, 1],
 };

@@ -92,7 +92,7 @@ export function partialVectors(
     most.bias = Math.max(most.bias, slabs * bias);
   };
   for (const own of stepsOf(program)) {
-    if (!("input" in own)) continue;
+    if (!("input" in own) || !("role" in own.step)) continue;
     const [K, N] = [own.input.vectors, own.output.vectors];
     if ("normVectors" in own) need(rows * own.normsPerRow, own.normVectors, own.normVectors, own.normVectors);
     else need(rows, weightOwners(K, N), 4 * K * N, N);

@@ -35,7 +35,12 @@ export function copyOut(copy: PartCopy, from: Float32Array, to: Float32Array): v
 export function isSame({ tensor, part, piece }: PartCopy): boolean {
   const { inputs, layout } = part.parameter;
   const isInOrder = inputs === undefined || (layout === "outputs first" && tensor.order === "out,in");
-  return isInOrder && part.count === tensor.outputs && piece.elements === tensor.outputs * tensor.inputs;
+  return (
+    isInOrder &&
+    !part.isMoved &&
+    part.count === tensor.outputs &&
+    piece.elements === tensor.outputs * tensor.inputs
+  );
 }
 
 function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; readonly own: Places } {

@@ -11,6 +11,8 @@ export interface FilePart {
   /** The first of the parameter's outputs that the tensor has, and how many it has. */
   readonly firstOutput: number;
   readonly count: number;
+  /** Whether outputs of a head are in another order than in the file. */
+  readonly isMoved: boolean;
   /** Returns where output i of these, from 0 on, is among the tensor's outputs. */
   readonly outputAt: (index: number) => number;
 }
@@ -53,11 +55,24 @@ function partOf(parameter: Parameter, own: TensorPart, firstOutput: number): Fil
   const { first = 0, count: blocks = 1 } = own;
   const size = own.size ?? parameter.outputs.size / parameter.source.parts.length;
   const stride = own.stride ?? size;
+  const turn = own.halves ? pairsOf(own.halves) : (index: number): number => index;
   return {
     parameter,
     firstOutput,
     count: blocks * size,
-    outputAt: (index) => first + Math.floor(index / size) * stride + (index % size),
+    isMoved: own.halves !== undefined,
+    outputAt: (index) => {
+      const at = turn(index);
+      return first + Math.floor(at / size) * stride + (at % size);
+    },
+  };
+}
+
+/** Returns where an output is in the file, if pairs are side by side here and half of what is turned apart there. */
+function pairsOf({ width, turned }: NonNullable<TensorPart["halves"]>): (index: number) => number {
+  return (index) => {
+    const own = index % width;
+    return own >= turned ? index : index - own + (own % 2) * (turned / 2) + Math.floor(own / 2);
   };
 }
 
@@ -82,12 +97,14 @@ function tensorOf(key: string, parts: readonly FilePart[]): FileTensor {
 export class TensorMatcher {
   readonly #expected: ReadonlyMap<string, FileTensor>;
   readonly #names: TensorNames;
+  readonly #aliases: readonly (readonly [from: string, to: string])[];
   readonly #nameByKey = new Map<string, string>();
   readonly #unexpected: string[] = [];
 
   constructor(tensors: ReadonlyMap<string, FileTensor>, names: TensorNames) {
     this.#expected = tensors;
     this.#names = names;
+    this.#aliases = Object.entries(names.aliases ?? {});
   }
 
   /** Names of tensors that the model has no use for. */
@@ -147,9 +164,16 @@ export class TensorMatcher {
     });
   }
 
+  /** The key that a file means by `name`: with or without one of the prefixes, the base, or another name. */
   #keyOf(name: string): string {
-    const prefix = this.#names.prefixes.find((own) => name.startsWith(own));
-    return prefix === undefined ? name : name.slice(prefix.length);
+    const { prefixes, base = "" } = this.#names;
+    const own = prefixes
+      .filter((prefix) => name.startsWith(prefix))
+      .map((prefix) => name.slice(prefix.length));
+    const keys = [...own, name].flatMap((key) => [key, base + key]);
+    for (const [from, to] of this.#aliases)
+      if (name.startsWith(`${from}.`)) keys.push(to + name.slice(from.length));
+    return keys.find((key) => this.#expected.has(key)) ?? own[0] ?? name;
   }
 }
 

@@ -107,14 +107,11 @@ export class ModelWeights {
   }
 
   embedding({ tokens, positions, tokenTypes }: LookUpStep): EmbeddingWeights {
-    invariant(
-      positions && !tokenTypes,
-      "an embedding without learned positions, or with types of tokens, has no kernel yet",
-    );
+    invariant(tokenTypes === undefined, "an embedding with types of tokens has no kernel yet");
     const shards = this.vocabulary(tokens);
     return {
       tokens: shards,
-      positions: this.bufferOf(`${positions}.weight`),
+      positions: positions === undefined ? undefined : this.bufferOf(`${positions}.weight`),
       channelVectors: shards[0]!.inputVectors,
     };
   }

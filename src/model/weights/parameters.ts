@@ -156,6 +156,10 @@ export function listParameters(
         vector(step.role, layer, "bias", outputs, step.bias, 0);
         return;
       }
+      case "gate":
+      case "scale":
+      case "rotary":
+        return;
       default:
         step satisfies never;
     }

@@ -1,6 +1,6 @@
 // Generation over all queues of a model: checks requests, prepares prompts, and gives each request to a suitable queue.
 import { ArgumentError, DisposedError } from "../../errors.js";
-import type { ChatMessage } from "../../text/chat-template.js";
+import type { ChatMessage, ChatOptions } from "../../text/chat-template.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { isMessages } from "../../util/prompt-list.js";
 import { GenerationBatch, GenerationHandle, type Generation } from "./handle.js";
@@ -10,7 +10,7 @@ import type { GenerationStep } from "./step.js";
 import { GenerationRun } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { checkIds, checkSentence, needsTokenizer } from "../load/check-input.js";
-import { checkWhole } from "../../util/check.js";
+import { checkChoice, checkWhole } from "../../util/check.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 import type { ModelStats } from "./stats.js";
@@ -19,13 +19,18 @@ import type { ModelStats } from "./stats.js";
 export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
 
 /** How a text is generated and where it ends. Defaults come from the model's generation_config.json. */
-export interface GenerateOptions extends SamplingOptions {
+export interface GenerateOptions extends SamplingOptions, ChatOptions {
   /** The most tokens to generate. Default: as the model's file says, or as many as the context allows. */
   readonly maxTokens?: number;
   /** Text that ends generation. It is not part of the result. */
   readonly stop?: string | readonly string[];
   /** Ids that end generation, instead of the model's end tokens. */
   readonly stopTokens?: readonly number[];
+  /**
+   * Whether what reads like a special token in a prompt that is a text, such as "<|end|>", is that token or mere text, as it should
+   * be in what strangers write. Default: "tokens". Messages are written by the model's template, whose tokens are tokens.
+   */
+  readonly specialTokens?: "tokens" | "text";
   /** Requests of higher priority are admitted first. Default: 0. */
   readonly priority?: number;
   /** Also return the log-probability of every token. */
@@ -38,6 +43,9 @@ const optionNames: OptionNames<GenerateOptions> = {
   maxTokens: true,
   stop: true,
   stopTokens: true,
+  specialTokens: true,
+  tools: true,
+  templateVariables: true,
   priority: true,
   logProbabilities: true,
   signal: true,
@@ -55,7 +63,7 @@ const optionNames: OptionNames<GenerateOptions> = {
 /** How prompts become ids. */
 export interface PromptEncoder {
   tokenizer(): Promise<TextTokenizer> | undefined;
-  encodeMessages(messages: readonly ChatMessage[]): Promise<number[]>;
+  encodeMessages(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]>;
 }
 
 export class Generator {
@@ -170,7 +178,7 @@ export class Generator {
     });
     const tokenizer = await this.#encoder.tokenizer();
     if (stops.length > 0 && !tokenizer) throw needsTokenizer("stop");
-    const ids = await this.#encodePrompt(prompt, tokenizer);
+    const ids = await this.#encodePrompt(prompt, tokenizer, options);
     const room = config.contextLength - ids.length;
     const { maxLength = config.contextLength } = this.#defaults;
     const usual = this.#defaults.maxTokens ?? Math.max(1, maxLength - ids.length);
@@ -224,13 +232,20 @@ export class Generator {
     return best;
   }
 
-  async #encodePrompt(prompt: Prompt, tokenizer: TextTokenizer | undefined): Promise<number[]> {
+  async #encodePrompt(
+    prompt: Prompt,
+    tokenizer: TextTokenizer | undefined,
+    options: GenerateOptions,
+  ): Promise<number[]> {
     const { config } = this.#model;
     let ids: readonly number[] | Uint32Array;
     if (typeof prompt === "string") {
       if (!tokenizer) throw needsTokenizer("prompt");
-      ids = tokenizer.encode(prompt);
-    } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt);
+      const specialTokens = checkChoice("specialTokens", options.specialTokens, "tokens", ["tokens", "text"]);
+      const own = tokenizer.encode(prompt, { specialTokens });
+      // A text that begins with the begin token, as a rendered chat does, needs no second one.
+      ids = own.length > 1 && own[0] === config.beginToken && own[1] === own[0] ? own.slice(1) : own;
+    } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt, options);
     else ids = checkIds(prompt, "prompt");
     if (ids.length === 0 || ids.length >= config.contextLength) {
       throw new ArgumentError({

@@ -1,6 +1,9 @@
 // Loads a model: opens the queues, and streams the weights to each of them while the kernels are compiled.
 import { ArgumentError, DeviceError } from "../../errors.js";
+import type { GpuBuffer } from "../../gpu/buffer.js";
+import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
+import { angleTable } from "../../layers/rotary.js";
 import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernels/registry.js";
 import type { CandidateKernels } from "../../tuning/choose.js";
 import { defineModel, type ModelDefinition } from "../../model/definition.js";
@@ -16,8 +19,9 @@ import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
+import type { Rotation } from "../../families/model-config.js";
 import { families as knownFamilies, readModelConfig } from "../../families/registry.js";
-import { readJson, readRequiredJson, type ModelFolder } from "../../files/model-folder.js";
+import { readJson, readRequiredJson, readText, type ModelFolder } from "../../files/model-folder.js";
 import { readWeights } from "../../model/weights/read-weights.js";
 import { openModelFolder, type ModelSource } from "../../files/source.js";
 import { ArenaPool } from "../../model/arena/arena-pool.js";
@@ -51,9 +55,9 @@ export async function loadModel(
     remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
   });
   const folder = openModelFolder(source);
-  const configFile = await readRequiredJson(folder, "config.json", signal);
-  const familyModel = readModelConfig(configFile, "config.json", families);
-  const { config } = familyModel;
+  const json = await readRequiredJson(folder, "config.json", signal);
+  const familyModel = readModelConfig(json, "config.json", families);
+  const { config, configFile } = familyModel;
   const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
     least: 4,
@@ -76,6 +80,7 @@ export async function loadModel(
     target: { model: definition, format, arithmetic, candidates },
     load: options,
   });
+  const angles = await makeAngles(queues, definition);
   const bytesBefore = queues[0]!.memory.bytes;
   const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
   const parameters = parametersOf(definition, format, leastBindingBytes);
@@ -99,7 +104,7 @@ export async function loadModel(
       return {
         queue,
         weights,
-        forward: new Forward(definition, weights, pipelines[index]!),
+        forward: new Forward(definition, weights, pipelines[index]!, angles[index]!),
         arenas: new ArenaPool(queue, definition.program),
         load: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
         disposeWeights: () => loader.dispose(),
@@ -187,13 +192,41 @@ function checkBudget(budgetBytes: number, replicaBytes: number, queues: number):
   });
 }
 
+/** The angles of every rotation, on every queue. They stay as long as the queue. */
+async function makeAngles(
+  queues: readonly Queue[],
+  { config }: ModelDefinition,
+): Promise<ReadonlyMap<Rotation, GpuBuffer>[]> {
+  const tables = (config.rotations ?? []).map((own) => [own, angleTable(own, config.contextLength)] as const);
+  try {
+    return await Promise.all(
+      queues.map(async (queue) => {
+        const buffers = new Map<Rotation, GpuBuffer>();
+        await queue.checked(() => {
+          for (const [rotation, table] of tables) {
+            const usage = BufferUsage.storage | BufferUsage.copyTarget;
+            const buffer = queue.createBuffer("angles", table.byteLength, usage);
+            queue.device.queue.writeBuffer(buffer.raw, 0, table);
+            buffers.set(rotation, buffer);
+          }
+        });
+        return buffers;
+      }),
+    );
+  } catch (error) {
+    for (const queue of queues) queue.dispose();
+    throw error;
+  }
+}
+
 async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {
-  const [tokenizer, tokenizerConfig, generationConfig] = await Promise.all([
+  const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([
     readJson(folder, "tokenizer.json", signal),
     readJson(folder, "tokenizer_config.json", signal),
+    readText(folder, "chat_template.jinja", signal),
     readJson(folder, "generation_config.json", signal),
   ]);
-  return { tokenizer, tokenizerConfig, generationConfig };
+  return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
 }
 
 /** Streams every tensor to every queue. Returns the names of tensors that the model has no use for. */

@@ -54,6 +54,8 @@ export function disposeLoaded({ replicas }: LoadedModel): void {
 export interface TextFiles {
   readonly tokenizer: unknown;
   readonly tokenizerConfig: unknown;
+  /** The text of chat_template.jinja. */
+  readonly chatTemplate: string | undefined;
   readonly generationConfig: unknown;
 }
 

@@ -88,8 +88,12 @@ describe("the configuration", () => {
     [{ n_head: 1.5 }, "n_head: expected a whole number above 0, received 1.5"],
     [{ n_head: 4 }, "n_head: expected a divisor of n_embd = 6, received 4"],
     [{ n_inner: -1 }, "n_inner: expected a whole number above 0, received -1"],
-    [{ model_type: "llama" }, 'model_type: expected gpt2, received "llama"'],
-    [{ model_type: undefined }, "model_type: expected gpt2, received nothing"],
+    [{ model_type: "mamba" }, 'model_type: expected a type that weft runs, received "mamba"'],
+    [{ model_type: undefined }, "model_type: expected a type that weft runs, received nothing"],
+    [
+      { model_type: undefined, architectures: ["T5Model"] },
+      'architectures: expected a model that weft runs, received ["T5Model"]',
+    ],
     [
       { architectures: ["GPT2ForSequenceClassification"] },
       'architectures: expected one of GPT2LMHeadModel, GPT2Model, received ["GPT2ForSequenceClassification"]',

@@ -5,6 +5,7 @@ import type { ModelConfig } from "../../../src/families/model-config.js";
 import type { Recipe } from "../../../src/families/recipe.js";
 import { bytesPerRow, forwardRows, trainingRows } from "../../../src/model/arena/activations.js";
 import { defineModel, type ModelDefinition } from "../../../src/model/definition.js";
+import { nameOfStep } from "../../../src/model/program.js";
 import { planGradients } from "../../../src/model/gradients.js";
 import { keyValueRowBytes } from "../../../src/model/shape.js";
 import { listFileTensors } from "../../../src/model/weights/file-tensors.js";
@@ -64,7 +65,7 @@ const encoders: Readonly<Record<string, readonly [Sizes, number]>> = {
 };
 
 const define = (config: ModelConfig, recipe: (own: ModelConfig) => Recipe): ModelDefinition =>
-  defineModel({ family: familyOf(recipe, config), config }, 16);
+  defineModel({ family: familyOf(recipe, config), config, configFile: {} }, 16);
 
 const parametersOf = ({ config, recipe, names }: ModelDefinition) =>
   listParameters(config, recipe, names, { format: "f16" });
@@ -192,7 +193,7 @@ describe("a layer whose attention and MLP read the same rows", () => {
     const [after, before] = [model.program.segments[2]!.after, model.program.segments[1]!.before];
     const flows = Object.fromEntries(
       [...after, ...before].flatMap((step) =>
-        "input" in step ? [[step.step.role, flowOf(step)] as const] : [],
+        "input" in step ? [[nameOfStep(step.step), flowOf(step)] as const] : [],
       ),
     );
     // What attention gives is added, then what the MLP gives: the gradient behind the two is that of both.

@@ -16,6 +16,8 @@ import { gpt2Forward, type Gpt2ReferenceWeights } from "../../reference/gpt2.js"
 import { gpt2Backward } from "../../reference/gpt2-backward.js";
 import { normForward } from "../../reference/norm.js";
 import { normBackward } from "../../reference/norm-backward.js";
+import { gateBackward, gateForward } from "../../reference/gate.js";
+import { rotaryBackward, rotaryForward } from "../../reference/rotary.js";
 import { linearForward } from "../../reference/linear.js";
 import { linearBackwardInput, linearBackwardWeight } from "../../reference/linear-backward.js";
 import { logProbabilityForward } from "../../reference/log-softmax.js";
@@ -29,6 +31,33 @@ describe("the gradient", () => {
     const slopes = x.map((value) => centralDifferences(([at]) => activations[kind](at!), [value])[0]!);
     expectClose(x.map(activationDerivatives[kind]), slopes, centralDifference);
     expectClose([-50, 50, Number.NaN].map(activationDerivatives[kind]), [0, 1, Number.NaN], float64Function);
+  });
+
+  it.each(kinds)("of a gated product with %s", (activation) => {
+    const F = 5;
+    const x = randomFloats(1, 2 * 2 * F);
+    const dY = randomFloats(2, 2 * F);
+    expectClose(
+      gateBackward({ x, dY, F, activation }),
+      centralDifferences((own) => dotProduct(dY, gateForward({ x: own, F, activation })), x),
+      centralDifference,
+    );
+  });
+
+  it("of rotary positions, which turns them back", () => {
+    const shape = { heads: 2, D: 6, positions: [0, 3, 700], frequencies: [1, 0.1], factor: 1.25 };
+    const x = randomFloats(1, 3 * 2 * 6);
+    const dY = randomFloats(2, x.length);
+    expectClose(
+      rotaryBackward({ x: dY, ...shape }),
+      centralDifferences((own) => dotProduct(dY, rotaryForward({ x: own, ...shape })), x),
+      centralDifference,
+    );
+    expectClose(
+      rotaryBackward({ x: rotaryForward({ x, ...shape, factor: 1 }), ...shape, factor: 1 }),
+      x,
+      float64Function,
+    );
   });
 
   it("of a linear layer, by its inputs, weight and bias", () => {

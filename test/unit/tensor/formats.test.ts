@@ -8,8 +8,6 @@ import {
   toFloat32,
   type Dtype,
 } from "../../../src/tensor/formats.js";
-import { transposeMatrix } from "../../../src/tensor/transpose.js";
-import { randomFloats } from "../../helpers/random.js";
 
 const allHalves = Uint16Array.from({ length: 65536 }, (_, half) => half);
 
@@ -98,23 +96,5 @@ describe("float32ToFloat16", () => {
         }
       }),
     );
-  });
-});
-
-describe("transposeMatrix", () => {
-  it.each([
-    [1, 1],
-    [1, 50],
-    [31, 33],
-    [32, 64],
-    [97, 5],
-  ])("exchanges rows and columns of %i × %i", (rows, columns) => {
-    const values = randomFloats(rows, rows * columns);
-    const result = transposeMatrix(values, rows, columns);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        expect(result[column * rows + row]).toBe(values[row * columns + column]);
-      }
-    }
   });
 });

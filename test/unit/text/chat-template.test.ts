@@ -25,7 +25,9 @@ describe("renderChat", () => {
     ["texts", { bos_token: "<s>", eos_token: "</s>" }],
     ["objects", { bos_token: { content: "<s>", lstrip: false }, eos_token: { content: "</s>" } }],
   ])("renders roles, contents and the tokens that are named by %s", async (_, tokens) => {
-    expect(await renderChat(messages, { chat_template: template, ...tokens })).toBe(rendered);
+    expect(await renderChat(messages, { tokenizerConfig: { chat_template: template, ...tokens } })).toBe(
+      rendered,
+    );
   });
 
   it("takes the default of several templates", async () => {
@@ -33,7 +35,38 @@ describe("renderChat", () => {
       { name: "tool_use", template: "no" },
       { name: "default", template: "{{ messages | length }} messages" },
     ];
-    expect(await renderChat(messages, { chat_template: templates })).toBe("4 messages");
+    expect(await renderChat(messages, { tokenizerConfig: { chat_template: templates } })).toBe("4 messages");
+  });
+
+  it("takes chat_template.jinja before all others, and with tools the template for them", async () => {
+    const files = { tokenizerConfig: { chat_template: "config" }, chatTemplate: "{{ messages | length }}" };
+    expect(await renderChat(messages, files)).toBe("4");
+    const templates = [
+      { name: "tool_use", template: "{{ tools[0].name }}" },
+      { name: "default", template: "{{ tools is none }}" },
+    ];
+    const tokenizerConfig = { chat_template: templates };
+    expect(await renderChat(messages, { tokenizerConfig }, { tools: [{ name: "add" }] })).toBe("add");
+    expect(await renderChat(messages, { tokenizerConfig })).toBe("true");
+  });
+
+  it("hands variables to the template, and what messages have beside role and content", async () => {
+    const chatTemplate =
+      "{{ enable_thinking }} {{ add_generation_prompt }} {{ unk_token }} {{ messages[0].tool_calls[0].name }}";
+    const call: ChatMessage = { role: "assistant", content: null, tool_calls: [{ name: "add" }] };
+    const files = { tokenizerConfig: { unk_token: { content: "<unk>" } }, chatTemplate };
+    const templateVariables = { enable_thinking: false, add_generation_prompt: false };
+    expect(await renderChat([call], files, { templateVariables })).toBe("false false <unk> add");
+  });
+
+  it.each([
+    [{ tools: "add" as never }, /^tools: expected an array of objects/],
+    [{ tools: [3 as never] }, /^tools: expected an array of objects/],
+    [{ templateVariables: [] as never }, /^templateVariables: expected an object/],
+  ])("refuses %j", async (options, words) => {
+    const error = await rejection(renderChat(messages, { tokenizerConfig: {}, chatTemplate: "" }, options));
+    expect(error).toBeInstanceOf(ArgumentError);
+    expect(error.message).toMatch(words);
   });
 
   it.each([
@@ -42,16 +75,16 @@ describe("renderChat", () => {
     [{ chat_template: null }],
     [{ chat_template: [{ name: "rag", template: "" }] }],
   ])("says that %j has no template", async (config) => {
-    const error = await rejection(renderChat(messages, config));
+    const error = await rejection(renderChat(messages, { tokenizerConfig: config }));
     expect(error).toBeInstanceOf(ArgumentError);
-    expect(error.message).toMatch(/^messages: expected a text or token ids, .*no chat_template, received/);
+    expect(error.message).toMatch(/^messages: expected a text or token ids, .*neither chat_template/);
   });
 
   it.each([[{ role: "user" }], [{ content: "x" }], [{ role: 1, content: "x" }], [null], ["x"]])(
     "refuses %j as a message",
     async (message) => {
       const given = [messages[0]!, message as ChatMessage];
-      const error = await rejection(renderChat(given, { chat_template: template }));
+      const error = await rejection(renderChat(given, { tokenizerConfig: { chat_template: template } }));
       expect(error).toBeInstanceOf(ArgumentError);
       expect(error.message).toMatch(/^messages\[1\]: expected an object with the texts role and content/);
     },
@@ -65,7 +98,7 @@ describe("renderChat", () => {
     ],
     ["a template that is none", "{% for %}", ""],
   ])("passes on %s", async (_, broken, words) => {
-    const error = await rejection(renderChat(messages, { chat_template: broken }));
+    const error = await rejection(renderChat(messages, { tokenizerConfig: { chat_template: broken } }));
     expect(error).toBeInstanceOf(FormatError);
     expect(error.message).toMatch(/^tokenizer_config\.json: chat_template: /);
     expect(error.message).toContain(words);

@@ -1,0 +1,136 @@
+// The block that most decoders share, with its differences as arguments: norms before or after attention and MLP, norms of
+// queries and keys, a gated MLP, rotary positions, windows. Families are files of such arguments.
+import type { RoleSource, TensorPart } from "./family.js";
+import type { ModelConfig } from "./model-config.js";
+import {
+  addScaled,
+  gate,
+  linear,
+  lookUp,
+  norm,
+  rotary,
+  type AttentionStep,
+  type Bias,
+  type LayerRecipe,
+  type NormStep,
+  type Place,
+  type Recipe,
+  type Step,
+} from "./recipe.js";
+
+export interface DecoderKind {
+  /** Where norms are: of what attention and MLP read, of what they give, or both. */
+  readonly norms: "before" | "after" | "both";
+  /** Norms of queries and keys: of each head, or of all heads together. */
+  readonly normsQueries?: "heads" | "rows";
+  /** Added to the gains of all norms. */
+  readonly gainOffset?: 0 | 1;
+}
+
+export function decoderRecipe(config: ModelConfig, kind: DecoderKind): Recipe {
+  const { layers, embeddingScale = 1, tiedHead, logitScale, logitCap } = config;
+  return {
+    embed: [lookUp({ scale: embeddingScale })],
+    layers: Array.from({ length: layers }, (_, layer) => decoderLayer(config, kind, layer)),
+    finish: [norm("finalNorm", rmsOf(kind))],
+    output: "normalised",
+    head: {
+      tied: tiedHead,
+      bias: "never",
+      ...(logitScale === undefined ? {} : { scale: logitScale }),
+      ...(logitCap === undefined ? {} : { cap: logitCap }),
+    },
+  };
+}
+
+function decoderLayer(config: ModelConfig, kind: DecoderKind, layer: number): LayerRecipe {
+  const { branchScale = 1, biases } = config;
+  const rms = rmsOf(kind);
+  const isBefore = kind.norms !== "after";
+  const from = isBefore ? "normalised" : "residual";
+  const add = (role: string, own: Place, has: boolean | undefined): Step[] => {
+    if (kind.norms === "before" && branchScale === 1)
+      return [linear(role, { from: own, to: "residual", bias: biasIf(has), adds: true })];
+    return [
+      linear(role, { from: own, to: "branch", bias: biasIf(has) }),
+      kind.norms === "before"
+        ? addScaled(`${role}Scale`, branchScale)
+        : norm(`${role}Norm`, { ...rms, from: "branch", to: "residual", adds: true }),
+    ];
+  };
+  return {
+    beforeAttention: [...(isBefore ? [norm("norm1", rms)] : []), ...queries(config, kind, layer, from)],
+    attention: attentionStep(config, layer),
+    afterAttention: [
+      ...add("projection", "attention", biases?.projection),
+      ...(isBefore ? [norm("norm2", rms)] : []),
+      linear("gateUp", { from, to: "gateUp", bias: biasIf(biases?.mlp) }),
+      gate(),
+      ...add("down", "hidden", biases?.mlp),
+    ],
+  };
+}
+
+const biasIf = (has: boolean | undefined): Bias => (has ? "always" : "never");
+
+/** Queries, keys and values of a layer, from the rows that attention reads. */
+function queries(
+  config: ModelConfig,
+  { normsQueries, ...kind }: DecoderKind,
+  layer: number,
+  from: Place,
+): Step[] {
+  const bias = config.biases?.attention ? "always" : "never";
+  const { rotation } = config.attention![layer]!;
+  if (rotation === undefined)
+    return [linear("query", { from, to: "query", bias }), linear("keyValue", { from, to: "keyValue", bias })];
+  const project = [
+    linear("query", { from, to: "rawQuery", bias }),
+    linear("keyValue", { from, to: "rawKeyValue", bias }),
+  ];
+  const own = config.rotations![rotation]!;
+  if (!normsQueries) return [...project, rotary(own)];
+  const over = normsQueries === "heads" ? "headWidth" : undefined;
+  const rms = rmsOf(kind);
+  return [
+    ...project,
+    norm("queryNorm", { ...rms, from: "rawQuery", to: "normedQuery", ...(over ? { over } : {}) }),
+    norm("keyNorm", { ...rms, from: "rawKeyValue", to: "normedKeys", over: over ?? "key" }),
+    rotary(own, { queries: "normedQuery", keys: "normedKeys", values: "rawKeyValue" }),
+  ];
+}
+
+/** How a layer attends. */
+export function attentionStep(
+  { attention, headWidth, scoreScale = 1 / Math.sqrt(headWidth), scoreCap }: ModelConfig,
+  layer: number,
+): AttentionStep {
+  const window = attention?.[layer]?.window;
+  return {
+    causal: true,
+    scale: scoreScale,
+    ...(window === undefined ? {} : { window }),
+    ...(scoreCap === undefined ? {} : { cap: scoreCap }),
+  };
+}
+
+const rmsOf = ({ gainOffset = 0 }: Pick<DecoderKind, "gainOffset">): Partial<NormStep> => ({
+  method: "rms",
+  bias: "never",
+  gainOffset,
+});
+
+/** The outputs of queries or keys in a file, whose pairs are half of what is turned apart. */
+export function turned(
+  { rotations, attention, headWidth: width }: ModelConfig,
+  part: TensorPart,
+): TensorPart {
+  const isTurned = rotations?.[0] && attention?.some(({ rotation }) => rotation !== undefined);
+  if (!isTurned) return part;
+  return { ...part, halves: { width, turned: 2 * rotations[0]!.frequencies.length } };
+}
+
+/** Several tensors that are joined, in this order. */
+export function joined(...parts: TensorPart[]): RoleSource {
+  return { parts };
+}

@@ -1,0 +1,121 @@
+// Gemma 1, 2 and the text models of Gemma 3: as Llama, with gains stored less 1, a scaled embedding, and from Gemma 2 on norms before
+// and after attention and MLP, and windows. arxiv.org/abs/2403.08295, 2408.00118, 2503.19786.
+import type { ConfigReader } from "./config-reader.js";
+import { decoderRecipe, type DecoderKind } from "./decoder.js";
+import { readDecoderSizes, readLayers, type LayerKeys } from "./decoder-config.js";
+import type { Family } from "./family.js";
+import { llamaTensors } from "./llama.js";
+import type { ModelConfig } from "./model-config.js";
+
+interface Generation {
+  readonly modelType: string;
+  readonly classes: readonly string[];
+  readonly wrappers?: readonly string[];
+  /** What the class takes for absent keys. Multimodal folders leave sizes out. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly kind: Partial<DecoderKind>;
+  readonly layers: (keys: ConfigReader) => Partial<LayerKeys>;
+  /** What scores are divided by the root of, if a key says it. */
+  readonly hasScoreScale: boolean;
+}
+
+const shared = {
+  rms_norm_eps: 1e-6,
+  head_dim: 256,
+  tie_word_embeddings: true,
+  max_position_embeddings: 8192,
+};
+
+const generations: readonly Generation[] = [
+  {
+    modelType: "gemma",
+    classes: ["GemmaForCausalLM", "GemmaModel"],
+    defaults: shared,
+    kind: { norms: "before" },
+    layers: () => ({}),
+    hasScoreScale: false,
+  },
+  {
+    modelType: "gemma2",
+    classes: ["Gemma2ForCausalLM", "Gemma2Model"],
+    defaults: {
+      ...shared,
+      num_key_value_heads: 4,
+      sliding_window: 4096,
+      attn_logit_softcapping: 50,
+      final_logit_softcapping: 30,
+      query_pre_attn_scalar: 256,
+    },
+    kind: { norms: "both" },
+    layers: () => ({ isWindowed: (layer) => layer % 2 === 0 }),
+    hasScoreScale: true,
+  },
+  {
+    modelType: "gemma3_text",
+    classes: ["Gemma3ForCausalLM", "Gemma3TextModel"],
+    wrappers: ["gemma3"],
+    defaults: {
+      ...shared,
+      vocab_size: 262208,
+      hidden_size: 2304,
+      intermediate_size: 9216,
+      num_hidden_layers: 26,
+      num_attention_heads: 8,
+      num_key_value_heads: 4,
+      max_position_embeddings: 131072,
+      sliding_window: 4096,
+      query_pre_attn_scalar: 256,
+    },
+    kind: { norms: "both", normsQueries: "heads" },
+    layers: (keys) => {
+      const key = keys.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
+      const pattern = keys.has(key) ? keys.size(key) : 6;
+      return {
+        isWindowed: (layer) => (layer + 1) % pattern !== 0,
+        rotary: { base: 1e6 },
+        windowedBase: keys.positive("rope_local_base_freq", 1e4),
+      };
+    },
+    hasScoreScale: true,
+  },
+];
+
+export const gemma: readonly Family[] = generations.map(
+  ({ modelType, classes, wrappers, defaults, kind, layers, hasScoreScale }): Family => ({
+    name: modelType,
+    modelTypes: [modelType],
+    architectures: classes,
+    ...(wrappers ? { wrappers } : {}),
+
+    readConfig(own) {
+      const keys = own.withDefaults(defaults);
+      keys.expectFlag("use_bidirectional_attention", false);
+      // Gemma 1 was trained with the tanh form, also where old files say hidden_act "gelu".
+      const config = readDecoderSizes(keys, {
+        activation: "gelu_pytorch_tanh",
+        activationKey: "hidden_activation",
+      });
+      const bias = keys.flag("attention_bias", false);
+      return {
+        ...config,
+        ...readLayers(keys, config, {
+          isWindowed: () => false,
+          window: hasScoreScale ? keys.optionalSize("sliding_window") : undefined,
+          rotary: { base: 1e4 },
+          ...layers(keys),
+        }),
+        biases: { attention: bias, projection: bias, mlp: false },
+        embeddingScale: Math.sqrt(config.channels),
+        ...(hasScoreScale ? { scoreScale: 1 / Math.sqrt(keys.positive("query_pre_attn_scalar")) } : {}),
+        ...cap("scoreCap", keys.optionalPositive("attn_logit_softcapping")),
+        ...cap("logitCap", keys.optionalPositive("final_logit_softcapping")),
+      };
+    },
+
+    recipe: (config) => decoderRecipe(config, { norms: "before", gainOffset: 1, ...kind }),
+    tensors: (config) => llamaTensors(config, kind.norms === "both"),
+  }),
+);
+
+const cap = (key: "scoreCap" | "logitCap", value: number | undefined): Partial<ModelConfig> =>
+  value === undefined ? {} : { [key]: value };

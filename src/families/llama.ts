@@ -1,0 +1,189 @@
+// Llama and those that differ from it in little: Mistral, Qwen 2 and 3, SmolLM 3, Granite, OLMo 2. RMS norms, rotary positions,
+// grouped heads, a gated MLP. arxiv.org/abs/2302.13971, and the model cards of the others.
+import type { ConfigReader } from "./config-reader.js";
+import { decoderRecipe, joined, turned, type DecoderKind } from "./decoder.js";
+import { readDecoderSizes, readLayers, type LayerKeys } from "./decoder-config.js";
+import { tensor, type Family, type TensorNames } from "./family.js";
+import type { ModelConfig } from "./model-config.js";
+
+/** How a family differs. */
+interface Difference {
+  readonly modelType: string;
+  /** The classes of its models begin with this. */
+  readonly classes: string;
+  readonly wrappers?: readonly string[];
+  /** What the family's class takes for keys that a file does not have. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly kind?: Partial<DecoderKind>;
+  /** Biases of queries, keys and values if it is not a key that says it, and whether that key is about attention's output too. */
+  readonly biases?: (keys: ConfigReader) => Partial<NonNullable<ModelConfig["biases"]>>;
+  readonly layers?: (keys: ConfigReader, layers: number) => Partial<LayerKeys>;
+  readonly scales?: (keys: ConfigReader) => Partial<ModelConfig>;
+}
+
+const attentionBias: Difference["biases"] = (keys) => {
+  const has = keys.flag("attention_bias", false);
+  return { attention: has, projection: has };
+};
+
+const allBiases: Difference["biases"] = (keys) => ({
+  ...attentionBias(keys),
+  mlp: keys.flag("mlp_bias", false),
+});
+
+/** Qwen's window is for the layers from `max_window_layers` on, and only if a flag says so. */
+const windowOfLast: Difference["layers"] = (keys) => {
+  const first = keys.has("max_window_layers") ? keys.whole("max_window_layers") : 28;
+  return {
+    window: keys.flag("use_sliding_window", false) ? keys.optionalSize("sliding_window") : undefined,
+    isWindowed: (layer) => layer >= first,
+  };
+};
+
+const shared = { rms_norm_eps: 1e-6, rope_theta: 10000 };
+
+const differences: readonly Difference[] = [
+  {
+    modelType: "llama",
+    classes: "Llama",
+    wrappers: ["llava", "idefics3", "smolvlm"],
+    defaults: { ...shared, max_position_embeddings: 2048 },
+    biases: allBiases,
+  },
+  {
+    modelType: "mistral",
+    classes: "Mistral",
+    wrappers: ["mistral3"],
+    defaults: { ...shared, max_position_embeddings: 131072, num_key_value_heads: 8, sliding_window: 4096 },
+    layers: (keys) => ({ window: keys.optionalSize("sliding_window"), isWindowed: () => true }),
+  },
+  {
+    modelType: "qwen2",
+    classes: "Qwen2",
+    defaults: { ...shared, max_position_embeddings: 32768, num_key_value_heads: 32, sliding_window: 4096 },
+    biases: () => ({ attention: true }),
+    layers: windowOfLast,
+  },
+  {
+    modelType: "qwen3",
+    classes: "Qwen3",
+    defaults: {
+      ...shared,
+      max_position_embeddings: 32768,
+      num_key_value_heads: 32,
+      head_dim: 128,
+      sliding_window: 4096,
+    },
+    kind: { normsQueries: "heads" },
+    biases: attentionBias,
+    layers: windowOfLast,
+  },
+  {
+    modelType: "smollm3",
+    classes: "SmolLM3",
+    defaults: {
+      ...shared,
+      rope_theta: 2000000,
+      max_position_embeddings: 32768,
+      num_key_value_heads: 4,
+      tie_word_embeddings: true,
+    },
+    biases: allBiases,
+    layers: (keys, count) => {
+      const interval = keys.has("no_rope_layer_interval") ? keys.size("no_rope_layer_interval") : 4;
+      const turns = keys.list("no_rope_layers", [0, 1], count);
+      const isTurned = (layer: number): boolean =>
+        turns ? turns[layer] === 1 : (layer + 1) % interval !== 0;
+      return {
+        window: keys.flag("use_sliding_window", false) ? keys.optionalSize("sliding_window") : undefined,
+        isWindowed: (layer) => !isTurned(layer),
+        isTurned,
+      };
+    },
+  },
+  {
+    modelType: "granite",
+    classes: "Granite",
+    defaults: { ...shared, max_position_embeddings: 2048 },
+    biases: allBiases,
+    scales: (keys) => ({
+      embeddingScale: keys.positive("embedding_multiplier", 1),
+      scoreScale: keys.positive("attention_multiplier", 1),
+      branchScale: keys.positive("residual_multiplier", 1),
+      logitScale: 1 / keys.positive("logits_scaling", 1),
+    }),
+  },
+  {
+    modelType: "olmo2",
+    classes: "Olmo2",
+    defaults: { ...shared, rms_norm_eps: 1e-5, max_position_embeddings: 2048 },
+    kind: { norms: "after", normsQueries: "rows" },
+    biases: attentionBias,
+  },
+];
+
+export const llamaLike: readonly Family[] = differences.map(
+  ({ modelType, classes, wrappers, defaults, kind, ...more }): Family => ({
+    name: modelType,
+    modelTypes: [modelType],
+    architectures: [`${classes}ForCausalLM`, `${classes}Model`],
+    ...(wrappers ? { wrappers } : {}),
+
+    readConfig(own) {
+      const keys = own.withDefaults(defaults);
+      const config = readDecoderSizes(keys, { activation: "silu" });
+      const layerKeys: LayerKeys = {
+        isWindowed: () => false,
+        window: undefined,
+        rotary: { base: Number(defaults["rope_theta"]) },
+        ...more.layers?.(keys, config.layers),
+      };
+      return {
+        ...config,
+        ...readLayers(keys, config, layerKeys),
+        biases: { attention: false, projection: false, mlp: false, ...more.biases?.(keys) },
+        ...more.scales?.(keys),
+      };
+    },
+
+    recipe: (config) => decoderRecipe(config, { norms: "before", ...kind }),
+    tensors: (config) => llamaTensors(config, kind?.norms === "after"),
+  }),
+);
+
+/** `namesOutputs`: whether the norm behind attention normalises what attention gives, and not what the MLP reads. */
+export function llamaTensors(config: ModelConfig, namesOutputs: boolean): TensorNames {
+  const layer = "model.layers.{l}";
+  const own = `${layer}.self_attn`;
+  const heads = config.headWidth * config.keyValueHeads;
+  const part = (of: string): ReturnType<typeof turned> => turned(config, { of });
+  return {
+    base: "model.",
+    prefixes: ["language_model.", "model.language_model.", "model.text_model.", "text_model."],
+    ignored: ignoredTensors(config.tiedHead),
+    roles: {
+      tokens: tensor("model.embed_tokens"),
+      norm1: tensor(`${layer}.input_layernorm`),
+      query: joined(part(`${own}.q_proj`)),
+      keyValue: joined({ ...part(`${own}.k_proj`), size: heads }, { of: `${own}.v_proj`, size: heads }),
+      queryNorm: joined(part(`${own}.q_norm`)),
+      keyNorm: joined(part(`${own}.k_norm`)),
+      projection: tensor(`${own}.o_proj`),
+      projectionNorm: tensor(`${layer}.post_attention_layernorm`),
+      norm2: tensor(`${layer}.${namesOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm"}`),
+      gateUp: joined({ of: `${layer}.mlp.gate_proj` }, { of: `${layer}.mlp.up_proj` }),
+      down: tensor(`${layer}.mlp.down_proj`),
+      downNorm: tensor(`${layer}.post_feedforward_layernorm`),
+      finalNorm: tensor("model.norm"),
+      head: tensor("lm_head"),
+    },
+  };
+}
+
+/** Buffers that older files hold, a tied head that some hold a second time, and the other parts of multimodal models. */
+export function ignoredTensors(tiedHead: boolean): RegExp {
+  const others = String.raw`(model\.)?(vision_tower|vision_model|multi_modal_projector|connector|audio_tower)\.`;
+  return new RegExp(
+    String.raw`rotary_emb\.inv_freq$|^${others}${tiedHead ? String.raw`|^lm_head\.weight$` : ""}`,
+  );
+}

@@ -1,0 +1,50 @@
+// Rotary positions of queries and keys, on their way to where attention reads them.
+import fragment from "../../../shaders/common/rotary.wgsl?raw";
+import source from "../../../shaders/rotary/forward.wgsl?raw";
+import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+
+/** Positions whose angles the first table has. The second has those of every so many. */
+export const FINE_POSITIONS = 256;
+
+export const rotaryFragments: readonly string[] = [fragment];
+
+export type RotaryBinding = "Q" | "K" | "V" | "angles" | "rowInfo" | "rowTable" | "Q2" | "KV";
+export type RotaryParam =
+  | "firstEntry"
+  | "rowCount"
+  | "slotEntry"
+  | "headVectors"
+  | "turnedVectors"
+  | "queryVectors"
+  | "keyVectors"
+  | "keyStride";
+
+const forward: KernelDefinition<RotaryBinding, RotaryParam> = {
+  name: "rotary.forward",
+  source,
+  common: rotaryFragments,
+  bindings: {
+    Q: "read",
+    K: "read",
+    V: "read",
+    angles: "read",
+    rowInfo: "read",
+    rowTable: "read",
+    Q2: "readWrite",
+    KV: "readWrite",
+  },
+  params: {
+    firstEntry: "u32",
+    rowCount: "u32",
+    slotEntry: "u32",
+    headVectors: "u32",
+    turnedVectors: "u32",
+    queryVectors: "u32",
+    keyVectors: "u32",
+    keyStride: "u32",
+  },
+  grid: ({ rowCount, queryVectors, keyVectors }) =>
+    foldGrid(Math.ceil((rowCount * (queryVectors + 2 * keyVectors)) / 64)),
+};
+
+export const rotaryVariant: KernelVariant<RotaryBinding, RotaryParam> = specialise(forward, {});

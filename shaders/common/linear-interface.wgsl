@@ -20,10 +20,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, K/4)
-@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K/4, N)
+@group(0) @binding(2) var<storage, read> W: array<WeightVector>;    // (K/4, N), or blocks: common/weights-blocks.wgsl
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;    // (N/4)
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;      // rows of X, then of Y
-@group(0) @binding(5) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
+@group(0) @binding(5) var<storage, read> scales: array<u32>;        // of quantised weights; else unused
+@group(0) @binding(6) var<storage, read_write> Y: array<vec4<f32>>; // (rows, outputStride)
 
 const ACTIVATE = 1u;
 const ADD_TO_OUTPUT = 2u;
@@ -34,10 +35,19 @@ fn inputStart(entry: u32) -> u32 {
   return rowTable[params.firstEntry + min(entry, params.rowCount - 1u)] * params.inputVectors;
 }
 
+fn inputVectors() -> u32 {
+  return params.inputVectors;
+}
+
+fn outputs() -> u32 {
+  return 4u * params.outputVectors;
+}
+
 // Returns the weights of the four outputs of a vec4 column for the four k's of vec4 `k`, as the columns of a matrix value.
 fn loadWeights(k: u32, column: u32) -> mat4x4<Factor> {
-  let at = 4u * (k * params.outputVectors + column);
-  return mat4x4<Factor>(factorsOf(W[at]), factorsOf(W[at + 1u]), factorsOf(W[at + 2u]), factorsOf(W[at + 3u]));
+  let n = 4u * column;
+  return mat4x4<Factor>(vec4<Factor>(weightsAt(k, n)), vec4<Factor>(weightsAt(k, n + 1u)),
+    vec4<Factor>(weightsAt(k, n + 2u)), vec4<Factor>(weightsAt(k, n + 3u)));
 }
 
 // Stores a vec4 of Y, unless its row or column is out of range.

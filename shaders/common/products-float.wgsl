@@ -7,10 +7,6 @@ alias Factor = f32;
 // A block of products in vec4s along K: 128 k's. 64 adds more, 256 leaves a single row's work to fewer invocations: BENCHMARKS.md.
 const PRODUCT_BLOCK = 32u;
 
-fn factorsOf(stored: WeightVector) -> vec4<f32> {
-  return weightsOf(stored);
-}
-
 // w: the weights of four outputs, each for four consecutive k's, as the columns of a matrix value.
 fn multiplyAdd(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
   return dots(sum, x, w);

@@ -7,10 +7,6 @@ alias Factor = f16;
 // A block of products in vec4s along K.
 const PRODUCT_BLOCK = 4u;
 
-fn factorsOf(stored: WeightVector) -> vec4<f16> {
-  return vec4<f16>(stored);
-}
-
 fn dotHalf(sum: f16, a: vec4<f16>, b: vec4<f16>) -> f16 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }

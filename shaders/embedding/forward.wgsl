@@ -16,15 +16,24 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> tokenEmbedding: array<WeightVector>;    // (C/4, shardStride)
-@group(0) @binding(2) var<storage, read> positionEmbedding: array<WeightVector>; // (positions, C/4); read if POSITIONS only
+@group(0) @binding(1) var<storage, read> W: array<WeightVector>;                 // tokens (C/4, shardStride), or blocks: common/weights-blocks.wgsl
+@group(0) @binding(2) var<storage, read> positionEmbedding: array<RowVector>;    // (positions, C/4); read if POSITIONS only
 @group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, key count
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
 @group(0) @binding(5) var<storage, read> sampled: array<u32>;                  // newest token of each sequence
-@group(0) @binding(6) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
+@group(0) @binding(6) var<storage, read> scales: array<u32>;                   // of quantised weights; else unused
+@group(0) @binding(7) var<storage, read_write> X: array<vec4<f32>>;            // (arena rows, C/4)
 
 // If this bit is set in a row's token, the other bits are an index into sampled.
 const SAMPLED = 0x80000000u;
+
+fn inputVectors() -> u32 {
+  return params.channelVectors;
+}
+
+fn outputs() -> u32 {
+  return params.shardStride;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -38,7 +47,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if ((newest & SAMPLED) != 0u) { newest = sampled[newest & ~SAMPLED]; }
   let token = newest - params.firstToken; // wraps to a large number below the shard
   if (token >= params.tokenCount) { return; }
-  var x = params.scale * weightsOf(tokenEmbedding[vector * params.shardStride + token]);
-  if (POSITIONS) { x += weightsOf(positionEmbedding[info.y * params.channelVectors + vector]); }
+  var x = params.scale * weightsAt(vector, token);
+  if (POSITIONS) { x += rowOf(positionEmbedding[info.y * params.channelVectors + vector]); }
   X[row * params.channelVectors + vector] = x;
 }

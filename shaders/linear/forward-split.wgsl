@@ -26,7 +26,6 @@ fn main(
   let firstEntry = group.y * ROWS;
   let rows = min(ROWS, params.rowCount - firstEntry);
   let column = min(group.x * COLUMNS + local.x, 4u * params.outputVectors - 1u);
-  let stride = 4u * params.outputVectors;
   var starts: array<u32, ROWS>;
   for (var r = 0u; r < ROWS; r++) { starts[r] = inputStart(firstEntry + r); }
   // What this lane stores: a row and a vec4 of columns.
@@ -41,11 +40,10 @@ fn main(
     var k = first;
     // Four loads of weights under way at a time.
     for (; k + 4u <= end; k += 4u) {
-      let at = k * stride + column;
-      let w0 = factorsOf(W[at]);
-      let w1 = factorsOf(W[at + stride]);
-      let w2 = factorsOf(W[at + 2u * stride]);
-      let w3 = factorsOf(W[at + 3u * stride]);
+      let w0 = vec4<Factor>(weightsAt(k, column));
+      let w1 = vec4<Factor>(weightsAt(k + 1u, column));
+      let w2 = vec4<Factor>(weightsAt(k + 2u, column));
+      let w3 = vec4<Factor>(weightsAt(k + 3u, column));
       for (var r = 0u; r < ROWS; r++) {
         if (r >= rows) { break; }
         let x = starts[r] + k;
@@ -56,7 +54,7 @@ fn main(
       }
     }
     for (; k < end; k++) {
-      let w = factorsOf(W[k * stride + column]);
+      let w = vec4<Factor>(weightsAt(k, column));
       for (var r = 0u; r < ROWS; r++) {
         if (r >= rows) { break; }
         sums[r] = dotFactors(sums[r], vec4<Factor>(X[starts[r] + k]), w);

@@ -1,4 +1,5 @@
 // A kernel is data: name, source, bindings, parameters and grid. Knows no device; `pipelines.ts` compiles it.
+import type { GpuFormatName } from "../tensor/blocks/gpu-layout.js";
 
 /** How a storage binding is used: input ("read") or output ("readWrite"). */
 export type Access = "read" | "readWrite";
@@ -8,12 +9,16 @@ export type ParameterType = "u32" | "f32";
 
 /**
  * Element type of stored weights. "f16" and "packed-f16" are the same bytes: the first reads them as f16, which needs the
- * feature shader-f16, the second as u32 of two, which needs nothing.
+ * feature shader-f16, the second as u32 of two, which needs nothing. The others are formats of quantised blocks.
  */
-export type ElementType = "f32" | "f16" | "packed-f16";
+export type ElementType = "f32" | "f16" | "packed-f16" | GpuFormatName;
 
 /** What `alias T` stands for in WGSL. */
-const elementTypes: Readonly<Record<ElementType, string>> = { f32: "f32", f16: "f16", "packed-f16": "u32" };
+const elementTypes: Readonly<Partial<Record<ElementType, string>>> = {
+  f32: "f32",
+  f16: "f16",
+  "packed-f16": "u32",
+};
 
 /** WGSL extensions that a shader enables. "f16" needs the device feature shader-f16. */
 export type Extension = "f16" | "subgroups";
@@ -63,9 +68,10 @@ export function specialise<B extends string, P extends string>(
 export function preludeOf(variant: KernelVariant): string {
   const extensions = new Set(variant.definition.extensions);
   if (variant.element === "f16") extensions.add("f16");
+  const alias = variant.element && elementTypes[variant.element];
   const lines = [
     ...Array.from(extensions, (name) => `enable ${name};`),
-    ...(variant.element === undefined ? [] : [`alias T = ${elementTypes[variant.element]};`]),
+    ...(alias === undefined ? [] : [`alias T = ${alias};`]),
     ...Object.entries(variant.constants).map(([name, value]) =>
       typeof value === "boolean" ? `const ${name} = ${value};` : `const ${name} = ${value}u;`,
     ),

@@ -29,7 +29,8 @@ export function embeddingForward(
     list.dispatch(
       pipeline,
       {
-        tokenEmbedding: shard.weight,
+        W: shard.weight,
+        scales: shard.scales ?? TABLES,
         // One of the two kinds of pipelines does not read it.
         positionEmbedding: weights.positions ?? shard.weight,
         rowInfo,

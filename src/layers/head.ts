@@ -37,7 +37,14 @@ export function headForward(list: CommandList, pipelines: LinearPipelines, call:
   for (const shard of shards)
     list.dispatch(
       pickForRows(pipelines, rows.count),
-      { X, W: shard.weight, bias: shard.bias, rowTable: TABLES, Y: logits },
+      {
+        X,
+        W: shard.weight,
+        bias: shard.bias,
+        rowTable: TABLES,
+        scales: shard.scales ?? shard.bias,
+        Y: logits,
+      },
       {
         firstEntry: rows.firstEntry,
         rowCount: rows.count,

@@ -28,7 +28,7 @@ export function linearForward(list: CommandList, pipelines: LinearPipelines, cal
   const { X, weights, Y, rows } = call;
   list.dispatch(
     pickForRows(pipelines, rows.count),
-    { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, Y },
+    { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, scales: weights.scales ?? weights.bias, Y },
     {
       firstEntry: rows.firstEntry,
       rowCount: rows.count,

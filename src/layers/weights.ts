@@ -7,6 +7,8 @@ import type { WeightFormat } from "../tensor/formats.js";
 export interface LinearWeights {
   readonly format: WeightFormat;
   readonly weight: GpuBuffer;
+  /** Scales, minimums and upper bits of a quantised matrix. */
+  readonly scales?: GpuBuffer;
   readonly bias: GpuBuffer;
   readonly inputVectors: number;
   readonly outputVectors: number;
@@ -43,5 +45,7 @@ export interface EmbeddingWeights {
 /** Room for the sums of a weight and its bias over each slab of rows. */
 export interface PartialSums {
   readonly weight: GpuBuffer;
+  /** Scales, minimums and upper bits of a quantised matrix. */
+  readonly scales?: GpuBuffer;
   readonly bias: GpuBuffer;
 }

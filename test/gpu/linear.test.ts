@@ -109,6 +109,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
           W: elementOfRun === "f32" ? matrix : packHalves(matrix),
           bias: padLength(bias, pad4(N)),
           rowTable,
+          scales: new Uint32Array(1),
           Y: padRows(before, N, pad4(N)),
         },
         {
@@ -175,6 +176,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
           W: stored(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
           bias: new Float32Array(4),
           rowTable: Uint32Array.from(values.keys()),
+          scales: new Uint32Array(1),
           Y: new Float32Array(4 * values.length),
         },
         {
@@ -220,6 +222,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
         W: stored(storeWeight(weight, N, K)),
         bias: new Float32Array(N),
         rowTable: Uint32Array.from([...Array.from({ length: rows }, (_, row) => row), ...targets]),
+        scales: new Uint32Array(1),
         Y: new Float32Array(2 * rows * N),
       },
       {

@@ -43,7 +43,8 @@ describe("embedding", () => {
         queue(),
         embeddingVariant(element, { positions: true }),
         {
-          tokenEmbedding: store(storeWeight(shard, tokenCount, C)),
+          scales: new Uint32Array(1),
+          W: store(storeWeight(shard, tokenCount, C)),
           positionEmbedding: store(padRows(positionTable, C, pad4(C))),
           rowInfo,
           rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
@@ -83,7 +84,8 @@ it("looks up rows times a factor, without positions", async () => {
     queue(),
     embeddingVariant("f32", { positions: false }),
     {
-      tokenEmbedding: storeWeight(tokenTable, V, C),
+      scales: new Uint32Array(1),
+      W: storeWeight(tokenTable, V, C),
       positionEmbedding: new Float32Array(4).fill(Number.NaN),
       rowInfo: Uint32Array.from(ids.flatMap((id, row) => [id, row, 0, ids.length])),
       rowTable: Uint32Array.from({ length: ids.length }, (_, row) => row),

@@ -7,10 +7,10 @@ import {
   type KernelDefinition,
   type KernelVariant,
 } from "../../gpu/kernel.js";
-import { weightReader } from "../linear/weight-reader.js";
+import { weightConstants, weightReader } from "../linear/weight-reader.js";
 
 export type EmbeddingBinding =
-  "tokenEmbedding" | "positionEmbedding" | "rowInfo" | "rowTable" | "sampled" | "X";
+  "W" | "scales" | "positionEmbedding" | "rowInfo" | "rowTable" | "sampled" | "X";
 export type EmbeddingParam =
   "firstEntry" | "rowCount" | "channelVectors" | "firstToken" | "tokenCount" | "shardStride" | "scale";
 
@@ -20,13 +20,14 @@ export const SAMPLED_TOKEN = 0x80000000;
 const forward = (element: ElementType): KernelDefinition<EmbeddingBinding, EmbeddingParam> => ({
   name: "embedding.forward",
   source,
-  common: [weightReader(element)],
+  common: weightReader(element),
   bindings: {
-    tokenEmbedding: "read",
+    W: "read",
     positionEmbedding: "read",
     rowInfo: "read",
     rowTable: "read",
     sampled: "read",
+    scales: "read",
     X: "readWrite",
   },
   params: {
@@ -46,4 +47,4 @@ export const embeddingVariant = (
   element: ElementType,
   { positions }: { readonly positions: boolean },
 ): KernelVariant<EmbeddingBinding, EmbeddingParam> =>
-  specialise(forward(element), { POSITIONS: positions }, element);
+  specialise(forward(element), { POSITIONS: positions, ...weightConstants(element) }, element);

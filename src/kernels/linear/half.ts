@@ -2,6 +2,7 @@
 // not those of f32.
 import source from "../../../shaders/linear/forward-half.wgsl?raw";
 import { specialise, type Constants, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import { weightConstants } from "./weight-reader.js";
 import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
@@ -22,7 +23,11 @@ const halfLinear = (name: string, constants: Constants): LinearKernel => ({
   isFor: "software",
   needs: { invocations: 32, bytes: 0, feature: "shader-f16" },
   variant: (activation, element) =>
-    specialise(forward(element), { ACTIVATION: activation, ...constants }, element),
+    specialise(
+      forward(element),
+      { ACTIVATION: activation, ...weightConstants(element), ...constants },
+      element,
+    ),
 });
 
 /** 8 rows × 8 columns per invocation. */

@@ -7,7 +7,7 @@ import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import source from "../../../shaders/linear/forward.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
-import { weightReader } from "./weight-reader.js";
+import { weightConstants, weightReader } from "./weight-reader.js";
 import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 /** The numbers by which the shaders know the activations. */
@@ -24,7 +24,7 @@ export const LinearFlag = {
   compactOutput: 4,
 } as const;
 
-export type LinearBinding = "X" | "W" | "bias" | "rowTable" | "Y";
+export type LinearBinding = "X" | "W" | "bias" | "rowTable" | "scales" | "Y";
 export type LinearParam =
   | "firstEntry"
   | "rowCount"
@@ -43,11 +43,11 @@ export const linearInterface = (
   common: [
     vectors,
     activationSource,
-    weightReader(element),
+    ...weightReader(element),
     arithmetic === "f32" ? productsFloat : productsHalf,
     interfaceSource,
   ],
-  bindings: { X: "read", W: "read", bias: "read", rowTable: "read", Y: "readWrite" },
+  bindings: { X: "read", W: "read", bias: "read", rowTable: "read", scales: "read", Y: "readWrite" },
   params: {
     firstEntry: "u32",
     rowCount: "u32",
@@ -90,5 +90,9 @@ export const registerTiledLinear: LinearKernel = {
   isFor: "software",
   needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) =>
-    specialise(forward(element), { ACTIVATION: activation, WORKGROUP_X: 8, WORKGROUP_Y: 4 }, element),
+    specialise(
+      forward(element),
+      { ACTIVATION: activation, ...weightConstants(element), WORKGROUP_X: 8, WORKGROUP_Y: 4 },
+      element,
+    ),
 };

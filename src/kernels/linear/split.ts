@@ -2,6 +2,7 @@
 import source from "../../../shaders/linear/forward-split.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
+import { weightConstants } from "./weight-reader.js";
 import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 
 const forward = (
@@ -21,7 +22,11 @@ const split = (arithmetic: Arithmetic): LinearKernel => ({
   isFor: "gpu",
   needs: { invocations: 64, bytes: 2048, ...(arithmetic === "f32" ? {} : { feature: "shader-f16" }) },
   variant: (activation, element) =>
-    specialise(forward(element, arithmetic), { ACTIVATION: activation }, element),
+    specialise(
+      forward(element, arithmetic),
+      { ACTIVATION: activation, ...weightConstants(element) },
+      element,
+    ),
 });
 
 /** 8 columns of up to 8 rows per workgroup. */

@@ -1,6 +1,7 @@
 // Linear kernels whose invocations pass inputs to each other through their subgroup.
 import source from "../../../shaders/linear/forward-subgroup.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import { weightConstants } from "./weight-reader.js";
 import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
@@ -24,7 +25,11 @@ function subgroupTiled(columns: number): LinearKernel {
     isFor: "software",
     needs: { invocations, bytes: 0, feature: "subgroups" },
     variant: (activation, element) =>
-      specialise(forward(element), { ACTIVATION: activation, WORKGROUP: invocations }, element),
+      specialise(
+        forward(element),
+        { ACTIVATION: activation, ...weightConstants(element), WORKGROUP: invocations },
+        element,
+      ),
   };
 }
 

@@ -1,6 +1,7 @@
 // Linear kernels that share tiles of their operands through workgroup memory.
 import source from "../../../shaders/linear/forward-tiled.wgsl?raw";
 import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import { weightConstants } from "./weight-reader.js";
 import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
 import type { Arithmetic } from "../../tensor/formats.js";
 
@@ -42,6 +43,7 @@ function tiled(
         forward(element, arithmetic),
         {
           ACTIVATION: activation,
+          ...weightConstants(element),
           TILE_ROWS: rows,
           TILE_COLUMNS: columns,
           THREAD_ROWS: threadRows,

@@ -1,7 +1,42 @@
 // The shader functions that read stored weights, whatever their element type is.
+import blocks from "../../../shaders/common/weights-blocks.wgsl?raw";
 import float from "../../../shaders/common/weights-float.wgsl?raw";
 import packed from "../../../shaders/common/weights-packed.wgsl?raw";
-import type { ElementType } from "../../gpu/kernel.js";
+import words from "../../../shaders/common/words-single.wgsl?raw";
+import type { Constants, ElementType } from "../../gpu/kernel.js";
+import { gpuFormats, type GpuFormatName, type GpuScaling } from "../../tensor/blocks/gpu-layout.js";
 
-/** The common fragment that a kernel which reads weights of this type needs. */
-export const weightReader = (element: ElementType): string => (element === "packed-f16" ? packed : float);
+/** Outputs of a panel of quantised weights: as many as neighbouring lanes of a subgroup, whose words are then in one run. */
+export const PANEL = 32;
+
+/** The numbers by which the shader knows how values are scaled. */
+const scalings: Readonly<Record<GpuScaling, number>> = {
+  scale: 0,
+  "scale and minimum": 1,
+  "whole scales": 2,
+  "whole scales and minimums": 3,
+};
+
+/** The common fragments that a kernel which reads weights of this type needs. */
+export function weightReader(element: ElementType): readonly string[] {
+  if (isBlocks(element)) return [blocks, words];
+  return [element === "packed-f16" ? packed : float];
+}
+
+/** The prelude's constants that they need. */
+export function weightConstants(element: ElementType): Constants {
+  if (!isBlocks(element)) return {};
+  const { bits, upperBits, scaling, group, centre } = gpuFormats[element];
+  return {
+    BITS: bits,
+    UPPER_BITS: upperBits,
+    SCALING: scalings[scaling],
+    GROUP: group,
+    CENTRE: centre,
+    PANEL,
+  };
+}
+
+/** Whether weights of this type are quantised. */
+export const isBlocks = (element: ElementType): element is GpuFormatName =>
+  Object.hasOwn(gpuFormats, element);

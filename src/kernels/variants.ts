@@ -13,6 +13,7 @@ import { embeddingVariant } from "./embedding/embedding.js";
 import { normBackwardInputVariant, normBackwardWeightVariant } from "./norm/backward.js";
 import { normVariant, type NormOptions } from "./norm/norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
+import { gpuFormats, type GpuFormatName } from "../tensor/blocks/gpu-layout.js";
 import { adjustLogitsVariant } from "./loss/adjust-logits.js";
 import { logProbabilityVariant } from "./loss/log-probability.js";
 import {
@@ -34,14 +35,18 @@ const attentionKinds = [
   { group: 4, isCapped: true },
 ] as const;
 
-/** Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`. */
+/**
+ * Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`; with
+ * "f32" they are also listed for every format of quantised weights.
+ */
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
   const linears = element === "f16" ? [...linearKernels, ...halfLinearKernels] : linearKernels;
   const activations = Object.values(Activation);
-  const weightReaders = [
-    ...[false, true].map((positions) => embeddingVariant(element, { positions })),
-    ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, element))),
-  ];
+  const elements = element === "f32" ? [element, ...(Object.keys(gpuFormats) as GpuFormatName[])] : [element];
+  const weightReaders = elements.flatMap((own) => [
+    ...[false, true].map((positions) => embeddingVariant(own, { positions })),
+    ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, own))),
+  ]);
   const attentionShapes = headVectors.flatMap((vectors) =>
     [false, true].flatMap((isCausal) =>
       attentionKinds.map((kind) => ({ headVectors: vectors, isCausal, ...kind })),

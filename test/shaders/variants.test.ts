@@ -45,7 +45,9 @@ describe("every kernel variant", () => {
   it("has an element type where its shader reads weights as T, and only there", () => {
     for (const variant of variants) {
       const code = [...variant.definition.common, variant.definition.source].join("\n");
-      expect(variant.element !== undefined, variant.key).toBe(/\bT>/.test(code.replaceAll(/\/\/.*/g, "")));
+      expect(variant.element !== undefined, variant.key).toBe(
+        /\bWeightVector\b/.test(code.replaceAll(/\/\/.*/g, "")),
+      );
     }
   });
 

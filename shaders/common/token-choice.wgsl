@@ -65,7 +65,12 @@ fn realAt(row: u32, word: u32) -> f32 {
   return bitcast<f32>(optionAt(row, word));
 }
 
+// Below all logits, and so far that its exponential is 0; a bias of as much bans a token. Finite, as WGSL may assume.
+const BANNED = -1e30;
+
 fn penalised(row: u32, token: u32) -> f32 {
+  let choosable = optionAt(row, 14u);
+  if (choosable != 0u && token >= choosable) { return BANNED; }
   var value = logits[row * params.rowStride + token];
   let biasSlot = optionAt(row, 2u);
   if (biasSlot != NONE) { value += bias[biasSlot * params.vocabulary + token]; }

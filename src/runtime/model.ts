@@ -1,5 +1,6 @@
 // The public Model: a language model with its weights on one or several queues.
 import { ArgumentError, DisposedError } from "../errors.js";
+import { countTokens } from "../text/count-tokens.js";
 import { renderChat, type ChatMessage } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../files/source.js";
@@ -103,7 +104,9 @@ export class Model {
     const loaded = await loadModel(source, options);
     try {
       const defaults = readGenerationDefaults(loaded.textFiles.generationConfig, loaded.config);
-      return new Model(loaded, defaults, engine);
+      const known = countTokens(loaded.textFiles.tokenizer);
+      const choosableTokens = Math.min(known || Infinity, loaded.config.vocabularySize);
+      return new Model(loaded, defaults, { ...engine, choosableTokens });
     } catch (error) {
       disposeLoaded(loaded);
       throw error;

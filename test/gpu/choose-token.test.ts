@@ -42,6 +42,7 @@ async function choose(
   options: SamplingOptions,
   rows: number,
   firstSeed = 0,
+  choosable = 0,
 ): Promise<Drawn> {
   const vocabulary = logits.length;
   const sampling = checkSampling({ ...options, logProbabilities: true }, {}, vocabulary);
@@ -57,6 +58,7 @@ async function choose(
         countRow: usesCounts ? 0 : undefined,
         biasRow: sampling.logitBias.size > 0 ? 1 : undefined,
         position: row % 7,
+        choosable,
       },
     );
   const stride = pad4(vocabulary);
@@ -172,6 +174,19 @@ describe.each(chooseTokenKernels)("choosing tokens, $name", (kernel) => {
     expect((await choose(kernel, logits, { temperature: 0 }, 1)).tokens[0]).toBe(
       logits.reduce((best, value, token) => (value > logits[best]! ? token : best), 0),
     );
+  });
+
+  it("takes none of the ids from a given one on", async () => {
+    const own = randomFloats(7, V);
+    own[V - 1] = 50;
+    const likeliest = own.subarray(0, 40).indexOf(Math.max(...own.subarray(0, 40)));
+    expect((await choose(kernel, own, { temperature: 0 }, 3, 0, 40)).tokens).toEqual([
+      likeliest,
+      likeliest,
+      likeliest,
+    ]);
+    const { tokens } = await choose(kernel, own, { temperature: 30 }, 200, 0, 40);
+    expect(Math.max(...tokens)).toBeLessThan(40);
   });
 
   it("keeps the lower ids where equal ones exceed top-k or top-p", async () => {

@@ -31,8 +31,12 @@ const kinds = [
   "gemma3-wrapped",
 ] as const;
 
+/** What a page computes is what Node computes: a few kinds, which between them have all kernels, are enough there. */
+const inPage = ["gpt-neox", "qwen3", "granite", "gemma2"];
+
 for (const kind of kinds)
-  await describeWithSharedModel(`tiny/${kind}`, 5, (folder) => testKind(folder, kind));
+  if (typeof document === "undefined" || inPage.includes(kind))
+    await describeWithSharedModel(`tiny/${kind}`, 5, (folder) => testKind(folder, kind));
 
 function testKind(folder: string, kind: string): void {
   let oracle: Oracle;
@@ -89,18 +93,24 @@ function testKind(folder: string, kind: string): void {
     }
   });
 
-  it("continues sentences greedily, whatever the pages and whoever is written beside", async () => {
-    const { sentences, greedy } = oracle;
-    for (const own of [model, other]) {
-      const handles = greedy.map(({ tokens }, index) =>
-        own.generate(sentences[index]!, { temperature: 0, maxTokens: tokens.length, stopTokens: [] }),
-      );
-      const results = await Promise.all(handles);
-      expect(results.map(({ tokens }) => [...tokens])).toEqual(greedy.map(({ tokens }) => [...tokens]));
-    }
-  });
+  // What is inside the wrapper is recorded as a kind of its own.
+  const isWrapped = kind.endsWith("-wrapped");
 
-  it("has the float64 loss and gradients", async () => {
+  it.skipIf(isWrapped)(
+    "continues sentences greedily, whatever the pages and whoever is written beside",
+    async () => {
+      const { sentences, greedy } = oracle;
+      for (const own of [model, other]) {
+        const handles = greedy.map(({ tokens }, index) =>
+          own.generate(sentences[index]!, { temperature: 0, maxTokens: tokens.length, stopTokens: [] }),
+        );
+        const results = await Promise.all(handles);
+        expect(results.map(({ tokens }) => [...tokens])).toEqual(greedy.map(({ tokens }) => [...tokens]));
+      }
+    },
+  );
+
+  it.skipIf(isWrapped)("has the float64 loss and gradients", async () => {
     const { forms, sentences, loss } = oracle;
     const gradients = await readTensorFile(`${folder}/gradients.safetensors`);
     const before = namedAsText(tensorsOf(forms[0].weights as Uint8Array<ArrayBuffer>));

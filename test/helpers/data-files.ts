@@ -33,16 +33,17 @@ export async function readFileBytes(location: string): Promise<Uint8Array<ArrayB
 }
 
 /**
- * Describes the `testCount` tests that `body` registers, which need a shared model. If it is missing, that number is printed,
- * and CI fails.
+ * Describes the `testCount` tests that `body` registers, which need a shared model, told by one of its files in JSON. If it is
+ * missing, that number is printed, and CI fails.
  */
 export async function describeWithSharedModel(
   model: string,
   testCount: number,
   body: (folder: string) => void,
+  file: string = "config.json",
 ): Promise<void> {
   const folder = sharedFile(`models/${model}`);
-  const isPresent = (await readJson(`${folder}/config.json`)) !== undefined;
+  const isPresent = (await readJson(`${folder}/${file}`)) !== undefined;
   describe(`with ${model}`, () => {
     if (isPresent) {
       body(folder);

@@ -34,6 +34,8 @@ export const OptionWord = {
   position: 12,
   /** 1 when its log-probability is asked for. */
   logProbability: 13,
+  /** Tokens below this may be chosen: a model may have more ids than its tokenizer. 0 is all. */
+  choosable: 14,
 } as const;
 
 export const OPTION_WORDS = 16;

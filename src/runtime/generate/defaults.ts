@@ -8,6 +8,8 @@ import { checkSampling, type SamplingOptions } from "./sampling.js";
 export interface GenerationDefaults {
   readonly sampling: SamplingOptions;
   readonly stopTokens: ReadonlySet<number>;
+  /** Texts that end generation. */
+  readonly stops: readonly string[];
   /** Undefined: as many as the context allows. */
   readonly maxTokens: number | undefined;
   /** The most tokens including the prompt, if `maxTokens` is undefined. One token is generated in any case. */
@@ -21,6 +23,8 @@ const keys = {
   topP: "top_p",
   minP: "min_p",
   repetitionPenalty: "repetition_penalty",
+  noRepeatSize: "no_repeat_ngram_size",
+  minTokens: "min_new_tokens",
 } as const satisfies Partial<Record<keyof SamplingOptions, string>>;
 
 /** Reads a parsed generation_config.json. `file` is undefined if the model has none. Throws FormatError. */
@@ -39,6 +43,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
   });
   const sampling: SamplingOptions = {
     ...Object.fromEntries(given),
+    ...bannedOf(values),
     // Hugging Face samples only if do_sample is set.
     ...(values["do_sample"] === true ? {} : { temperature: 0 }),
   };
@@ -51,12 +56,33 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
     checkWhole("max_length", maxLength, 1, range);
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
-    const key = (keys as Record<string, string>)[error.argument] ?? error.argument;
+    const isBan = error.argument.startsWith("banned");
+    const key = isBan
+      ? "suppress_tokens and bad_words_ids"
+      : ((keys as Record<string, string>)[error.argument] ?? error.argument);
     throw unusable(`${key}: expected ${error.expected}`, values[key]);
   }
-  const stops = [values["eos_token_id"] ?? config.endTokens].flat();
-  const ids = stops.filter((id): id is number => typeof id === "number" && id < config.vocabularySize);
-  return { sampling, stopTokens: new Set(ids), maxTokens, maxLength };
+  // Either file may name tokens that the other lacks, and a text must not run on behind one of them.
+  const ends = [values["eos_token_id"] ?? [], config.endTokens].flat(2);
+  const ids = ends.filter((id): id is number => typeof id === "number" && id < config.vocabularySize);
+  return { sampling, stopTokens: new Set(ids), stops: stopsOf(values["stop_strings"]), maxTokens, maxLength };
+}
+
+/** Single tokens and sequences that the file bans. */
+function bannedOf(values: Readonly<Record<string, unknown>>): Pick<SamplingOptions, "banned"> {
+  const list = (key: string): readonly unknown[] => {
+    const value = values[key] ?? [];
+    if (Array.isArray(value)) return value;
+    throw unusable(`${key}: expected a list`, value);
+  };
+  const banned = [...list("suppress_tokens"), ...list("bad_words_ids")];
+  return banned.length === 0 ? {} : { banned: banned as NonNullable<SamplingOptions["banned"]> };
+}
+
+function stopsOf(value: unknown): readonly string[] {
+  const stops: unknown[] = [value ?? []].flat();
+  if (stops.every((text): text is string => typeof text === "string" && text !== "")) return stops;
+  throw unusable("stop_strings: expected a non-empty text or several", value);
 }
 
 function unusable(expectation: string, received: unknown): FormatError {

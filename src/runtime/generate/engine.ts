@@ -1,6 +1,7 @@
 // Generation on one queue: continuous batching over a paged key-value cache. Asks the step scheduler for rows, encodes them as one
 // submission, and passes on the tokens once they are read back. Two steps may be in flight, because a token that the next step
 // needs is read on the GPU, and a stop that is noticed late only wastes a row.
+import { DeviceError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
@@ -11,6 +12,7 @@ import type { Sequence } from "../../schedule/steps/sequence.js";
 import { StepBudget } from "../../schedule/steps/step-budget.js";
 import { StepScheduler, type Step, type StepEntry } from "../../schedule/steps/step-scheduler.js";
 import { settleAll } from "../../util/settle-all.js";
+import { bannedNext, type BanRules } from "./bans.js";
 import type { GenerationStep } from "./step.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
 import type { Sampling } from "./sampling.js";
@@ -26,6 +28,10 @@ export interface EngineRequest {
   /** The most tokens, including the prompt. */
   readonly maxLength: number;
   readonly sampling: Sampling;
+  /** Undefined if nothing is banned at any time. */
+  readonly bans?: BanRules | undefined;
+  /** Whether its next token cannot be chosen before all tokens before it are known. */
+  readonly needsTokens?: boolean;
   /** Called for every step that computes rows of the request. */
   onStart(): void;
   /** Called when a token was chosen. Returning false ends the request. */
@@ -35,6 +41,8 @@ export interface EngineRequest {
 
 export interface EngineOptions {
   readonly sliceTokens: number;
+  /** Tokens below this may be chosen: a model may have more ids than its tokenizer. Default: all. */
+  readonly choosableTokens?: number;
   /** The most requests that are computed at the same time. Others wait. */
   readonly maxRunning: number;
   /** The most bytes of keys and values. One context always fits. */
@@ -48,6 +56,8 @@ export interface EngineOptions {
 /** The rows of a step without decoding: enough to fill an adapter, few enough that other requests need not wait long. */
 const MAX_STEP_ROWS = 256;
 const MIN_STEP_ROWS = 8;
+/** The cache begins with room for as many tokens, or a whole context if that is less. It grows with what is used. */
+const FIRST_TOKENS = 1024;
 /** A step with prompts may take this many times as long as one without. Less than 2, so that 99 of 100 steps stay below 2. */
 const STALL_FACTOR = 1.3;
 
@@ -80,7 +90,13 @@ export class GenerationEngine {
     this.#options = options;
     this.#cache = new KeyValueCache(replica.queue, shape);
     this.#sequenceRows = new SequenceRows(replica.queue, shape.vocabulary);
-    this.#encoder = new StepEncoder(replica, shape, this.#cache, this.#sequenceRows);
+    this.#encoder = new StepEncoder(
+      replica,
+      shape,
+      this.#cache,
+      this.#sequenceRows,
+      options.choosableTokens ?? shape.vocabulary,
+    );
     const { gpuBudgetMs } = options;
     this.#budget = new StepBudget({
       least: MIN_STEP_ROWS,
@@ -171,16 +187,55 @@ export class GenerationEngine {
     return Math.min(this.#options.maxRunning, this.#encoder.mostChoices);
   }
 
-  /** Pages for one context and one more, so that a sequence that runs alone never waits for itself. */
+  /** The most tokens that a sequence may have: the context, or what the bindings of this adapter hold. */
+  get mostTokens(): number {
+    const { contextLength, pageTokens } = this.#shape;
+    const pages = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
+    return Math.min(contextLength, (pages - 1) * pageTokens);
+  }
+
+  /** Pages for one sequence and one more, so that a sequence that runs alone never waits for itself. */
+  #pagesFor(tokens: number): number {
+    return Math.ceil(tokens / this.#shape.pageTokens) + 1;
+  }
+
   get #firstPages(): number {
-    return Math.ceil(this.#shape.contextLength / this.#shape.pageTokens) + 1;
+    return this.#pagesFor(Math.min(this.mostTokens, FIRST_TOKENS));
   }
 
   #largestCache(): number {
     const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#shape));
-    const useful = (this.#maxRunning + 1) * this.#firstPages;
+    const context = this.#pagesFor(this.mostTokens);
     const most = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
-    return Math.max(this.#firstPages, Math.min(wanted, useful, most));
+    return Math.max(context, Math.min(wanted, (this.#maxRunning + 1) * context, most));
+  }
+
+  /** Sequences that would not fit into the cache even if each had it for itself. */
+  get #tooLong(): readonly Sequence[] {
+    return [...this.#requests.keys()].filter(({ length }) => this.#pagesFor(length + 1) > this.#pool.size);
+  }
+
+  /** Makes room for the longest sequence before its next row. Returns whether steps have to wait for that. */
+  #makeRoom(): boolean {
+    const tooLong = this.#tooLong;
+    if (tooLong.length === 0) return false;
+    if (this.#growing) return true;
+    if (this.#pool.size < this.#maxPages) {
+      void this.#growCache().then(() => this.#pump());
+      return true;
+    }
+    for (const sequence of tooLong) {
+      const request = this.#requests.get(sequence)!;
+      this.#end(sequence);
+      request.onError(
+        new DeviceError({
+          reason: "out-of-memory",
+          problem: `Queue ${this.#replica.queue.index} has no room for keys and values of ${sequence.length} tokens`,
+          remedy: "Generate fewer tokens, load with fewer queues, or close other pages that use the GPU.",
+        }),
+      );
+    }
+    return false;
   }
 
   /**
@@ -191,8 +246,7 @@ export class GenerationEngine {
     if (this.#growing || this.#pool.size >= this.#maxPages) return false;
     let needed = 0;
     // One page more for each request than it fills now, for what it generates next.
-    for (const sequence of this.#requests.keys())
-      needed += Math.ceil(sequence.length / this.#shape.pageTokens) + 1;
+    for (const sequence of this.#requests.keys()) needed += this.#pagesFor(sequence.length + 1);
     if (needed <= this.#pool.size) return false;
     // Growing copies the cache, so it grows by at least a half.
     const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
@@ -248,6 +302,7 @@ export class GenerationEngine {
 
   /** The next step, if there is anything to compute. */
   #submitNext(): void {
+    if (this.#makeRoom()) return;
     const { decodes, prompts } = this.#scheduler;
     const budgetTokens = this.#budget.rows(decodes, prompts.different, prompts.count);
     const step = this.#scheduler.next({
@@ -277,9 +332,12 @@ export class GenerationEngine {
     let read: Promise<ArrayBuffer> | undefined;
     const accepted = queue.checked(() => {
       try {
-        for (const { sequence } of entries) {
-          const { sampling, prompt } = this.#requests.get(sequence)!;
-          this.#sequenceRows.take(sequence, sampling, prompt.length);
+        for (const { sequence, firstToken, tokenCount, samples } of entries) {
+          const { sampling, bans, prompt } = this.#requests.get(sequence)!;
+          this.#sequenceRows.take(sequence, sampling, prompt.length, bans);
+          if (!samples || !bans) continue;
+          const generated = firstToken + tokenCount - prompt.length;
+          this.#sequenceRows.ban(sequence, sampling, bans, bannedNext(bans, sequence.tokens, generated));
         }
         read = this.#encoder.encode(
           list,

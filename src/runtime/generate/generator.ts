@@ -57,6 +57,9 @@ const optionNames: OptionNames<GenerateOptions> = {
   frequencyPenalty: true,
   presencePenalty: true,
   logitBias: true,
+  banned: true,
+  noRepeatSize: true,
+  minTokens: true,
   seed: true,
 };
 
@@ -169,7 +172,7 @@ export class Generator {
     checkOptionNames(options, optionNames);
     const { config } = this.#model;
     const sampling = checkSampling(options, this.#defaults.sampling, config.vocabularySize);
-    const stops = checkStops(options.stop);
+    const given = checkStops(options.stop);
     const stopTokens = this.#checkStopTokens(options.stopTokens);
     const priority = checkWhole("priority", options.priority, 0, {
       least: -1e6,
@@ -177,9 +180,10 @@ export class Generator {
       remedy: "Requests of higher priority are admitted first; 0 is usual.",
     });
     const tokenizer = await this.#encoder.tokenizer();
-    if (stops.length > 0 && !tokenizer) throw needsTokenizer("stop");
+    if (given.length > 0 && !tokenizer) throw needsTokenizer("stop");
+    const stops = options.stop === undefined && tokenizer ? this.#defaults.stops : given;
     const ids = await this.#encodePrompt(prompt, tokenizer, options);
-    const room = config.contextLength - ids.length;
+    const room = this.#mostTokens - ids.length;
     const { maxLength = config.contextLength } = this.#defaults;
     const usual = this.#defaults.maxTokens ?? Math.max(1, maxLength - ids.length);
     const maxTokens = checkWhole("maxTokens", options.maxTokens, usual, {
@@ -232,6 +236,11 @@ export class Generator {
     return best;
   }
 
+  /** The most tokens that prompt and text may have together. */
+  get #mostTokens(): number {
+    return Math.min(...this.#engines.map(({ mostTokens }) => mostTokens));
+  }
+
   async #encodePrompt(
     prompt: Prompt,
     tokenizer: TextTokenizer | undefined,
@@ -247,10 +256,12 @@ export class Generator {
       ids = own.length > 1 && own[0] === config.beginToken && own[1] === own[0] ? own.slice(1) : own;
     } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt, options);
     else ids = checkIds(prompt, "prompt");
-    if (ids.length === 0 || ids.length >= config.contextLength) {
+    const most = this.#mostTokens;
+    if (ids.length === 0 || ids.length >= most) {
+      const bound = most === config.contextLength ? "the context" : "a binding of this adapter";
       throw new ArgumentError({
         argument: "prompt",
-        expected: `1 to ${config.contextLength - 1} tokens, so that the context of ${config.contextLength} has room for one more`,
+        expected: `1 to ${most - 1} tokens, so that ${bound} of ${most} has room for one more`,
         received: ids.length,
         remedy: ids.length === 0 ? "Pass at least the model's begin token." : "Shorten the prompt.",
       });

@@ -2,6 +2,7 @@
 import { GenerationInterruptedError } from "../../errors.js";
 import { TextAssembler } from "../../text/text-assembler.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
+import { hasBans, needsTokens, type BanRules } from "./bans.js";
 import type { FinishReason, Generation } from "./handle.js";
 import type { EngineRequest } from "./engine.js";
 import type { Sampling } from "./sampling.js";
@@ -27,6 +28,8 @@ export class GenerationRun implements EngineRequest {
   readonly priority: number;
   readonly maxLength: number;
   readonly sampling: Sampling;
+  readonly bans: BanRules | undefined;
+  readonly needsTokens: boolean;
   readonly result: Promise<Generation>;
   readonly #settings: RunSettings;
   readonly #assembler: TextAssembler | undefined;
@@ -41,13 +44,16 @@ export class GenerationRun implements EngineRequest {
   #reject!: (error: unknown) => void;
 
   constructor(settings: RunSettings) {
-    const { id, prompt, priority, maxTokens, sampling, tokenizer, stops } = settings;
+    const { id, prompt, priority, maxTokens, sampling, tokenizer, stops, stopTokens } = settings;
     this.#settings = settings;
     this.id = id;
     this.prompt = prompt;
     this.priority = priority;
     this.maxLength = prompt.length + maxTokens;
     this.sampling = sampling;
+    const bans = { ...sampling, stopTokens };
+    this.bans = hasBans(bans) ? bans : undefined;
+    this.needsTokens = needsTokens(bans);
     if (tokenizer)
       this.#assembler = new TextAssembler(
         (ids) => tokenizer.decode(ids, { skipSpecialTokens: true, skipUnknown: true }),

@@ -1,11 +1,18 @@
 // The options that say how tokens are chosen. Checks them, and writes them as words for the GPU.
 import { NO_SLOT, OPTION_WORDS, OptionWord } from "../../kernels/sampling/choose-token.js";
+import { ArgumentError } from "../../errors.js";
 import { checkReal, checkWhole } from "../../util/check.js";
 
 /** How the next token is chosen from the logits. The options are applied in this order. */
 export interface SamplingOptions {
   /** Added to the logits of single tokens: a map from token id to bias. */
   readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number>;
+  /** Tokens, and sequences of tokens, that are never generated. Of a sequence, the last token is not, after the others. */
+  readonly banned?: readonly (number | readonly number[])[];
+  /** No sequence of as many tokens occurs twice in prompt and text together. 0 allows it. */
+  readonly noRepeatSize?: number;
+  /** No end token is generated before there are as many tokens. Stop texts end generation all the same. */
+  readonly minTokens?: number;
   /** Divides positive and multiplies negative logits of tokens that occurred in prompt or text. 1 has no effect. */
   readonly repetitionPenalty?: number;
   /** Subtracted from a token's logit for every time it was generated. 0 has no effect. */
@@ -34,6 +41,9 @@ export interface Sampling {
   readonly frequencyPenalty: number;
   readonly presencePenalty: number;
   readonly logitBias: ReadonlyMap<number, number>;
+  readonly banned: readonly (readonly number[])[];
+  readonly noRepeatSize: number;
+  readonly minTokens: number;
   readonly seed: number;
   readonly wantsLogProbabilities: boolean;
 }
@@ -66,6 +76,15 @@ export function checkSampling(
     frequencyPenalty: checkReal("frequencyPenalty", given.frequencyPenalty, 0, { least: -100, most: 100 }),
     presencePenalty: checkReal("presencePenalty", given.presencePenalty, 0, { least: -100, most: 100 }),
     logitBias,
+    banned: checkBanned(given.banned, vocabulary),
+    noRepeatSize: checkWhole("noRepeatSize", given.noRepeatSize, 0, {
+      least: 0,
+      remedy: "It is the length of sequences of tokens that may not occur twice; 0 allows all.",
+    }),
+    minTokens: checkWhole("minTokens", given.minTokens, 0, {
+      least: 0,
+      remedy: "It is how many tokens are generated before the text may end.",
+    }),
     seed: checkWhole("seed", given.seed, randomSeed(), {
       least: 0,
       most: Number.MAX_SAFE_INTEGER,
@@ -73,6 +92,30 @@ export function checkSampling(
     }),
     wantsLogProbabilities: given.logProbabilities ?? false,
   };
+}
+
+function checkBanned(banned: SamplingOptions["banned"], vocabulary: number): readonly (readonly number[])[] {
+  const remedy = "Ids come from the model's tokenizer; a list of them is a sequence.";
+  if (banned !== undefined && !Array.isArray(banned))
+    throw new ArgumentError({
+      argument: "banned",
+      expected: "a list of token ids and of lists",
+      received: banned,
+      remedy,
+    });
+  return (banned ?? []).map((given: number | readonly number[], index) => {
+    const sequence = [given].flat();
+    if (sequence.length === 0)
+      throw new ArgumentError({
+        argument: `banned[${index}]`,
+        expected: "at least one id",
+        received: given,
+        remedy,
+      });
+    for (const id of sequence)
+      checkWhole(`banned[${index}]`, id ?? Number.NaN, 0, { least: 0, most: vocabulary - 1, remedy });
+    return sequence;
+  });
 }
 
 /** Whether the choice depends on what the prompt and the text so far contain. */
@@ -93,6 +136,8 @@ export function writeOptionWords(
     readonly biasRow: number | undefined;
     /** Position of the token that is chosen. */
     readonly position: number;
+    /** Tokens below this may be chosen. */
+    readonly choosable: number;
   },
 ): void {
   const reals = new Float32Array(words.buffer, words.byteOffset, words.length);
@@ -110,6 +155,7 @@ export function writeOptionWords(
   words[at + OptionWord.seedLow] = sampling.seed % 2 ** 32;
   words[at + OptionWord.seedHigh] = Math.floor(sampling.seed / 2 ** 32);
   words[at + OptionWord.position] = row.position;
+  words[at + OptionWord.choosable] = row.choosable;
   words[at + OptionWord.logProbability] = sampling.wantsLogProbabilities ? 1 : 0;
 }
 

@@ -6,6 +6,7 @@ import type { Queue } from "../../gpu/queue.js";
 import { IN_PROMPT } from "../../kernels/sampling/choose-token.js";
 import type { Sequence } from "../../schedule/steps/sequence.js";
 import { invariant } from "../../util/invariant.js";
+import { alwaysBanned, BAN, type BanRules } from "./bans.js";
 import { hasPenalties, type Sampling } from "./sampling.js";
 
 export interface RowsOfSequence {
@@ -24,6 +25,8 @@ export class SequenceRows {
   readonly #vocabulary: number;
   readonly #rows = new Map<Sequence, RowsOfSequence>();
   readonly #allocators: Readonly<Record<"index" | "counts" | "bias", RowAllocator>>;
+  /** Tokens that are banned for the moment, in the rows of biases. */
+  readonly #banned = new Map<Sequence, ReadonlySet<number>>();
   readonly #buffers: Partial<Record<"sampled" | "counts" | "bias", GpuBuffer>> = {};
 
   constructor(queue: Queue, vocabulary: number) {
@@ -60,10 +63,10 @@ export class SequenceRows {
   }
 
   /** Gives a sequence its rows, filled from its tokens, unless it has them already. Call it where the queue checks. */
-  take(sequence: Sequence, sampling: Sampling, promptLength: number): void {
+  take(sequence: Sequence, sampling: Sampling, promptLength: number, rules?: BanRules): void {
     if (this.#rows.has(sequence)) return;
     const hasCounts = hasPenalties(sampling);
-    const hasBias = sampling.logitBias.size > 0;
+    const hasBias = sampling.logitBias.size > 0 || rules !== undefined;
     const rows = {
       index: this.#allocators.index.take(),
       countRow: hasCounts ? this.#allocators.counts.take() : undefined,
@@ -82,14 +85,32 @@ export class SequenceRows {
     if (rows.biasRow !== undefined) {
       const bias = new Float32Array(this.#vocabulary);
       for (const [token, value] of sampling.logitBias) bias[token] = value;
+      for (const token of rules ? alwaysBanned(rules) : []) bias[token] = BAN;
       this.#writeRow("bias", rows.biasRow, bias);
     }
+  }
+
+  /** Bans these tokens, and no longer those that were banned before. Happens in order with submissions. */
+  ban(sequence: Sequence, sampling: Sampling, rules: BanRules, next: ReadonlySet<number>): void {
+    const { biasRow } = this.of(sequence);
+    invariant(biasRow !== undefined, "a sequence with bans has no bias");
+    const before = this.#banned.get(sequence) ?? new Set();
+    const always = new Set(alwaysBanned(rules));
+    const write = (token: number, value: number): void => {
+      if (always.has(token)) return;
+      const at = 4 * (biasRow * this.#vocabulary + token);
+      this.#queue.device.queue.writeBuffer(this.bias.raw, at, Float32Array.of(value));
+    };
+    for (const token of before) if (!next.has(token)) write(token, sampling.logitBias.get(token) ?? 0);
+    for (const token of next) if (!before.has(token)) write(token, BAN);
+    this.#banned.set(sequence, next);
   }
 
   release(sequence: Sequence): void {
     const rows = this.#rows.get(sequence);
     if (!rows) return;
     this.#rows.delete(sequence);
+    this.#banned.delete(sequence);
     this.#allocators.index.release(rows.index);
     if (rows.countRow !== undefined) this.#allocators.counts.release(rows.countRow);
     if (rows.biasRow !== undefined) this.#allocators.bias.release(rows.biasRow);

@@ -22,8 +22,17 @@ export class StepEncoder {
   #choice: ChooseTokenPipeline | undefined;
   readonly #cache: KeyValueCache;
   readonly #sequenceRows: SequenceRows;
+  /** Tokens below this may be chosen. */
+  readonly #choosable: number;
 
-  constructor(replica: Replica, shape: ModelShape, cache: KeyValueCache, sequenceRows: SequenceRows) {
+  constructor(
+    replica: Replica,
+    shape: ModelShape,
+    cache: KeyValueCache,
+    sequenceRows: SequenceRows,
+    choosable: number,
+  ) {
+    this.#choosable = choosable;
     this.#replica = replica;
     this.#shape = shape;
     this.#cache = cache;
@@ -130,6 +139,7 @@ export class StepEncoder {
         countRow,
         biasRow,
         position: firstToken + tokenCount,
+        choosable: this.#choosable,
       });
     }
     // Powers of two, so that the buffers grow only a few times.

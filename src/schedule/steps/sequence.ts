@@ -7,12 +7,15 @@ export interface SequenceRequest {
   readonly priority: number;
   /** The most tokens it can have, with the prompt. No row is computed that would give one more. */
   readonly maxLength: number;
+  /** Whether its next token cannot be chosen before the host knows all tokens before it. */
+  readonly needsTokens?: boolean;
 }
 
 export class Sequence {
   readonly id: number;
   readonly priority: number;
   readonly #maxLength: number;
+  readonly #needsTokens: boolean;
   /** The ids that the host knows: the prompt, and what was generated and read back. */
   readonly tokens: number[];
   /** The number of ids that were sampled on the GPU, or will be, and that the host does not know yet. */
@@ -25,6 +28,7 @@ export class Sequence {
     this.id = id;
     this.priority = request.priority;
     this.#maxLength = request.maxLength;
+    this.#needsTokens = request.needsTokens ?? false;
     this.tokens = [...request.prompt];
   }
 
@@ -33,9 +37,10 @@ export class Sequence {
     return this.tokens.length + this.pending;
   }
 
-  /** The number of rows to compute. The last possible token needs none. */
+  /** The number of rows to compute. The last possible token needs none, and one that is awaited has none yet. */
   get remaining(): number {
-    return Math.min(this.length, this.#maxLength - 1) - this.computed;
+    const known = this.#needsTokens ? this.tokens.length : this.length;
+    return Math.min(known, this.#maxLength - 1) - this.computed;
   }
 
   /** Whether its next row is that of a sampled token or of the last token of its prompt. */

@@ -142,9 +142,9 @@ describe("files of every age", () => {
   });
 });
 
-describe("rotary positions", () => {
-  const frequencies = (more: object): readonly number[] => typed("llama", more).rotations![0]!.frequencies;
+const frequencies = (more: object): readonly number[] => typed("llama", more).rotations![0]!.frequencies;
 
+describe("rotary positions", () => {
   it("turn each pair more slowly than the one before", () => {
     expect(frequencies({ rope_theta: 16 })).toEqual([1, 0.5, 0.25, 0.125]);
     expect(frequencies({ rope_theta: 16, rope_scaling: { type: "linear", factor: 2 } })).toEqual([
@@ -220,10 +220,10 @@ describe("refused by name is", () => {
   });
 });
 
+const json = (...parts: string[]): object => JSON.parse(readSharedText("models", "tiny", ...parts)) as object;
+
 describeWithModel("tiny", 2, () => {
   const folders = readdirSync(sharedPath("models", "tiny"));
-  const json = (...parts: string[]): object =>
-    JSON.parse(readSharedText("models", "tiny", ...parts)) as object;
   const encoders = /bert|mpnet|embeddinggemma|refused|README/;
 
   it("has two forms of each config that say the same", () => {

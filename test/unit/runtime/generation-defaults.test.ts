@@ -33,8 +33,23 @@ describe("readGenerationDefaults", () => {
     const { sampling, stopTokens, maxTokens, maxLength } = readGenerationDefaults(file, config);
     expect(maxLength).toBe(30);
     expect(sampling).toEqual({ temperature: 0.7, topK: 40, topP: 0.9, minP: 0.1, repetitionPenalty: 1.2 });
-    expect([...stopTokens]).toEqual([3, 4]);
+    expect([...stopTokens]).toEqual([3, 4, 7]);
     expect(maxTokens).toBe(5);
+  });
+
+  it("reads what must not be generated, and when a text ends", () => {
+    const file = {
+      min_new_tokens: 3,
+      stop_strings: "END",
+      suppress_tokens: [1, 2],
+      bad_words_ids: [[3], [4, 5]],
+      no_repeat_ngram_size: 2,
+    };
+    const { sampling, stops } = readGenerationDefaults(file, config);
+    expect(sampling).toEqual({ temperature: 0, minTokens: 3, noRepeatSize: 2, banned: [1, 2, [3], [4, 5]] });
+    expect(stops).toEqual(["END"]);
+    expect(readGenerationDefaults({ stop_strings: ["a", "b"] }, config).stops).toEqual(["a", "b"]);
+    expect(readGenerationDefaults({ suppress_tokens: null, stop_strings: null }, config).stops).toEqual([]);
   });
 
   it("draws only where the file says so", () => {
@@ -46,7 +61,7 @@ describe("readGenerationDefaults", () => {
     const file = { do_sample: true, temperature: null, top_k: null, eos_token_id: [2, 13, null, "x"] };
     const { sampling, stopTokens } = readGenerationDefaults(file, config);
     expect(sampling).toEqual({});
-    expect([...stopTokens]).toEqual([2]);
+    expect([...stopTokens]).toEqual([2, 7]);
   });
 
   it.each([
@@ -58,6 +73,11 @@ describe("readGenerationDefaults", () => {
     [{ repetition_penalty: 0 }, "repetition_penalty: expected"],
     [{ max_new_tokens: 0 }, "max_new_tokens: expected a whole number of at least 1"],
     [{ max_new_tokens: 2.5 }, "received 2.5"],
+    [{ stop_strings: [""] }, "stop_strings: expected a non-empty text or several"],
+    [{ suppress_tokens: 3 }, "suppress_tokens: expected a list, received 3"],
+    [{ bad_words_ids: [[]] }, "suppress_tokens and bad_words_ids: expected at least one id"],
+    [{ suppress_tokens: [99] }, "suppress_tokens and bad_words_ids: expected a whole number from 0 to"],
+    [{ no_repeat_ngram_size: -1 }, "no_repeat_ngram_size: expected a whole number of at least 0"],
     [[], "expected a JSON object, received []"],
     [null, "expected a JSON object, received null"],
     ["text", 'expected a JSON object, received "text"'],

@@ -61,9 +61,10 @@ async function expectChats(
   }
 }
 
+const read = (name: string): string => readSharedText("models", "smollm2-135m-instruct", name);
+const json = (name: string): object => JSON.parse(read(name)) as object;
+
 describeWithModel("smollm2-135m-instruct", 2, () => {
-  const read = (name: string): string => readSharedText("models", "smollm2-135m-instruct", name);
-  const json = (name: string): object => JSON.parse(read(name)) as object;
   const { tokenizer: texts, rendering } = json("expected.json") as Pick<Expected, "tokenizer"> & {
     readonly rendering: readonly Chat[];
   };

@@ -1,6 +1,6 @@
 // Reads as many bytes as are asked for from a file that arrives in chunks of any size.
+import { FormatError } from "../errors.js";
 import type { OpenFile } from "./model-folder.js";
-import { fail } from "./safetensors.js";
 
 /** Reads `file` forward. Holds one chunk at most. */
 export class ByteReader {
@@ -8,14 +8,32 @@ export class ByteReader {
   readonly #fileName: string;
   readonly #onBytes: (loadedBytes: number) => void;
   #chunk: Uint8Array = new Uint8Array(0);
-  #position = 0;
-  #loadedBytes = 0;
+  #position: number;
+  #loadedBytes: number;
 
-  /** `onBytes` is called for every chunk with the number of bytes that have arrived. */
-  constructor(file: OpenFile, fileName: string, onBytes: (loadedBytes: number) => void) {
+  /** `onBytes` is called for every chunk with the number of bytes that have arrived. `from` is the first byte's place. */
+  constructor(file: OpenFile, fileName: string, onBytes: (loadedBytes: number) => void, from: number = 0) {
     this.#file = file;
     this.#fileName = fileName;
     this.#onBytes = onBytes;
+    this.#position = from;
+    this.#loadedBytes = from;
+  }
+
+  /** Where the next byte stands in the file. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Passes over the bytes up to `position`. `what` names what is there for messages. */
+  async skipTo(position: number, what: string): Promise<void> {
+    while (this.#position < position) {
+      if (this.#chunk.length === 0 && !(await this.#readChunk()))
+        this.#fail(`truncated: ${what} begins at byte ${position}`);
+      const length = Math.min(this.#chunk.length, position - this.#position);
+      this.#chunk = this.#chunk.subarray(length);
+      this.#position += length;
+    }
   }
 
   /** Fills `target` with the next bytes. `what` names them for messages. @throws FormatError when the file ends too early. */
@@ -24,7 +42,7 @@ export class ByteReader {
     while (filled < target.length) {
       if (this.#chunk.length === 0 && !(await this.#readChunk())) {
         const missing = `${target.length - filled} of the ${target.length} bytes of ${what} are missing`;
-        fail(this.#fileName, this.#position, `truncated: ${missing}`);
+        this.#fail(`truncated: ${missing}`);
       }
       const part = this.#chunk.subarray(0, target.length - filled);
       target.set(part, filled);
@@ -37,11 +55,16 @@ export class ByteReader {
   /** Checks that the file ends here. @throws FormatError when there is a byte left. */
   async expectEnd(): Promise<void> {
     if (this.#chunk.length === 0 && !(await this.#readChunk())) return;
-    fail(
-      this.#fileName,
-      this.#position,
-      "expected the file's end after its last tensor, received more bytes",
-    );
+    this.#fail("expected the file's end after its last tensor, received more bytes");
+  }
+
+  #fail(problem: string): never {
+    throw new FormatError({
+      file: this.#fileName,
+      byteOffset: this.#position,
+      problem,
+      remedy: "The file was damaged on its way: download or copy it again.",
+    });
   }
 
   async #readChunk(): Promise<boolean> {

@@ -21,13 +21,14 @@ export class DiskFolder implements ModelFolder {
       location instanceof URL ? process.getBuiltinModule("node:url").fileURLToPath(location) : location;
   }
 
-  async open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined> {
+  async open(name: string, signal?: AbortSignal, from: number = 0): Promise<OpenFile | undefined> {
     const path = process.getBuiltinModule("node:path").join(this.location, name);
     throwIfAborted(signal, `Reading ${path}`);
     let handle: FileHandle | undefined;
     try {
       handle = await process.getBuiltinModule("node:fs/promises").open(path);
-      return openHandle(handle, path, (await handle.stat()).size, signal);
+      const { size } = await handle.stat();
+      return openHandle(handle, { path, from, size }, signal);
     } catch (cause) {
       await handle?.close();
       if (isMissing(cause)) return undefined;
@@ -38,16 +39,17 @@ export class DiskFolder implements ModelFolder {
 
 function openHandle(
   handle: FileHandle,
-  path: string,
-  sizeBytes: number,
+  { path, from, size }: { readonly path: string; readonly from: number; readonly size: number },
   signal: AbortSignal | undefined,
 ): OpenFile {
+  let position = from;
   return {
-    sizeBytes,
+    sizeBytes: Math.max(0, size - from),
     async read() {
       throwIfAborted(signal, `Reading ${path}`);
       try {
-        const { buffer, bytesRead } = await handle.read(new Uint8Array(chunkBytes));
+        const { buffer, bytesRead } = await handle.read(new Uint8Array(chunkBytes), 0, chunkBytes, position);
+        position += bytesRead;
         return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
       } catch (cause) {
         throw unreadable(path, cause);

@@ -3,6 +3,7 @@ import { FetchError } from "../errors.js";
 import { throwIfAborted } from "../util/signal.js";
 import type { ModelFolder, OpenFile } from "./model-folder.js";
 import { openStream } from "./open-stream.js";
+import { skipBytes } from "./skip-bytes.js";
 
 /** A folder whose files are fetched from `base`; a query string of `base` is sent with every file. */
 export class HttpFolder implements ModelFolder {
@@ -16,11 +17,14 @@ export class HttpFolder implements ModelFolder {
     this.location = this.#base.href;
   }
 
-  async open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined> {
+  async open(name: string, signal?: AbortSignal, from: number = 0): Promise<OpenFile | undefined> {
     const url = new URL(this.#base);
     url.pathname += name;
     throwIfAborted(signal, `Reading ${url.href}`);
-    const response = await fetch(url, { signal: signal ?? null }).catch((cause: unknown) => {
+    const response = await fetch(url, {
+      signal: signal ?? null,
+      ...(from === 0 ? {} : { headers: { Range: `bytes=${from}-` } }),
+    }).catch((cause: unknown) => {
       throwIfAborted(signal, `Reading ${url.href}`);
       throw new FetchError({
         url: url.href,
@@ -42,7 +46,12 @@ export class HttpFolder implements ModelFolder {
         remedy: "Check the address and whether it asks for a login; retry later if the server is at fault.",
       });
     }
-    return openStream(response.body, url.href, certainSize(response), signal);
+    const size = certainSize(response);
+    if (from === 0 || isRangeFrom(response, url.href, from))
+      return openStream(response.body, url.href, size, signal);
+    // The server knows no ranges and sends the whole file.
+    const whole = openStream(response.body, url.href, size, signal);
+    return skipBytes(whole, from);
   }
 }
 
@@ -50,6 +59,20 @@ export class HttpFolder implements ModelFolder {
 function isMissing(response: Response): boolean {
   const isPage = response.headers.get("content-type")?.startsWith("text/html") === true;
   return response.status === 404 || (response.ok && isPage);
+}
+
+/** Whether the answer has the bytes from `from` on, rather than the whole file. @throws FetchError for other bytes. */
+function isRangeFrom(response: Response, url: string, from: number): boolean {
+  if (response.status !== 206) return false;
+  // Across origins a browser may hide this header.
+  const range = response.headers.get("content-range");
+  if (range === null || range.startsWith(`bytes ${from}-`)) return true;
+  throw new FetchError({
+    url,
+    status: 206,
+    problem: `expected the bytes from ${from} on, the server sent ${range}`,
+    remedy: "The server answers ranges wrongly: load the model from another address.",
+  });
 }
 
 /** Content-Length counts encoded bytes, and across origins a browser does not tell whether they are encoded. */

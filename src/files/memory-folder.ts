@@ -15,12 +15,15 @@ export class MemoryFolder implements ModelFolder {
     this.#files = files;
   }
 
-  async open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined> {
+  async open(name: string, signal?: AbortSignal, from: number = 0): Promise<OpenFile | undefined> {
     throwIfAborted(signal, `Reading ${name}`);
     const content = this.#files.get(name);
     if (content === undefined) return undefined;
-    if (content instanceof Blob) return openStream(content.stream(), name, content.size, signal);
-    return openBytes(toBytes(content));
+    if (content instanceof Blob) {
+      const rest = from === 0 ? content : content.slice(from);
+      return openStream(rest.stream(), name, rest.size, signal);
+    }
+    return openBytes(toBytes(content).subarray(from));
   }
 }
 

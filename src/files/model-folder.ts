@@ -16,10 +16,10 @@ export interface ModelFolder {
   /** The folder's URL or path, for messages. */
   readonly location: string;
   /**
-   * Opens the file `name`. Returns undefined if there is no such file.
+   * Opens the file `name`. Returns undefined if there is no such file. Reading begins at byte `from`, by default the first.
    * @throws FetchError when it exists but cannot be read; CancelledError when `signal` is aborted.
    */
-  open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined>;
+  open(name: string, signal?: AbortSignal, from?: number): Promise<OpenFile | undefined>;
 }
 
 /** Opens a file that the model cannot do without. @throws FetchError when it is missing. */
@@ -27,8 +27,9 @@ export async function openRequired(
   folder: ModelFolder,
   name: string,
   signal?: AbortSignal,
+  from: number = 0,
 ): Promise<OpenFile> {
-  return (await folder.open(name, signal)) ?? failMissing(folder, name);
+  return (await folder.open(name, signal, from)) ?? failMissing(folder, name);
 }
 
 /** The text of a file (UTF-8), or undefined if there is no such file. */

@@ -17,10 +17,46 @@ export interface ModelParts {
 }
 
 /**
- * A folder in Hugging Face layout, by URL (relative ones are resolved against the page) or, in Node, by path; or the
- * files themselves.
+ * A folder in Hugging Face layout or a .gguf file, by URL (relative ones are resolved against the page) or, in Node, by path;
+ * or the files themselves: as values, as a .gguf file, or as all parts of one.
  */
-export type ModelSource = string | URL | ModelParts;
+export type ModelSource = string | URL | ModelParts | Blob | readonly File[];
+
+/** Where a model's files are: a folder in Hugging Face layout, or a GGUF file in a folder. */
+export interface OpenedSource {
+  readonly folder: ModelFolder;
+  /** The name of the GGUF file, or of any of its parts. */
+  readonly ggufName?: string;
+}
+
+/** @throws ArgumentError when `source` is not a source. Nothing is read yet. */
+export function openModelSource(source: ModelSource): OpenedSource {
+  if (source instanceof Blob) return openFiles([source]);
+  if (Array.isArray(source) && source.length > 0 && source.every((file) => file instanceof Blob))
+    return openFiles(source);
+  if (source instanceof URL || typeof source === "string") {
+    const file = splitGgufAddress(source);
+    if (file) return { folder: openModelFolder(file.folder), ggufName: file.name };
+  }
+  return { folder: openModelFolder(source) };
+}
+
+/** The folder and the name of an address that ends with ".gguf"; a query string stays with the folder. */
+function splitGgufAddress(
+  source: string | URL,
+): { readonly folder: string | URL; readonly name: string } | undefined {
+  const found = /^(.*?)([^/\\]+\.gguf)([?#].*)?$/is.exec(String(source));
+  if (!found) return undefined;
+  const [, path = "", name = "", rest = ""] = found;
+  if (source instanceof URL) return { folder: new URL(`${path}${rest}`), name };
+  return { folder: `${path || "."}${rest}`, name };
+}
+
+function openFiles(files: readonly Blob[]): OpenedSource {
+  const names = files.map((file) => (file instanceof File && file.name ? file.name : "model.gguf"));
+  const contents = new Map(files.map((file, index) => [names[index]!, file] as const));
+  return { folder: new MemoryFolder(contents), ggufName: names[0]! };
+}
 
 /** The folder that `source` stands for. Nothing is read yet. @throws ArgumentError when `source` is not a source. */
 export function openModelFolder(source: ModelSource): ModelFolder {
@@ -28,9 +64,9 @@ export function openModelFolder(source: ModelSource): ModelFolder {
   if (folder) return folder;
   throw new ArgumentError({
     argument: "source",
-    expected: "a folder's URL or path, or { config, weights }",
+    expected: "a folder's or .gguf file's URL or path, a .gguf file as Blob, or { config, weights }",
     received: source,
-    remedy: "Pass the folder that holds config.json and model.safetensors, or the two as values.",
+    remedy: "Pass the folder that holds config.json and model.safetensors, or a .gguf file.",
   });
 }
 

@@ -49,12 +49,15 @@ const commands = {
   },
 };
 
-const [name = "", ...rest] = process.argv.slice(2);
+const [name = "", ...given] = process.argv.slice(2);
+// `npm test -- --long` tries more random cases; it is no option of vitest.
+const isLong = name === "test" && given.includes("--long");
+const rest = given.filter((argument) => !isLong || argument !== "--long");
 const command = commands[name];
 if (!command) fail(`unknown command "${name}"; there are ${Object.keys(commands).join(", ")}`);
 
 await installDependencies();
-const environment = { ...process.env };
+const environment = { ...process.env, ...(isLong ? { WEFT_LONG: "1" } : {}) };
 if (command.needsBrowser) {
   const chromium = await findChromium();
   environment.WEFT_CHROMIUM = chromium;

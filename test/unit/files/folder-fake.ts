@@ -19,9 +19,9 @@ export class ChunkedFolder implements ModelFolder {
     this.#chunkBytes = chunkBytes;
   }
 
-  async open(name: string, signal?: AbortSignal): Promise<OpenFile | undefined> {
+  async open(name: string, signal?: AbortSignal, from: number = 0): Promise<OpenFile | undefined> {
     throwIfAborted(signal, `Reading ${name}`);
-    let rest = this.#files.get(name);
+    let rest = this.#files.get(name)?.subarray(from);
     if (!rest) return undefined;
     this.opened.push(name);
     this.openFiles++;

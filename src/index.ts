@@ -72,6 +72,7 @@ export type { ChatMessage } from "./text/chat-template.js";
 export type { LearningRateSchedule } from "./runtime/train/learning-rate.js";
 export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train/optimizer-options.js";
 export type { NewModelOptions } from "./model/weights/new-model.js";
-export type { ModelDescription, TensorDescription } from "./runtime/load/describe-model.js";
+export type { ModelDescription } from "./runtime/load/describe-model.js";
+export type { TensorDescription } from "./runtime/load/model-files.js";
 export type { ActivationName, ModelConfig } from "./families/model-config.js";
 export type { ModelParts, ModelSource } from "./files/source.js";

@@ -12,9 +12,16 @@ export class ConfigReader {
   readonly #fileName: string;
   /** In front of the names of keys, for an object within the file: "rope_scaling.". */
   readonly #path: string;
+  /** For files that call keys by other names: returns the name of a key there. */
+  readonly #nameOf: (key: string) => string;
 
   /** `config` is the parsed content of the file. Throws FormatError if it is not an object. */
-  constructor(config: unknown, fileName: string, path: string = "") {
+  constructor(
+    config: unknown,
+    fileName: string,
+    path: string = "",
+    nameOf: (key: string) => string = (key) => key,
+  ) {
     if (!isRecord(config)) {
       const problem = `expected an object, received ${showJson(config)}`;
       throw new FormatError({ file: fileName, problem, remedy: "Pass the parsed content of config.json." });
@@ -22,16 +29,17 @@ export class ConfigReader {
     this.keys = config;
     this.#fileName = fileName;
     this.#path = path;
+    this.#nameOf = nameOf;
   }
 
   /** A reader of an object within this one. `path` is in front of its keys in messages: "rope_scaling.". */
   within(path: string, keys: Readonly<Record<string, unknown>>): ConfigReader {
-    return new ConfigReader(keys, this.#fileName, `${this.#path}${path}`);
+    return new ConfigReader(keys, this.#fileName, `${this.#path}${path}`, this.#nameOf);
   }
 
   /** The same with values for keys that the file does not have. A key that is null stays so. */
   withDefaults(defaults: Readonly<Record<string, unknown>>): ConfigReader {
-    return new ConfigReader({ ...defaults, ...this.keys }, this.#fileName, this.#path);
+    return new ConfigReader({ ...defaults, ...this.keys }, this.#fileName, this.#path, this.#nameOf);
   }
 
   has(key: string): boolean {
@@ -135,7 +143,7 @@ export class ConfigReader {
   ): never {
     throw new FormatError({
       file: this.#fileName,
-      problem: `${this.#path}${key}: expected ${expected}, received ${showJson(this.keys[key])}`,
+      problem: `${this.#path}${this.#nameOf(key)}: expected ${expected}, received ${showJson(this.keys[key])}`,
       remedy,
     });
   }

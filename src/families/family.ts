@@ -1,5 +1,6 @@
 // The description of a family of models. It is all that weft knows about the family, and it is data.
 import type { ConfigReader } from "./config-reader.js";
+import type { GgufDescription } from "./gguf/description.js";
 import type { ModelConfig } from "./model-config.js";
 import type { NewModelShape } from "./new-model-shape.js";
 import type { Recipe, Role } from "./recipe.js";
@@ -29,6 +30,8 @@ export interface RoleSource {
   readonly parts: readonly TensorPart[];
   /** How files hold the matrix: as rows of outputs, or turned. Default: "out,in". */
   readonly order?: "out,in" | "in,out";
+  /** Added to the weights as they are read, if files hold them with an offset. */
+  readonly offset?: number;
 }
 
 /** The names of a model's tensors in one kind of file. */
@@ -57,6 +60,8 @@ export interface Family {
   recipe(config: ModelConfig): Recipe;
   /** Names in Hugging Face's safetensors files. */
   tensors(config: ModelConfig): TensorNames;
+  /** How GGUF files say the same. */
+  readonly gguf?: GgufDescription;
   /** Returns the config.json of a new model, if new models of this family can be made. */
   newConfig?(shape: NewModelShape): Readonly<Record<string, unknown>>;
 }

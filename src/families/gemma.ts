@@ -2,6 +2,7 @@
 // and after attention and MLP, and windows. arxiv.org/abs/2403.08295, 2408.00118, 2503.19786.
 import type { ConfigReader } from "./config-reader.js";
 import { decoderRecipe, type DecoderKind } from "./decoder.js";
+import { decoderGguf, type DecoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers, type LayerKeys } from "./decoder-config.js";
 import type { Family } from "./family.js";
 import { llamaTensors } from "./llama.js";
@@ -17,6 +18,7 @@ interface Generation {
   readonly layers: (keys: ConfigReader) => Partial<LayerKeys>;
   /** What scores are divided by the root of, if a key says it. */
   readonly hasScoreScale: boolean;
+  readonly gguf: Pick<DecoderGguf, "architecture"> & Partial<DecoderGguf>;
 }
 
 const shared = {
@@ -26,6 +28,16 @@ const shared = {
   max_position_embeddings: 8192,
 };
 
+/** Scores are divided by the root of the width of a head, but in the largest model of each generation. */
+const scoreScale =
+  (layersOfLargest: number): NonNullable<DecoderGguf["more"]> =>
+  (own) => ({
+    query_pre_attn_scalar:
+      own("block_count") === layersOfLargest
+        ? Number(own("embedding_length")) / Number(own("attention.head_count"))
+        : own("attention.key_length"),
+  });
+
 const generations: readonly Generation[] = [
   {
     modelType: "gemma",
@@ -34,6 +46,7 @@ const generations: readonly Generation[] = [
     kind: { norms: "before" },
     layers: () => ({}),
     hasScoreScale: false,
+    gguf: { architecture: "gemma" },
   },
   {
     modelType: "gemma2",
@@ -49,6 +62,16 @@ const generations: readonly Generation[] = [
     kind: { norms: "both" },
     layers: () => ({ isWindowed: (layer) => layer % 2 === 0 }),
     hasScoreScale: true,
+    gguf: {
+      architecture: "gemma2",
+      optional: {
+        sliding_window: "attention.sliding_window",
+        attn_logit_softcapping: "attn_logit_softcapping",
+        final_logit_softcapping: "final_logit_softcapping",
+      },
+      constants: { sliding_window: 4096 },
+      more: scoreScale(46),
+    },
   },
   {
     modelType: "gemma3_text",
@@ -77,11 +100,18 @@ const generations: readonly Generation[] = [
       };
     },
     hasScoreScale: true,
+    gguf: {
+      architecture: "gemma3",
+      keys: { sliding_window: "attention.sliding_window" },
+      optional: { rope_local_base_freq: "rope.freq_base_swa" },
+      constants: { rope_theta: 1e6 },
+      more: scoreScale(62),
+    },
   },
 ];
 
 export const gemma: readonly Family[] = generations.map(
-  ({ modelType, classes, wrappers, defaults, kind, layers, hasScoreScale }): Family => ({
+  ({ modelType, classes, wrappers, defaults, kind, layers, hasScoreScale, gguf }): Family => ({
     name: modelType,
     modelTypes: [modelType],
     architectures: classes,
@@ -114,6 +144,13 @@ export const gemma: readonly Family[] = generations.map(
 
     recipe: (config) => decoderRecipe(config, { norms: "before", gainOffset: 1, ...kind }),
     tensors: (config) => llamaTensors(config, kind.norms === "both"),
+    gguf: decoderGguf({
+      // Gains are stored whole there.
+      gainOffset: -1,
+      modelType,
+      class: classes[0]!,
+      ...gguf,
+    }),
   }),
 );
 

@@ -1,6 +1,7 @@
 // GPT-NeoX and Pythia: norms with biases, positions that turn a part of each head, attention and MLP side by side.
 // arxiv.org/abs/2204.06745.
 import { attentionStep, joined, turned } from "./decoder.js";
+import { turnedPart } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers } from "./decoder-config.js";
 import { tensor, type Family, type TensorPart } from "./family.js";
 import { linear, lookUp, norm, rotary, type Step } from "./recipe.js";
@@ -91,5 +92,42 @@ export const gptNeox: Family = {
         head: tensor("embed_out"),
       },
     };
+  },
+
+  gguf: {
+    architecture: "gptneox",
+    keys: {
+      hidden_size: "embedding_length",
+      num_hidden_layers: "block_count",
+      num_attention_heads: "attention.head_count",
+      max_position_embeddings: "context_length",
+      intermediate_size: "feed_forward_length",
+      layer_norm_eps: "attention.layer_norm_epsilon",
+      use_parallel_residual: "use_parallel_residual",
+    },
+    optional: { rotary_emb_base: "rope.freq_base" },
+    constants: { model_type: "gpt_neox", architectures: ["GPTNeoXForCausalLM"], hidden_act: "gelu" },
+    more: (_, own) => ({ rotary_pct: turnedPart(own).partial_rotary_factor ?? 1 }),
+    tensors(config) {
+      const layer = "blk.{l}";
+      const C = config.channels;
+      const part = (index: number): TensorPart => ({ of: `${layer}.attn_qkv`, first: index * C, size: C });
+      return {
+        prefixes: [],
+        ignored: /$^/,
+        roles: {
+          tokens: tensor("token_embd"),
+          norm1: tensor(`${layer}.attn_norm`),
+          query: joined(turned(config, part(0))),
+          keyValue: joined(turned(config, part(1)), part(2)),
+          projection: tensor(`${layer}.attn_output`),
+          norm2: tensor(`${layer}.ffn_norm`),
+          up: tensor(`${layer}.ffn_up`),
+          down: tensor(`${layer}.ffn_down`),
+          finalNorm: tensor("output_norm"),
+          head: tensor("output"),
+        },
+      };
+    },
   },
 };

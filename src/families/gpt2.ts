@@ -79,6 +79,36 @@ export const gpt2: Family = {
     },
   }),
 
+  gguf: {
+    architecture: "gpt2",
+    keys: {
+      n_embd: "embedding_length",
+      n_layer: "block_count",
+      n_head: "attention.head_count",
+      n_positions: "context_length",
+      n_inner: "feed_forward_length",
+      layer_norm_epsilon: "attention.layer_norm_epsilon",
+    },
+    constants: { model_type: "gpt2", architectures: ["GPT2LMHeadModel"], activation_function: "gelu_new" },
+    tensors: ({ channels: C }) => ({
+      prefixes: [],
+      ignored: /$^/,
+      roles: {
+        tokens: tensor("token_embd"),
+        positions: tensor("position_embd"),
+        norm1: tensor("blk.{l}.attn_norm"),
+        query: { parts: [{ of: "blk.{l}.attn_qkv", first: 0, size: C }] },
+        keyValue: { parts: [{ of: "blk.{l}.attn_qkv", first: C, size: 2 * C }] },
+        projection: tensor("blk.{l}.attn_output"),
+        norm2: tensor("blk.{l}.ffn_norm"),
+        up: tensor("blk.{l}.ffn_up"),
+        down: tensor("blk.{l}.ffn_down"),
+        finalNorm: tensor("output_norm"),
+        head: tensor("output"),
+      },
+    }),
+  },
+
   newConfig: ({ vocabularySize, layers, heads, channels, contextLength, ...rest }) => ({
     model_type: "gpt2",
     architectures: ["GPT2LMHeadModel"],

@@ -2,6 +2,7 @@
 // grouped heads, a gated MLP. arxiv.org/abs/2302.13971, and the model cards of the others.
 import type { ConfigReader } from "./config-reader.js";
 import { decoderRecipe, joined, turned, type DecoderKind } from "./decoder.js";
+import { decoderGguf, type DecoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers, type LayerKeys } from "./decoder-config.js";
 import { tensor, type Family, type TensorNames } from "./family.js";
 import type { ModelConfig } from "./model-config.js";
@@ -19,6 +20,8 @@ interface Difference {
   readonly biases?: (keys: ConfigReader) => Partial<NonNullable<ModelConfig["biases"]>>;
   readonly layers?: (keys: ConfigReader, layers: number) => Partial<LayerKeys>;
   readonly scales?: (keys: ConfigReader) => Partial<ModelConfig>;
+  /** What its GGUF files have beside what all have. Mistral's are Llama's. */
+  readonly gguf?: Partial<DecoderGguf>;
 }
 
 const attentionBias: Difference["biases"] = (keys) => {
@@ -49,6 +52,7 @@ const differences: readonly Difference[] = [
     wrappers: ["llava", "idefics3", "smolvlm"],
     defaults: { ...shared, max_position_embeddings: 2048 },
     biases: allBiases,
+    gguf: { hasPairs: true },
   },
   {
     modelType: "mistral",
@@ -63,6 +67,7 @@ const differences: readonly Difference[] = [
     defaults: { ...shared, max_position_embeddings: 32768, num_key_value_heads: 32, sliding_window: 4096 },
     biases: () => ({ attention: true }),
     layers: windowOfLast,
+    gguf: {},
   },
   {
     modelType: "qwen3",
@@ -77,6 +82,7 @@ const differences: readonly Difference[] = [
     kind: { normsQueries: "heads" },
     biases: attentionBias,
     layers: windowOfLast,
+    gguf: {},
   },
   {
     modelType: "smollm3",
@@ -100,6 +106,7 @@ const differences: readonly Difference[] = [
         isTurned,
       };
     },
+    gguf: { hasPairs: true },
   },
   {
     modelType: "granite",
@@ -112,6 +119,15 @@ const differences: readonly Difference[] = [
       branchScale: keys.positive("residual_multiplier", 1),
       logitScale: 1 / keys.positive("logits_scaling", 1),
     }),
+    gguf: {
+      hasPairs: true,
+      keys: {
+        embedding_multiplier: "embedding_scale",
+        attention_multiplier: "attention.scale",
+        residual_multiplier: "residual_scale",
+        logits_scaling: "logit_scale",
+      },
+    },
   },
   {
     modelType: "olmo2",
@@ -119,11 +135,12 @@ const differences: readonly Difference[] = [
     defaults: { ...shared, rms_norm_eps: 1e-5, max_position_embeddings: 2048 },
     kind: { norms: "after", normsQueries: "rows" },
     biases: attentionBias,
+    gguf: {},
   },
 ];
 
 export const llamaLike: readonly Family[] = differences.map(
-  ({ modelType, classes, wrappers, defaults, kind, ...more }): Family => ({
+  ({ modelType, classes, wrappers, defaults, kind, gguf, ...more }): Family => ({
     name: modelType,
     modelTypes: [modelType],
     architectures: [`${classes}ForCausalLM`, `${classes}Model`],
@@ -148,6 +165,11 @@ export const llamaLike: readonly Family[] = differences.map(
 
     recipe: (config) => decoderRecipe(config, { norms: "before", ...kind }),
     tensors: (config) => llamaTensors(config, kind?.norms === "after"),
+    ...(gguf
+      ? {
+          gguf: decoderGguf({ architecture: modelType, modelType, class: `${classes}ForCausalLM`, ...gguf }),
+        }
+      : {}),
   }),
 );
 

@@ -1,6 +1,7 @@
 // Phi 3, 3.5 and 4 mini: as Llama, with queries, keys and values in one tensor, gates and ups in another, and positions that
 // turn a part of each head. arxiv.org/abs/2404.14219.
 import { decoderRecipe, joined, turned } from "./decoder.js";
+import { decoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers } from "./decoder-config.js";
 import { tensor, type Family } from "./family.js";
 import { llamaTensors } from "./llama.js";
@@ -46,4 +47,13 @@ export const phi3: Family = {
       },
     };
   },
+
+  gguf: decoderGguf({
+    architecture: "phi3",
+    modelType: "phi3",
+    class: "Phi3ForCausalLM",
+    isFused: true,
+    // A window of 0 is none.
+    more: (own) => ({ sliding_window: own("attention.sliding_window") || null }),
+  }),
 };

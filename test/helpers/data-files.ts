@@ -9,7 +9,7 @@ export function repositoryFile(path: string): string {
 }
 
 /** The same for the shared data beside the repository, such as sharedFile("models/gpt2-nano-sort"). */
-function sharedFile(path: string): string {
+export function sharedFile(path: string): string {
   const folder = String(import.meta.env["WEFT_SHARED"]);
   return inBrowser ? `/@fs${folder}/${path}` : `${folder}/${path}`;
 }
@@ -24,6 +24,12 @@ export async function readJson<T>(location: string): Promise<T | undefined> {
   }
   const { existsSync, readFileSync } = process.getBuiltinModule("node:fs");
   return existsSync(location) ? (JSON.parse(readFileSync(location, "utf8")) as T) : undefined;
+}
+
+/** The bytes of a file. */
+export async function readFileBytes(location: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (inBrowser) return new Uint8Array(await (await fetch(location)).arrayBuffer());
+  return new Uint8Array(process.getBuiltinModule("node:fs").readFileSync(location));
 }
 
 /**

@@ -11,6 +11,8 @@ export interface PartCopy {
   readonly tensor: FileTensor;
   readonly part: FilePart;
   readonly piece: Piece;
+  /** The rows of outputs that the values of the file have. Default: all. */
+  readonly rows?: { readonly first: number; readonly count: number };
 }
 
 /** Says where the numbers of an array are: that of output o and input i is at outputs[o] + inputs[i]. */
@@ -19,10 +21,11 @@ interface Places {
   readonly inputs: Int32Array;
 }
 
-/** Copies what `part` and `piece` have in common from the values of the tensor to those of the piece. */
-export function copyIn(copy: PartCopy, from: Float32Array, to: Float32Array): void {
+/** Copies what `part` and `piece` have in common from the values of the tensor to those of the piece. Returns how many outputs. */
+export function copyIn(copy: PartCopy, from: Float32Array, to: Float32Array): number {
   const { file, own } = placesOf(copy);
   move(from, file, to, own);
+  return own.outputs.length;
 }
 
 /** The inverse of `copyIn`. */
@@ -43,11 +46,16 @@ export function isSame({ tensor, part, piece }: PartCopy): boolean {
   );
 }
 
-function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; readonly own: Places } {
+function placesOf({ tensor, part, piece, rows }: PartCopy): { readonly file: Places; readonly own: Places } {
   const { parameter, firstOutput, count, outputAt } = part;
   const { inputs, outputs, layout } = parameter;
   const first = Math.max(firstOutput, piece.first);
   const outputCount = Math.max(0, Math.min(firstOutput + count, piece.first + piece.count) - first);
+  // Of these outputs, those whose rows are there, counted from the first output of the piece that the part has.
+  const present = Array.from({ length: outputCount }, (_, index) => index).filter((index) => {
+    const row = outputAt(first - firstOutput + index);
+    return !rows || (row >= rows.first && row < rows.first + rows.count);
+  });
   const inputCount = inputs?.size ?? 1;
   const isInterleaved = inputs !== undefined && layout === "interleaved";
   /** Of a padded input in the piece. */
@@ -57,11 +65,14 @@ function placesOf({ tensor, part, piece }: PartCopy): { readonly file: Places; r
   const ownOutput = isInterleaved ? 4 : inputs ? 4 * inputs.vectors : 1;
   return {
     file: {
-      outputs: list(outputCount, (index) => fileOutput * outputAt(first - firstOutput + index)),
+      outputs: Int32Array.from(
+        present,
+        (index) => fileOutput * (outputAt(first - firstOutput + index) - (rows?.first ?? 0)),
+      ),
       inputs: list(inputCount, (index) => fileInput * index),
     },
     own: {
-      outputs: list(outputCount, (index) => ownOutput * placeIn(outputs, first - piece.first + index)),
+      outputs: Int32Array.from(present, (index) => ownOutput * placeIn(outputs, first - piece.first + index)),
       inputs: list(inputCount, (index) => (inputs ? inputPlace(placeIn(inputs, index)) : 0)),
     },
   };

@@ -1,8 +1,8 @@
 // Lists the tensors of files that a model's parameters are read from and saved to, and finds what a file lacks. A parameter may
 // be a part of a tensor, or be joined from several.
 import { FormatError, ShapeError } from "../../errors.js";
-import type { TensorNames, TensorPart } from "../../families/family.js";
-import { isDtype, type Dtype } from "../../tensor/formats.js";
+import type { RoleSource, TensorNames, TensorPart } from "../../families/family.js";
+import { isDtype } from "../../tensor/formats.js";
 import type { Parameter } from "./parameters.js";
 
 /** The outputs of a tensor that belong to one parameter. */
@@ -26,18 +26,28 @@ export interface FileTensor {
   readonly outputs: number;
   readonly inputs: number;
   readonly order: "out,in" | "in,out";
+  /** Added to what the file holds. */
+  readonly offset: number;
   readonly isRequired: boolean;
   readonly parts: readonly FilePart[];
 }
 
-/** Returns all tensors that files of a model hold or may hold, by key, in the order of the parameters. */
-export function listFileTensors(parameters: readonly Parameter[]): ReadonlyMap<string, FileTensor> {
+/**
+ * Returns all tensors that files of a model hold or may hold, by key, in the order of the parameters. `names` are those of the
+ * kind of file; default: those that the parameters were listed with.
+ */
+export function listFileTensors(
+  parameters: readonly Parameter[],
+  names?: TensorNames,
+): ReadonlyMap<string, FileTensor> {
   const parts = new Map<string, FilePart[]>();
+  const sourceOf = ({ role, source }: Parameter): RoleSource => names?.roles[role] ?? source;
   for (const parameter of parameters) {
     if (parameter.stored === "never") continue;
     let firstOutput = 0;
-    for (const own of parameter.source.parts) {
-      const part = partOf(parameter, own, firstOutput);
+    const source = sourceOf(parameter);
+    for (const own of source.parts) {
+      const part = partOf(parameter, own, firstOutput, source.parts.length);
       firstOutput += part.count;
       const key = keyOf(own.of, parameter.layer, parameter.part);
       const others = parts.get(key);
@@ -45,15 +55,15 @@ export function listFileTensors(parameters: readonly Parameter[]): ReadonlyMap<s
       else parts.set(key, [part]);
     }
   }
-  return new Map([...parts].map(([key, own]) => [key, tensorOf(key, own)]));
+  return new Map([...parts].map(([key, own]) => [key, tensorOf(key, own, sourceOf(own[0]!.parameter))]));
 }
 
 const keyOf = (of: string, layer: number | undefined, part: Parameter["part"]): string =>
   `${of.replace("{l}", String(layer))}.${part}`;
 
-function partOf(parameter: Parameter, own: TensorPart, firstOutput: number): FilePart {
+function partOf(parameter: Parameter, own: TensorPart, firstOutput: number, parts: number): FilePart {
   const { first = 0, count: blocks = 1 } = own;
-  const size = own.size ?? parameter.outputs.size / parameter.source.parts.length;
+  const size = own.size ?? parameter.outputs.size / parts;
   const stride = own.stride ?? size;
   const turn = own.halves ? pairsOf(own.halves) : (index: number): number => index;
   return {
@@ -76,11 +86,11 @@ function pairsOf({ width, turned }: NonNullable<TensorPart["halves"]>): (index: 
   };
 }
 
-function tensorOf(key: string, parts: readonly FilePart[]): FileTensor {
+function tensorOf(key: string, parts: readonly FilePart[], source: RoleSource): FileTensor {
   const [{ parameter }] = parts as [FilePart];
   const outputs = Math.max(...parts.map(({ count, outputAt }) => outputAt(count - 1) + 1));
   const inputs = parameter.inputs?.size ?? 1;
-  const order = parameter.source.order ?? "out,in";
+  const order = source.order ?? "out,in";
   const shape = !parameter.inputs ? [outputs] : order === "out,in" ? [outputs, inputs] : [inputs, outputs];
   return {
     key,
@@ -88,22 +98,45 @@ function tensorOf(key: string, parts: readonly FilePart[]): FileTensor {
     outputs,
     inputs,
     order,
+    offset: parameter.part === "weight" ? (source.offset ?? 0) : 0,
     isRequired: parts.some((part) => part.parameter.stored === "always"),
     parts,
   };
 }
 
+/** What a kind of file may hold weights in, and the file's name for messages. */
+export interface WeightFiles {
+  readonly file: string;
+  /** What says which tensors there must be. */
+  readonly described: string;
+  readonly isReadable: (format: string) => boolean;
+  readonly formats: string;
+}
+
+const safetensorsFiles: WeightFiles = {
+  file: "model.safetensors",
+  described: "config.json",
+  isReadable: isDtype,
+  formats: "F32, F16 or BF16",
+};
+
 /** Matches the tensors of files with those of one model, one by one. */
 export class TensorMatcher {
   readonly #expected: ReadonlyMap<string, FileTensor>;
   readonly #names: TensorNames;
+  readonly #files: WeightFiles;
   readonly #aliases: readonly (readonly [from: string, to: string])[];
   readonly #nameByKey = new Map<string, string>();
   readonly #unexpected: string[] = [];
 
-  constructor(tensors: ReadonlyMap<string, FileTensor>, names: TensorNames) {
+  constructor(
+    tensors: ReadonlyMap<string, FileTensor>,
+    names: TensorNames,
+    files: WeightFiles = safetensorsFiles,
+  ) {
     this.#expected = tensors;
     this.#names = names;
+    this.#files = files;
     this.#aliases = Object.entries(names.aliases ?? {});
   }
 
@@ -120,7 +153,7 @@ export class TensorMatcher {
     readonly name: string;
     readonly dtype: string;
     readonly shape: readonly number[];
-  }): { readonly tensor: FileTensor; readonly dtype: Dtype } | undefined {
+  }): { readonly tensor: FileTensor; readonly dtype: string } | undefined {
     const key = this.#keyOf(stored.name);
     const tensor = this.#expected.get(key);
     if (!tensor) {
@@ -128,19 +161,18 @@ export class TensorMatcher {
       return undefined;
     }
     const { dtype, shape } = stored;
-    if (!isDtype(dtype) || shape.join() !== tensor.shape.join()) {
+    if (!this.#files.isReadable(dtype) || shape.join() !== tensor.shape.join()) {
       throw new ShapeError({
         tensor: stored.name,
-        expected: `F32, F16 or BF16 [${tensor.shape.join(", ")}]`,
+        expected: `${this.#files.formats} [${tensor.shape.join(", ")}]`,
         received: `${dtype} [${shape.join(", ")}]`,
-        remedy:
-          "The weights and config.json are of different models, or in a number format weft does not read.",
+        remedy: `The weights and ${this.#files.described} are of different models, or in a number format weft does not read.`,
       });
     }
     const earlier = this.#nameByKey.get(key);
     if (earlier !== undefined) {
       throw new FormatError({
-        file: "model.safetensors",
+        file: this.#files.file,
         problem: `expected each tensor once, received "${earlier}" and "${stored.name}"`,
         remedy: "Export the model again.",
       });
@@ -158,9 +190,9 @@ export class TensorMatcher {
     const names = listFirst(missing.map(({ key }) => key));
     const unexpected = this.#unexpected.length === 0 ? "" : `; unexpected: ${listFirst(this.#unexpected)}`;
     throw new FormatError({
-      file: "model.safetensors",
+      file: this.#files.file,
       problem: `expected ${this.#expected.size} tensors, received none of ${names}${unexpected}`,
-      remedy: "The weights and config.json are of different models, or the export is incomplete.",
+      remedy: `The weights and ${this.#files.described} are of different models, or the export is incomplete.`,
     });
   }
 

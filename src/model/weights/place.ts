@@ -3,7 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { float32ToFloat16 } from "../../tensor/formats.js";
 import { copyIn, isSame } from "./copy-part.js";
 import type { FilePart } from "./file-tensors.js";
-import type { Parameter, Piece } from "./parameters.js";
+import type { Piece } from "./parameters.js";
 import type { FileWeight } from "./read-weights.js";
 
 /** The contents of one buffer of a replica. */
@@ -15,17 +15,25 @@ export interface PlacedPiece {
 /** The least magnitude that rounds to an infinity of f16. */
 const BEYOND_FLOAT16 = 65520;
 
-/** Takes tensors in any order. If several tensors make one parameter, it keeps what has come until the last is there. */
+/** A piece of which something has come. */
+interface Begun {
+  readonly values: Float32Array<ArrayBuffer>;
+  /** Outputs that have not come. */
+  missing: number;
+}
+
+/** Takes tensors or parts of them in any order. Keeps a piece until all of it is there. */
 export class WeightPlacer {
-  readonly #begun = new Map<Parameter, { readonly values: Float32Array<ArrayBuffer>; missing: number }>();
+  readonly #begun = new Map<Piece, Begun>();
 
   /** Yields one piece after the other, so that only one is held. Throws ArgumentError for values that f16 cannot hold. */
-  *place({ tensor, values }: FileWeight): Generator<PlacedPiece, void, undefined> {
+  *place(weight: FileWeight): Generator<PlacedPiece, void, undefined> {
+    const { tensor, values } = weight;
     for (const part of tensor.parts) {
       const { parameter } = part;
       if (parameter.format === "f16") checkFloat16(tensor.key, values);
       for (const piece of parameter.pieces) {
-        const placed = this.#fill(parameter, piece, part, { tensor, values });
+        const placed = this.#fill(piece, part, weight);
         if (placed)
           yield { name: piece.name, values: parameter.format === "f32" ? placed : float32ToFloat16(placed) };
       }
@@ -34,27 +42,25 @@ export class WeightPlacer {
 
   /** Returns the values of a piece, once all of them have come. */
   #fill(
-    parameter: Parameter,
     piece: Piece,
     part: FilePart,
-    { tensor, values }: FileWeight,
+    { tensor, values, firstOutput = 0 }: FileWeight,
   ): Float32Array<ArrayBuffer> | undefined {
-    if (part.count === parameter.outputs.size) {
-      if (isSame({ tensor, part, piece })) return values;
-      const own = new Float32Array(piece.elements);
-      copyIn({ tensor, part, piece }, values, own);
-      return own;
+    const count = values.length / tensor.inputs;
+    if (count === tensor.outputs && isSame({ tensor, part, piece })) return values;
+    let begun = this.#begun.get(piece);
+    begun ??= { values: new Float32Array(piece.elements), missing: piece.count };
+    begun.missing -= copyIn(
+      { tensor, part, piece, rows: { first: firstOutput, count } },
+      values,
+      begun.values,
+    );
+    // Pieces that a part has nothing of are not begun.
+    if (begun.missing > 0) {
+      if (begun.missing < piece.count) this.#begun.set(piece, begun);
+      return undefined;
     }
-    let begun = this.#begun.get(parameter);
-    if (!begun)
-      this.#begun.set(
-        parameter,
-        (begun = { values: new Float32Array(piece.elements), missing: parameter.outputs.size }),
-      );
-    copyIn({ tensor, part, piece }, values, begun.values);
-    begun.missing -= part.count;
-    if (begun.missing > 0) return undefined;
-    this.#begun.delete(parameter);
+    this.#begun.delete(piece);
     return begun.values;
   }
 }

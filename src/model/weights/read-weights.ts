@@ -2,14 +2,16 @@
 import type { TensorNames } from "../../families/family.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../../files/read-tensors.js";
-import { toFloat32 } from "../../tensor/formats.js";
+import { dequantise } from "../../tensor/blocks/dequantise.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
 /** One tensor of a file, with its numbers. */
 export interface FileWeight {
   readonly tensor: FileTensor;
-  /** Row-major, of the shape `tensor.shape`. */
+  /** Row-major: all of the tensor, or from output `firstOutput` on as many rows as there are. */
   readonly values: Float32Array<ArrayBuffer>;
+  /** Only tensors that are stored as rows of outputs come in parts. Default: 0. */
+  readonly firstOutput?: number;
 }
 
 /**
@@ -27,7 +29,7 @@ export async function* readWeights(
   for await (const stored of readTensors(folder, options)) {
     const match = matcher.match(stored);
     if (!match) continue;
-    yield { tensor: match.tensor, values: toFloat32(stored.bytes, match.dtype) };
+    yield { tensor: match.tensor, values: dequantise(stored.bytes, match.dtype) };
   }
   matcher.expectComplete();
   if (matcher.unexpected.length > 0) options.onUnexpected?.(matcher.unexpected);

@@ -1,22 +1,12 @@
 // Describes a model's folder from its configuration and the headers of its weight files. Reads no weights.
-import { readRequiredJson, readText } from "../../files/model-folder.js";
 import type { ModelConfig } from "../../families/model-config.js";
-import { readModelConfig } from "../../families/registry.js";
 import { defineModel } from "../../model/definition.js";
 import { listParameters, weightBytes } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
 import type { WeightFormat } from "../../tensor/formats.js";
-import { readTensorEntries } from "../../files/read-tensors.js";
 import { checkOptionNames } from "../../util/option-names.js";
-import { openModelFolder, type ModelSource } from "../../files/source.js";
-
-/** One tensor of a weight file. */
-export interface TensorDescription {
-  readonly name: string;
-  /** The format in the file: "F32", "F16" and so on. */
-  readonly dtype: string;
-  readonly shape: readonly number[];
-}
+import type { ModelSource } from "../../files/source.js";
+import { openModelFiles, type TensorDescription } from "./model-files.js";
 
 /** The content of a model's folder. */
 export interface ModelDescription {
@@ -42,19 +32,15 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   checkOptionNames(options, { signal: true });
   const { signal } = options;
-  const folder = openModelFolder(source);
-  const familyModel = readModelConfig(await readRequiredJson(folder, "config.json", signal));
+  const files = await openModelFiles(source, undefined, signal);
   // The size of a page changes nothing in the result.
-  const { config, recipe, names, shape: ownShape } = defineModel(familyModel, 4);
+  const { config, recipe, names, shape: ownShape } = defineModel(files.familyModel, 4);
   const bytesIn = (format: WeightFormat): number =>
     weightBytes(listParameters(config, recipe, names, { format }));
-  const tensors: TensorDescription[] = [];
+  const tensors = await files.listTensors(signal);
   let parameters = 0;
-  for (const [name, { dtype, shape }] of await readTensorEntries(folder, signal)) {
-    tensors.push({ name, dtype, shape });
-    parameters += shape.reduce((product, extent) => product * extent, 1);
-  }
-  const hasTokenizer = (await readText(folder, "tokenizer.json", signal)) !== undefined;
+  for (const { shape } of tensors) parameters += shape.reduce((product, extent) => product * extent, 1);
+  const hasTokenizer = (await files.readTexts(signal)).tokenizer !== undefined;
   return {
     config,
     tensors,

@@ -7,7 +7,6 @@ import { angleTable } from "../../layers/rotary.js";
 import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernels/registry.js";
 import type { CandidateKernels } from "../../tuning/choose.js";
 import { defineModel, type ModelDefinition } from "../../model/definition.js";
-import { listFileTensors } from "../../model/weights/file-tensors.js";
 import { Forward } from "../../model/forward.js";
 import { listParameters, weightBytes, type Parameter } from "../../model/weights/parameters.js";
 import { compileForward } from "../../model/pipelines.js";
@@ -19,13 +18,12 @@ import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
+import { families as knownFamilies } from "../../families/registry.js";
+import type { ModelSource } from "../../files/source.js";
 import type { Rotation } from "../../families/model-config.js";
-import { families as knownFamilies, readModelConfig } from "../../families/registry.js";
-import { readJson, readRequiredJson, readText, type ModelFolder } from "../../files/model-folder.js";
-import { readWeights } from "../../model/weights/read-weights.js";
-import { openModelFolder, type ModelSource } from "../../files/source.js";
 import { ArenaPool } from "../../model/arena/arena-pool.js";
-import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica, type TextFiles } from "./loaded-model.js";
+import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./loaded-model.js";
+import { openModelFiles, type ModelFiles } from "./model-files.js";
 import { openModelQueues } from "./open-model-queues.js";
 import { checkSliceTokens } from "./check-input.js";
 import { checkChoice, checkWhole, checkWholeOrAuto } from "../../util/check.js";
@@ -54,9 +52,8 @@ export async function loadModel(
     most: 8,
     remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
   });
-  const folder = openModelFolder(source);
-  const json = await readRequiredJson(folder, "config.json", signal);
-  const familyModel = readModelConfig(json, "config.json", families);
+  const files = await openModelFiles(source, families, signal);
+  const { familyModel } = files;
   const { config, configFile } = familyModel;
   const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
   const pageTokens = checkWhole("cachePageTokens", options.cachePageTokens, 16, {
@@ -68,9 +65,14 @@ export async function loadModel(
   const definition = defineModel(familyModel, pageTokens);
   const { shape } = definition;
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
-  const format = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
+  const format = checkChoice("weights", options.weights, arithmetic === "f16" ? "f16" : files.matrixFormat, [
+    "f32",
+    "f16",
+  ]);
   if (arithmetic === "f16") checkHalfWeights(format);
-  const replicaBytes = weightBytes(parametersOf(definition, format));
+  const wholeParameters = parametersOf(definition, format);
+  files.checkTensors(wholeParameters);
+  const replicaBytes = weightBytes(wholeParameters);
   const budgetBytes = options.memoryBudgetBytes ?? Infinity;
   checkBudget(budgetBytes, replicaBytes, queueCount === "auto" ? 1 : queueCount);
   checkBindingBytes(options.maxBindingBytes, shape);
@@ -90,11 +92,8 @@ export async function loadModel(
       queues.map((queue) => queue.guard(compileForward(queue, definition, [format], kernels.choice))),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
-    const textFiles = await readTextFiles(folder, signal);
-    const unexpectedTensors = await uploadWeights(
-      { folder, definition, parameters, queues, loaders },
-      options,
-    );
+    const textFiles = await files.readTexts(signal);
+    const unexpectedTensors = await uploadWeights({ files, parameters, queues, loaders }, options);
     options.onProgress?.({ phase: "compiling" });
     const pipelines = await compiling;
     throwIfAborted(signal, "Loading the model");
@@ -219,28 +218,17 @@ async function makeAngles(
   }
 }
 
-async function readTextFiles(folder: ModelFolder, signal: AbortSignal | undefined): Promise<TextFiles> {
-  const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([
-    readJson(folder, "tokenizer.json", signal),
-    readJson(folder, "tokenizer_config.json", signal),
-    readText(folder, "chat_template.jinja", signal),
-    readJson(folder, "generation_config.json", signal),
-  ]);
-  return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
-}
-
 /** Streams every tensor to every queue. Returns the names of tensors that the model has no use for. */
 async function uploadWeights(
   upload: {
-    readonly folder: ModelFolder;
-    readonly definition: ModelDefinition;
+    readonly files: ModelFiles;
     readonly parameters: readonly Parameter[];
     readonly queues: readonly Queue[];
     readonly loaders: readonly WeightsLoader[];
   },
   { signal, onProgress }: LoadOptions,
 ): Promise<readonly string[]> {
-  const { folder, definition, parameters, queues, loaders } = upload;
+  const { files, parameters, queues, loaders } = upload;
   const placer = new WeightPlacer();
   let unexpected: readonly string[] = [];
   let accepted: Promise<void>[] = [];
@@ -249,7 +237,7 @@ async function uploadWeights(
     accepted = [];
     await Promise.all(waits);
   };
-  const weights = readWeights(folder, listFileTensors(parameters), definition.names, {
+  const weights = files.readWeights(parameters, {
     signal,
     onProgress,
     onUnexpected: (names) => (unexpected = names),

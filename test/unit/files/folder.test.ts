@@ -15,7 +15,7 @@ import {
   type ModelFolder,
 } from "../../../src/files/model-folder.js";
 import { writeSafetensors } from "../../../src/files/safetensors-writer.js";
-import { openModelFolder } from "../../../src/files/source.js";
+import { openModelFolder, openModelSource } from "../../../src/files/source.js";
 import { randomFloats } from "../../helpers/random.js";
 import { readAll, rejection } from "./outcome.js";
 
@@ -218,6 +218,44 @@ describe("a model in memory", () => {
   });
 });
 
+/** The folder and the GGUF file of an address. */
+function opened(source: string | URL): readonly (string | undefined)[] {
+  const { folder, ggufName } = openModelSource(source);
+  return [folder.location, ggufName];
+}
+
+describe("openModelSource", () => {
+  it("parts the address of a .gguf file into its folder and its name", () => {
+    vi.stubGlobal("location", { href: "https://host.example/app/index.html" });
+    try {
+      expect(opened("models/a.Q4_K_M.gguf")).toEqual(["https://host.example/app/models/", "a.Q4_K_M.gguf"]);
+      expect(opened("a.gguf")).toEqual(["https://host.example/app/", "a.gguf"]);
+      expect(opened(new URL("https://other.example/x/A.GGUF?key=1#top"))).toEqual([
+        "https://other.example/x/?key=1",
+        "A.GGUF",
+      ]);
+      expect(opened("models/a.gguf/")).toEqual(["https://host.example/app/models/a.gguf/", undefined]);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    const disk = openModelSource(join("models", "b-00001-of-00002.gguf"));
+    expect([disk.folder.location, disk.ggufName]).toEqual(["models/", "b-00001-of-00002.gguf"]);
+    expect(openModelSource("b.gguf").folder.location).toBe(".");
+  });
+
+  it("takes a file, or all parts of one, as they are", async () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    const blob = openModelSource(new Blob([bytes]));
+    expect(blob.ggufName).toBe("model.gguf");
+    const parts = [1, 2].map((part) => new File([bytes], `m-0000${part}-of-00002.gguf`));
+    const several = openModelSource(parts);
+    expect(several.ggufName).toBe("m-00001-of-00002.gguf");
+    const file = await openRequired(several.folder, "m-00002-of-00002.gguf", undefined, 1);
+    expect(file.sizeBytes).toBe(2);
+    expect(await file.read()).toEqual(Uint8Array.of(2, 3));
+  });
+});
+
 describe("openModelFolder", () => {
   afterEach(() => vi.unstubAllGlobals());
 
@@ -250,6 +288,8 @@ describe("openModelFolder", () => {
     // @ts-expect-error a caller without types can pass anything
     const call = (): unknown => openModelFolder(source);
     expect(call).toThrow(ArgumentError);
-    expect(call).toThrow(/^source: expected a folder's URL or path, .*, received .*\. Pass the folder/);
+    expect(call).toThrow(
+      /^source: expected a folder's or .gguf file's URL or path, .*, received .*\. Pass the folder/,
+    );
   });
 });

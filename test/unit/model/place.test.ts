@@ -75,6 +75,26 @@ describe.each(Object.entries(cases))("%s", (_, make) => {
   const { parameters, shapes } = make();
   const tensors = listFileTensors(parameters);
 
+  it("are the same if rows of outputs come in parts, in any order", () => {
+    const whole = new Map<string, unknown>();
+    const inParts = new Map<string, unknown>();
+    const placers = [new WeightPlacer(), new WeightPlacer()] as const;
+    for (const [index, tensor] of [...tensors.values()].entries()) {
+      const values = randomFloats(index + 1, tensor.outputs * tensor.inputs);
+      for (const own of placers[0].place({ tensor, values: values.slice() })) whole.set(own.name, own.values);
+      const rows = tensor.order === "in,out" ? tensor.outputs : 4;
+      const firsts = [...Array(Math.ceil(tensor.outputs / rows)).keys()].map((part) => part * rows);
+      for (const firstOutput of firsts.toReversed()) {
+        const end = Math.min(firstOutput + rows, tensor.outputs);
+        const part = values.slice(firstOutput * tensor.inputs, end * tensor.inputs);
+        for (const own of placers[1].place({ tensor, values: part, firstOutput }))
+          inParts.set(own.name, own.values);
+      }
+    }
+    expect(inParts.size).toBe(whole.size);
+    for (const [name, values] of whole) expect(inParts.get(name), name).toEqual(values);
+  });
+
   it("have the shapes of their files", () => {
     for (const [key, shape] of Object.entries(shapes)) expect(tensors.get(key)?.shape, key).toEqual(shape);
   });

@@ -1,0 +1,84 @@
+// A model in GGUF: all that a folder of a model says in several files is in the header of one.
+import type { Family } from "../../families/family.js";
+import { ggufFamily, readGgufConfig } from "../../families/gguf/config.js";
+import type { GgufDescription, GgufFacts } from "../../families/gguf/description.js";
+import { listTensors, openGguf, type GgufModel } from "../../files/gguf/open-gguf.js";
+import { plainValue } from "../../files/gguf/plain-value.js";
+import { readGgufRows } from "../../files/gguf/read-gguf.js";
+import type { ModelFolder } from "../../files/model-folder.js";
+import { listFileTensors } from "../../model/weights/file-tensors.js";
+import type { Parameter } from "../../model/weights/parameters.js";
+import { matchGguf, readGgufWeights, type MatchedGguf } from "../../model/weights/read-gguf-weights.js";
+import type { WeightFormat } from "../../tensor/formats.js";
+import { dequantise, isReadable } from "../../tensor/blocks/dequantise.js";
+import { readSpecialTokens, readTokens } from "../../text/gguf/special-tokens.js";
+import { tokenizerFiles } from "../../text/gguf/tokenizer-files.js";
+import type { ModelFiles } from "./model-files.js";
+
+export async function openGgufFiles(
+  folder: ModelFolder,
+  fileName: string,
+  families: readonly Family[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ModelFiles> {
+  const model = await openGguf(folder, fileName, signal);
+  const value = (key: string): unknown => {
+    const found = model.metadata.get(key);
+    return found && plainValue(found);
+  };
+  const own = ggufFamily(value("general.architecture"), fileName, families);
+  const lists = await readLists(folder, model, own.description, signal);
+  const facts: GgufFacts = {
+    fileName,
+    value,
+    tensors: new Set(listTensors(model).map(({ name }) => name)),
+    numbers: (name) => lists.get(name),
+  };
+  const tokens = readTokens(facts);
+  const special = readSpecialTokens(facts, tokens);
+  const familyModel = readGgufConfig(own, facts, {
+    vocab_size: tokens.length,
+    bos_token_id: special.begin,
+    eos_token_id: special.ends,
+  });
+  const names = own.description.tensors(familyModel.config);
+  const match = (parameters: readonly Parameter[]): MatchedGguf =>
+    matchGguf(model, listFileTensors(parameters, names), names);
+  return {
+    familyModel,
+    matrixFormat: matrixFormatOf(model),
+    checkTensors: (parameters) => void match(parameters),
+    readTexts: async () => tokenizerFiles(facts),
+    async *readWeights(parameters, options) {
+      const matched = match(parameters);
+      yield* readGgufWeights(folder, model, matched, options);
+      if (matched.unexpected.length > 0) options.onUnexpected?.(matched.unexpected);
+    },
+    listTensors: async () =>
+      listTensors(model).map(({ name, type, shape }) => ({ name, dtype: type.name, shape })),
+  };
+}
+
+/** The values of the small tensors that are a part of the configuration. */
+async function readLists(
+  folder: ModelFolder,
+  model: GgufModel,
+  { lists = [] }: GgufDescription,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const found = new Map<string, readonly number[]>();
+  const rows = readGgufRows(folder, model, {
+    signal,
+    wants: ({ name, shape, type }) => lists.includes(name) && shape.length === 1 && isReadable(type.name),
+  });
+  for await (const { tensor, bytes } of rows)
+    found.set(tensor.name, [...dequantise(bytes, tensor.type.name)]);
+  return found;
+}
+
+/** Matrices that are all F16 stay as they are. Others would lose something as f16. */
+function matrixFormatOf(model: GgufModel): WeightFormat {
+  const matrices = listTensors(model).filter(({ shape }) => shape.length > 1);
+  // Position tables and the like may be F32 in such a file: as f16 they would be rounded.
+  return matrices.length > 0 && matrices.every(({ type }) => type.name === "F16") ? "f16" : "f32";
+}

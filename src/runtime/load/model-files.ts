@@ -1,0 +1,82 @@
+// The files of a model, whatever their kind: its configuration, its texts, and its weights as they are read.
+import type { Family, TensorNames } from "../../families/family.js";
+import { readModelConfig, type FamilyModel } from "../../families/registry.js";
+import { readJson, readRequiredJson, readText, type ModelFolder } from "../../files/model-folder.js";
+import { readTensorEntries, type ReadOptions } from "../../files/read-tensors.js";
+import { openModelSource, type ModelSource } from "../../files/source.js";
+import { listFileTensors } from "../../model/weights/file-tensors.js";
+import type { Parameter } from "../../model/weights/parameters.js";
+import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
+import type { WeightFormat } from "../../tensor/formats.js";
+import { openGgufFiles } from "./gguf-files.js";
+import type { TextFiles } from "./loaded-model.js";
+
+/** One tensor of a weight file. */
+export interface TensorDescription {
+  readonly name: string;
+  /** The format in the file: "F32", "F16" and so on. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+export interface WeightOptions extends ReadOptions {
+  /** Called at the end with the names of tensors that the model has no use for, where there are any. */
+  readonly onUnexpected?: (names: readonly string[]) => void;
+}
+
+export interface ModelFiles {
+  readonly familyModel: FamilyModel;
+  /** What matrices are stored in on the GPU unless the caller says otherwise: what loses nothing. */
+  readonly matrixFormat: WeightFormat;
+  /** Checks that the files have what these parameters need, as far as that is known before weights are read. Throws FormatError. */
+  checkTensors(parameters: readonly Parameter[]): void;
+  readTexts(signal: AbortSignal | undefined): Promise<TextFiles>;
+  readWeights(
+    parameters: readonly Parameter[],
+    options: WeightOptions,
+  ): AsyncGenerator<FileWeight, void, undefined>;
+  listTensors(signal: AbortSignal | undefined): Promise<readonly TensorDescription[]>;
+}
+
+/** Opens the files that `source` stands for, and reads the configuration. */
+export async function openModelFiles(
+  source: ModelSource,
+  families: readonly Family[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ModelFiles> {
+  const { folder, ggufName } = openModelSource(source);
+  return ggufName === undefined
+    ? openFolder(folder, families, signal)
+    : openGgufFiles(folder, ggufName, families, signal);
+}
+
+async function openFolder(
+  folder: ModelFolder,
+  families: readonly Family[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ModelFiles> {
+  const configFile = await readRequiredJson(folder, "config.json", signal);
+  const familyModel = readModelConfig(configFile, "config.json", families);
+  const { family, config } = familyModel;
+  const names: TensorNames = family.tensors(config);
+  return {
+    familyModel,
+    matrixFormat: "f32",
+    checkTensors: () => undefined,
+    async readTexts(own) {
+      const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([
+        readJson(folder, "tokenizer.json", own),
+        readJson(folder, "tokenizer_config.json", own),
+        readText(folder, "chat_template.jinja", own),
+        readJson(folder, "generation_config.json", own),
+      ]);
+      return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
+    },
+    readWeights: (parameters, options) =>
+      readWeights(folder, listFileTensors(parameters, names), names, options),
+    async listTensors(own) {
+      const entries = await readTensorEntries(folder, own);
+      return [...entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// Whole models in GGUF as they are read: their weights and configuration, computed in float64, against the outputs that
+// another implementation computed. And broken models: each is refused before anything of it is computed.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FetchError, FormatError, ShapeError } from "../../../src/errors.js";
+import { MemoryFolder } from "../../../src/files/memory-folder.js";
+import { readTensors } from "../../../src/files/read-tensors.js";
+import { defineModel } from "../../../src/model/definition.js";
+import { listParameters, type Parameter } from "../../../src/model/weights/parameters.js";
+import type { ModelDefinition } from "../../../src/model/definition.js";
+import { openModelFiles, type ModelFiles } from "../../../src/runtime/load/model-files.js";
+import { fixturePath, readBytes, readJsonFile } from "../../helpers/fixtures.js";
+import { ggufModels, ownGgufModels, type GgufOracle } from "../../helpers/gguf-oracles.js";
+import { collectWeight, runRecipe, type Weights } from "../../helpers/run-recipe.js";
+import { sharedPath } from "../../helpers/shared-models.js";
+import { expectClose } from "../../helpers/expect-close.js";
+import { ggufModel } from "../../helpers/tolerances.js";
+
+interface Opened {
+  readonly files: ModelFiles;
+  readonly definition: ModelDefinition;
+  readonly parameters: readonly Parameter[];
+}
+
+/** Everything that can be known of a model before a device is opened. */
+async function open(source: string | File): Promise<Opened> {
+  const files = await openModelFiles(source, undefined, undefined);
+  const definition = defineModel(files.familyModel, 4);
+  const { config, recipe, names } = definition;
+  const parameters = listParameters(config, recipe, names, { format: "f32" });
+  files.checkTensors(parameters);
+  await files.readTexts(undefined);
+  return { files, definition, parameters };
+}
+
+async function readAll({ files, parameters }: Opened): Promise<Weights> {
+  const weights: Weights = new Map();
+  const unexpected: string[] = [];
+  const onUnexpected = (names: readonly string[]): void => void unexpected.push(...names);
+  for await (const weight of files.readWeights(parameters, { onUnexpected })) collectWeight(weights, weight);
+  expect(unexpected).toEqual([]);
+  return weights;
+}
+
+describe("models in GGUF", () => {
+  for (const name of Object.values(ggufModels).flat()) {
+    const folder = ownGgufModels.includes(name)
+      ? fixturePath("gguf", "models")
+      : sharedPath("models", "gguf", "models");
+    if (!existsSync(join(folder, `${name}.gguf`))) {
+      it.skip(`${name} is not there`);
+      continue;
+    }
+    it(`${name}: give the outputs of another implementation`, async () => {
+      const opened = await open(join(folder, `${name}.gguf`));
+      const weights = await readAll(opened);
+      const { sentences } = readJsonFile<GgufOracle>(join(folder, `${name}.expected.json`));
+      const expected = new Map<string, Float32Array>();
+      const bytes = readBytes(join(folder, `${name}.expected.safetensors`));
+      for await (const tensor of readTensors(new MemoryFolder(new Map([["model.safetensors", bytes]]))))
+        expected.set(tensor.name, new Float32Array(tensor.bytes.buffer));
+      for (const [index, ids] of sentences.entries()) {
+        const logits = runRecipe(opened.definition, weights, opened.parameters, ids);
+        const wanted = expected.get(`logits.${index}`)!;
+        expectClose(logits.subarray(logits.length - wanted.length), wanted, ggufModel(wanted));
+      }
+    });
+  }
+});
+
+interface BrokenModel {
+  readonly file: string;
+  readonly wrong: string;
+  readonly expect: "refuse" | "either" | "read";
+  /** What differs from the smallest whole model: the bytes between so many of its beginning and so many of its end. */
+  readonly prefix: number;
+  readonly suffix: number;
+  readonly middle: string;
+}
+
+describe("broken models", () => {
+  const { files } = readJsonFile<{ readonly files: readonly BrokenModel[] }>(
+    fixturePath("gguf", "hostile", "models.json"),
+  );
+  const whole = readBytes(fixturePath("gguf", "hostile", "micro-good.gguf"));
+
+  it.each(files)("$file: $wrong", async ({ file, expect: wanted, prefix, suffix, middle }) => {
+    const parts = [whole.slice(0, prefix), Buffer.from(middle, "base64"), whole.slice(whole.length - suffix)];
+    const before = process.memoryUsage().arrayBuffers;
+    const begin = performance.now();
+    const result = await open(new File(parts, file))
+      .then(readAll)
+      .catch((error: unknown) => error);
+    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 2 ** 20);
+    const isTyped = [FormatError, ShapeError, FetchError].some((kind) => result instanceof kind);
+    if (result instanceof Error && !isTyped) throw result;
+    if (wanted === "refuse") expect(result).toBeInstanceOf(Error);
+    if (wanted === "read") expect(result).toBeInstanceOf(Map);
+  });
+});

@@ -68,6 +68,23 @@ export class FetchError extends WeftError {
   }
 }
 
+/**
+ * Downloaded files could not be stored. `reason` is "full" if there is no room, and "failed" for everything else. What was
+ * stored before is still there.
+ */
+export class StorageError extends WeftError {
+  override name = "StorageError";
+  readonly reason: "full" | "failed";
+  constructor(details: { reason: "full" | "failed"; problem: string; cause?: unknown }) {
+    const remedy =
+      details.reason === "full"
+        ? "Free some room: listCached tells which models are stored, removeCached removes one."
+        : "Load with cacheFiles false to do without storage.";
+    super(`Could not store a download: ${details.problem}. ${remedy}`, { cause: details.cause });
+    this.reason = details.reason;
+  }
+}
+
 /** What went wrong with a device. */
 export type DeviceErrorReason =
   "no-webgpu" | "no-adapter" | "lost" | "limit" | "out-of-memory" | "validation" | "wrong-results";

@@ -10,6 +10,7 @@ export {
   GenerationInterruptedError,
   ShaderError,
   ShapeError,
+  StorageError,
   TrainingError,
   WeftError,
   WorkerError,
@@ -21,6 +22,7 @@ export { measureTrace } from "./trace/metrics.js";
 export { renderTimeline } from "./trace/timeline-svg.js";
 export { validateTrace } from "./trace/validate.js";
 export { createModelParts } from "./model/weights/new-model.js";
+export { listCached, removeCached } from "./files/cache/cached-models.js";
 export { describeModel } from "./runtime/load/describe-model.js";
 
 export type { DeviceErrorReason } from "./errors.js";
@@ -75,4 +77,7 @@ export type { NewModelOptions } from "./model/weights/new-model.js";
 export type { ModelDescription } from "./runtime/load/describe-model.js";
 export type { TensorDescription } from "./runtime/load/model-files.js";
 export type { ActivationName, ModelConfig } from "./families/model-config.js";
+export type { CachedModel } from "./files/cache/cached-models.js";
+export type { HubOptions } from "./files/hub/open-hub.js";
+export type { DownloadProgress, NotStored } from "./files/read-tensors.js";
 export type { ModelParts, ModelSource } from "./files/source.js";

@@ -1,10 +1,13 @@
 // A folder of model files, wherever it is. Implementations only open files; they do not know what the files mean.
 import { FetchError, FormatError } from "../errors.js";
+import type { ReadOptions } from "./read-tensors.js";
 
 /** A file being read from its beginning to its end. */
 export interface OpenFile {
   /** Size in bytes of what `read` will deliver; undefined unless it is certain. */
   readonly sizeBytes: number | undefined;
+  /** Of a hub's files: whether they come from there, or were stored before. */
+  readonly source?: "network" | "cache";
   /** The next bytes, of any number above 0; undefined at the end. */
   read(): Promise<Uint8Array | undefined>;
   /** Releases the file or the connection. Allowed at any time and more than once. */
@@ -20,6 +23,10 @@ export interface ModelFolder {
    * @throws FetchError when it exists but cannot be read; CancelledError when `signal` is aborted.
    */
   open(name: string, signal?: AbortSignal, from?: number): Promise<OpenFile | undefined>;
+  /**
+   * For folders that store what they fetch: does so with the file `name`, of which all will be read. Others read as they fetch.
+   */
+  fetchWhole?(name: string, options: ReadOptions): Promise<void>;
 }
 
 /** Opens a file that the model cannot do without. @throws FetchError when it is missing. */

@@ -21,6 +21,15 @@ export interface DownloadProgress {
   readonly loadedBytes: number;
   /** Undefined until the size is certain, at the latest when the file's header has arrived. */
   readonly totalBytes: number | undefined;
+  /** Of a hub's models: whether bytes come from there, or were stored before. */
+  readonly source?: "network" | "cache";
+}
+
+/** A file of a hub is not stored, because there is no room. It is read all the same; the next load needs the network again. */
+export interface NotStored {
+  readonly phase: "not stored";
+  readonly file: string;
+  readonly problem: string;
 }
 
 /** How weights are read. */
@@ -28,6 +37,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called for every chunk that arrives. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** Called for a file that is not stored, though others are. */
+  readonly onNotStored?: ((notice: NotStored) => void) | undefined;
 }
 
 /**
@@ -39,7 +50,7 @@ export async function* readTensors(
   folder: ModelFolder,
   options: ReadOptions = {},
 ): AsyncGenerator<StoredTensor, void, undefined> {
-  for await (const { file, fileName, listedTensors } of openFiles(folder, options.signal))
+  for await (const { file, fileName, listedTensors } of openFiles(folder, options.signal, options))
     yield* readFileTensors(file, fileName, listedTensors, options);
 }
 
@@ -68,11 +79,14 @@ export async function readTensorEntries(
 async function* openFiles(
   folder: ModelFolder,
   signal: AbortSignal | undefined,
+  /** Given if the files are read to their ends. */
+  whole?: ReadOptions,
 ): AsyncGenerator<
   { readonly file: OpenFile; readonly fileName: string; readonly listedTensors: readonly string[] },
   void,
   undefined
 > {
+  if (whole) await folder.fetchWhole?.(singleFileName, whole);
   const single = await folder.open(singleFileName, signal);
   if (single) {
     yield { file: single, fileName: singleFileName, listedTensors: [] };
@@ -80,8 +94,10 @@ async function* openFiles(
   }
   const index = await readJson(folder, shardIndexName, signal);
   if (index === undefined) failMissing(folder, singleFileName);
-  for (const [fileName, listedTensors] of parseShardIndex(index))
+  for (const [fileName, listedTensors] of parseShardIndex(index)) {
+    if (whole) await folder.fetchWhole?.(fileName, whole);
     yield { file: await openRequired(folder, fileName, signal), fileName, listedTensors };
+  }
 }
 
 async function* readFileTensors(
@@ -92,8 +108,9 @@ async function* readFileTensors(
 ): AsyncGenerator<StoredTensor, void, undefined> {
   try {
     let totalBytes = file.sizeBytes;
+    const source = file.source === undefined ? {} : { source: file.source };
     const reader = new ByteReader(file, fileName, (loadedBytes) => {
-      onProgress?.({ phase: "download", file: fileName, loadedBytes, totalBytes });
+      onProgress?.({ phase: "download", file: fileName, loadedBytes, totalBytes, ...source });
     });
     const header = await readHeader(reader, fileName, file.sizeBytes);
     totalBytes = header.fileBytes;

@@ -1,6 +1,7 @@
 // Where a model comes from: what a caller may give, and the folder it stands for.
 import { ArgumentError, FetchError } from "../errors.js";
 import { DiskFolder, hasDisk } from "./disk-folder.js";
+import { isHubId } from "../util/hub-id.js";
 import { HttpFolder } from "./http-folder.js";
 import { MemoryFolder, type FileContent } from "./memory-folder.js";
 import type { ModelFolder } from "./model-folder.js";
@@ -17,8 +18,8 @@ export interface ModelParts {
 }
 
 /**
- * A folder in Hugging Face layout or a .gguf file, by URL (relative ones are resolved against the page) or, in Node, by path;
- * or the files themselves: as values, as a .gguf file, or as all parts of one.
+ * A model of the Hugging Face hub, "owner/name"; a folder in Hugging Face layout or a .gguf file, by URL (relative ones are resolved
+ * against the page) or, in Node, by path; or the files themselves: as values, as a .gguf file, or as all parts of one.
  */
 export type ModelSource = string | URL | ModelParts | Blob | readonly File[];
 
@@ -27,6 +28,15 @@ export interface OpenedSource {
   readonly folder: ModelFolder;
   /** The name of the GGUF file, or of any of its parts. */
   readonly ggufName?: string;
+}
+
+/**
+ * Whether a source is a repository of a hub: "owner/name", if there is no folder of that name. In a page, a folder beside it is
+ * "./owner/name" or "owner/name/".
+ */
+export function isHubSource(source: ModelSource): source is string {
+  if (typeof source !== "string" || !isHubId(source)) return false;
+  return !hasDisk() || !process.getBuiltinModule("node:fs").existsSync(source);
 }
 
 /** @throws ArgumentError when `source` is not a source. Nothing is read yet. */

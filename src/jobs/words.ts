@@ -24,6 +24,8 @@ export function describeLoading(model: string, progress: LoadProgress): string {
       const { totalBytes } = progress;
       return `Loading ${model}${totalBytes ? `, ${(totalBytes / 1e6).toFixed(1)} MB` : ""} …`;
     }
+    case "not stored":
+      return `${progress.file} is not kept for the next time`;
     case "measuring":
       return "Measuring which kernels are fast here …";
     case "compiling":

@@ -81,7 +81,8 @@ export class Model {
 
   /**
    * Loads a model in Hugging Face layout: from the URL or path of its folder (config.json, model.safetensors or its
-   * shards, tokenizer.json), or from the files' contents. Weights stream to the GPU tensor by tensor.
+   * shards, tokenizer.json), or from the files' contents; or from a GGUF file, by URL, path, or as a File; or from the Hugging
+   * Face hub by its name "owner/name". Weights stream to the GPU tensor by tensor.
    *
    * Throws FetchError, FormatError or ShapeError for unusable files, ArgumentError for unusable options, DeviceError without
    * WebGPU or without room, ShaderError, and CancelledError when `signal` aborts. Nothing is left allocated then.

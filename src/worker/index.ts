@@ -12,6 +12,7 @@ export {
   GenerationInterruptedError,
   ShaderError,
   ShapeError,
+  StorageError,
   TrainingError,
   WeftError,
   WorkerError,

@@ -23,6 +23,7 @@ import {
   type Sentence,
   type TrainOptions,
 } from "../index.js";
+import { isHubId } from "../util/hub-id.js";
 import { isPromptList } from "../util/prompt-list.js";
 import { throwIfAborted } from "../util/signal.js";
 import { Connection } from "./connection.js";
@@ -250,6 +251,8 @@ export class WorkerModel implements Promisified<Model> {
 /** The source as the worker needs it: its own address is not the page's, so URLs become absolute. */
 function addressOf(source: ModelSource): ModelSource {
   if (source instanceof URL) return source.href;
+  // The name of a model on a hub is no address.
+  if (typeof source === "string" && isHubId(source)) return source;
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   return typeof source === "string" && URL.canParse(source, base) ? new URL(source, base).href : source;
 }

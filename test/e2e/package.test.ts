@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Page } from "puppeteer";
 import { build, createServer, type InlineConfig } from "vite";
@@ -239,8 +240,12 @@ describe("the packed package", () => {
       expect(await weft(command, "--help")).toMatch(new RegExp(`^Usage: npx weft ${command} `, "m"));
     expect(await weft("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
     const inspected = await weft("inspect", "--json", "inspected.json");
-    expect(inspected).toMatch(/^weights +957,184 numbers in 52 tensors: 52 F16$/m);
+    expect(inspected).toMatch(/^weights +957,184 numbers in 52 tensors: 52 F16 \(1\.9 MB\)$/m);
     expect(inspected).toMatch(/^fits +loaded in [\d.]+ s$/m);
+    const gguf = fileURLToPath(new URL("../fixtures/gguf/models/gpt2-Q4_K_M.gguf", import.meta.url));
+    expect(await weft("inspect", gguf)).toMatch(
+      /3 Q6_K \(0\.5 MB\)[^]*^tokenizer +in the file$[^]*^fits +loaded/m,
+    );
     expect(await weft("score", "Once upon a time there was a dog.", "Zebra quickly the.")).toMatch(
       /^ +9 +3\.\d +1\.\d+ +Once upon a time there was a dog\.\n +\d+ +\d{3,}\.\d/m,
     );

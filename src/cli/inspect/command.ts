@@ -3,7 +3,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { thousands } from "../../jobs/words.js";
 import { describeModel } from "../../index.js";
-import { embedded, placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import {
+  embedded,
+  isGgufPath,
+  placeModel,
+  print,
+  runCommand,
+  shorten,
+  writeInto,
+} from "../terminal/command.js";
 import { distFolder } from "../browser/dist-folder.js";
 import {
   checkRuntime,
@@ -20,9 +28,9 @@ import { describeModel as describeLoaded, line } from "../terminal/print-report.
 import { Progress } from "../terminal/progress.js";
 import { runModule } from "../browser/run-module.js";
 
-const helpText = `Says what a model's folder in Hugging Face layout holds, what memory it needs per queue, and whether this machine fits.
+const helpText = `Says what a model's folder in Hugging Face layout or its GGUF file holds, what memory it needs per queue, and whether this machine fits.
 
-Usage: ${usage("inspect")} [DIR] [options]          (without DIR: the embedded model)
+Usage: ${usage("inspect")} [DIR | FILE.gguf] [options]     (without: the embedded model)
 
   --no-load               only read the files, ask nothing of the machine
 ${runtimeHelp}
@@ -38,17 +46,24 @@ async function inspect(): Promise<void> {
     return;
   }
   const runtime = checkRuntime(values.runtime);
-  if (positionals.length > 1) throw new OptionError(`expected one folder, received also "${positionals[1]}"`);
+  if (positionals.length > 1) throw new OptionError(`expected one model, received also "${positionals[1]}"`);
   const given = positionals[0] === undefined ? undefined : fromCaller(positionals[0]);
   const folder = given ?? join(distFolder, embedded);
-  if (!existsSync(join(folder, "config.json")))
-    throw new OptionError(`${folder} has no config.json: expected the folder of a model`);
+  if (isGgufPath(folder) ? !existsSync(folder) : !existsSync(join(folder, "config.json")))
+    throw new OptionError(
+      isGgufPath(folder)
+        ? `there is no file ${folder}`
+        : `${folder} has no config.json: expected the folder of a model, or a .gguf file`,
+    );
   const { config, tensors, parameters, weightBytes, cacheBytesPerToken, hasTokenizer } =
     await describeModel(folder);
-  const formats = new Map<string, number>();
-  for (const { dtype } of tensors) formats.set(dtype, (formats.get(dtype) ?? 0) + 1);
+  const formats = new Map<string, { count: number; bytes: number }>();
+  for (const { dtype, bytes } of tensors) {
+    const own = formats.get(dtype) ?? { count: 0, bytes: 0 };
+    formats.set(dtype, { count: own.count + 1, bytes: own.bytes + bytes });
+  }
   print([
-    line("folder", folder),
+    line(isGgufPath(folder) ? "file" : "folder", folder),
     line(
       "model",
       `${config.modelType}, ${config.layers} layers, C = ${config.channels}, ${config.heads} heads, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
@@ -56,9 +71,16 @@ async function inspect(): Promise<void> {
     line("", `${config.activation}, ${config.tiedHead ? "tied" : "untied"} head`),
     line(
       "weights",
-      `${thousands(parameters)} numbers in ${tensors.length} tensors: ${[...formats].map(([name, count]) => `${count} ${name}`).join(", ")}`,
+      `${thousands(parameters)} numbers in ${tensors.length} tensors: ${[...formats].map(([name, { count, bytes }]) => `${count} ${name} (${megabytes(bytes)})`).join(", ")}`,
     ),
-    line("tokenizer", hasTokenizer ? "tokenizer.json" : "none: it takes token ids only"),
+    line(
+      "tokenizer",
+      hasTokenizer
+        ? isGgufPath(folder)
+          ? "in the file"
+          : "tokenizer.json"
+        : "none: it takes token ids only",
+    ),
     line(
       "memory",
       `${megabytes(weightBytes.f32)} of weights per queue in f32, ${megabytes(weightBytes.f16)} in f16`,

@@ -7,7 +7,12 @@ import type { Runtime } from "../browser/run-module.js";
 
 export const embedded = "tinystories-gpt2";
 
-/** Where a module finds the model in `folder`. Undefined stands for the embedded one. */
+/** Whether a path is that of a GGUF file, and not of a folder. */
+export function isGgufPath(path: string): boolean {
+  return /\.gguf$/i.test(path);
+}
+
+/** Where a module finds the model in `folder`, which may be a GGUF file. Undefined stands for the embedded one. */
 export function placeModel(
   folder: string | undefined,
   runtime: Runtime,
@@ -23,6 +28,11 @@ export function placeModel(
       address: folder ?? join(distFolder, embedded),
       folders: {},
     };
+  if (folder !== undefined && isGgufPath(folder)) {
+    const name = basename(folder);
+    // Beside it may lie further parts.
+    return { name, address: `/model/${encodeURIComponent(name)}`, folders: { "/model/": dirname(folder) } };
+  }
   return folder === undefined
     ? { name: embedded, address: `/${embedded}/`, folders: {} }
     : { name: basename(folder), address: "/model/", folders: { "/model/": folder } };

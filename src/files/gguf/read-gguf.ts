@@ -39,6 +39,7 @@ async function* readPart(
   {
     signal,
     onProgress,
+    onNotStored,
     wants = () => true,
     pieceBytes = PIECE_BYTES,
   }: NonNullable<Parameters<typeof readGgufRows>[2]>,
@@ -46,11 +47,13 @@ async function* readPart(
   const wanted = header.tensors.filter(wants);
   const begin = wanted[0]?.begin;
   if (begin === undefined) return;
+  await folder.fetchWhole?.(fileName, { signal, onProgress, onNotStored });
   const file = await openRequired(folder, fileName, signal, begin);
   try {
     const totalBytes = fileBytes ?? header.dataEnd;
+    const source = file.source === undefined ? {} : { source: file.source };
     const onBytes = (loadedBytes: number): void =>
-      onProgress?.({ phase: "download", file: fileName, loadedBytes, totalBytes });
+      onProgress?.({ phase: "download", file: fileName, loadedBytes, totalBytes, ...source });
     const reader = new ByteReader(file, fileName, onBytes, begin);
     for (const tensor of wanted) {
       const what = `tensor ${JSON.stringify(tensor.name)}`;

@@ -2,7 +2,7 @@
 import type { TensorNames } from "../../families/family.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../../files/read-tensors.js";
-import { dequantise } from "../../tensor/blocks/dequantise.js";
+import { toFloat32, type Dtype } from "../../tensor/formats.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
 /** One tensor of a file, with its numbers. */
@@ -29,7 +29,7 @@ export async function* readWeights(
   for await (const stored of readTensors(folder, options)) {
     const match = matcher.match(stored);
     if (!match) continue;
-    yield { tensor: match.tensor, values: dequantise(stored.bytes, match.dtype) };
+    yield { tensor: match.tensor, values: toFloat32(stored.bytes, match.dtype as Dtype) };
   }
   matcher.expectComplete();
   if (matcher.unexpected.length > 0) options.onUnexpected?.(matcher.unexpected);

@@ -5,7 +5,9 @@ import { listParameters, weightBytes } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { checkOptionNames } from "../../util/option-names.js";
+import type { HubOptions } from "../../files/hub/open-hub.js";
 import type { ModelSource } from "../../files/source.js";
+import { hubOptionNames } from "./load-options.js";
 import { openModelFiles, type TensorDescription } from "./model-files.js";
 
 /** The content of a model's folder. */
@@ -28,11 +30,11 @@ export interface ModelDescription {
  */
 export async function describeModel(
   source: ModelSource,
-  options: { readonly signal?: AbortSignal } = {},
+  options: HubOptions & { readonly signal?: AbortSignal } = {},
 ): Promise<ModelDescription> {
-  checkOptionNames(options, { signal: true });
+  checkOptionNames(options, { ...hubOptionNames, signal: true });
   const { signal } = options;
-  const files = await openModelFiles(source, undefined, signal);
+  const files = await openModelFiles(source, undefined, signal, options);
   // The size of a page changes nothing in the result.
   const { config, recipe, names, shape: ownShape } = defineModel(files.familyModel, 4);
   const bytesIn = (format: WeightFormat): number =>

@@ -55,7 +55,12 @@ export async function openGgufFiles(
       if (matched.unexpected.length > 0) options.onUnexpected?.(matched.unexpected);
     },
     listTensors: async () =>
-      listTensors(model).map(({ name, type, shape }) => ({ name, dtype: type.name, shape })),
+      listTensors(model).map(({ name, type, shape, begin, end }) => ({
+        name,
+        dtype: type.name,
+        shape,
+        bytes: end - begin,
+      })),
   };
 }
 

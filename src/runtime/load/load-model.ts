@@ -52,7 +52,7 @@ export async function loadModel(
     most: 8,
     remedy: "Each queue is a GPU device with its own copy of the weights: 1 or 2 are usual.",
   });
-  const files = await openModelFiles(source, families, signal);
+  const files = await openModelFiles(source, families, signal, options);
   const { familyModel } = files;
   const { config, configFile } = familyModel;
   const sliceTokens = checkSliceTokens(options.sliceTokens, "auto", config.contextLength);
@@ -240,6 +240,7 @@ async function uploadWeights(
   const weights = files.readWeights(parameters, {
     signal,
     onProgress,
+    onNotStored: onProgress,
     onUnexpected: (names) => (unexpected = names),
   });
   try {

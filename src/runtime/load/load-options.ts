@@ -1,16 +1,13 @@
 // The options of loading a model, and its progress.
+import type { HubOptions } from "../../files/hub/open-hub.js";
+import type { DownloadProgress, NotStored } from "../../files/read-tensors.js";
 import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
 import type { OptionNames } from "../../util/option-names.js";
 
 /** The progress of loading. */
 export type LoadProgress =
-  | {
-      readonly phase: "download";
-      readonly file: string;
-      readonly loadedBytes: number;
-      /** Undefined if the server does not say. */
-      readonly totalBytes: number | undefined;
-    }
+  | DownloadProgress
+  | NotStored
   /** Kernels are compared on the adapter: see `tune` and `verify`. */
   | { readonly phase: "measuring" }
   /** The weights are there. Kernels were compiled at the same time, and some are not ready yet. */
@@ -18,7 +15,7 @@ export type LoadProgress =
   | { readonly phase: "ready"; readonly elapsedMs: number };
 
 /** The options of loading a model. */
-export interface LoadOptions {
+export interface LoadOptions extends HubOptions {
   /** The entry point to WebGPU. Default: navigator.gpu. In Node: that of the npm package "webgpu", if installed. */
   readonly gpu?: GPU;
   /**
@@ -72,7 +69,17 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+export const hubOptionNames: OptionNames<HubOptions> = {
+  revision: true,
+  file: true,
+  token: true,
+  hub: true,
+  cacheFiles: true,
+  refresh: true,
+};
+
 export const loadOptionNames: OptionNames<LoadOptions> = {
+  ...hubOptionNames,
   gpu: true,
   queues: true,
   sliceTokens: true,

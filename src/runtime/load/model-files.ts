@@ -3,12 +3,12 @@ import type { Family, TensorNames } from "../../families/family.js";
 import { readModelConfig, type FamilyModel } from "../../families/registry.js";
 import { readJson, readRequiredJson, readText, type ModelFolder } from "../../files/model-folder.js";
 import { readTensorEntries, type ReadOptions } from "../../files/read-tensors.js";
-import { openModelSource, type ModelSource } from "../../files/source.js";
+import type { HubOptions } from "../../files/hub/open-hub.js";
+import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
 import { listFileTensors } from "../../model/weights/file-tensors.js";
 import type { Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
-import { openGgufFiles } from "./gguf-files.js";
 import type { TextFiles } from "./loaded-model.js";
 
 /** One tensor of a weight file. */
@@ -17,6 +17,8 @@ export interface TensorDescription {
   /** The format in the file: "F32", "F16" and so on. */
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** Bytes in the file. */
+  readonly bytes: number;
 }
 
 export interface WeightOptions extends ReadOptions {
@@ -43,11 +45,14 @@ export async function openModelFiles(
   source: ModelSource,
   families: readonly Family[] | undefined,
   signal: AbortSignal | undefined,
+  hub: HubOptions = {},
 ): Promise<ModelFiles> {
-  const { folder, ggufName } = openModelSource(source);
-  return ggufName === undefined
-    ? openFolder(folder, families, signal)
-    : openGgufFiles(folder, ggufName, families, signal);
+  const { folder, ggufName } = isHubSource(source)
+    ? await (await import("../../files/hub/open-hub.js")).openHub(source, hub, signal)
+    : openModelSource(source);
+  if (ggufName === undefined) return openFolder(folder, families, signal);
+  const { openGgufFiles } = await import("./gguf-files.js");
+  return openGgufFiles(folder, ggufName, families, signal);
 }
 
 async function openFolder(
@@ -76,7 +81,12 @@ async function openFolder(
       readWeights(folder, listFileTensors(parameters, names), names, options),
     async listTensors(own) {
       const entries = await readTensorEntries(folder, own);
-      return [...entries].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+      return [...entries].map(([name, { dtype, shape, begin, end }]) => ({
+        name,
+        dtype,
+        shape,
+        bytes: end - begin,
+      }));
     },
   };
 }

@@ -46,6 +46,7 @@ const each: readonly errors.WeftError[] = [
   new errors.ShapeError({ tensor: "a", expected: "b", received: "c", remedy }),
   new errors.FormatError({ file: "a", problem: "b", remedy, byteOffset: 3, cause }),
   new errors.FetchError({ url: "a", problem: "b", remedy, status: 404 }),
+  new errors.StorageError({ reason: "full", problem: "a", cause }),
   new errors.DeviceError({ reason: "lost", problem: "b", remedy, cause }),
   new errors.ShaderError({ kernel: "a", lines: ["b"], source: "c" }),
   new errors.CancelledError("a", cause),

@@ -1,0 +1,125 @@
+// A hub on loopback that behaves as the real one does, and misbehaves on request: it stalls, cuts, refuses and answers wrong things.
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+/** What the next answers to requests of a file do wrong. The first that returns true has answered. */
+export type Fault = (request: IncomingMessage, response: ServerResponse, file: Uint8Array) => boolean;
+
+export class HubServer {
+  readonly files: Map<string, Uint8Array> = new Map();
+  readonly commit: string = "0123456789abcdef0123456789abcdef01234567";
+  /** Method, path and range of every request. */
+  readonly requests: { readonly path: string; readonly range: string; readonly authorization: string }[] = [];
+  /** Applied to requests of large files, from the front. */
+  readonly faults: Fault[] = [];
+  /** Applied to requests of lists and revisions. */
+  readonly apiFaults: Fault[] = [];
+  /** Asked for in the header of every request. */
+  token: string | undefined;
+  /** Another origin that large files are redirected to, as the real hub does. */
+  storage: HubServer | undefined;
+  /** Whether SHA-256 of files are listed. */
+  hasHashes = true;
+  hasRanges = true;
+  /** Files of a page of the list. */
+  pageSize = 100;
+  #server: Server | undefined;
+  url = "";
+
+  async start(): Promise<void> {
+    this.#server = createServer((request, response) => this.#answer(request, response));
+    await new Promise<void>((resolve) => this.#server!.listen(0, "127.0.0.1", resolve));
+    const address = this.#server.address();
+    this.url = typeof address === "object" && address ? `http://127.0.0.1:${address.port}` : "";
+  }
+
+  async stop(): Promise<void> {
+    this.#server?.closeAllConnections();
+    await new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve(undefined)));
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname, searchParams } = new URL(request.url!, this.url);
+    const { range = "", authorization = "" } = request.headers;
+    this.requests.push({ path: pathname, range, authorization });
+    if (this.token !== undefined && authorization !== `Bearer ${this.token}`) {
+      response.writeHead(401, { "x-error-code": "RepoNotFound" }).end("Unauthorized");
+      return;
+    }
+    const [, tree] = /^\/api\/models\/own\/model\/tree\/(.*)$/.exec(pathname) ?? [];
+    const [, revision] = /^\/api\/models\/own\/model\/revision\/(.*)$/.exec(pathname) ?? [];
+    const [, path] = /^\/own\/model\/resolve\/[0-9a-f]{40}\/(.*)$/.exec(pathname) ?? [];
+    if ((tree ?? revision) !== undefined) {
+      const fault = this.apiFaults.shift();
+      if (fault?.(request, response, new Uint8Array())) return;
+    }
+    if (tree === this.commit) return this.#list(response, Number(searchParams.get("cursor") ?? 0));
+    if (revision === "main") return json(response, { sha: this.commit });
+    if (revision !== undefined) {
+      response.writeHead(404, { "x-error-code": "RevisionNotFound" }).end();
+      return;
+    }
+    const file = path === undefined ? undefined : this.files.get(decodeURIComponent(path));
+    if (!file) {
+      response
+        .writeHead(404, { "x-error-code": path === undefined ? "RepoNotFound" : "EntryNotFound" })
+        .end();
+      return;
+    }
+    if (this.storage && file.length > 1000) {
+      response.writeHead(302, { location: `${this.storage.url}${pathname}` }).end();
+      return;
+    }
+    const fault = file.length > 1000 ? this.faults.shift() : undefined;
+    if (!fault?.(request, response, file)) sendFile(request, response, file, this.hasRanges);
+  }
+
+  #list(response: ServerResponse, first: number): void {
+    const all = [...this.files];
+    const entries = all.slice(first, first + this.pageSize).map(([path, content]) => {
+      const oid = createHash("sha256").update(content).digest("hex");
+      const lfs =
+        this.hasHashes && content.length > 1000
+          ? { lfs: { oid, size: content.length, pointerSize: 130 } }
+          : {};
+      return { type: "file", path, oid: "0".repeat(40), size: content.length, ...lfs };
+    });
+    const next = first + this.pageSize;
+    if (next < all.length)
+      response.setHeader(
+        "link",
+        `<${this.url}/api/models/own/model/tree/${this.commit}?cursor=${next}>; rel="next"`,
+      );
+    json(response, [{ type: "directory", path: "sub", oid: "0".repeat(40), size: 0 }, ...entries]);
+  }
+}
+
+export function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: Uint8Array,
+  hasRanges: boolean = true,
+): void {
+  const [, begin, end] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  if (begin === undefined || !hasRanges) {
+    response.writeHead(200, { "content-length": file.length }).end(file);
+    return;
+  }
+  const last = end ? Math.min(Number(end), file.length - 1) : file.length - 1;
+  if (Number(begin) > last) {
+    response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
+    return;
+  }
+  const part = file.subarray(Number(begin), last + 1);
+  response
+    .writeHead(206, {
+      "content-length": part.length,
+      "content-range": `bytes ${begin}-${last}/${file.length}`,
+    })
+    .end(part);
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(value));
+}

@@ -1,0 +1,132 @@
+// Which files of a repository are the model, and models that are read from a hub as a whole.
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FormatError } from "../../../../src/errors.js";
+import { openHub } from "../../../../src/files/hub/open-hub.js";
+import { isHubSource } from "../../../../src/files/source.js";
+import { defineModel } from "../../../../src/model/definition.js";
+import { listParameters } from "../../../../src/model/weights/parameters.js";
+import { describeModel } from "../../../../src/runtime/load/describe-model.js";
+import { openModelFiles } from "../../../../src/runtime/load/model-files.js";
+import { fixturePath, readBytes } from "../../../helpers/fixtures.js";
+import { HubServer } from "../../../helpers/hub-server.js";
+import { rejection } from "../../../helpers/rejection.js";
+
+const times = { firstMs: 1, mostMs: 20, stalledMs: 200 };
+const name = "model.safetensors";
+let server: HubServer;
+let root: string;
+
+beforeEach(async () => {
+  root = mkdtempSync(join(tmpdir(), "weft-hub-"));
+  vi.stubEnv("HF_TOKEN", "");
+  vi.stubEnv("HF_HUB_CACHE", "/nowhere");
+  vi.stubEnv("WEFT_CACHE", root);
+  server = new HubServer();
+  await server.start();
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await server.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** Which file is taken of a repository that has these. */
+async function choose(paths: readonly string[], file?: string): Promise<string | undefined> {
+  server.files.clear();
+  for (const path of paths) server.files.set(path, new Uint8Array(1));
+  const options = { hub: server.url, ...(file === undefined ? {} : { file }) };
+  return (await openHub("own/model", options, undefined, { times })).ggufName;
+}
+
+/** Reads all weights. Returns how many numbers there are. */
+async function countNumbers(): Promise<number> {
+  const files = await openModelFiles("own/model", undefined, undefined, { hub: server.url });
+  const { config, recipe, names } = defineModel(files.familyModel, 4);
+  const parameters = listParameters(config, recipe, names, { format: "f32" });
+  files.checkTensors(parameters);
+  let numbers = 0;
+  for await (const { values } of files.readWeights(parameters, {})) numbers += values.length;
+  return numbers;
+}
+
+describe("the files of a repository", () => {
+  it.each([
+    [["config.json", "model.safetensors", "m-Q4_0.gguf"], undefined, undefined],
+    [["m.gguf", "README.md"], undefined, "m.gguf"],
+    [["m-Q8_0.gguf", "m-Q4_K_M.gguf", "mmproj-Q4_K_M.gguf", "m-f16.gguf"], undefined, "m-Q4_K_M.gguf"],
+    [["m.Q8_0.gguf", "m.q4_0.gguf"], undefined, "m.q4_0.gguf"],
+    [["m-BF16.gguf", "m-F16.gguf"], undefined, "m-F16.gguf"],
+    [["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"], undefined, "m-Q8_0-00001-of-00002.gguf"],
+    [["a/m-Q8_0.gguf", "a/m-Q4_0.gguf"], "Q8_0", "a/m-Q8_0.gguf"],
+    [["config.json", "model.safetensors", "m-Q4_0.gguf"], "m-Q4_0.gguf", "m-Q4_0.gguf"],
+  ])("of %j, asked for %j, is %j", async (paths, wanted, chosen) => {
+    expect(await choose(paths, wanted)).toBe(chosen);
+  });
+
+  it.each([
+    [["pytorch_model.bin", "config.json"], undefined, /has only pytorch_model\.bin/],
+    [["README.md"], undefined, /no file of weights/],
+    [["a.gguf", "b.gguf"], undefined, /^file: expected one of a\.gguf, b\.gguf/],
+    [["a.gguf", "b.gguf"], "c", /^file: expected one of a\.gguf, b\.gguf, received "c"/],
+  ])("of %j, asked for %j, are none", async (paths, wanted, message) => {
+    expect((await rejection(choose(paths, wanted))).message).toMatch(message);
+  });
+
+  it("may stand in the cache of Python's tools", async () => {
+    const weights = new Uint8Array(2000).fill(7);
+    server.files.set("config.json", new Uint8Array(2));
+    server.files.set(name, weights);
+    const snapshot = join(root, "models--own--model", "snapshots", server.commit);
+    await mkdir(snapshot, { recursive: true });
+    await mkdir(join(root, "models--own--model", "refs"), { recursive: true });
+    await writeFile(join(root, "models--own--model", "refs", "main"), server.commit);
+    await writeFile(join(snapshot, "config.json"), "{}");
+    vi.stubEnv("HF_HUB_CACHE", root);
+    const open = (): ReturnType<typeof openHub> =>
+      openHub("own/model", { hub: server.url }, undefined, { times });
+    // Without weights it is no model.
+    expect((await open()).folder.location).toContain(server.url);
+    await writeFile(join(snapshot, name), weights);
+    await server.stop();
+    const { folder } = await open();
+    expect(folder.location).toBe(snapshot);
+    const file = (await folder.open(name))!;
+    expect((await file.read())!.length).toBe(2000);
+    await file.close();
+  });
+});
+
+describe("a GGUF model of a hub", () => {
+  const file = readBytes(fixturePath("gguf", "models", "gpt2-Q4_K_M.gguf"));
+
+  it("is read with its tokenizer, and once more without the network", async () => {
+    server.files.set("README.md", new Uint8Array(3));
+    server.files.set("gpt2-Q4_K_M.gguf", file);
+    const description = await describeModel("own/model", { hub: server.url });
+    expect(description).toMatchObject({ hasTokenizer: true, config: { modelType: "gpt2" } });
+    expect(await countNumbers()).toBe(description.parameters);
+    await server.stop();
+    expect(await countNumbers()).toBe(description.parameters);
+  });
+
+  it("of an architecture that nobody knows is refused before it is downloaded", async () => {
+    const other = new Uint8Array(40 * 2 ** 20);
+    other.set(readBytes(fixturePath("gguf", "metadata", "all-types.gguf")));
+    server.files.set("model.gguf", other);
+    const error = await rejection(countNumbers());
+    expect(error).toBeInstanceOf(FormatError);
+    expect(error.message).toMatch(/^model\.gguf: general\.architecture: expected one of .*, received "none"/);
+    expect(server.requests.filter(({ path }) => path.endsWith(".gguf"))).toHaveLength(1);
+  });
+});
+
+it("is a name with one slash that no folder has", () => {
+  expect(isHubSource("HuggingFaceTB/SmolLM2-135M")).toBe(true);
+  expect(isHubSource("test/unit")).toBe(false);
+  for (const other of ["./a/b", "/a/b", "a/b/", "a/b/c", "a", "a/b.gguf", "http://a/b", "../b", "a/.."])
+    expect(isHubSource(other), other).toBe(false);
+});

@@ -96,7 +96,7 @@ export function readLlama2cVocabulary(
     return id === undefined ? [...new TextEncoder().encode(character)].map((byte) => byte + 3) : [id];
   };
   return (text) => {
-    const own = [...` ${text}`].flatMap(idsOf);
+    const own = Array.from(` ${text}`).flatMap(idsOf);
     for (;;) {
       let best = { score: -1e10, at: -1, id: -1 };
       for (let at = 0; at + 1 < own.length; at++) {

@@ -36,7 +36,7 @@ export interface ForwardPipelines {
 
 /** How a queue's shaders read weights of a format. */
 export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
-  format === "f32" || queue.adapter.hasShaderF16 ? format : "packed-f16";
+  format !== "f16" || queue.adapter.hasShaderF16 ? format : "packed-f16";
 
 /** Compiles what the model needs, all at once. `formats` are those of its matrices. Throws ShaderError. */
 export async function compileForward(

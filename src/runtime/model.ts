@@ -222,11 +222,13 @@ export class Model {
    */
   train(sentences: readonly (string | Sentence)[], options: TrainOptions): TrainingRun {
     this.#expectUsable("train");
-    if (this.info.weights !== "f32") {
+    const other = this.#loaded.replicas[0]!.weights.parameters.find(({ format }) => format !== "f32");
+    if (other) {
       throw new ArgumentError({
         argument: "model",
-        expected: "one whose weights are float32, as training changes them by less than f16 resolves",
-        received: this.info.weights,
+        expected:
+          "one whose weights are float32, as training changes them by less than other formats resolve",
+        received: `${other.format}, of ${other.name}`,
         remedy: 'Load the model with weights "f32", and arithmetic "f32", to train it.',
       });
     }

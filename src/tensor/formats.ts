@@ -1,11 +1,15 @@
 // Number formats: in files, of weights on the GPU, and of products; sizes, and exact conversion to and from float32. Knows no
 // file format and no GPU. Bytes are little-endian, in files as in memory: every platform with WebGPU is little-endian.
+import type { GpuFormatName } from "./blocks/gpu-layout.js";
 
 /** Number formats of tensors in files that weft computes from. */
 export type Dtype = "F32" | "F16" | "BF16";
 
-/** How matrices of weights are stored on the GPU; biases and norms are always float32. */
-export type WeightFormat = "f32" | "f16";
+/** Plain numbers that matrices of weights may be stored in on the GPU. */
+export type FloatFormat = "f32" | "f16";
+
+/** How matrices of weights are stored on the GPU: as plain numbers or in blocks. Biases and norms are always float32. */
+export type WeightFormat = FloatFormat | GpuFormatName;
 
 /** What products of linear layers are computed in. */
 export type Arithmetic = "f32" | "f16";
@@ -14,7 +18,7 @@ export type Arithmetic = "f32" | "f16";
 export const elementBytes: Readonly<Record<Dtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /** Bytes of one weight of a matrix on the GPU. */
-export const weightElementBytes: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2 };
+export const weightElementBytes: Readonly<Record<FloatFormat, number>> = { f32: 4, f16: 2 };
 
 /** Whether `name` is a number format of files that weft computes from. */
 export function isDtype(name: string): name is Dtype {

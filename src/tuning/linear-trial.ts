@@ -1,9 +1,11 @@
 // Samples of linear layers: of the model's own shapes, to measure; small ones with known results, to verify.
 import type { ElementType } from "../gpu/kernel.js";
 import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
+import { gpuFormats, isBlocks, PANEL, placesOf } from "../tensor/blocks/gpu-layout.js";
+import { unpackMatrix } from "../tensor/blocks/unpack.js";
 import { float32ToFloat16, toFloat32, type Arithmetic } from "../tensor/formats.js";
 import { SeededRandom } from "../util/seeded-random.js";
-import type { KernelSample } from "./sample.js";
+import type { KernelSample, SampleValues } from "./sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";
 
 /** Sums of 148 products around 1/4, each of 16 rounded by up to 5e-4 of the sum so far, are wrong by some 3e-3. */
@@ -18,17 +20,31 @@ export function linearSample(
   outputVectors: number,
   element: ElementType,
 ): Sample {
+  const { W, scales } = matrixBytes(inputVectors, outputVectors, element);
   return {
     contents: {
       X: 16 * rows * inputVectors,
-      W: (element === "f32" ? 64 : 32) * inputVectors * outputVectors,
+      W,
       bias: 16 * outputVectors,
       rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
-      scales: 4,
+      scales,
       Y: 16 * rows * outputVectors,
     },
     params: paramsOf(rows, inputVectors, outputVectors, LinearFlag.activate | LinearFlag.compactOutput),
   };
+}
+
+/** Bytes of a matrix and of its scales. Blocks of 256 inputs are whole. */
+function matrixBytes(
+  inputVectors: number,
+  outputVectors: number,
+  element: ElementType,
+): { readonly W: number; readonly scales: number } {
+  if (!isBlocks(element))
+    return { W: (element === "f32" ? 64 : 32) * inputVectors * outputVectors, scales: 4 };
+  const shape = { outputs: 4 * outputVectors, inputs: 256 * Math.ceil(inputVectors / 64), panel: PANEL };
+  const { panels, quantWords, scaleWords } = placesOf(gpuFormats[element], shape);
+  return { W: 4 * panels * quantWords, scales: 4 * panels * scaleWords };
 }
 
 /** Rows in reverse, added to what the output holds, with the activation; more columns than the smallest tiles have, more inputs
@@ -39,30 +55,27 @@ export function linearTrial(
   element: ElementType,
   arithmetic: Arithmetic,
 ): KernelTrial<LinearBinding, LinearParam> {
-  const [inputVectors, outputVectors] = [37, 17];
+  const [inputVectors, outputVectors] = isBlocks(element) ? [64, 17] : [37, 17];
   const [K, N] = [4 * inputVectors, 4 * outputVectors];
-  const interleaved = (k: number, column: number): number => 4 * (Math.floor(k / 4) * N + column) + (k % 4);
   const random = new SeededRandom(1);
   const floats = (count: number): Float32Array<ArrayBuffer> =>
     Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
-  const halves = float32ToFloat16(floats(K * N));
-  // Exact in either format.
-  const W = toFloat32(new Uint8Array(halves.buffer), "F16");
+  const { W, scales, weightAt } = trialMatrix(K, N, element, floats);
   const [X, bias, Y] = [floats(rows * K), floats(N), floats(rows * N)];
   const expected = new Float64Array(rows * N);
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < N; column++) {
       let sum = bias[column]!;
-      for (let k = 0; k < K; k++) sum += X[row * K + k]! * W[interleaved(k, column)]!;
+      for (let k = 0; k < K; k++) sum += X[row * K + k]! * weightAt(k, column);
       expected[row * N + column] = Y[row * N + column]! + activate(sum, activation);
     }
   return {
     contents: {
       X,
-      W: element === "f32" ? W : new Uint32Array(halves.buffer),
+      W,
       bias,
       rowTable: Uint32Array.from({ length: rows }, (_, row) => rows - 1 - row),
-      scales: 4,
+      scales,
       Y,
     },
     params: paramsOf(rows, inputVectors, outputVectors, LinearFlag.activate | LinearFlag.addToOutput),
@@ -71,6 +84,52 @@ export function linearTrial(
     tolerance: arithmetic === "f16" ? FLOAT16_TOLERANCE : FLOAT32_TOLERANCE,
   };
 }
+
+interface TrialMatrix {
+  readonly W: SampleValues;
+  readonly scales: SampleValues;
+  readonly weightAt: (k: number, column: number) => number;
+}
+
+/** A matrix (K/4, N, 4) of random numbers that f16 holds exactly, or random bits of quantised weights with small scales. */
+function trialMatrix(
+  K: number,
+  N: number,
+  element: ElementType,
+  floats: (count: number) => Float32Array<ArrayBuffer>,
+): TrialMatrix {
+  if (isBlocks(element)) {
+    const format = gpuFormats[element];
+    const shape = { outputs: N, inputs: K, panel: PANEL };
+    const bytes = matrixBytes(K / 4, N / 4, element);
+    const quants = randomWords(bytes.W / 4, floats);
+    const scales = randomWords(bytes.scales / 4, floats);
+    const { panels, scaleWords, planeBegins } = placesOf(format, shape);
+    const scaleFloats = new Float32Array(scales.buffer);
+    for (const { name, every, words } of format.planes) {
+      if (name === "upper" || name === "whole") continue;
+      for (let panel = 0; panel < panels; panel++) {
+        const begin = panel * scaleWords + planeBegins[name]!;
+        const own = floats((K / every) * words * PANEL);
+        // Whole numbers are up to 127, scales of scales up to 255.
+        for (const [index, value] of own.entries())
+          scaleFloats[begin + index] = value / (name === "scale" || name === "minimum" ? 128 : 2 ** 14);
+      }
+    }
+    const values = unpackMatrix({ quants, scales }, format, shape);
+    return { W: quants, scales, weightAt: (k, column) => values[column * K + k]! };
+  }
+  const halves = float32ToFloat16(floats(K * N));
+  const W = toFloat32(new Uint8Array(halves.buffer), "F16");
+  return {
+    W: element === "f32" ? W : new Uint32Array(halves.buffer),
+    scales: new Uint32Array(1),
+    weightAt: (k, column) => W[4 * (Math.floor(k / 4) * N + column) + (k % 4)]!,
+  };
+}
+
+const randomWords = (count: number, floats: (count: number) => Float32Array): Uint32Array<ArrayBuffer> =>
+  Uint32Array.from(floats(count), (value) => Math.floor((value + 1) * 2 ** 31));
 
 function paramsOf(
   rowCount: number,

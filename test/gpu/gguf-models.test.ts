@@ -33,6 +33,10 @@ for (const name of Object.values(ggufModels).flat()) {
     it("gives the float64 logits, greedy texts and ids", async () => {
       await using model = await Model.load(`${folder}/${name}.gguf`);
       const { logits } = await model.forward(expected.sentences, { output: "all" });
+      // Matrices stay in the formats of the file. In float32 their values are the same, and so are all bits.
+      await using plain = await Model.load(`${folder}/${name}.gguf`, { weights: "f32" });
+      expect((await plain.forward(expected.sentences, { output: "all" })).logits).toEqual(logits);
+      expect(model.info.weightBytes).toBeLessThanOrEqual(plain.info.weightBytes);
       const rows = await readExpected(`${folder}/${name}.expected.safetensors`);
       for (const [index, wanted] of rows.entries()) {
         // All positions, or the last four.

@@ -4,10 +4,7 @@ import float from "../../../shaders/common/weights-float.wgsl?raw";
 import packed from "../../../shaders/common/weights-packed.wgsl?raw";
 import words from "../../../shaders/common/words-single.wgsl?raw";
 import type { Constants, ElementType } from "../../gpu/kernel.js";
-import { gpuFormats, type GpuFormatName, type GpuScaling } from "../../tensor/blocks/gpu-layout.js";
-
-/** Outputs of a panel of quantised weights: as many as neighbouring lanes of a subgroup, whose words are then in one run. */
-export const PANEL = 32;
+import { gpuFormats, isBlocks, PANEL, type GpuScaling } from "../../tensor/blocks/gpu-layout.js";
 
 /** The numbers by which the shader knows how values are scaled. */
 const scalings: Readonly<Record<GpuScaling, number>> = {
@@ -36,7 +33,3 @@ export function weightConstants(element: ElementType): Constants {
     PANEL,
   };
 }
-
-/** Whether weights of this type are quantised. */
-export const isBlocks = (element: ElementType): element is GpuFormatName =>
-  Object.hasOwn(gpuFormats, element);

@@ -2,7 +2,7 @@
 // columns go to their padded places, in the order that the kernels read.
 import { placeIn } from "../axis.js";
 import type { FilePart, FileTensor } from "./file-tensors.js";
-import type { Piece } from "./parameters.js";
+import type { Parameter, Piece } from "./parameters.js";
 
 /** Outputs and inputs are moved in blocks of this size, so that both reads and writes stay in the cache. */
 const BLOCK = 32;
@@ -13,6 +13,8 @@ export interface PartCopy {
   readonly piece: Piece;
   /** The rows of outputs that the values of the file have. Default: all. */
   readonly rows?: { readonly first: number; readonly count: number };
+  /** How the numbers of the piece lie. Default: as the parameter says. */
+  readonly layout?: Parameter["layout"];
 }
 
 /** Says where the numbers of an array are: that of output o and input i is at outputs[o] + inputs[i]. */
@@ -46,9 +48,11 @@ export function isSame({ tensor, part, piece }: PartCopy): boolean {
   );
 }
 
-function placesOf({ tensor, part, piece, rows }: PartCopy): { readonly file: Places; readonly own: Places } {
+function placesOf(copy: PartCopy): { readonly file: Places; readonly own: Places } {
+  const { tensor, part, piece, rows } = copy;
   const { parameter, firstOutput, count, outputAt } = part;
-  const { inputs, outputs, layout } = parameter;
+  const { inputs, outputs } = parameter;
+  const layout = copy.layout ?? parameter.layout;
   const first = Math.max(firstOutput, piece.first);
   const outputCount = Math.max(0, Math.min(firstOutput + count, piece.first + piece.count) - first);
   // Of these outputs, those whose rows are there, counted from the first output of the piece that the part has.

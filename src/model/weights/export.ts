@@ -1,10 +1,13 @@
 // Turns a model's weights from the layout of the kernels back into the tensors of its files. The inverse of WeightPlacer.
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import type { StoredTensor } from "../../files/safetensors.js";
+import { gpuFormats, isBlocks, PANEL } from "../../tensor/blocks/gpu-layout.js";
+import { unpackMatrix } from "../../tensor/blocks/unpack.js";
 import { toFloat32 } from "../../tensor/formats.js";
 import { copyOut } from "./copy-part.js";
 import { listFileTensors } from "./file-tensors.js";
 import type { ModelWeights } from "./model-weights.js";
+import { scalesName } from "./place-blocks.js";
 
 /** Returns float32 tensors with the names and shapes of files. `valuesOf` returns the contents of a weight's buffer. */
 export function exportTensors(
@@ -16,8 +19,20 @@ export function exportTensors(
     for (const part of tensor.parts)
       for (const piece of part.parameter.pieces) {
         const words = valuesOf(weights.bufferOf(piece.name));
+        const { format, inputs } = part.parameter;
+        if (isBlocks(format)) {
+          const scales = valuesOf(weights.bufferOf(scalesName(piece.name)));
+          const packed = { quants: new Uint32Array(words.buffer), scales: new Uint32Array(scales.buffer) };
+          const shape = { outputs: piece.count, inputs: inputs!.size, panel: PANEL };
+          copyOut(
+            { tensor, part, piece, layout: "outputs first" },
+            unpackMatrix(packed, gpuFormats[format], shape),
+            values,
+          );
+          continue;
+        }
         // Matrices may be stored as f16, two to a word.
-        const own = part.parameter.format === "f32" ? words : toFloat32(new Uint8Array(words.buffer), "F16");
+        const own = format === "f32" ? words : toFloat32(new Uint8Array(words.buffer), "F16");
         copyOut({ tensor, part, piece }, own, values);
       }
     return { name: tensor.key, dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) };

@@ -14,6 +14,7 @@ import type {
 } from "../../layers/weights.js";
 import { invariant } from "../../util/invariant.js";
 import type { Parameter } from "./parameters.js";
+import { scalesName } from "./place-blocks.js";
 import type { PlacedPiece } from "./place.js";
 
 /** A piece that is trained, and its buffer. */
@@ -50,9 +51,12 @@ export class ModelWeights {
     return [...this.#buffers.values()];
   }
 
-  /** The buffers of these parameters, which are saved and trained. */
+  /** The buffers of these parameters, which are saved. */
   get storedBuffers(): readonly GpuBuffer[] {
-    return this.trainable.map(({ buffer }) => buffer);
+    return this.trainable.flatMap(({ name, buffer }) => {
+      const { scales } = this.#scalesOf(name);
+      return scales ? [buffer, scales] : [buffer];
+    });
   }
 
   /**
@@ -87,6 +91,7 @@ export class ModelWeights {
       return {
         format,
         weight: this.bufferOf(`${name}.weight`),
+        ...this.#scalesOf(`${name}.weight`),
         bias: this.bufferOf(`${name}.bias`),
         inputVectors: inputs!.vectors,
         outputVectors: outputs.vectors,
@@ -123,6 +128,7 @@ export class ModelWeights {
       return pieces.map(({ name, first, count, stride }) => ({
         format,
         weight: this.bufferOf(name),
+        ...this.#scalesOf(name),
         inputVectors: inputs!.vectors,
         outputVectors: stride / 4,
         firstToken: first,
@@ -148,6 +154,12 @@ export class ModelWeights {
   like(create: (like: GpuBuffer) => GpuBuffer): ModelWeights {
     const buffers = new Map([...this.#buffers].map(([name, buffer]) => [name, create(buffer)]));
     return new ModelWeights(this.parameters, this.stored, buffers);
+  }
+
+  /** The scales of a piece that is quantised. */
+  #scalesOf(piece: string): { readonly scales?: GpuBuffer } {
+    const scales = this.#buffers.get(scalesName(piece));
+    return scales ? { scales } : {};
   }
 
   #parameter(name: string): Parameter {
@@ -179,19 +191,20 @@ export class WeightsLoader {
     await this.#queue.fence();
   }
 
-  add({ name, values }: PlacedPiece): void {
+  add({ name, values, atBytes = 0, sizeBytes = values.byteLength }: PlacedPiece): void {
     const { maxBindingBytes } = this.#queue;
-    if (values.byteLength > maxBindingBytes) {
+    if (sizeBytes > maxBindingBytes) {
       throw new DeviceError({
         reason: "limit",
-        problem: `Weight "${name}" has ${values.byteLength} bytes, one binding of this adapter holds ${maxBindingBytes}`,
+        problem: `Weight "${name}" has ${sizeBytes} bytes, one binding of this adapter holds ${maxBindingBytes}`,
         remedy: "Use a smaller model: of all weights only the vocabulary is split over bindings.",
       });
     }
     const usage = BufferUsage.storage | BufferUsage.copyTarget | BufferUsage.copySource;
-    const buffer = this.#queue.createBuffer(`weights.${name}`, values.byteLength, usage);
-    this.#buffers.set(name, buffer);
-    this.#queue.device.queue.writeBuffer(buffer.raw, 0, values);
+    let buffer = this.#buffers.get(name);
+    if (!buffer)
+      this.#buffers.set(name, (buffer = this.#queue.createBuffer(`weights.${name}`, sizeBytes, usage)));
+    this.#queue.device.queue.writeBuffer(buffer.raw, atBytes, values);
     this.#uploadedBytes += values.byteLength;
   }
 

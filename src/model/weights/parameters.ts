@@ -10,6 +10,7 @@ import {
   type Role,
   type Step,
 } from "../../families/recipe.js";
+import { gpuFormats, gpuMatrixBytes, isBlocks, PANEL, placesOf } from "../../tensor/blocks/gpu-layout.js";
 import { weightElementBytes, type WeightFormat } from "../../tensor/formats.js";
 import { invariant } from "../../util/invariant.js";
 import { axisOf, type Axis } from "../axis.js";
@@ -53,9 +54,12 @@ export interface Parameter {
 /** The usual deviation of matrices and embeddings at the start. */
 const DEVIATION = 0.02;
 
+/** What the format of a matrix may depend on. */
+export type Matrix = Pick<Parameter, "role" | "layer" | "inputs" | "outputs" | "layout">;
+
 export interface TableOptions {
-  /** How matrices are stored on the GPU; vectors are always float32. */
-  readonly format: WeightFormat;
+  /** How matrices are stored on the GPU: all alike, or each as is said of it. Vectors are always float32. */
+  readonly format: WeightFormat | ((matrix: Matrix) => WeightFormat);
   /** The most bytes of one binding. A larger vocabulary is split. Default: no bound. */
   readonly maxBindingBytes?: number;
 }
@@ -71,6 +75,25 @@ export function listParameters(
   const residual = { deviation: DEVIATION / Math.sqrt(2 * config.layers) };
   const axis = (name: AxisName): Axis => axisOf(name, config);
 
+  const formatOf = (matrix: Matrix): WeightFormat =>
+    matrix.inputs ? (typeof format === "string" ? format : format(matrix)) : "f32";
+  // The embedding, a head of its own and its bias are cut in the same places.
+  let mostTokens: number | undefined;
+  const most = (): number =>
+    (mostTokens ??= mostTokensOf(
+      axis("channels"),
+      ["tokens", "head"].map((role) =>
+        formatOf({
+          role,
+          layer: undefined,
+          inputs: axis("channels"),
+          outputs: vocabulary,
+          layout: "interleaved",
+        }),
+      ),
+      maxBindingBytes,
+    ));
+
   const add = (
     role: Role,
     layer: number | undefined,
@@ -79,11 +102,9 @@ export function listParameters(
     const source = names.roles[role];
     invariant(source, `the family names no tensor for "${role}"`);
     const name = `${layer === undefined ? "" : `layer-${layer}.`}${role}.${more.part}`;
-    const own = more.inputs ? format : "f32";
+    const own = formatOf({ role, layer, ...more });
     const isVocabulary = more.outputs === vocabulary;
-    const pieces = isVocabulary
-      ? cutVocabulary(name, more, config, weightElementBytes[format], maxBindingBytes)
-      : [wholePiece(name, more)];
+    const pieces = isVocabulary ? cutVocabulary(name, more, config, most()) : [wholePiece(name, more)];
     parameters.push({ name, role, layer, source, format: own, pieces, ...more });
   };
   const vocabulary = axis("vocabulary");
@@ -181,9 +202,30 @@ export function listParameters(
 /** Bytes of one replica of the weights on a GPU. */
 export function weightBytes(parameters: readonly Parameter[]): number {
   let bytes = 0;
-  for (const { pieces, format } of parameters)
-    for (const { elements } of pieces) bytes += elements * weightElementBytes[format];
+  for (const parameter of parameters)
+    for (const piece of parameter.pieces) bytes += pieceBytes(parameter, piece);
   return bytes;
+}
+
+function pieceBytes({ format, inputs }: Parameter, { elements, count }: Piece): number {
+  if (!isBlocks(format)) return elements * weightElementBytes[format];
+  return gpuMatrixBytes(gpuFormats[format], { outputs: count, inputs: inputs!.size, panel: PANEL });
+}
+
+/** Bytes of one output of a matrix, in the buffer that has most of them. */
+function outputBytes(format: WeightFormat, inputs: Axis): number {
+  if (!isBlocks(format)) return 4 * inputs.vectors * weightElementBytes[format];
+  const shape = { outputs: PANEL, inputs: inputs.size, panel: PANEL };
+  return (4 * placesOf(gpuFormats[format], shape).quantWords) / PANEL;
+}
+
+/** Tokens that one binding holds of every matrix of these formats: whole panels, if it is no fewer than one. */
+function mostTokensOf(inputs: Axis, formats: readonly WeightFormat[], maxBindingBytes: number): number {
+  const bytes = Math.max(...formats.map((format) => outputBytes(format, inputs)));
+  const tokens = Math.floor(Math.min(maxBindingBytes, Number.MAX_SAFE_INTEGER) / bytes);
+  const step = tokens >= PANEL ? PANEL : 4;
+  invariant(tokens >= step, "a binding holds no four tokens");
+  return step * Math.floor(tokens / step);
 }
 
 /** Numbers in the model, as files hold them. */
@@ -201,17 +243,13 @@ function wholePiece(name: string, { inputs, outputs, layout }: Extent): Piece {
   return { name, first: 0, count: outputs.size, stride, elements };
 }
 
-/** Cuts a vocabulary into pieces of as many tokens as a binding holds. The pieces of a bias have the same tokens. */
+/** Cuts a vocabulary into pieces of at most that many tokens. */
 function cutVocabulary(
   name: string,
   { inputs }: Extent,
-  { channels, vocabularySize }: ModelConfig,
-  elementBytes: number,
-  maxBindingBytes: number,
+  { vocabularySize }: ModelConfig,
+  most: number,
 ): Piece[] {
-  const tokenBytes = 4 * elementBytes * Math.ceil(channels / 4);
-  const most = 4 * Math.floor(Math.min(maxBindingBytes, Number.MAX_SAFE_INTEGER) / tokenBytes / 4);
-  invariant(most > 0, "a binding holds no four tokens");
   const pieces: Piece[] = [];
   for (let first = 0; first < vocabularySize; first += most) {
     const count = Math.min(most, vocabularySize - first);

@@ -1,15 +1,21 @@
 // Puts the tensors of a file into the layout of the kernels, piece by piece. Done once for all queues.
 import { ArgumentError } from "../../errors.js";
+import { isBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { float32ToFloat16 } from "../../tensor/formats.js";
+import { invariant } from "../../util/invariant.js";
 import { copyIn, isSame } from "./copy-part.js";
 import type { FilePart } from "./file-tensors.js";
+import { BlockPlacer } from "./place-blocks.js";
 import type { Piece } from "./parameters.js";
 import type { FileWeight } from "./read-weights.js";
 
-/** The contents of one buffer of a replica. */
+/** The contents of one buffer of a replica, or a part of them. */
 export interface PlacedPiece {
   readonly name: string;
-  readonly values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+  readonly values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  /** If these are only a part of the buffer: where they begin, and how large it is. */
+  readonly atBytes?: number;
+  readonly sizeBytes?: number;
 }
 
 /** The least magnitude that rounds to an infinity of f16. */
@@ -25,12 +31,20 @@ interface Begun {
 /** Takes tensors or parts of them in any order. Keeps a piece until all of it is there. */
 export class WeightPlacer {
   readonly #begun = new Map<Piece, Begun>();
+  readonly #blocks = new BlockPlacer();
 
   /** Yields one piece after the other, so that only one is held. Throws ArgumentError for values that f16 cannot hold. */
   *place(weight: FileWeight): Generator<PlacedPiece, void, undefined> {
     const { tensor, values } = weight;
     for (const part of tensor.parts) {
       const { parameter } = part;
+      if (isBlocks(parameter.format)) {
+        const { blocks, firstOutput = 0 } = weight;
+        invariant(blocks, `tensor "${tensor.key}" came without its blocks`);
+        for (const piece of parameter.pieces)
+          yield* this.#blocks.place(part, piece, { ...blocks, firstOutput, inputs: tensor.inputs });
+        continue;
+      }
       if (parameter.format === "f16") checkFloat16(tensor.key, values);
       for (const piece of parameter.pieces) {
         const placed = this.#fill(piece, part, weight);

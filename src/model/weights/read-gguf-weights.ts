@@ -1,4 +1,4 @@
-// Streams the weights of a GGUF model as float32, a few rows at a time.
+// Streams the weights of a GGUF model, a few rows at a time: as float32, or as they are for matrices that stay quantised.
 import { FormatError } from "../../errors.js";
 import type { TensorNames } from "../../families/family.js";
 import type { GgufTensor } from "../../files/gguf/header.js";
@@ -6,7 +6,8 @@ import { listTensors, type GgufModel } from "../../files/gguf/open-gguf.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import type { ReadOptions } from "../../files/read-tensors.js";
-import { dequantise, isReadable, readableFormats } from "../../tensor/blocks/dequantise.js";
+import { blockFormats, dequantise, isReadable, readableFormats } from "../../tensor/blocks/dequantise.js";
+import { isBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 import type { FileWeight } from "./read-weights.js";
 
@@ -66,9 +67,16 @@ export async function* readGgufWeights(
     wants,
   })) {
     const tensor = tensors.get(stored)!;
-    const values = dequantise(bytes, stored.type.name);
+    const format = blockFormats.get(stored.type.name);
+    const isKept = tensor.parts.map(({ parameter }) => isBlocks(parameter.format));
+    const values = isKept.every(Boolean) ? new Float32Array(0) : dequantise(bytes, stored.type.name);
     if (tensor.offset !== 0) for (let i = 0; i < values.length; i++) values[i]! += tensor.offset;
     // A vector is one row of its file, and a row per output of the model.
-    yield { tensor, values, firstOutput: stored.shape.length > 1 ? firstRow : 0 };
+    yield {
+      tensor,
+      values,
+      firstOutput: stored.shape.length > 1 ? firstRow : 0,
+      ...(format && isKept.some(Boolean) ? { blocks: { format, bytes } } : {}),
+    };
   }
 }

@@ -2,14 +2,17 @@
 import type { TensorNames } from "../../families/family.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../../files/read-tensors.js";
+import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
 import { toFloat32, type Dtype } from "../../tensor/formats.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
 /** One tensor of a file, with its numbers. */
 export interface FileWeight {
   readonly tensor: FileTensor;
-  /** Row-major: all of the tensor, or from output `firstOutput` on as many rows as there are. */
+  /** Row-major: all of the tensor, or from output `firstOutput` on as many rows as there are. Empty if no part needs it. */
   readonly values: Float32Array<ArrayBuffer>;
+  /** The same rows as the file has them, for parameters that stay quantised. */
+  readonly blocks?: { readonly format: BlockFormat; readonly bytes: Uint8Array<ArrayBuffer> };
   /** Only tensors that are stored as rows of outputs come in parts. Default: 0. */
   readonly firstOutput?: number;
 }

@@ -1,9 +1,9 @@
 // Describes a model's folder from its configuration and the headers of its weight files. Reads no weights.
 import type { ModelConfig } from "../../families/model-config.js";
 import { defineModel } from "../../model/definition.js";
-import { listParameters, weightBytes } from "../../model/weights/parameters.js";
+import { listParameters, weightBytes, type TableOptions } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
-import type { WeightFormat } from "../../tensor/formats.js";
+import type { FloatFormat } from "../../tensor/formats.js";
 import { checkOptionNames } from "../../util/option-names.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import type { ModelSource } from "../../files/source.js";
@@ -16,8 +16,8 @@ export interface ModelDescription {
   readonly tensors: readonly TensorDescription[];
   /** How many numbers all tensors have together. */
   readonly parameters: number;
-  /** Bytes of one replica of the weights on a GPU, for each format that matrices may be stored in. */
-  readonly weightBytes: Readonly<Record<WeightFormat, number>>;
+  /** Bytes of one replica of the weights on a GPU: as they are stored by default, and with the option `weights`. */
+  readonly weightBytes: Readonly<Record<FloatFormat | "default", number>>;
   /** Bytes that the keys and values of one token take in generation, over all layers. */
   readonly cacheBytesPerToken: number;
   /** Whether text can be turned into tokens. */
@@ -37,7 +37,7 @@ export async function describeModel(
   const files = await openModelFiles(source, undefined, signal, options);
   // The size of a page changes nothing in the result.
   const { config, recipe, names, shape: ownShape } = defineModel(files.familyModel, 4);
-  const bytesIn = (format: WeightFormat): number =>
+  const bytesIn = (format: TableOptions["format"]): number =>
     weightBytes(listParameters(config, recipe, names, { format }));
   const tensors = await files.listTensors(signal);
   let parameters = 0;
@@ -47,7 +47,7 @@ export async function describeModel(
     config,
     tensors,
     parameters,
-    weightBytes: { f32: bytesIn("f32"), f16: bytesIn("f16") },
+    weightBytes: { default: bytesIn(files.formatOf), f32: bytesIn("f32"), f16: bytesIn("f16") },
     cacheBytesPerToken: config.layers * keyValueRowBytes(ownShape),
     hasTokenizer,
   };

@@ -1,5 +1,5 @@
 // A model in GGUF: all that a folder of a model says in several files is in the header of one.
-import type { Family } from "../../families/family.js";
+import type { Family, TensorNames } from "../../families/family.js";
 import { ggufFamily, readGgufConfig } from "../../families/gguf/config.js";
 import type { GgufDescription, GgufFacts } from "../../families/gguf/description.js";
 import { listTensors, openGguf, type GgufModel } from "../../files/gguf/open-gguf.js";
@@ -7,9 +7,10 @@ import { plainValue } from "../../files/gguf/plain-value.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import { listFileTensors } from "../../model/weights/file-tensors.js";
-import type { Parameter } from "../../model/weights/parameters.js";
+import type { Matrix, Parameter } from "../../model/weights/parameters.js";
 import { matchGguf, readGgufWeights, type MatchedGguf } from "../../model/weights/read-gguf-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
+import { gpuFormatOf } from "../../tensor/blocks/gpu-layout.js";
 import { dequantise, isReadable } from "../../tensor/blocks/dequantise.js";
 import { readSpecialTokens, readTokens } from "../../text/gguf/special-tokens.js";
 import { tokenizerFiles } from "../../text/gguf/tokenizer-files.js";
@@ -46,7 +47,7 @@ export async function openGgufFiles(
     matchGguf(model, listFileTensors(parameters, names), names);
   return {
     familyModel,
-    matrixFormat: matrixFormatOf(model),
+    formatOf: matrixFormats(model, names),
     checkTensors: (parameters) => void match(parameters),
     readTexts: async () => tokenizerFiles(facts),
     async *readWeights(parameters, options) {
@@ -81,9 +82,24 @@ async function readLists(
   return found;
 }
 
-/** Matrices that are all F16 stay as they are. Others would lose something as f16. */
-function matrixFormatOf(model: GgufModel): WeightFormat {
-  const matrices = listTensors(model).filter(({ shape }) => shape.length > 1);
-  // Position tables and the like may be F32 in such a file: as f16 they would be rounded.
-  return matrices.length > 0 && matrices.every(({ type }) => type.name === "F16") ? "f16" : "f32";
+/**
+ * What a matrix stays in on the GPU: blocks and F16 as they are, if all tensors that it is joined from have the same format, and if
+ * no row or column of it needs padding. Other matrices become float32, which loses nothing.
+ */
+function matrixFormats(model: GgufModel, names: TensorNames): (matrix: Matrix) => WeightFormat {
+  const types = new Map(listTensors(model).map(({ name, type }) => [name, type.name]));
+  return ({ role, layer, inputs, outputs, layout }) => {
+    const source = names.roles[role];
+    if (!source || !inputs || layout !== "interleaved" || source.offset !== undefined) return "f32";
+    const own = new Set(
+      source.parts.map(({ of }) => types.get(`${of.replace("{l}", String(layer))}.weight`)),
+    );
+    const [type = ""] = own;
+    if (own.size !== 1) return "f32";
+    if (type === "F16") return "f16";
+    const isPadded =
+      inputs.size !== 4 * inputs.vectors ||
+      (outputs.groupWidth !== outputs.size && outputs.size !== 4 * outputs.vectors);
+    return isPadded ? "f32" : (gpuFormatOf[type] ?? "f32");
+  };
 }

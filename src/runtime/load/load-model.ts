@@ -8,7 +8,13 @@ import { attentionKernels, halfLinearKernels, linearKernels } from "../../kernel
 import type { CandidateKernels } from "../../tuning/choose.js";
 import { defineModel, type ModelDefinition } from "../../model/definition.js";
 import { Forward } from "../../model/forward.js";
-import { listParameters, weightBytes, type Parameter } from "../../model/weights/parameters.js";
+import {
+  countNumbers,
+  listParameters,
+  weightBytes,
+  type Parameter,
+  type TableOptions,
+} from "../../model/weights/parameters.js";
 import { compileForward } from "../../model/pipelines.js";
 import { WeightPlacer } from "../../model/weights/place.js";
 import type { ModelShape } from "../../model/shape.js";
@@ -65,12 +71,13 @@ export async function loadModel(
   const definition = defineModel(familyModel, pageTokens);
   const { shape } = definition;
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
-  const format = checkChoice("weights", options.weights, arithmetic === "f16" ? "f16" : files.matrixFormat, [
-    "f32",
-    "f16",
-  ]);
-  if (arithmetic === "f16") checkHalfWeights(format);
-  const wholeParameters = parametersOf(definition, format);
+  const asked = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
+  if (arithmetic === "f16") checkHalfWeights(asked);
+  const isAsFiles = options.weights === undefined && arithmetic === "f32";
+  const formatOf = isAsFiles ? files.formatOf : asked;
+  const wholeParameters = parametersOf(definition, formatOf);
+  const formats = matrixFormats(wholeParameters);
+  const format = formats[0]!;
   files.checkTensors(wholeParameters);
   const replicaBytes = weightBytes(wholeParameters);
   const budgetBytes = options.memoryBudgetBytes ?? Infinity;
@@ -85,11 +92,11 @@ export async function loadModel(
   const angles = await makeAngles(queues, definition);
   const bytesBefore = queues[0]!.memory.bytes;
   const leastBindingBytes = Math.min(...queues.map((queue) => queue.maxBindingBytes));
-  const parameters = parametersOf(definition, format, leastBindingBytes);
+  const parameters = parametersOf(definition, formatOf, leastBindingBytes);
   const loaders = queues.map((queue) => new WeightsLoader(queue, parameters));
   try {
     const compiling = Promise.all(
-      queues.map((queue) => queue.guard(compileForward(queue, definition, [format], kernels.choice))),
+      queues.map((queue) => queue.guard(compileForward(queue, definition, formats, kernels.choice))),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await files.readTexts(signal);
@@ -143,13 +150,22 @@ export async function loadModel(
 
 const parametersOf = (
   { config, recipe, names }: ModelDefinition,
-  format: WeightFormat,
+  format: TableOptions["format"],
   maxBindingBytes?: number,
 ): readonly Parameter[] =>
   listParameters(config, recipe, names, {
     format,
     ...(maxBindingBytes === undefined ? {} : { maxBindingBytes }),
   });
+
+/** The formats of a model's matrices, that of the most numbers first. */
+function matrixFormats(parameters: readonly Parameter[]): readonly WeightFormat[] {
+  const numbers = new Map<WeightFormat, number>();
+  for (const parameter of parameters)
+    if (parameter.inputs)
+      numbers.set(parameter.format, (numbers.get(parameter.format) ?? 0) + countNumbers(parameter));
+  return [...numbers].toSorted(([, a], [, b]) => b - a).map(([format]) => format);
+}
 
 /** A piece of the vocabulary has at least four tokens, so a smaller binding could not hold it. */
 function checkBindingBytes(value: number | undefined, { channelVectors }: ModelShape): void {
@@ -164,7 +180,7 @@ function checkBindingBytes(value: number | undefined, { channelVectors }: ModelS
 }
 
 /** With products in f16, weights in f32 would take twice the memory and be rounded in every product. */
-function checkHalfWeights(format: WeightFormat): void {
+function checkHalfWeights(format: string): void {
   if (format === "f16") return;
   throw new ArgumentError({
     argument: "weights",

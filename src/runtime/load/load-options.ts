@@ -1,7 +1,7 @@
 // The options of loading a model, and its progress.
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import type { DownloadProgress, NotStored } from "../../files/read-tensors.js";
-import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
+import type { Arithmetic, FloatFormat } from "../../tensor/formats.js";
 import type { OptionNames } from "../../util/option-names.js";
 
 /** The progress of loading. */
@@ -31,7 +31,7 @@ export interface LoadOptions extends HubOptions {
    * How matrices are stored on the GPU. "f16" halves their memory and rounds them to 11 bits. Either way, weft computes in
    * float32 unless `arithmetic` says otherwise. Only "f32" can be trained. Default: "f32".
    */
-  readonly weights?: WeightFormat;
+  readonly weights?: FloatFormat;
   /**
    * The arithmetic of linear layers. "f16" is for GPUs that compute twice as much of it: inputs are rounded to 11 bits, 16
    * products at a time are added in f16, and their sums in float32. A sum is then wrong by about a thousandth, at worst by

@@ -6,7 +6,7 @@ import { readTensorEntries, type ReadOptions } from "../../files/read-tensors.js
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
 import { listFileTensors } from "../../model/weights/file-tensors.js";
-import type { Parameter } from "../../model/weights/parameters.js";
+import type { Matrix, Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import type { TextFiles } from "./loaded-model.js";
@@ -28,8 +28,8 @@ export interface WeightOptions extends ReadOptions {
 
 export interface ModelFiles {
   readonly familyModel: FamilyModel;
-  /** What matrices are stored in on the GPU unless the caller says otherwise: what loses nothing. */
-  readonly matrixFormat: WeightFormat;
+  /** What a matrix is stored in on the GPU unless the caller says otherwise: what the file has, or what loses nothing. */
+  readonly formatOf: (matrix: Matrix) => WeightFormat;
   /** Checks that the files have what these parameters need, as far as that is known before weights are read. Throws FormatError. */
   checkTensors(parameters: readonly Parameter[]): void;
   readTexts(signal: AbortSignal | undefined): Promise<TextFiles>;
@@ -66,7 +66,7 @@ async function openFolder(
   const names: TensorNames = family.tensors(config);
   return {
     familyModel,
-    matrixFormat: "f32",
+    formatOf: () => "f32",
     checkTensors: () => undefined,
     async readTexts(own) {
       const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([

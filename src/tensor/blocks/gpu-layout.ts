@@ -17,6 +17,9 @@
 // a fifth bit of input 4 s + i is bit 8 i + s of a word; the fifth and sixth bits are bits 8 i + 2 (s % 4) of word s / 4.
 // Inside a group of 8 bits, byte i of word w of vector v holds input 16 v + 4 w + i, as two's complement: unpack4xI8.
 
+/** P: as many outputs as neighbouring lanes of a subgroup, whose words are then in one run of 512 bytes. */
+export const PANEL = 32;
+
 /** What the value of a weight is, of its bits q. */
 export type GpuScaling =
   /** scale · (q − centre), the scale as f32 for every 32 inputs. */
@@ -114,6 +117,9 @@ export const gpuFormats: Readonly<Record<GpuFormatName, GpuBlockFormat>> = {
     planes: [plane("whole", 64), plane("unit", 256), plane("upper", 32, 2)],
   },
 };
+
+/** Whether a format of weights is one of quantised blocks. */
+export const isBlocks = (format: string): format is GpuFormatName => Object.hasOwn(gpuFormats, format);
 
 /**
  * Which of them holds a format of files. Levels that are not evenly spaced become 8 bits, as they are whole numbers of one byte;

@@ -1,0 +1,95 @@
+// Puts rows of quantised weights into the words that the kernels read, a few panels at a time.
+import { invariant } from "../../util/invariant.js";
+import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
+import { gpuFormats, gpuMatrixBytes, isBlocks, PANEL, placesOf } from "../../tensor/blocks/gpu-layout.js";
+import { packRows } from "../../tensor/blocks/pack.js";
+import type { FilePart } from "./file-tensors.js";
+import type { Piece } from "./parameters.js";
+import type { PlacedPiece } from "./place.js";
+
+/** Outputs that are packed together, as many as keep what is held small, in whole panels. */
+const CHUNK_BYTES = 4 * 2 ** 20;
+
+/** Rows of a chunk that have come. */
+interface BegunChunk {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  missing: number;
+}
+
+/** Rows of a tensor as a file has them. */
+export interface BlockRowsOfTensor {
+  readonly format: BlockFormat;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The tensor's output that the first row is for. */
+  readonly firstOutput: number;
+  readonly inputs: number;
+}
+
+export class BlockPlacer {
+  /** By the piece and the first output of the chunk in it. */
+  readonly #begun = new Map<Piece, Map<number, BegunChunk>>();
+
+  /** Yields the words of every chunk of the piece whose rows are all there. */
+  *place(part: FilePart, piece: Piece, rows: BlockRowsOfTensor): Generator<PlacedPiece, void, undefined> {
+    const { format, bytes, firstOutput, inputs } = rows;
+    const rowBytes = (inputs / format.elements) * format.bytes;
+    const last = firstOutput + bytes.length / rowBytes;
+    const chunkOutputs = PANEL * Math.max(1, Math.floor(CHUNK_BYTES / rowBytes / PANEL));
+    const begin = Math.max(part.firstOutput, piece.first);
+    const end = Math.min(part.firstOutput + part.count, piece.first + piece.count);
+    for (let output = begin; output < end; output++) {
+      const row = part.outputAt(output - part.firstOutput);
+      if (row < firstOutput || row >= last) continue;
+      const own = output - piece.first;
+      const first = own - (own % chunkOutputs);
+      const chunk = this.#chunk(piece, first, Math.min(chunkOutputs, piece.count - first), rowBytes);
+      chunk.bytes.set(
+        bytes.subarray((row - firstOutput) * rowBytes, (row - firstOutput + 1) * rowBytes),
+        (own - first) * rowBytes,
+      );
+      if (--chunk.missing > 0) continue;
+      this.#begun.get(piece)!.delete(first);
+      yield* pack(part, piece, first, format, chunk.bytes);
+    }
+  }
+
+  #chunk(piece: Piece, first: number, count: number, rowBytes: number): BegunChunk {
+    let chunks = this.#begun.get(piece);
+    if (!chunks) this.#begun.set(piece, (chunks = new Map()));
+    let chunk = chunks.get(first);
+    if (!chunk) chunks.set(first, (chunk = { bytes: new Uint8Array(count * rowBytes), missing: count }));
+    return chunk;
+  }
+}
+
+/** The name of the buffer that has a piece's scales, minimums and upper bits. */
+export const scalesName = (piece: string): string => `${piece}.scales`;
+
+function* pack(
+  { parameter }: FilePart,
+  piece: Piece,
+  firstOutput: number,
+  format: BlockFormat,
+  bytes: Uint8Array<ArrayBuffer>,
+): Generator<PlacedPiece, void, undefined> {
+  invariant(isBlocks(parameter.format), "only quantised parameters are placed as blocks");
+  const gpu = gpuFormats[parameter.format];
+  const inputs = parameter.inputs!.size;
+  const shape = { outputs: piece.count, inputs, panel: PANEL };
+  const count = bytes.length / ((inputs / format.elements) * format.bytes);
+  const { firstPanel, quants, scales } = packRows({ format, firstOutput, count, bytes }, gpu, shape);
+  const { panels, quantWords, scaleWords } = placesOf(gpu, shape);
+  invariant(gpuMatrixBytes(gpu, shape) === 4 * panels * (quantWords + scaleWords), "sizes agree");
+  yield {
+    name: piece.name,
+    values: quants,
+    atBytes: 4 * firstPanel * quantWords,
+    sizeBytes: 4 * panels * quantWords,
+  };
+  yield {
+    name: scalesName(piece.name),
+    values: scales,
+    atBytes: 4 * firstPanel * scaleWords,
+    sizeBytes: 4 * panels * scaleWords,
+  };
+}

@@ -188,15 +188,16 @@ function randomTensors(file: DecoderFile): ReadonlyMap<string, Float32Array<Arra
   );
 }
 
+const linear = (name: string, N: number, K: number, bias = false): [string, number[]][] => [
+  [`${name}.weight`, [N, K]],
+  ...(bias ? [[`${name}.bias`, [N]] as [string, number[]]] : []),
+];
+
 /** The tensors of a file, by the names that transformers gives them. */
 function shapesOf(file: DecoderFile): ReadonlyMap<string, readonly number[]> {
   const { C, H, KV, D, F } = sizesOf(file);
   const type = file.model_type;
   const layers = Array.from({ length: file.num_hidden_layers }, (_, layer) => layer);
-  const linear = (name: string, N: number, K: number, bias = false): [string, number[]][] => [
-    [`${name}.weight`, [N, K]],
-    ...(bias ? [[`${name}.bias`, [N]] as [string, number[]]] : []),
-  ];
   if (type === "gpt_neox")
     return new Map<string, readonly number[]>([
       ["gpt_neox.embed_in.weight", [V, C]],

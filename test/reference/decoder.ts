@@ -243,7 +243,7 @@ function normed(
 }
 
 function ropeOf({ rope_parameters: own }: DecoderFile, kind: string): Rope {
-  return "rope_type" in own ? (own as Rope) : (own as Readonly<Record<string, Rope>>)[kind]!;
+  return "rope_type" in own ? (own as Rope) : own[kind]!;
 }
 
 /** Turns (x_i, x_{i + d/2}) of the first d numbers of each head; row t has position t. */

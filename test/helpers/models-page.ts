@@ -153,7 +153,7 @@ function sizeTable(): string[] {
       const { parameters, f32, f16, cachePerToken, contextLength } = sizesOf(config);
       return row([
         name,
-        `\`${String((config as { model_type: string }).model_type)}\``,
+        `\`${(config as { model_type: string }).model_type}\``,
         `${(parameters / 1e6).toFixed(0)} M`,
         gigabytes(f32),
         gigabytes(f16),
@@ -173,8 +173,10 @@ export function unlisted(): readonly string[] {
   ];
 }
 
+/** Puts lines behind a mark. */
+const put = (text: string, mark: string, lines: readonly string[]): string =>
+  text.replace(`<!-- ${mark} -->\n`, `<!-- ${mark} -->\n\n${lines.join("\n")}\n`);
+
 export function renderModelsPage(prose: string): string {
-  const put = (text: string, mark: string, lines: readonly string[]): string =>
-    text.replace(`<!-- ${mark} -->\n`, `<!-- ${mark} -->\n\n${lines.join("\n")}\n`);
   return put(put(prose, "families", familyTable()), "sizes", sizeTable());
 }

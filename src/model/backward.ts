@@ -275,7 +275,7 @@ export class Backward {
       return;
     }
     if (own.step.kind === "gate") {
-      gateBackward(list, this.#pipelines.gate, {
+      gateBackward(list, this.#pipelines.gate!, {
         X: arena.activation(input),
         dY: arena.gradient(gradient.source),
         dX,
@@ -308,7 +308,7 @@ export class Backward {
 
   #encodeTurnBack(list: CommandList, arena: TrainingArena, own: ProgramRotary, rows: TableRange): void {
     const { queries, keys, values, output, keyValue } = own;
-    rotaryBackward(list, this.#pipelines.rotary, {
+    rotaryBackward(list, this.#pipelines.rotary!, {
       dTurnedQ: arena.gradient(output),
       dKV: arena.gradient(keyValue),
       dQ: arena.gradient(queries),

@@ -135,6 +135,7 @@ export const gemma: readonly Family[] = generations.map(
           ...layers(keys),
         }),
         biases: { attention: bias, projection: bias, mlp: false },
+        // As it is, not rounded to the format of the weights, as it is where a program computes in bf16.
         embeddingScale: Math.sqrt(config.channels),
         ...(hasScoreScale ? { scoreScale: 1 / Math.sqrt(keys.positive("query_pre_attn_scalar")) } : {}),
         ...cap("scoreCap", keys.optionalPositive("attn_logit_softcapping")),

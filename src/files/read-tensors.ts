@@ -39,6 +39,8 @@ export interface ReadOptions {
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** Called for a file that is not stored, though others are. */
   readonly onNotStored?: ((notice: NotStored) => void) | undefined;
+  /** Called with the name of each tensor. Those that are not wanted are passed over, and take no memory. Default: all are. */
+  readonly isWanted?: ((name: string) => boolean) | undefined;
 }
 
 /**
@@ -104,7 +106,7 @@ async function* readFileTensors(
   file: OpenFile,
   fileName: string,
   listedTensors: readonly string[],
-  { onProgress }: ReadOptions,
+  { onProgress, isWanted }: ReadOptions,
 ): AsyncGenerator<StoredTensor, void, undefined> {
   try {
     let totalBytes = file.sizeBytes;
@@ -116,10 +118,14 @@ async function* readFileTensors(
     totalBytes = header.fileBytes;
     checkListed(listedTensors, header, fileName);
     for (const [name, { dtype, shape, begin, end }] of header.tensors) {
-      const bytes = allocate(end - begin, fileName, header.dataOffset + begin);
-      await reader.readInto(bytes, `tensor ${JSON.stringify(name)}`);
+      if (isWanted && !isWanted(name)) continue;
+      const [what, first] = [`tensor ${JSON.stringify(name)}`, header.dataOffset + begin];
+      await reader.skipTo(first, what);
+      const bytes = allocate(end - begin, fileName, first);
+      await reader.readInto(bytes, what);
       yield { name, dtype, shape, bytes };
     }
+    await reader.skipTo(header.fileBytes, "the end");
     await reader.expectEnd();
   } finally {
     await file.close();

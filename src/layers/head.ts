@@ -61,11 +61,11 @@ export function headForward(list: CommandList, pipelines: LinearPipelines, call:
 /** Scales and caps rows 0…rowCount−1 of logits in place, if the model does. */
 export function adjustLogits(
   list: CommandList,
-  pipeline: PipelineOf<typeof adjustLogitsVariant>,
+  pipeline: PipelineOf<typeof adjustLogitsVariant> | undefined,
   call: { readonly logits: GpuBuffer; readonly rowCount: number; readonly size: VocabularySize } & LogitShape,
 ): void {
   const { logits, rowCount, size, scale = 1, cap = 0 } = call;
-  if (scale === 1 && cap === 0) return;
+  if (!pipeline) return;
   list.dispatch(pipeline, { logits }, { rowCount, vectors: size.vocabularyVectors, scale, cap });
 }
 

@@ -25,8 +25,9 @@ import { compileNorms, normsOf } from "./pipelines.js";
 export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
   readonly copyRows: ActivatePipeline;
   readonly activate: ActivatePipeline;
-  readonly gate: PipelineOf<ReturnType<typeof gateBackwardVariant>>;
-  readonly rotary: PipelineOf<typeof rotaryBackwardVariant>;
+  /** Undefined if no step needs it, as is the next one. */
+  readonly gate: PipelineOf<ReturnType<typeof gateBackwardVariant>> | undefined;
+  readonly rotary: PipelineOf<typeof rotaryBackwardVariant> | undefined;
   readonly crossEntropy: PipelineOf<typeof crossEntropyVariant>;
   readonly embedding: PipelineOf<typeof embeddingBackwardVariant>;
   /** One per layer. */
@@ -38,6 +39,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   const { pipelines } = queue;
   const { config, shape, program } = model;
   const activation = activationOf[config.activation];
+  const has = (kind: string): boolean =>
+    program.segments.some(({ steps }) => steps.some(({ step }) => step.kind === kind));
   const compileAttention = (step: AttentionStep): Promise<AttentionBackwardPipelines> => {
     const options = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
     return Promise.all([
@@ -61,8 +64,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   ] = await Promise.all([
     pipelines.get(activateVariant(Activation.none)),
     pipelines.get(activateVariant(activation)),
-    pipelines.get(gateBackwardVariant(activation)),
-    pipelines.get(rotaryBackwardVariant),
+    has("gate") ? pipelines.get(gateBackwardVariant(activation)) : undefined,
+    has("rotary") ? pipelines.get(rotaryBackwardVariant) : undefined,
     pipelines.get(crossEntropyVariant),
     pipelines.get(embeddingBackwardVariant),
     pipelines.get(linearBackwardInputVariant(activation)),

@@ -196,7 +196,7 @@ export class Backward {
         this.#encodeLinear(list, arena, own as ProgramLinear, rows);
         return;
       case "gate":
-        gateForward(list, this.#forward.pipelines.gate, {
+        gateForward(list, this.#forward.pipelines.gate!, {
           X: arena.activation((own as ProgramFlow).input),
           Y: arena.activation(own.output),
           rows,
@@ -206,7 +206,7 @@ export class Backward {
       case "scale": {
         const { input, before, output } = own as ProgramFlow;
         if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
-        scaleForward(list, this.#forward.pipelines.scale, {
+        scaleForward(list, this.#forward.pipelines.scale!, {
           X: arena.activation(input),
           Y: arena.activation(output),
           rows,
@@ -218,7 +218,7 @@ export class Backward {
       }
       case "rotary": {
         const { queries, keys, values, output, keyValue } = own as ProgramRotary;
-        rotaryForward(list, this.#forward.pipelines.rotary, {
+        rotaryForward(list, this.#forward.pipelines.rotary!, {
           Q: arena.activation(queries),
           K: arena.activation(keys),
           V: arena.activation(values),
@@ -275,7 +275,7 @@ export class Backward {
       return;
     }
     if (own.step.kind === "gate") {
-      gateBackward(list, this.#pipelines.gate, {
+      gateBackward(list, this.#pipelines.gate!, {
         X: arena.activation(input),
         dY: arena.gradient(gradient.source),
         dX,
@@ -285,7 +285,7 @@ export class Backward {
       return;
     }
     if (own.step.kind === "scale") {
-      scaleForward(list, this.#forward.pipelines.scale, {
+      scaleForward(list, this.#forward.pipelines.scale!, {
         X: arena.gradient(gradient.source),
         Y: dX,
         rows,
@@ -308,7 +308,7 @@ export class Backward {
 
   #encodeTurnBack(list: CommandList, arena: TrainingArena, own: ProgramRotary, rows: TableRange): void {
     const { queries, keys, values, output, keyValue } = own;
-    rotaryBackward(list, this.#pipelines.rotary, {
+    rotaryBackward(list, this.#pipelines.rotary!, {
       dTurnedQ: arena.gradient(output),
       dKV: arena.gradient(keyValue),
       dQ: arena.gradient(queries),

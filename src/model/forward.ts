@@ -199,7 +199,7 @@ export class Forward {
         return;
       }
       case "gate":
-        gateForward(list, this.pipelines.gate, {
+        gateForward(list, this.pipelines.gate!, {
           X: arena.of(step.from),
           Y: output,
           rows,
@@ -207,7 +207,7 @@ export class Forward {
         });
         return;
       case "scale":
-        scaleForward(list, this.pipelines.scale, {
+        scaleForward(list, this.pipelines.scale!, {
           X: arena.of(step.from),
           Y: output,
           rows,
@@ -217,7 +217,7 @@ export class Forward {
         });
         return;
       case "rotary":
-        rotaryForward(list, this.pipelines.rotary, {
+        rotaryForward(list, this.pipelines.rotary!, {
           Q: arena.of(step.queries),
           K: arena.of(step.keys),
           V: arena.of(step.values),

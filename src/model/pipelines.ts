@@ -1,6 +1,6 @@
 // The kernels of a model's forward pass, compiled on one queue.
-import type { ElementType } from "../gpu/kernel.js";
-import type { PipelineOf } from "../gpu/pipelines.js";
+import type { ElementType, KernelVariant } from "../gpu/kernel.js";
+import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { gateVariant } from "../kernels/activation/gate.js";
@@ -25,10 +25,11 @@ export interface ForwardPipelines {
   readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
   readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
   readonly norm: NormPipelines;
-  readonly gate: PipelineOf<ReturnType<typeof gateVariant>>;
-  readonly scale: PipelineOf<typeof scaleVariant>;
-  readonly rotary: PipelineOf<typeof rotaryVariant>;
-  readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant>;
+  /** Undefined if no step needs it, as are the next three. */
+  readonly gate: PipelineOf<ReturnType<typeof gateVariant>> | undefined;
+  readonly scale: PipelineOf<typeof scaleVariant> | undefined;
+  readonly rotary: PipelineOf<typeof rotaryVariant> | undefined;
+  readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
   readonly logProbability: PipelineOf<typeof logProbabilityVariant>;
@@ -62,6 +63,12 @@ export async function compileForward(
         }));
       }),
     );
+  const kinds = new Set(program.segments.flatMap(({ steps }) => steps.map(({ step }) => step.kind)));
+  const getIf = async <B extends string, P extends string>(
+    isNeeded: boolean,
+    variant: KernelVariant<B, P>,
+  ): Promise<Pipeline<B, P> | undefined> => (isNeeded ? queue.pipelines.get(variant) : undefined);
+  const isAdjusted = recipe.head?.scale !== undefined || recipe.head?.cap !== undefined;
   const positions = recipe.embed.some((step) => step.kind === "lookUp" && step.positions !== undefined);
   const [embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability] =
     await Promise.all([
@@ -69,10 +76,10 @@ export async function compileForward(
       compileNorms(normsOf({ config, recipe, program }), (options) =>
         queue.pipelines.get(normVariant(options)),
       ),
-      queue.pipelines.get(gateVariant(activation)),
-      queue.pipelines.get(scaleVariant),
-      queue.pipelines.get(rotaryVariant),
-      queue.pipelines.get(adjustLogitsVariant),
+      getIf(kinds.has("gate"), gateVariant(activation)),
+      getIf(kinds.has("scale"), scaleVariant),
+      getIf(kinds.has("rotary"), rotaryVariant),
+      getIf(isAdjusted, adjustLogitsVariant),
       byFormat((element) =>
         compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
       ),

@@ -176,3 +176,15 @@ function namedAsText<T>(tensors: ReadonlyMap<string, T>): ReadonlyMap<string, T>
     ),
   );
 }
+
+await describeWithSharedModel("tiny/qwen3-embedding", 1, (folder) => {
+  it("gives the float64 last rows of a model without prefixes and head", async () => {
+    const { forms, sentences, expected } = await readOracle(folder);
+    await using model = await Model.load(forms[0]);
+    const { hidden } = await model.forward(sentences, { output: "hidden" });
+    for (const [index, own] of hidden.entries())
+      expect(largestRowError(own, expected.get(`hidden.${index}`)!, model.info.config.channels)).toBeLessThan(
+        oracleRows,
+      );
+  });
+});

@@ -17,7 +17,10 @@ const padded = makeWriter({ vocabulary: writerVocabulary + 11 });
 const unknown = writerVocabulary + 3;
 
 it("gives ids without a token no text, and goes on", async () => {
-  await using model = await Model.load(padded, { queues: 1 });
+  // The last id has a token, so the ones between may be chosen.
+  const tokenizer = structuredClone(padded.tokenizer) as { added_tokens: { id: number; content: string }[] };
+  tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0]!, id: writerVocabulary + 10, content: "<far>" });
+  await using model = await Model.load({ ...padded, tokenizer }, { queues: 1 });
   const write = (id: number): ReturnType<typeof model.generate> =>
     model.generate("ab", { temperature: 0, maxTokens: 9, logitBias: { [id]: 1e4 } });
   const [good, bad] = await Promise.all([write(1), write(unknown)]);

@@ -167,3 +167,6 @@ export const oracleRows = 3e-5;
  * ways of summing may be off on either side.
  */
 export const thirtyLayers: Tolerance = { rtol: 0, atol: 3e-4 };
+
+/** The same of a float64 forward pass, against float64 that was rounded to float32. */
+export const float64Rows = 1e-6;

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { thousands } from "../../jobs/words.js";
-import { describeModel } from "../../index.js";
+import { describeModel, type ModelConfig } from "../../index.js";
 import {
   embedded,
   isGgufPath,
@@ -66,7 +66,7 @@ async function inspect(): Promise<void> {
     line(isGgufPath(folder) ? "file" : "folder", folder),
     line(
       "model",
-      `${config.modelType}, ${config.layers} layers, C = ${config.channels}, ${config.heads} heads, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
+      `${config.modelType}, ${config.layers} layers, C = ${config.channels}, ${heads(config)}, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
     ),
     line("", `${config.activation}, ${config.tiedHead ? "tied" : "untied"} head`),
     line(
@@ -110,6 +110,10 @@ async function inspect(): Promise<void> {
   const json = fromCaller(values.json);
   await writeInto(json, `${JSON.stringify({ folder, config, parameters, tensors, ...result })}\n`);
   print([line("json", shorten(json))]);
+}
+
+function heads({ heads: own, keyValueHeads: shared, headWidth }: ModelConfig): string {
+  return `${own} heads of ${headWidth}${shared === own ? "" : `, sharing keys of ${shared}`}`;
 }
 
 function megabytes(bytes: number): string {

@@ -25,6 +25,7 @@ export async function readModelFiles(
   const tokenizer = await optional("tokenizer.json");
   if (!tokenizer) throw new Error("tokenizer.json is missing: without it, text has no tokens.");
   const tokenizerConfig = await optional("tokenizer_config.json");
+  const chatTemplate = await find("chat_template.jinja")?.text();
   const generationConfig = await optional("generation_config.json");
   return {
     name: weights.webkitRelativePath.split("/").at(-2) ?? folder,
@@ -33,6 +34,7 @@ export async function readModelFiles(
     weights,
     tokenizer,
     ...(tokenizerConfig ? { tokenizerConfig } : {}),
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(generationConfig ? { generationConfig } : {}),
   };
 }

@@ -145,6 +145,14 @@ export class TensorMatcher {
     return this.#unexpected;
   }
 
+  /** Whether the model uses a tensor of this name, whatever its shape is. Notes its name if it does not. */
+  expects(name: string): boolean {
+    const key = this.#keyOf(name);
+    if (this.#expected.has(key)) return true;
+    if (!this.#names.ignored.test(key)) this.#unexpected.push(name);
+    return false;
+  }
+
   /**
    * Returns the model's tensor that a file holds as `stored`, or undefined if the model does not use it.
    * @throws ShapeError for another shape or number format; FormatError when the model has that tensor already.
@@ -154,12 +162,9 @@ export class TensorMatcher {
     readonly dtype: string;
     readonly shape: readonly number[];
   }): { readonly tensor: FileTensor; readonly dtype: string } | undefined {
+    if (!this.expects(stored.name)) return undefined;
     const key = this.#keyOf(stored.name);
-    const tensor = this.#expected.get(key);
-    if (!tensor) {
-      if (!this.#names.ignored.test(key)) this.#unexpected.push(stored.name);
-      return undefined;
-    }
+    const tensor = this.#expected.get(key)!;
     const { dtype, shape } = stored;
     if (!this.#files.isReadable(dtype) || shape.join() !== tensor.shape.join()) {
       throw new ShapeError({

@@ -29,7 +29,8 @@ export async function* readWeights(
   options: ReadOptions & { readonly onUnexpected?: (names: readonly string[]) => void } = {},
 ): AsyncGenerator<FileWeight, void, undefined> {
   const matcher = new TensorMatcher(tensors, names);
-  for await (const stored of readTensors(folder, options)) {
+  const isWanted = (name: string): boolean => matcher.expects(name);
+  for await (const stored of readTensors(folder, { ...options, isWanted })) {
     const match = matcher.match(stored);
     if (!match) continue;
     yield { tensor: match.tensor, values: toFloat32(stored.bytes, match.dtype as Dtype) };

@@ -217,6 +217,7 @@ async function makeAngles(
     return await Promise.all(
       queues.map(async (queue) => {
         const buffers = new Map<Rotation, GpuBuffer>();
+        if (tables.length === 0) return buffers;
         await queue.checked(() => {
           for (const [rotation, table] of tables) {
             const usage = BufferUsage.storage | BufferUsage.copyTarget;
@@ -230,6 +231,8 @@ async function makeAngles(
     );
   } catch (error) {
     for (const queue of queues) queue.dispose();
+    if (error instanceof DeviceError && error.reason === "out-of-memory")
+      throwOutOfMemory(error, queues.length);
     throw error;
   }
 }

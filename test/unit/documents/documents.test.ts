@@ -15,6 +15,7 @@ const documents = [
   "ARCHITECTURE.md",
   "CHANGELOG.md",
   "API.md",
+  "MODELS.md",
 ];
 const blocks = documents.flatMap((document) => codeBlocks(root, document));
 const { scripts, bin } = JSON.parse(read("package.json")) as Record<

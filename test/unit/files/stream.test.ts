@@ -63,6 +63,20 @@ describe("readTensors", () => {
     expect(seen[0]).toBeLessThan(file.length - 700 * 4 + 16);
   });
 
+  it("passes over tensors that are not wanted, also the first and the last", async () => {
+    const whole = await readAll(new ChunkedFolder({ "model.safetensors": file }, 16));
+    for (const { name: wanted } of whole) {
+      const read = await readAll(new ChunkedFolder({ "model.safetensors": file }, 16), {
+        isWanted: (name) => name === wanted,
+      });
+      expect(read).toEqual(whole.filter(({ name }) => name === wanted));
+    }
+    const none = { isWanted: () => false };
+    expect(await readAll(new ChunkedFolder({ "model.safetensors": file }, 16), none)).toEqual([]);
+    const cut = new ChunkedFolder({ "model.safetensors": file.slice(0, -1) }, 16);
+    await expect(readAll(cut, none)).rejects.toThrow(/truncated/);
+  });
+
   it("gives each tensor bytes of its own that can be read as numbers", async () => {
     const read = await readAll(new ChunkedFolder({ "model.safetensors": file }, 7));
     expect(new Set(read.map(({ bytes }) => bytes.buffer)).size).toBe(tensors.length);

@@ -23,20 +23,23 @@ afterAll(async () => {
 });
 
 describe("the built module", () => {
-  it("has training and each library in a file of its own, which is loaded when it is needed", async () => {
+  it("has training, GGUF, the hub and each library in a file of its own, which is loaded when it is needed", async () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
     expect(files.toSorted()).toEqual([
       "core.js",
+      "gguf-files.js",
       "index.js",
       "jinja.js",
       "model-worker.js",
+      "open-hub.js",
+      "open-store.js",
       "shared.js",
       "tokenizers.js",
       "training.js",
       "worker.js",
     ]);
     const core = await readFile(join(root, "dist/core.js"), "utf8");
-    for (const file of ["jinja", "tokenizers", "training"]) {
+    for (const file of ["gguf-files", "jinja", "open-hub", "open-store", "tokenizers", "training"]) {
       expect(core).toContain(`import("./${file}.js")`);
       expect(core).not.toMatch(new RegExp(`from ?"./${file}`));
     }
@@ -59,7 +62,8 @@ describe("the built module", () => {
     const licences = await readFile(join(root, "dist/third-party-licenses.md"), "utf8");
     expect(licences).toMatch(/^## @huggingface\/jinja - [\d.]+ \(MIT\)$/m);
     expect(licences).toMatch(/^## @huggingface\/tokenizers - [\d.]+ \(Apache-2\.0\)$/m);
-    expect(licences.match(/^## /gm)).toHaveLength(2);
+    expect(licences).toMatch(/^## @noble\/hashes - [\d.]+ \(MIT\)$/m);
+    expect(licences.match(/^## /gm)).toHaveLength(3);
   });
 
   it("renders a chat template in Node", async () => {

@@ -40,6 +40,14 @@ export class HubServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url!, this.url);
+    // Pages of any origin may read, as from the real hub.
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-allow-headers", "authorization, range");
+    response.setHeader("access-control-expose-headers", "content-range, link, ratelimit, x-error-code");
+    if (request.method === "OPTIONS") {
+      response.writeHead(204).end();
+      return;
+    }
     const { range = "", authorization = "" } = request.headers;
     this.requests.push({ path: pathname, range, authorization });
     if (this.token !== undefined && authorization !== `Bearer ${this.token}`) {

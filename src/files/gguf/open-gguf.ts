@@ -1,5 +1,5 @@
 // Opens a model in GGUF: reads the header of its file, or of all its files if it is split. Any part leads to the others.
-import { FormatError } from "../../errors.js";
+import { FetchError, FormatError } from "../../errors.js";
 import { openRequired, type ModelFolder, type OpenFile } from "../model-folder.js";
 import { HeaderParser, type GgufHeader, type GgufTensor } from "./header.js";
 import type { MetadataValue } from "./metadata-values.js";
@@ -157,14 +157,35 @@ async function isFollowed(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const { dataEnd, alignment } = part.header;
-  const file = await openRequired(folder, part.fileName, signal, dataEnd);
+  const next = Math.ceil(dataEnd / alignment) * alignment;
+  // Without the padding, if the part was cut to its last tensor.
+  return (await beginsAt(folder, part, dataEnd, signal)) || (await beginsAt(folder, part, next, signal));
+}
+
+/** Whether there is "GGUF" at a byte of a file. */
+async function beginsAt(
+  folder: ModelFolder,
+  part: GgufPart,
+  from: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (part.fileBytes !== undefined && from + 4 > part.fileBytes) return false;
+  let file: OpenFile;
   try {
-    let tail = "";
-    for (let chunk = await file.read(); chunk && tail.length < 4 + alignment; chunk = await file.read())
-      tail += String.fromCharCode(...chunk.subarray(0, 4 + alignment));
-    return (
-      tail.startsWith("GGUF", Math.ceil(dataEnd / alignment) * alignment - dataEnd) || tail.startsWith("GGUF")
-    );
+    file = await openRequired(folder, part.fileName, signal, from);
+  } catch (error) {
+    // A server says so of a byte beyond the end, where the size was not known.
+    if (error instanceof FetchError && error.status === 416) return false;
+    throw error;
+  }
+  try {
+    let text = "";
+    while (text.length < 4) {
+      const chunk = await file.read();
+      if (!chunk) break;
+      text += String.fromCharCode(...chunk.subarray(0, 4));
+    }
+    return text.startsWith("GGUF");
   } finally {
     await file.close();
   }

@@ -8,8 +8,8 @@ import { downloadFile, isWhole, partKey, PART_BYTES, type Download, type StoredF
 import { fetchRange, type HubConnection } from "./fetch-bytes.js";
 import { fileUrl, type HubFile } from "./hub-api.js";
 
-/** Files up to this size are stored at once, whoever asks for them. Of larger ones, a header may be all that is wanted. */
-const SMALL_BYTES = 16 * 2 ** 20;
+/** Of these a header may be all that is wanted: they are stored when all of them will be read. Others are stored at once. */
+const holdsWeights = (path: string): boolean => /\.(gguf|safetensors)$/i.test(path);
 
 export interface HubCommit {
   readonly hub: HubConnection;
@@ -40,7 +40,7 @@ export class HubFolder implements ModelFolder {
     const file = this.#files.get(name);
     if (!file) return undefined;
     const download = this.#downloadOf(file);
-    if (download && file.size <= SMALL_BYTES) await this.#store(download, signal, () => undefined);
+    if (download && !holdsWeights(name)) await this.#store(download, signal, () => undefined);
     if (download && (await isWhole(download))) return openStored(download, signal, from);
     return this.#openStream(file, signal, from);
   }

@@ -213,6 +213,7 @@ async function makeAngles(
   { config }: ModelDefinition,
 ): Promise<ReadonlyMap<Rotation, GpuBuffer>[]> {
   const tables = (config.rotations ?? []).map((own) => [own, angleTable(own, config.contextLength)] as const);
+  if (tables.length === 0) return queues.map(() => new Map());
   try {
     return await Promise.all(
       queues.map(async (queue) => {

@@ -22,11 +22,14 @@ export function mergesByScore(
       // Not between the two halves of a character.
       const isLow = (token.charCodeAt(at) & 0xfc00) === 0xdc00;
       if (isLow) continue;
-      const pair = [token.slice(0, at), token.slice(at)] as const;
-      const [left, right] = [ids.get(pair[0]), ids.get(pair[1])];
-      if (left !== undefined && right !== undefined) own.push({ pair, left, right });
+      const first = token.slice(0, at);
+      const left = ids.get(first);
+      if (left === undefined) continue;
+      const second = token.slice(at);
+      const right = ids.get(second);
+      if (right !== undefined) own.push({ pair: [first, second], left, right });
     }
-    own.sort((a, b) => a.left - b.left || a.right - b.right);
+    if (own.length > 1) own.sort((a, b) => a.left - b.left || a.right - b.right);
     for (const { pair } of own) merges.push(pair);
   }
   return merges;

@@ -14,6 +14,7 @@ import {
   readText,
   type ModelFolder,
 } from "../../../src/files/model-folder.js";
+import { MemoryFolder } from "../../../src/files/memory-folder.js";
 import { writeSafetensors } from "../../../src/files/safetensors-writer.js";
 import { openModelFolder, openModelSource } from "../../../src/files/source.js";
 import { randomFloats } from "../../helpers/random.js";
@@ -223,6 +224,80 @@ function opened(source: string | URL): readonly (string | undefined)[] {
   const { folder, ggufName } = openModelSource(source);
   return [folder.location, ggufName];
 }
+
+/** The bytes of "file" from a byte on. */
+async function rest(own: ModelFolder, from: number): Promise<Uint8Array> {
+  const file = await openRequired(own, "file", undefined, from);
+  const chunks: Uint8Array[] = [];
+  for (let chunk = await file.read(); chunk; chunk = await file.read()) chunks.push(chunk);
+  await file.close();
+  const all = Buffer.concat(chunks);
+  if (file.sizeBytes !== undefined) expect(file.sizeBytes).toBe(all.length);
+  return all;
+}
+
+describe("a file that is opened at a byte", () => {
+  const bytes = Uint8Array.from({ length: 3_000_000 }, (_, index) => index % 251);
+  let folder: string;
+  let server: Server;
+  let origin: string;
+  const ranges: (string | undefined)[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "weft-at-"));
+    await writeFile(join(folder, "file"), bytes);
+    server = createServer((request, response) => {
+      const { range } = request.headers;
+      ranges.push(range);
+      const begin = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+      const path = request.url!;
+      if (path.startsWith("/none/")) response.writeHead(200, { "content-length": bytes.length }).end(bytes);
+      else if (begin >= bytes.length) response.writeHead(416).end();
+      else {
+        const first = path.startsWith("/wrong/") ? begin + 1 : begin;
+        const contentRange = `bytes ${first}-${bytes.length - 1}/${bytes.length}`;
+        response
+          .writeHead(206, { "content-range": contentRange, "content-length": bytes.length - begin })
+          .end(bytes.subarray(begin));
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    origin = typeof address === "object" && address ? `http://127.0.0.1:${address.port}` : "";
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ["on the disk", () => openModelFolder(folder)],
+    ["in memory", () => new MemoryFolder(new Map([["file", bytes]]))],
+    ["in a Blob", () => new MemoryFolder(new Map([["file", new Blob([bytes])]]))],
+    ["behind a server with ranges", () => openModelFolder(`${origin}/with`)],
+    ["behind a server without", () => openModelFolder(`${origin}/none`)],
+  ])("%s has the bytes from there on", async (_, open) => {
+    for (const from of [1, 1_000_000, 2_999_999])
+      expect(Buffer.compare(await rest(open(), from), bytes.subarray(from))).toBe(0);
+  });
+
+  it("asks a server for no more than that", async () => {
+    ranges.length = 0;
+    await rest(openModelFolder(`${origin}/with`), 7);
+    await rest(openModelFolder(`${origin}/none`), 0);
+    expect(ranges).toEqual(["bytes=7-", undefined]);
+  });
+
+  it("is refused when the server sends other bytes, or has none there", async () => {
+    const wrong = await rejection(rest(openModelFolder(`${origin}/wrong`), 5));
+    expect(wrong).toBeInstanceOf(FetchError);
+    expect((wrong as Error).message).toContain("expected the bytes from 5 on, the server sent bytes 6-");
+    expect(await rejection(rest(openModelFolder(`${origin}/with`), bytes.length))).toMatchObject({
+      status: 416,
+    });
+  });
+});
 
 describe("openModelSource", () => {
   it("parts the address of a .gguf file into its folder and its name", () => {

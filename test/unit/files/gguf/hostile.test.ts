@@ -9,6 +9,7 @@ import { readGgufRows } from "../../../../src/files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../../../src/files/model-folder.js";
 import { fixturePath, ggufFolders, readBytes, readJsonFile } from "../../../helpers/fixtures.js";
 import { caseCount } from "../../../helpers/long-run.js";
+import { mutate } from "../../../helpers/mutate.js";
 import { SeededRandom } from "../../../helpers/random.js";
 
 interface Case {
@@ -79,26 +80,3 @@ describe("mutations of GGUF files", () => {
     expect(refused).toBeLessThan(count);
   });
 });
-
-/** Cuts the file, changes bytes, or writes an extreme number, mostly in the header. */
-function mutate(file: Uint8Array, random: SeededRandom): Uint8Array {
-  const header = Math.min(file.length, 1600);
-  const place = (): number => random.integer(random.integer(4) === 0 ? file.length : header);
-  const kind = random.integer(5);
-  if (kind === 0) return file.slice(0, place());
-  const changed = file.slice();
-  if (kind === 1) changed[place()] = random.integer(256);
-  else if (kind === 2) {
-    const at = place();
-    changed[at] = changed[at]! ^ (1 << random.integer(8));
-  } else if (kind === 3) {
-    const values = [0n, 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
-    const at = Math.max(0, Math.min(place(), file.length - 8));
-    new DataView(changed.buffer).setBigUint64(at, values[random.integer(values.length)]!, true);
-  } else {
-    // A part of the file over another.
-    const [from, to] = [place(), place()];
-    changed.copyWithin(to, from, from + random.integer(64));
-  }
-  return changed;
-}

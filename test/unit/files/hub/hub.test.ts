@@ -146,12 +146,22 @@ describe("a model of a hub", () => {
 
   it("gives the beginning of a large file without the rest", async () => {
     vi.stubEnv("HF_ENDPOINT", server.url);
-    server.files.set(name, new Uint8Array(17 * 2 ** 20));
+    server.files.set(name, new Uint8Array(5 * 2 ** 20));
     const { folder } = await openHub("own/model", {}, undefined, { store, times });
     const file = await folder.open(name);
     expect((await file!.read())!.length).toBeGreaterThan(0);
     await file!.close();
     expect(await listCached(store)).toMatchObject([{ files: [] }]);
+  });
+
+  it("stores texts of any size when they are read", async () => {
+    const vocabulary = new Uint8Array(20 * 2 ** 20).fill(32);
+    server.files.set("tokenizer.json", vocabulary);
+    const folder = await openFolder();
+    expect((await readFile(await folder.open("tokenizer.json"))).length).toBe(vocabulary.length);
+    await server.stop();
+    const again = await openFolder();
+    expect((await readFile(await again.open("tokenizer.json"))).length).toBe(vocabulary.length);
   });
 
   it.each([

@@ -37,14 +37,15 @@ export function copyOut(copy: PartCopy, from: Float32Array, to: Float32Array): v
 }
 
 /** Whether the piece has all numbers of the tensor in the same order, so that nothing has to be moved. */
-export function isSame({ tensor, part, piece }: PartCopy): boolean {
-  const { inputs, layout } = part.parameter;
+export function isSame(
+  { tensor, part, piece, ...own }: PartCopy,
+  elements: number = piece.elements,
+): boolean {
+  const { inputs } = part.parameter;
+  const layout = own.layout ?? part.parameter.layout;
   const isInOrder = inputs === undefined || (layout === "outputs first" && tensor.order === "out,in");
   return (
-    isInOrder &&
-    !part.isMoved &&
-    part.count === tensor.outputs &&
-    piece.elements === tensor.outputs * tensor.inputs
+    isInOrder && !part.isMoved && part.count === tensor.outputs && elements === tensor.outputs * tensor.inputs
   );
 }
 

@@ -54,6 +54,12 @@ export interface Parameter {
 /** The usual deviation of matrices and embeddings at the start. */
 const DEVIATION = 0.02;
 
+/** Whether no row or column of a matrix needs padding, but for outputs at the end, so that it may be quantised. */
+export function isUnpadded({ inputs, outputs, layout }: Matrix): boolean {
+  if (!inputs || layout !== "interleaved" || inputs.size !== 4 * inputs.vectors) return false;
+  return outputs.groupWidth === outputs.size || outputs.size === 4 * outputs.vectors;
+}
+
 /** What the format of a matrix may depend on. */
 export type Matrix = Pick<Parameter, "role" | "layer" | "inputs" | "outputs" | "layout">;
 

@@ -1,7 +1,7 @@
 // Puts rows of quantised weights into the words that the kernels read, a few panels at a time.
 import { invariant } from "../../util/invariant.js";
 import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
-import { gpuFormats, gpuMatrixBytes, isBlocks, PANEL, placesOf } from "../../tensor/blocks/gpu-layout.js";
+import { gpuFormats, isBlocks, PANEL, placesOf } from "../../tensor/blocks/gpu-layout.js";
 import { packRows } from "../../tensor/blocks/pack.js";
 import type { FilePart } from "./file-tensors.js";
 import type { Piece } from "./parameters.js";
@@ -49,7 +49,7 @@ export class BlockPlacer {
       );
       if (--chunk.missing > 0) continue;
       this.#begun.get(piece)!.delete(first);
-      yield* pack(part, piece, first, format, chunk.bytes);
+      yield* packPiece(part, piece, first, format, chunk.bytes);
     }
   }
 
@@ -65,7 +65,8 @@ export class BlockPlacer {
 /** The name of the buffer that has a piece's scales, minimums and upper bits. */
 export const scalesName = (piece: string): string => `${piece}.scales`;
 
-function* pack(
+/** Yields the words of consecutive outputs of a piece, from `firstOutput` on, the first of a panel. */
+export function* packPiece(
   { parameter }: FilePart,
   piece: Piece,
   firstOutput: number,
@@ -79,7 +80,6 @@ function* pack(
   const count = bytes.length / ((inputs / format.elements) * format.bytes);
   const { firstPanel, quants, scales } = packRows({ format, firstOutput, count, bytes }, gpu, shape);
   const { panels, quantWords, scaleWords } = placesOf(gpu, shape);
-  invariant(gpuMatrixBytes(gpu, shape) === 4 * panels * (quantWords + scaleWords), "sizes agree");
   yield {
     name: piece.name,
     values: quants,

@@ -1,12 +1,12 @@
 // Puts the tensors of a file into the layout of the kernels, piece by piece. Done once for all queues.
 import { ArgumentError } from "../../errors.js";
-import { isBlocks } from "../../tensor/blocks/gpu-layout.js";
+import { gpuFormatOf, isBlocks } from "../../tensor/blocks/gpu-layout.js";
+import { quantise } from "../../tensor/blocks/quantise.js";
 import { float32ToFloat16 } from "../../tensor/formats.js";
-import { invariant } from "../../util/invariant.js";
 import { copyIn, isSame } from "./copy-part.js";
 import type { FilePart } from "./file-tensors.js";
-import { BlockPlacer } from "./place-blocks.js";
-import type { Piece } from "./parameters.js";
+import { BlockPlacer, packPiece } from "./place-blocks.js";
+import type { Parameter, Piece } from "./parameters.js";
 import type { FileWeight } from "./read-weights.js";
 
 /** The contents of one buffer of a replica, or a part of them. */
@@ -40,9 +40,10 @@ export class WeightPlacer {
       const { parameter } = part;
       if (isBlocks(parameter.format)) {
         const { blocks, firstOutput = 0 } = weight;
-        invariant(blocks, `tensor "${tensor.key}" came without its blocks`);
         for (const piece of parameter.pieces)
-          yield* this.#blocks.place(part, piece, { ...blocks, firstOutput, inputs: tensor.inputs });
+          if (blocks && gpuFormatOf[blocks.format.name] === parameter.format)
+            yield* this.#blocks.place(part, piece, { ...blocks, firstOutput, inputs: tensor.inputs });
+          else yield* this.#quantise(piece, part, weight);
         continue;
       }
       if (parameter.format === "f16") checkFloat16(tensor.key, values);
@@ -54,18 +55,28 @@ export class WeightPlacer {
     }
   }
 
-  /** Returns the values of a piece, once all of them have come. */
+  /** Yields the words of a piece, once all of its values have come. */
+  *#quantise(piece: Piece, part: FilePart, weight: FileWeight): Generator<PlacedPiece, void, undefined> {
+    const rows = this.#fill(piece, part, weight, "outputs first");
+    if (!rows) return;
+    const { format, bytes } = quantise(rows, part.parameter.format === "q8" ? 8 : 4);
+    yield* packPiece(part, piece, 0, format, bytes);
+  }
+
+  /** Returns the values of a piece, once all of them have come. `layout`: default is that of the parameter. */
   #fill(
     piece: Piece,
     part: FilePart,
     { tensor, values, firstOutput = 0 }: FileWeight,
+    layout: Parameter["layout"] = part.parameter.layout,
   ): Float32Array<ArrayBuffer> | undefined {
     const count = values.length / tensor.inputs;
-    if (count === tensor.outputs && isSame({ tensor, part, piece })) return values;
+    const elements = layout === part.parameter.layout ? piece.elements : piece.count * tensor.inputs;
+    if (count === tensor.outputs && isSame({ tensor, part, piece, layout }, elements)) return values;
     let begun = this.#begun.get(piece);
-    begun ??= { values: new Float32Array(piece.elements), missing: piece.count };
+    begun ??= { values: new Float32Array(elements), missing: piece.count };
     begun.missing -= copyIn(
-      { tensor, part, piece, rows: { first: firstOutput, count } },
+      { tensor, part, piece, layout, rows: { first: firstOutput, count } },
       values,
       begun.values,
     );

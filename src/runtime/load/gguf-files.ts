@@ -7,7 +7,7 @@ import { plainValue } from "../../files/gguf/plain-value.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import { listFileTensors } from "../../model/weights/file-tensors.js";
-import type { Matrix, Parameter } from "../../model/weights/parameters.js";
+import { isUnpadded, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { matchGguf, readGgufWeights, type MatchedGguf } from "../../model/weights/read-gguf-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { gpuFormatOf } from "../../tensor/blocks/gpu-layout.js";
@@ -88,18 +88,15 @@ async function readLists(
  */
 function matrixFormats(model: GgufModel, names: TensorNames): (matrix: Matrix) => WeightFormat {
   const types = new Map(listTensors(model).map(({ name, type }) => [name, type.name]));
-  return ({ role, layer, inputs, outputs, layout }) => {
-    const source = names.roles[role];
-    if (!source || !inputs || layout !== "interleaved" || source.offset !== undefined) return "f32";
+  return (matrix) => {
+    const source = names.roles[matrix.role];
+    if (!source || matrix.layout !== "interleaved" || source.offset !== undefined) return "f32";
     const own = new Set(
-      source.parts.map(({ of }) => types.get(`${of.replace("{l}", String(layer))}.weight`)),
+      source.parts.map(({ of }) => types.get(`${of.replace("{l}", String(matrix.layer))}.weight`)),
     );
     const [type = ""] = own;
     if (own.size !== 1) return "f32";
     if (type === "F16") return "f16";
-    const isPadded =
-      inputs.size !== 4 * inputs.vectors ||
-      (outputs.groupWidth !== outputs.size && outputs.size !== 4 * outputs.vectors);
-    return isPadded ? "f32" : (gpuFormatOf[type] ?? "f32");
+    return isUnpadded(matrix) ? (gpuFormatOf[type] ?? "f32") : "f32";
   };
 }

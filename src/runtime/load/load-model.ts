@@ -10,7 +10,9 @@ import { defineModel, type ModelDefinition } from "../../model/definition.js";
 import { Forward } from "../../model/forward.js";
 import {
   countNumbers,
+  isUnpadded,
   listParameters,
+  type Matrix,
   weightBytes,
   type Parameter,
   type TableOptions,
@@ -21,6 +23,7 @@ import type { ModelShape } from "../../model/shape.js";
 import { WeightsLoader } from "../../model/weights/model-weights.js";
 import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
+import { QUANTISED_BLOCK } from "../../tensor/blocks/quantise.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
@@ -71,10 +74,10 @@ export async function loadModel(
   const definition = defineModel(familyModel, pageTokens);
   const { shape } = definition;
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
-  const asked = checkChoice("weights", options.weights, arithmetic, ["f32", "f16"]);
+  const asked = checkChoice("weights", options.weights, arithmetic, ["f32", "f16", "q8", "q4"]);
   if (arithmetic === "f16") checkHalfWeights(asked);
   const isAsFiles = options.weights === undefined && arithmetic === "f32";
-  const formatOf = isAsFiles ? files.formatOf : asked;
+  const formatOf = isAsFiles ? files.formatOf : asked === "q8" || asked === "q4" ? quantised(asked) : asked;
   const wholeParameters = parametersOf(definition, formatOf);
   const formats = matrixFormats(wholeParameters);
   const format = formats[0]!;
@@ -157,6 +160,12 @@ const parametersOf = (
     format,
     ...(maxBindingBytes === undefined ? {} : { maxBindingBytes }),
   });
+
+/** Quantises every matrix whose rows are whole blocks. The others stay float32. */
+const quantised =
+  (format: "q8" | "q4") =>
+  (matrix: Matrix): WeightFormat =>
+    isUnpadded(matrix) && matrix.inputs!.size % QUANTISED_BLOCK === 0 ? format : "f32";
 
 /** The formats of a model's matrices, that of the most numbers first. */
 function matrixFormats(parameters: readonly Parameter[]): readonly WeightFormat[] {

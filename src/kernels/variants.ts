@@ -29,6 +29,8 @@ import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
 
+const adapterKinds = ["software", "gpu"] as const;
+
 /** Heads of queries and of keys that are as many, and four to one with capped scores. */
 const attentionKinds = [
   { group: 1, isCapped: false },
@@ -73,8 +75,8 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     linearBackwardWeightVariant,
     weightSumVariant,
     ...attentionShapes.flatMap((shape) => [
-      attentionBackwardQueryVariant(shape),
-      attentionBackwardKeyValueVariant(shape),
+      ...adapterKinds.map((kind) => attentionBackwardQueryVariant(shape, kind)),
+      ...adapterKinds.map((kind) => attentionBackwardKeyValueVariant(shape, kind)),
     ]),
     ...activations.map(activateVariant),
     ...norms.map(normBackwardInputVariant),

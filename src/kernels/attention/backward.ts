@@ -1,6 +1,8 @@
 // Gradients of attention: for queries, which leaves the statistics of each row behind, then for keys and values.
 import keyValueSource from "../../../shaders/attention/backward-key-value.wgsl?raw";
+import keyValueWorkgroupSource from "../../../shaders/attention/backward-key-value-workgroup.wgsl?raw";
 import querySource from "../../../shaders/attention/backward-query.wgsl?raw";
+import queryWorkgroupSource from "../../../shaders/attention/backward-query-workgroup.wgsl?raw";
 import {
   foldGrid,
   specialise,
@@ -15,6 +17,7 @@ import {
   type AttentionParam,
   type AttentionShape,
 } from "./attention.js";
+import type { AdapterKind } from "../workgroup-needs.js";
 
 type AttentionBackwardQueryBinding = "Q" | "KV" | "A" | "dA" | "rowInfo" | "blockTable" | "dQ" | "stats";
 type AttentionBackwardKeyValueBinding = "Q" | "KV" | "dA" | "stats" | "rowInfo" | "blockTable" | "dKV";
@@ -57,12 +60,32 @@ const backwardKeyValue: KernelDefinition<AttentionBackwardKeyValueBinding, Atten
   grid: ({ blockCount, heads }, constants) => gridOf(blockCount, heads / Number(constants["GROUP"])),
 };
 
+const backwardQueryWorkgroup: typeof backwardQuery = {
+  ...backwardQuery,
+  name: "attention.backward-query-workgroup",
+  source: queryWorkgroupSource,
+  grid: ({ blockCount, heads }) => foldGrid(blockCount * heads),
+};
+
+const backwardKeyValueWorkgroup: typeof backwardKeyValue = {
+  ...backwardKeyValue,
+  name: "attention.backward-key-value-workgroup",
+  source: keyValueWorkgroupSource,
+  grid: ({ blockCount, heads }, constants) => foldGrid((blockCount * heads) / Number(constants["GROUP"])),
+};
+
+/** For software adapters a block per invocation, for GPUs a block per workgroup. Both give the same bits. */
 export const attentionBackwardQueryVariant = (
   options: AttentionShape,
+  kind: AdapterKind,
 ): KernelVariant<AttentionBackwardQueryBinding, AttentionParam> =>
-  specialise(backwardQuery, attentionShapeConstants(options));
+  specialise(kind === "software" ? backwardQuery : backwardQueryWorkgroup, attentionShapeConstants(options));
 
 export const attentionBackwardKeyValueVariant = (
   options: AttentionShape,
+  kind: AdapterKind,
 ): KernelVariant<AttentionBackwardKeyValueBinding, AttentionParam> =>
-  specialise(backwardKeyValue, attentionShapeConstants(options));
+  specialise(
+    kind === "software" ? backwardKeyValue : backwardKeyValueWorkgroup,
+    attentionShapeConstants(options),
+  );

@@ -5,7 +5,7 @@ import { decoderRecipe, type DecoderKind } from "./decoder.js";
 import { decoderGguf, type DecoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers, type LayerKeys } from "./decoder-config.js";
 import type { Family } from "./family.js";
-import { llamaTensors } from "./llama.js";
+import { decoderNames } from "./decoder-names.js";
 import type { ModelConfig } from "./model-config.js";
 
 interface Generation {
@@ -144,7 +144,7 @@ export const gemma: readonly Family[] = generations.map(
     },
 
     recipe: (config) => decoderRecipe(config, { norms: "before", gainOffset: 1, ...kind }),
-    tensors: (config) => llamaTensors(config, kind.norms === "both"),
+    tensors: (config) => decoderNames(config, kind.norms === "both"),
     gguf: decoderGguf({
       // Gains are stored whole there.
       gainOffset: -1,

@@ -1,10 +1,11 @@
 // Llama and those that differ from it in little: Mistral, Qwen 2 and 3, SmolLM 3, Granite, OLMo 2. RMS norms, rotary positions,
 // grouped heads, a gated MLP. arxiv.org/abs/2302.13971, and the model cards of the others.
 import type { ConfigReader } from "./config-reader.js";
-import { decoderRecipe, joined, turned, type DecoderKind } from "./decoder.js";
+import { decoderRecipe, type DecoderKind } from "./decoder.js";
+import { decoderNames } from "./decoder-names.js";
 import { decoderGguf, type DecoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers, type LayerKeys } from "./decoder-config.js";
-import { tensor, type Family, type TensorNames } from "./family.js";
+import type { Family } from "./family.js";
 import type { ModelConfig } from "./model-config.js";
 
 /** How a family differs. */
@@ -164,7 +165,7 @@ export const llamaLike: readonly Family[] = differences.map(
     },
 
     recipe: (config) => decoderRecipe(config, { norms: "before", ...kind }),
-    tensors: (config) => llamaTensors(config, kind?.norms === "after"),
+    tensors: (config) => decoderNames(config, kind?.norms === "after"),
     ...(gguf
       ? {
           gguf: decoderGguf({ architecture: modelType, modelType, class: `${classes}ForCausalLM`, ...gguf }),
@@ -172,40 +173,3 @@ export const llamaLike: readonly Family[] = differences.map(
       : {}),
   }),
 );
-
-/** `namesOutputs`: whether the norm behind attention normalises what attention gives, and not what the MLP reads. */
-export function llamaTensors(config: ModelConfig, namesOutputs: boolean): TensorNames {
-  const layer = "model.layers.{l}";
-  const own = `${layer}.self_attn`;
-  const heads = config.headWidth * config.keyValueHeads;
-  const part = (of: string): ReturnType<typeof turned> => turned(config, { of });
-  return {
-    base: "model.",
-    prefixes: ["language_model.", "model.language_model.", "model.text_model.", "text_model."],
-    ignored: ignoredTensors(config.tiedHead),
-    roles: {
-      tokens: tensor("model.embed_tokens"),
-      norm1: tensor(`${layer}.input_layernorm`),
-      query: joined(part(`${own}.q_proj`)),
-      keyValue: joined({ ...part(`${own}.k_proj`), size: heads }, { of: `${own}.v_proj`, size: heads }),
-      queryNorm: joined(part(`${own}.q_norm`)),
-      keyNorm: joined(part(`${own}.k_norm`)),
-      projection: tensor(`${own}.o_proj`),
-      projectionNorm: tensor(`${layer}.post_attention_layernorm`),
-      norm2: tensor(`${layer}.${namesOutputs ? "pre_feedforward_layernorm" : "post_attention_layernorm"}`),
-      gateUp: joined({ of: `${layer}.mlp.gate_proj` }, { of: `${layer}.mlp.up_proj` }),
-      down: tensor(`${layer}.mlp.down_proj`),
-      downNorm: tensor(`${layer}.post_feedforward_layernorm`),
-      finalNorm: tensor("model.norm"),
-      head: tensor("lm_head"),
-    },
-  };
-}
-
-/** Buffers that older files hold, a tied head that some hold a second time, and the other parts of multimodal models. */
-export function ignoredTensors(tiedHead: boolean): RegExp {
-  const others = String.raw`(model\.)?(vision_tower|vision_model|multi_modal_projector|connector|audio_tower)\.`;
-  return new RegExp(
-    String.raw`rotary_emb\.inv_freq$|^${others}${tiedHead ? String.raw`|^lm_head\.weight$` : ""}`,
-  );
-}

@@ -4,7 +4,7 @@ import { decoderRecipe, joined, turned } from "./decoder.js";
 import { decoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers } from "./decoder-config.js";
 import { tensor, type Family } from "./family.js";
-import { llamaTensors } from "./llama.js";
+import { decoderNames } from "./decoder-names.js";
 
 export const phi3: Family = {
   name: "phi3",
@@ -32,7 +32,7 @@ export const phi3: Family = {
     const { heads, keyValueHeads, headWidth } = config;
     const of = "model.layers.{l}.self_attn.qkv_proj";
     const [query, key] = [heads * headWidth, keyValueHeads * headWidth];
-    const names = llamaTensors(config, false);
+    const names = decoderNames(config, false);
     return {
       ...names,
       roles: {

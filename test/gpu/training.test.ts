@@ -220,7 +220,7 @@ describe("training", () => {
           .filter(({ tasks }) => tasks[0]!.kind === kind)
           .map(({ kernels }) => kernels!.map(({ kernel }) => kernel).join()),
       );
-    expect(kernelsOf("attention")).toEqual(new Set(["attention.forward"]));
+    expect(kernelsOf("attention")).toEqual(new Set(["attention.forward-serial"]));
     expect(kernelsOf("attention-gradient")).toEqual(
       new Set(["attention.backward-query,attention.backward-key-value"]),
     );

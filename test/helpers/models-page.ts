@@ -1,8 +1,14 @@
 // MODELS.md, made from the registry of families and from the configurations of published models.
+import { quantised } from "../../src/runtime/load/load-model.js";
 import { families, readModelConfig } from "../../src/families/registry.js";
 import { defineModel } from "../../src/model/definition.js";
 import { keyValueRowBytes } from "../../src/model/shape.js";
-import { countNumbers, listParameters, weightBytes } from "../../src/model/weights/parameters.js";
+import {
+  countNumbers,
+  listParameters,
+  weightBytes,
+  type TableOptions,
+} from "../../src/model/weights/parameters.js";
 
 /** What there is to say about each family, by `model_type`. */
 const notes: Readonly<Record<string, string>> = {
@@ -102,21 +108,19 @@ export const published: readonly Published[] = [
 /** Numbers in the file, and bytes on a queue. */
 export function sizesOf(config: object): {
   readonly parameters: number;
-  readonly f32: number;
-  readonly f16: number;
+  readonly bytes: Readonly<Record<"f32" | "f16" | "q8" | "q4", number>>;
   readonly cachePerToken: number;
   readonly contextLength: number;
 } {
   const model = defineModel(readModelConfig(config), 16);
-  const bytes = (format: "f32" | "f16"): number =>
+  const bytes = (format: TableOptions["format"]): number =>
     weightBytes(listParameters(model.config, model.recipe, model.names, { format }));
   const stored = listParameters(model.config, model.recipe, model.names, { format: "f32" }).filter(
     (own) => own.stored === "always" || (own.stored === "optional" && own.role !== "head"),
   );
   return {
     parameters: stored.reduce((sum, own) => sum + countNumbers(own), 0),
-    f32: bytes("f32"),
-    f16: bytes("f16"),
+    bytes: { f32: bytes("f32"), f16: bytes("f16"), q8: bytes(quantised("q8")), q4: bytes(quantised("q4")) },
     cachePerToken: model.config.layers * keyValueRowBytes(model.shape),
     contextLength: model.config.contextLength,
   };
@@ -139,24 +143,15 @@ function familyTable(): string[] {
 
 function sizeTable(): string[] {
   return [
-    row([
-      "model",
-      "family",
-      "parameters",
-      "weights, f32",
-      "weights, f16",
-      "cache per 1,000 tokens",
-      "context",
-    ]),
-    row(["---", "---", "--:", "--:", "--:", "--:", "--:"]),
+    row(["model", "family", "parameters", "f32", "f16", "q8", "q4", "cache per 1,000 tokens", "context"]),
+    row(["---", "---", "--:", "--:", "--:", "--:", "--:", "--:", "--:"]),
     ...published.map(({ name, config }) => {
-      const { parameters, f32, f16, cachePerToken, contextLength } = sizesOf(config);
+      const { parameters, bytes, cachePerToken, contextLength } = sizesOf(config);
       return row([
         name,
         `\`${(config as { model_type: string }).model_type}\``,
         `${(parameters / 1e6).toFixed(0)} M`,
-        gigabytes(f32),
-        gigabytes(f16),
+        ...[bytes.f32, bytes.f16, bytes.q8, bytes.q4].map(gigabytes),
         `${(cachePerToken / 1000).toFixed(0)} MB`,
         contextLength.toLocaleString("en-US"),
       ]);

@@ -162,7 +162,7 @@ const parametersOf = (
   });
 
 /** Quantises every matrix whose rows are whole blocks. The others stay float32. */
-const quantised =
+export const quantised: (format: "q8" | "q4") => (matrix: Matrix) => WeightFormat =
   (format: "q8" | "q4") =>
   (matrix: Matrix): WeightFormat =>
     isUnpadded(matrix) && matrix.inputs!.size % QUANTISED_BLOCK === 0 ? format : "f32";

@@ -90,10 +90,3 @@ fn weightsAt(k: u32, n: u32) -> vec4<f32> {
   if (SCALING == BY_MINIMUM || SCALING == BY_WHOLE_MINIMUM) { return product + scaling.minimum; }
   return product;
 }
-
-// A table of positions is never quantised.
-alias RowVector = vec4<f32>;
-
-fn rowOf(stored: RowVector) -> vec4<f32> {
-  return stored;
-}

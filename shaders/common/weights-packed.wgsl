@@ -11,10 +11,3 @@ fn weightsOf(stored: WeightVector) -> vec4<f32> {
 fn weightsAt(k: u32, n: u32) -> vec4<f32> {
   return weightsOf(W[k * outputs() + n]);
 }
-
-// A table of positions is stored as the matrices are.
-alias RowVector = WeightVector;
-
-fn rowOf(stored: RowVector) -> vec4<f32> {
-  return weightsOf(stored);
-}

@@ -17,7 +17,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> W: array<WeightVector>;                 // tokens (C/4, shardStride), or blocks: common/weights-blocks.wgsl
-@group(0) @binding(2) var<storage, read> positionEmbedding: array<RowVector>;    // (positions, C/4); read if POSITIONS only
+@group(0) @binding(2) var<storage, read> positionEmbedding: array<vec4<f32>>;    // (positions, C/4); read if POSITIONS only
 @group(0) @binding(3) var<storage, read> rowInfo: array<vec4<u32>>;            // token, position, first page, key count
 @group(0) @binding(4) var<storage, read> rowTable: array<u32>;                 // arena row of every row
 @group(0) @binding(5) var<storage, read> sampled: array<u32>;                  // newest token of each sequence
@@ -48,6 +48,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let token = newest - params.firstToken; // wraps to a large number below the shard
   if (token >= params.tokenCount) { return; }
   var x = params.scale * weightsAt(vector, token);
-  if (POSITIONS) { x += rowOf(positionEmbedding[info.y * params.channelVectors + vector]); }
+  if (POSITIONS) { x += positionEmbedding[info.y * params.channelVectors + vector]; }
   X[row * params.channelVectors + vector] = x;
 }

@@ -37,7 +37,7 @@ export interface BackwardPipelines extends LinearBackwardPipelines, NormBackward
 /** Compiles all of them at once. Throws ShaderError. */
 export async function compileBackward(queue: Queue, model: ModelDefinition): Promise<BackwardPipelines> {
   const { pipelines } = queue;
-  const kind = queue.adapter.isSoftware ? "software" : "gpu";
+  const adapterKind = queue.adapter.isSoftware ? "software" : "gpu";
   const { config, shape, program } = model;
   const activation = activationOf[config.activation];
   const has = (kind: string): boolean =>
@@ -45,8 +45,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   const compileAttention = (step: AttentionStep): Promise<AttentionBackwardPipelines> => {
     const options = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
     return Promise.all([
-      pipelines.get(attentionBackwardQueryVariant(options, kind)),
-      pipelines.get(attentionBackwardKeyValueVariant(options, kind)),
+      pipelines.get(attentionBackwardQueryVariant(options, adapterKind)),
+      pipelines.get(attentionBackwardKeyValueVariant(options, adapterKind)),
     ]).then(([attentionQuery, attentionKeyValue]) => ({ attentionQuery, attentionKeyValue }));
   };
   const [

@@ -64,7 +64,7 @@ export function isUnpadded({ inputs, outputs, layout }: Matrix): boolean {
 export type Matrix = Pick<Parameter, "role" | "layer" | "inputs" | "outputs" | "layout">;
 
 export interface TableOptions {
-  /** How matrices are stored on the GPU: all alike, or each as is said of it. Vectors are always float32. */
+  /** How matrices are stored on the GPU: all alike, or each as is said of it. Vectors and learned positions are always float32. */
   readonly format: WeightFormat | ((matrix: Matrix) => WeightFormat);
   /** The most bytes of one binding. A larger vocabulary is split. Default: no bound. */
   readonly maxBindingBytes?: number;
@@ -82,7 +82,11 @@ export function listParameters(
   const axis = (name: AxisName): Axis => axisOf(name, config);
 
   const formatOf = (matrix: Matrix): WeightFormat =>
-    matrix.inputs ? (typeof format === "string" ? format : format(matrix)) : "f32";
+    matrix.inputs && matrix.layout === "interleaved"
+      ? typeof format === "string"
+        ? format
+        : format(matrix)
+      : "f32";
   // The embedding, a head of its own and its bias are cut in the same places.
   let mostTokens: number | undefined;
   const most = (): number =>

@@ -29,6 +29,8 @@ import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
 
+const softwareShape = { headVectors: 1, group: 1, isCausal: true, isCapped: false, pageTokens: 4 };
+
 const adapterKinds = ["software", "gpu"] as const;
 
 /** Heads of queries and of keys that are as many, and four to one with capped scores. */
@@ -90,3 +92,18 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     addVariant,
   ];
 }
+
+/** Kernels that only software adapters are given: a GPU has too few registers for them, or too few lanes at work. */
+const softwareKernels: ReadonlySet<string> = new Set([
+  ...[...linearKernels, ...halfLinearKernels]
+    .filter(({ isFor }) => isFor === "software")
+    .map((kernel) => kernel.variant(Activation.none, "f32").definition.name),
+  ...attentionKernels
+    .filter(({ isFor }) => isFor === "software")
+    .flatMap((kernel) => kernel.stages(softwareShape).map(({ definition }) => definition.name)),
+  attentionBackwardQueryVariant(softwareShape, "software").definition.name,
+  attentionBackwardKeyValueVariant(softwareShape, "software").definition.name,
+]);
+
+/** Whether a GPU may be given a kernel. */
+export const isForGpus = ({ definition }: KernelVariant): boolean => !softwareKernels.has(definition.name);

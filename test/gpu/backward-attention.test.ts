@@ -168,8 +168,8 @@ describe.each(["software", "gpu"] as const)(
       { heads: 4, keyHeads: 1, isCausal: true, cap: 1 },
       { heads: 4, keyHeads: 2, isCausal: false, window: 9, cap: 0.7 },
       { heads: 2, isCausal: true, window: 40 },
-    ])("are those of shared heads, windows and caps: %o", async (kind) => {
-      await run({ D: 16, ...kind });
+    ])("are those of shared heads, windows and caps: %o", async (sharing) => {
+      await run({ D: 16, ...sharing });
     });
 
     it.each(headWidths)("are those of attention in both directions with heads of width %i", async (D) => {

@@ -41,7 +41,9 @@ async function bitsOf(tiny: TinyModel, options: LoadOptions): Promise<Uint32Arra
 function rounded(tiny: TinyModel): Map<string, Float32Array<ArrayBuffer>> {
   return new Map(
     [...tiny.weights].map(([name, values]) => {
-      const isMatrix = tiny.tensors.find((tensor) => tensor.name === name)!.shape.length === 2;
+      // Learned positions are added, not multiplied: they stay f32.
+      const { shape } = tiny.tensors.find((tensor) => tensor.name === name)!;
+      const isMatrix = shape.length === 2 && !name.endsWith("wpe.weight");
       const halves = new Uint8Array(float32ToFloat16(values).buffer);
       return [name, isMatrix ? toFloat32(halves, "F16") : values];
     }),

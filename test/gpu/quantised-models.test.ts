@@ -6,6 +6,9 @@ import { makeTinyModel } from "../helpers/tiny-model.js";
 
 const prompts = [[3, 1, 4, 1, 5], [9], [2, 6, 5, 3, 5, 8, 9, 7]];
 
+const rms = (values: ArrayLike<number>): number =>
+  Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0) / values.length);
+
 describe.each(["q8", "q4"] as const)("a model with weights %s", (weights) => {
   const { parts } = makeTinyModel({ channels: 64, heads: 4, hidden: 96 });
 
@@ -25,8 +28,6 @@ describe.each(["q8", "q4"] as const)("a model with weights %s", (weights) => {
 
     await using before = await Model.load(parts);
     const exact = (await before.forward(prompts, { output: "all" })).logits[0]!;
-    const rms = (values: ArrayLike<number>): number =>
-      Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0) / values.length);
     // A weight is wrong by at most half a step, of which a block's largest has 127 or 8; some of these errors cancel.
     const error = rms(logits[0]!.map((value, index) => value - exact[index]!)) / rms(exact);
     expect(error).toBeLessThan(weights === "q8" ? 0.02 : 0.3);

@@ -41,6 +41,7 @@ const commands = {
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },
   build: { needsBrowser: false, rebuilds: true, steps: [...build, demo] },
   check: { needsBrowser: false, steps: check },
+  "gpu-compile": { needsBrowser: false, steps: [[node, "test/gpu-compile/gpu-compile.js"]] },
   test: {
     needsBrowser: true,
     needsLavapipe: true,

@@ -4,6 +4,9 @@ import type { ConfigReader } from "./config-reader.js";
 import type { ActivationName, LayerAttention, ModelConfig, Rotation } from "./model-config.js";
 import { readRotation, type ReadRotation, type RotaryOptions } from "./rotary.js";
 
+/** Files may name any number. No sentence is longer than this, and tables of angles have an entry for every 256 positions. */
+const MOST_POSITIONS = 2 ** 22;
+
 export const activationNames: readonly ActivationName[] = [
   "silu",
   "gelu",
@@ -28,7 +31,7 @@ export function readDecoderSizes(
   return {
     modelType: String(keys.keys["model_type"]),
     vocabularySize,
-    contextLength: keys.size("max_position_embeddings"),
+    contextLength: Math.min(keys.size("max_position_embeddings"), MOST_POSITIONS),
     channels,
     layers: keys.layers("num_hidden_layers"),
     heads,

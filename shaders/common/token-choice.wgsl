@@ -68,16 +68,32 @@ fn realAt(row: u32, word: u32) -> f32 {
 // Below all logits, and so far that its exponential is 0; a bias of as much bans a token. Finite, as WGSL may assume.
 const BANNED = -1e30;
 
-fn penalised(row: u32, token: u32) -> f32 {
-  let choosable = optionAt(row, 14u);
-  if (choosable != 0u && token >= choosable) { return BANNED; }
-  var value = logits[row * params.rowStride + token];
+// What changes the logits of a row. Read once: a row has as many logits as the vocabulary has tokens.
+struct Penalties {
+  start: u32,      // first logit
+  choosable: u32,  // tokens from here on are never chosen; 0: all may be
+  biasStart: u32,  // in bias; NONE: none
+  countStart: u32, // in counts; NONE: none
+  repetition: f32,
+  frequency: f32,
+  presence: f32,
+}
+
+fn penaltiesOf(row: u32) -> Penalties {
   let biasSlot = optionAt(row, 2u);
-  if (biasSlot != NONE) { value += bias[biasSlot * params.vocabulary + token]; }
   let countSlot = optionAt(row, 1u);
-  if (countSlot == NONE) { return value; }
-  let count = counts[countSlot * params.vocabulary + token];
-  return penalise(value, count, realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
+  return Penalties(
+    row * params.rowStride, optionAt(row, 14u), select(biasSlot * params.vocabulary, NONE, biasSlot == NONE),
+    select(countSlot * params.vocabulary, NONE, countSlot == NONE),
+    realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
+}
+
+fn penalised(own: Penalties, token: u32) -> f32 {
+  if (own.choosable != 0u && token >= own.choosable) { return BANNED; }
+  var value = logits[own.start + token];
+  if (own.biasStart != NONE) { value += bias[own.biasStart + token]; }
+  if (own.countStart == NONE) { return value; }
+  return penalise(value, counts[own.countStart + token], own.repetition, own.frequency, own.presence);
 }
 
 // Returns how many weights of exactly `bits` bits are needed to make up `missing`.

@@ -150,10 +150,11 @@ fn main(
     sumRaw = totalOf(index, sum);
   }
 
+  let penalties = penaltiesOf(row);
   var token = 0u;
   var highest = LOWEST;
   for (var v = part.first; v < part.end; v++) {
-    let value = penalised(row, v);
+    let value = penalised(penalties, v);
     if (value > highest) { highest = value; token = v; }
   }
   partTokens[index] = token;
@@ -169,7 +170,7 @@ fn main(
   let temperature = realAt(row, 3u);
   if (temperature > 0.0) {
     for (var v = part.first; v < part.end; v++) {
-      weights[part.start + v] = exp((penalised(row, v) - highest) / temperature);
+      weights[part.start + v] = exp((penalised(penalties, v) - highest) / temperature);
     }
     let k = optionAt(row, 4u);
     if (k > 0u && k < params.vocabulary) { keepTop(part, k); }

@@ -101,16 +101,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
   }
 
+  let penalties = penaltiesOf(row);
   var token = 0u;
   var highest = LOWEST;
   for (var v = 0u; v < params.vocabulary; v++) {
-    let value = penalised(row, v);
+    let value = penalised(penalties, v);
     if (value > highest) { highest = value; token = v; }
   }
   let temperature = realAt(row, 3u);
   if (temperature > 0.0) {
     for (var v = 0u; v < params.vocabulary; v++) {
-      weights[start + v] = exp((penalised(row, v) - highest) / temperature);
+      weights[start + v] = exp((penalised(penalties, v) - highest) / temperature);
     }
     let k = optionAt(row, 4u);
     if (k > 0u && k < params.vocabulary) { keepTop(start, k); }

@@ -228,7 +228,7 @@ export class Model {
         argument: "model",
         expected:
           "one whose weights are float32, as training changes them by less than other formats resolve",
-        received: `${other.format}, of ${other.name}`,
+        received: other.format,
         remedy: 'Load the model with weights "f32", and arithmetic "f32", to train it.',
       });
     }

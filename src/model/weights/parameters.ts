@@ -229,12 +229,12 @@ function outputBytes(format: WeightFormat, inputs: Axis): number {
   return (4 * placesOf(gpuFormats[format], shape).quantWords) / PANEL;
 }
 
-/** Tokens that one binding holds of every matrix of these formats: whole panels, if it is no fewer than one. */
+/** Tokens that one binding holds of every matrix of these formats: fours, or whole panels of quantised ones. */
 function mostTokensOf(inputs: Axis, formats: readonly WeightFormat[], maxBindingBytes: number): number {
   const bytes = Math.max(...formats.map((format) => outputBytes(format, inputs)));
   const tokens = Math.floor(Math.min(maxBindingBytes, Number.MAX_SAFE_INTEGER) / bytes);
-  const step = tokens >= PANEL ? PANEL : 4;
-  invariant(tokens >= step, "a binding holds no four tokens");
+  const step = formats.some(isBlocks) ? PANEL : 4;
+  invariant(tokens >= step, `a binding holds no ${step} tokens`);
   return step * Math.floor(tokens / step);
 }
 

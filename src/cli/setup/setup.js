@@ -2,7 +2,7 @@
 // Plain JavaScript, because it runs before anything is installed. `node src/cli/setup/setup.js <command> [arguments]`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -106,7 +106,7 @@ async function installDependencies() {
  */
 function useSoftwareVulkan(env, chromium) {
   if (process.platform !== "linux" || env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES) return;
-  if (existsSync("/usr/share/vulkan/icd.d") || existsSync("/etc/vulkan/icd.d")) return;
+  if (["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].some(hasDriver)) return;
   const folders = [dirname(chromium), "/usr/lib/chromium", "/usr/lib/chromium-browser"];
   const folder = folders.find((candidate) => existsSync(join(candidate, "vk_swiftshader_icd.json")));
   if (!folder) return;
@@ -114,6 +114,11 @@ function useSoftwareVulkan(env, chromium) {
   // Chromium's Vulkan loader too, for machines without one.
   env.LD_LIBRARY_PATH = [env.LD_LIBRARY_PATH, folder].filter(Boolean).join(":");
   env.XDG_RUNTIME_DIR ??= "/tmp";
+}
+
+/** Vulkan's loader alone brings such a folder with nothing in it. */
+function hasDriver(folder) {
+  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".json"));
 }
 
 /** Returns the exit status. Passes signals on and waits for the end, because the step may have to tidy up. */

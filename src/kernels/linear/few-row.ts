@@ -1,8 +1,13 @@
 // Linear kernel for dispatches of few rows, as in decoding.
 import source from "../../../shaders/linear/forward-few-row.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import { weightConstants } from "./weight-reader.js";
-import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
+import type { ElementType, KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearInterface,
+  linearVariant,
+  type LinearBinding,
+  type LinearKernel,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-few-row",
@@ -17,6 +22,5 @@ export const fewRowLinear: LinearKernel = {
   suits: "any",
   isFor: "software",
   needs: { invocations: 32, bytes: 0 },
-  variant: (activation, element) =>
-    specialise(forward(element), { ACTIVATION: activation, ...weightConstants(element) }, element),
+  variant: (activation, element) => linearVariant(forward(element), activation, element),
 };

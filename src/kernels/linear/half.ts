@@ -1,9 +1,14 @@
 // Linear kernels with products in f16, without workgroup memory. All kernels with products in f16 give the same bits, which are
 // not those of f32.
 import source from "../../../shaders/linear/forward-half.wgsl?raw";
-import { specialise, type Constants, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import { weightConstants } from "./weight-reader.js";
-import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
+import type { Constants, ElementType, KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearInterface,
+  linearVariant,
+  type LinearBinding,
+  type LinearKernel,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-half",
@@ -22,12 +27,7 @@ const halfLinear = (name: string, constants: Constants): LinearKernel => ({
   suits: "any",
   isFor: "software",
   needs: { invocations: 32, bytes: 0, feature: "shader-f16" },
-  variant: (activation, element) =>
-    specialise(
-      forward(element),
-      { ACTIVATION: activation, ...weightConstants(element), ...constants },
-      element,
-    ),
+  variant: (activation, element) => linearVariant(forward(element), activation, element, constants),
 });
 
 /** 8 rows × 8 columns per invocation. */

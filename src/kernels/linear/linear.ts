@@ -5,7 +5,13 @@ import productsFloat from "../../../shaders/common/products-float.wgsl?raw";
 import productsHalf from "../../../shaders/common/products-half.wgsl?raw";
 import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import source from "../../../shaders/linear/forward.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import {
+  specialise,
+  type Constants,
+  type ElementType,
+  type KernelDefinition,
+  type KernelVariant,
+} from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
 import { weightConstants, weightReader } from "./weight-reader.js";
 import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
@@ -72,6 +78,15 @@ export interface LinearKernel {
 /** Rows and columns of Y that one invocation computes. */
 const TILE = 8;
 
+/** A kernel with what all of them are specialised by, and with constants of its own. */
+export const linearVariant = (
+  definition: KernelDefinition<LinearBinding, LinearParam>,
+  activation: Activation,
+  element: ElementType,
+  constants: Constants = {},
+): KernelVariant<LinearBinding, LinearParam> =>
+  specialise(definition, { ACTIVATION: activation, ...weightConstants(element), ...constants }, element);
+
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward",
   source,
@@ -90,9 +105,5 @@ export const registerTiledLinear: LinearKernel = {
   isFor: "software",
   needs: { invocations: 32, bytes: 0 },
   variant: (activation, element) =>
-    specialise(
-      forward(element),
-      { ACTIVATION: activation, ...weightConstants(element), WORKGROUP_X: 8, WORKGROUP_Y: 4 },
-      element,
-    ),
+    linearVariant(forward(element), activation, element, { WORKGROUP_X: 8, WORKGROUP_Y: 4 }),
 };

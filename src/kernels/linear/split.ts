@@ -1,9 +1,14 @@
 // Linear kernels for few rows on a GPU: blocks of K side by side, so that a single row fills many lanes.
 import source from "../../../shaders/linear/forward-split.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
+import type { ElementType, KernelDefinition } from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
-import { weightConstants } from "./weight-reader.js";
-import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
+import {
+  linearInterface,
+  linearVariant,
+  type LinearBinding,
+  type LinearKernel,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (
   element: ElementType,
@@ -21,12 +26,7 @@ const split = (arithmetic: Arithmetic): LinearKernel => ({
   suits: "few",
   isFor: "gpu",
   needs: { invocations: 64, bytes: 2048, ...(arithmetic === "f32" ? {} : { feature: "shader-f16" }) },
-  variant: (activation, element) =>
-    specialise(
-      forward(element, arithmetic),
-      { ACTIVATION: activation, ...weightConstants(element) },
-      element,
-    ),
+  variant: (activation, element) => linearVariant(forward(element, arithmetic), activation, element),
 });
 
 /** 8 columns of up to 8 rows per workgroup. */

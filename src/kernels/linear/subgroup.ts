@@ -1,8 +1,13 @@
 // Linear kernels whose invocations pass inputs to each other through their subgroup.
 import source from "../../../shaders/linear/forward-subgroup.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import { weightConstants } from "./weight-reader.js";
-import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
+import type { ElementType, KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearInterface,
+  linearVariant,
+  type LinearBinding,
+  type LinearKernel,
+  type LinearParam,
+} from "./linear.js";
 
 const forward = (element: ElementType): KernelDefinition<LinearBinding, LinearParam> => ({
   name: "linear.forward-subgroup",
@@ -25,11 +30,7 @@ function subgroupTiled(columns: number): LinearKernel {
     isFor: "software",
     needs: { invocations, bytes: 0, feature: "subgroups" },
     variant: (activation, element) =>
-      specialise(
-        forward(element),
-        { ACTIVATION: activation, ...weightConstants(element), WORKGROUP: invocations },
-        element,
-      ),
+      linearVariant(forward(element), activation, element, { WORKGROUP: invocations }),
   };
 }
 

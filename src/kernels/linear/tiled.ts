@@ -1,8 +1,13 @@
 // Linear kernels that share tiles of their operands through workgroup memory.
 import source from "../../../shaders/linear/forward-tiled.wgsl?raw";
-import { specialise, type ElementType, type KernelDefinition } from "../../gpu/kernel.js";
-import { weightConstants } from "./weight-reader.js";
-import { linearInterface, type LinearBinding, type LinearKernel, type LinearParam } from "./linear.js";
+import type { ElementType, KernelDefinition } from "../../gpu/kernel.js";
+import {
+  linearInterface,
+  linearVariant,
+  type LinearBinding,
+  type LinearKernel,
+  type LinearParam,
+} from "./linear.js";
 import type { Arithmetic } from "../../tensor/formats.js";
 
 const forward = (
@@ -39,18 +44,12 @@ function tiled(
       ...(isHalf ? { feature: "shader-f16" } : {}),
     },
     variant: (activation, element) =>
-      specialise(
-        forward(element, arithmetic),
-        {
-          ACTIVATION: activation,
-          ...weightConstants(element),
-          TILE_ROWS: rows,
-          TILE_COLUMNS: columns,
-          THREAD_ROWS: threadRows,
-          THREAD_VECTORS: threadVectors,
-        },
-        element,
-      ),
+      linearVariant(forward(element, arithmetic), activation, element, {
+        TILE_ROWS: rows,
+        TILE_COLUMNS: columns,
+        THREAD_ROWS: threadRows,
+        THREAD_VECTORS: threadVectors,
+      }),
   };
 }
 

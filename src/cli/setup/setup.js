@@ -118,7 +118,7 @@ function useSoftwareVulkan(env, chromium) {
 
 /** Vulkan's loader alone brings such a folder with nothing in it. */
 function hasDriver(folder) {
-  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".json"));
+  return existsSync(folder) && readdirSync(folder).some((file) => file.endsWith(".json"));
 }
 
 /** Returns the exit status. Passes signals on and waits for the end, because the step may have to tidy up. */

@@ -7,7 +7,7 @@ import type {
   attentionBackwardKeyValueVariant,
   attentionBackwardQueryVariant,
 } from "../kernels/attention/backward.js";
-import type { AttentionParam } from "../kernels/attention/attention.js";
+import type { AttentionOptions, AttentionParam } from "../kernels/attention/attention.js";
 import { keyBlocksOf, partialBytes } from "../kernels/attention/split.js";
 import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 
@@ -18,6 +18,12 @@ export interface AttentionPipeline {
 }
 
 export type AttentionPipelines = ByRows<AttentionPipeline>;
+
+/** What the kernels of a step are compiled for, in a model of this shape. */
+export const attentionOptionsOf = (
+  { headVectors, group, pageTokens }: Pick<AttentionOptions, "headVectors" | "group" | "pageTokens">,
+  { causal, cap }: AttentionStep,
+): AttentionOptions => ({ headVectors, group, pageTokens, isCausal: causal, isCapped: cap !== undefined });
 
 /** The part of a call that forward and backward have in common. */
 interface AttentionCall {
@@ -67,7 +73,7 @@ export function attentionForward(
     blockTable: TABLES,
     ...(isSplit ? { partials: split.room(sizeBytes) } : {}),
   } as const;
-  const params = paramsOf(call, keyBlocks);
+  const params = attentionParamsOf(call, keyBlocks);
   for (const pipeline of stages) list.dispatch(pipeline, bindings, params);
 }
 
@@ -93,12 +99,13 @@ export function attentionBackward(
 ): void {
   const { Q, KV, A, dA, rowInfo, dQ, dKV, stats } = call;
   const shared = { Q, KV, dA, rowInfo, blockTable: TABLES, stats } as const;
-  list.dispatch(pipelines.attentionQuery, { ...shared, A, dQ }, paramsOf(call));
-  list.dispatch(pipelines.attentionKeyValue, { ...shared, dKV }, paramsOf(call));
+  list.dispatch(pipelines.attentionQuery, { ...shared, A, dQ }, attentionParamsOf(call));
+  list.dispatch(pipelines.attentionKeyValue, { ...shared, dKV }, attentionParamsOf(call));
 }
 
-function paramsOf(
-  { blocks, heads, step }: AttentionCall,
+/** The parameters of all kernels of a step. */
+export function attentionParamsOf(
+  { blocks, heads, step }: Pick<AttentionCall, "blocks" | "heads" | "step">,
   keyBlocks: number = 0,
 ): Record<AttentionParam, number> {
   return {

@@ -16,11 +16,11 @@ import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import { rotaryBackwardVariant } from "../kernels/rotary/backward.js";
 import { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
 import { activationOf, type ActivatePipeline } from "../layers/activation.js";
-import type { AttentionBackwardPipelines } from "../layers/attention.js";
+import { attentionOptionsOf, type AttentionBackwardPipelines } from "../layers/attention.js";
 import type { LinearBackwardPipelines } from "../layers/linear.js";
 import type { NormBackwardPipelines } from "../layers/norm.js";
 import type { ModelDefinition } from "./definition.js";
-import { compileNorms, normsOf } from "./pipelines.js";
+import { compileNorms, normsOf, stepKindsOf } from "./pipelines.js";
 
 export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
   readonly copyRows: ActivatePipeline;
@@ -40,10 +40,9 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   const adapterKind = queue.adapter.isSoftware ? "software" : "gpu";
   const { config, shape, program } = model;
   const activation = activationOf[config.activation];
-  const has = (kind: string): boolean =>
-    program.segments.some(({ steps }) => steps.some(({ step }) => step.kind === kind));
+  const kinds = stepKindsOf(program);
   const compileAttention = (step: AttentionStep): Promise<AttentionBackwardPipelines> => {
-    const options = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
+    const options = attentionOptionsOf(shape, step);
     return Promise.all([
       pipelines.get(attentionBackwardQueryVariant(options, adapterKind)),
       pipelines.get(attentionBackwardKeyValueVariant(options, adapterKind)),
@@ -65,8 +64,8 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   ] = await Promise.all([
     pipelines.get(activateVariant(Activation.none)),
     pipelines.get(activateVariant(activation)),
-    has("gate") ? pipelines.get(gateBackwardVariant(activation)) : undefined,
-    has("rotary") ? pipelines.get(rotaryBackwardVariant) : undefined,
+    kinds.has("gate") ? pipelines.get(gateBackwardVariant(activation)) : undefined,
+    kinds.has("rotary") ? pipelines.get(rotaryBackwardVariant) : undefined,
     pipelines.get(crossEntropyVariant),
     pipelines.get(embeddingBackwardVariant),
     pipelines.get(linearBackwardInputVariant(activation)),

@@ -10,9 +10,9 @@ import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import { logProbabilityVariant } from "../kernels/loss/log-probability.js";
 import { rotaryVariant } from "../kernels/rotary/rotary.js";
 import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
-import { widthOf } from "../families/recipe.js";
+import { widthOf, type Step } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
-import type { AttentionPipelines } from "../layers/attention.js";
+import { attentionOptionsOf, type AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LinearPipelines } from "../layers/linear.js";
 import { normKey, type NormPipelines } from "../layers/norm.js";
@@ -56,14 +56,14 @@ export async function compileForward(
   const compileAttention = async (): Promise<AttentionPipelines[]> =>
     Promise.all(
       program.attention.map(({ step }) => {
-        const options = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
+        const options = attentionOptionsOf(shape, step);
         return compileBoth(choice.attention, async (kernel) => ({
           stages: await Promise.all(kernel.stages(options).map((stage) => queue.pipelines.get(stage))),
           isSplit: kernel.isSplit,
         }));
       }),
     );
-  const kinds = new Set(program.segments.flatMap(({ steps }) => steps.map(({ step }) => step.kind)));
+  const kinds = stepKindsOf(program);
   const getIf = async <B extends string, P extends string>(
     isNeeded: boolean,
     variant: KernelVariant<B, P>,
@@ -87,6 +87,11 @@ export async function compileForward(
       queue.pipelines.get(logProbabilityVariant),
     ]);
   return { embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability };
+}
+
+/** The kinds of steps that a program has. */
+export function stepKindsOf({ segments }: ModelDefinition["program"]): ReadonlySet<Step["kind"]> {
+  return new Set(segments.flatMap(({ steps }) => steps.map(({ step }) => step.kind)));
 }
 
 /** The kinds of norms that the steps of a program need. */

@@ -6,6 +6,7 @@ import {
   type AttentionParam,
 } from "../kernels/attention/attention.js";
 import { keyBlocksOf, partialBytes } from "../kernels/attention/split.js";
+import { attentionParamsOf } from "../layers/attention.js";
 import { SeededRandom } from "../util/seeded-random.js";
 import { writeRowInfo, ROW_WORDS } from "../model/rows.js";
 import { keyValueRowBytes, type ModelShape } from "../model/shape.js";
@@ -59,15 +60,7 @@ function callOf(
 ) {
   const keyBlocks = keyBlocksOf(Math.max(...lengths), step.window);
   return {
-    params: {
-      firstEntry: 0,
-      blockCount,
-      heads,
-      scale: step.scale,
-      window: step.window ?? 0,
-      cap: step.cap ?? 0,
-      keyBlocks,
-    },
+    params: attentionParamsOf({ blocks: { firstEntry: 0, count: blockCount }, heads, step }, keyBlocks),
     partials: partialBytes({ blockCount, heads, headVectors, keyBlocks }),
   };
 }

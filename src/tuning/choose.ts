@@ -12,6 +12,7 @@ import {
   type AttentionSampleShape,
 } from "./attention-trial.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
+import { attentionOptionsOf } from "../layers/attention.js";
 import type { ModelDefinition } from "../model/definition.js";
 import { presumedChoice } from "./presumed.js";
 import { linearSample, linearTrial } from "./linear-trial.js";
@@ -79,7 +80,7 @@ export async function chooseKernels(
   ): KernelPlace<AttentionKernel, AttentionSampleBinding, AttentionParam> => {
     // Layers may differ in what a row sees, but not in which kernel is fast.
     const { step } = program.attention[0]!;
-    const kernelShape = { ...shape, isCausal: step.causal, isCapped: step.cap !== undefined };
+    const kernelShape = attentionOptionsOf(shape, step);
     const fitting = options.candidates.attention.filter((kernel) =>
       fitsDevice(kernel.needs(kernelShape), queue.device),
     );

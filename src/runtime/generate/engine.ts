@@ -337,7 +337,7 @@ export class GenerationEngine {
           this.#sequenceRows.take(sequence, sampling, prompt.length, bans);
           if (!samples || !bans) continue;
           const generated = firstToken + tokenCount - prompt.length;
-          this.#sequenceRows.ban(sequence, sampling, bans, bannedNext(bans, sequence.tokens, generated));
+          this.#sequenceRows.ban(sequence, sampling, bannedNext(bans, sequence.tokens, generated));
         }
         read = this.#encoder.encode(
           list,

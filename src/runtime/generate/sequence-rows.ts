@@ -20,13 +20,18 @@ export interface RowsOfSequence {
 /** Rows by which the buffers of counts and biases grow. */
 const GROWTH = 16;
 
+interface BannedTokens {
+  readonly always: ReadonlySet<number>;
+  readonly now: ReadonlySet<number>;
+}
+
 export class SequenceRows {
   readonly #queue: Queue;
   readonly #vocabulary: number;
   readonly #rows = new Map<Sequence, RowsOfSequence>();
   readonly #allocators: Readonly<Record<"index" | "counts" | "bias", RowAllocator>>;
-  /** Tokens that are banned for the moment, in the rows of biases. */
-  readonly #banned = new Map<Sequence, ReadonlySet<number>>();
+  /** Tokens that are banned in the rows of biases: always, and for the moment. */
+  readonly #banned = new Map<Sequence, BannedTokens>();
   readonly #buffers: Partial<Record<"sampled" | "counts" | "bias", GpuBuffer>> = {};
 
   constructor(queue: Queue, vocabulary: number) {
@@ -85,25 +90,27 @@ export class SequenceRows {
     if (rows.biasRow !== undefined) {
       const bias = new Float32Array(this.#vocabulary);
       for (const [token, value] of sampling.logitBias) bias[token] = value;
-      for (const token of rules ? alwaysBanned(rules) : []) bias[token] = BAN;
+      const always = new Set(rules ? alwaysBanned(rules) : []);
+      for (const token of always) bias[token] = BAN;
+      this.#banned.set(sequence, { always, now: new Set() });
       this.#writeRow("bias", rows.biasRow, bias);
     }
   }
 
   /** Bans these tokens, and no longer those that were banned before. Happens in order with submissions. */
-  ban(sequence: Sequence, sampling: Sampling, rules: BanRules, next: ReadonlySet<number>): void {
+  ban(sequence: Sequence, sampling: Sampling, next: ReadonlySet<number>): void {
     const { biasRow } = this.of(sequence);
-    invariant(biasRow !== undefined, "a sequence with bans has no bias");
-    const before = this.#banned.get(sequence) ?? new Set();
-    const always = new Set(alwaysBanned(rules));
+    const banned = this.#banned.get(sequence);
+    invariant(biasRow !== undefined && banned, "a sequence with bans has no bias");
+    const { always, now } = banned;
     const write = (token: number, value: number): void => {
       if (always.has(token)) return;
       const at = 4 * (biasRow * this.#vocabulary + token);
       this.#queue.device.queue.writeBuffer(this.bias.raw, at, Float32Array.of(value));
     };
-    for (const token of before) if (!next.has(token)) write(token, sampling.logitBias.get(token) ?? 0);
-    for (const token of next) if (!before.has(token)) write(token, BAN);
-    this.#banned.set(sequence, next);
+    for (const token of now) if (!next.has(token)) write(token, sampling.logitBias.get(token) ?? 0);
+    for (const token of next) if (!now.has(token)) write(token, BAN);
+    this.#banned.set(sequence, { always, now: next });
   }
 
   release(sequence: Sequence): void {

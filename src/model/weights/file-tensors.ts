@@ -49,7 +49,7 @@ export function listFileTensors(
     for (const own of source.parts) {
       const part = partOf(parameter, own, firstOutput, source.parts.length);
       firstOutput += part.count;
-      const key = keyOf(own.of, parameter.layer, parameter.part);
+      const key = tensorKey(own.of, parameter.layer, parameter.part);
       const others = parts.get(key);
       if (others) others.push(part);
       else parts.set(key, [part]);
@@ -58,7 +58,8 @@ export function listFileTensors(
   return new Map([...parts].map(([key, own]) => [key, tensorOf(key, own, sourceOf(own[0]!.parameter))]));
 }
 
-const keyOf = (of: string, layer: number | undefined, part: Parameter["part"]): string =>
+/** The key of a tensor by a family's name for it. */
+export const tensorKey = (of: string, layer: number | undefined, part: Parameter["part"]): string =>
   `${of.replace("{l}", String(layer))}.${part}`;
 
 function partOf(parameter: Parameter, own: TensorPart, firstOutput: number, parts: number): FilePart {

@@ -6,7 +6,7 @@ import { listTensors, openGguf, type GgufModel } from "../../files/gguf/open-ggu
 import { plainValue } from "../../files/gguf/plain-value.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
-import { listFileTensors } from "../../model/weights/file-tensors.js";
+import { tensorKey, listFileTensors } from "../../model/weights/file-tensors.js";
 import { isUnpadded, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { matchGguf, readGgufWeights, type MatchedGguf } from "../../model/weights/read-gguf-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
@@ -91,9 +91,7 @@ function matrixFormats(model: GgufModel, names: TensorNames): (matrix: Matrix) =
   return (matrix) => {
     const source = names.roles[matrix.role];
     if (!source || matrix.layout !== "interleaved" || source.offset !== undefined) return "f32";
-    const own = new Set(
-      source.parts.map(({ of }) => types.get(`${of.replace("{l}", String(matrix.layer))}.weight`)),
-    );
+    const own = new Set(source.parts.map(({ of }) => types.get(tensorKey(of, matrix.layer, "weight"))));
     const [type = ""] = own;
     if (own.size !== 1) return "f32";
     if (type === "F16") return "f16";

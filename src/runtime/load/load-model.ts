@@ -162,10 +162,9 @@ const parametersOf = (
   });
 
 /** Quantises every matrix whose rows are whole blocks. The others stay float32. */
-export const quantised: (format: "q8" | "q4") => (matrix: Matrix) => WeightFormat =
-  (format: "q8" | "q4") =>
-  (matrix: Matrix): WeightFormat =>
-    isUnpadded(matrix) && matrix.inputs!.size % QUANTISED_BLOCK === 0 ? format : "f32";
+export function quantised(format: "q8" | "q4"): (matrix: Matrix) => WeightFormat {
+  return (matrix) => (isUnpadded(matrix) && matrix.inputs!.size % QUANTISED_BLOCK === 0 ? format : "f32");
+}
 
 /** The formats of a model's matrices, that of the most numbers first. */
 function matrixFormats(parameters: readonly Parameter[]): readonly WeightFormat[] {
@@ -227,7 +226,6 @@ async function makeAngles(
     return await Promise.all(
       queues.map(async (queue) => {
         const buffers = new Map<Rotation, GpuBuffer>();
-        if (tables.length === 0) return buffers;
         await queue.checked(() => {
           for (const [rotation, table] of tables) {
             const usage = BufferUsage.storage | BufferUsage.copyTarget;

@@ -3,7 +3,7 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { WeightFormat } from "../tensor/formats.js";
 
-/** A matrix (K, N) and a bias (N). Widths are in vec4s. */
+/** A matrix (K/4, N, 4) and a bias (N). Widths are in vec4s. */
 export interface LinearWeights {
   readonly format: WeightFormat;
   readonly weight: GpuBuffer;
@@ -22,7 +22,7 @@ export interface NormWeights {
   readonly vectors: number;
 }
 
-/** Consecutive tokens of an embedding or head, (C, tokens): as many as one binding holds. */
+/** Consecutive tokens of an embedding or head, (C/4, tokens, 4): as many as one binding holds. */
 export interface VocabularyShard extends Omit<LinearWeights, "bias"> {
   readonly firstToken: number;
   readonly tokenCount: number;
@@ -45,7 +45,5 @@ export interface EmbeddingWeights {
 /** Room for the sums of a weight and its bias over each slab of rows. */
 export interface PartialSums {
   readonly weight: GpuBuffer;
-  /** Scales, minimums and upper bits of a quantised matrix. */
-  readonly scales?: GpuBuffer;
   readonly bias: GpuBuffer;
 }

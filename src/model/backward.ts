@@ -169,6 +169,8 @@ export class Backward {
 
   #encodeForward(list: CommandList, arena: TrainingArena, own: ProgramStep, rows: TableRange): void {
     const { step } = own;
+    if ("before" in own && own.before)
+      this.#copyRows(list, arena.activation(own.before), arena.activation(own.output), own.output, rows);
     switch (step.kind) {
       case "lookUp": {
         const weights = this.#forward.weights.embedding(step);
@@ -182,8 +184,7 @@ export class Backward {
         return;
       }
       case "norm": {
-        const { input, before, output } = own as ProgramNorm;
-        if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
+        const { input, output } = own as ProgramNorm;
         normForward(list, this.#forward.pipelines.norm, {
           X: arena.activation(input),
           Y: arena.activation(output),
@@ -204,8 +205,7 @@ export class Backward {
         });
         return;
       case "scale": {
-        const { input, before, output } = own as ProgramFlow;
-        if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
+        const { input, output } = own as ProgramFlow;
         scaleForward(list, this.#forward.pipelines.scale!, {
           X: arena.activation(input),
           Y: arena.activation(output),
@@ -235,9 +235,8 @@ export class Backward {
   }
 
   #encodeLinear(list: CommandList, arena: TrainingArena, own: ProgramLinear, rows: TableRange): void {
-    const { step, layer, input, before, preActivation, output } = own;
+    const { step, layer, input, preActivation, output } = own;
     const weights = this.#forward.weights.linear(step.role, layer);
-    if (before) this.#copyRows(list, arena.activation(before), arena.activation(output), output, rows);
     linearForward(list, this.#forward.linearPipelines(weights), {
       X: arena.activation(input),
       weights,

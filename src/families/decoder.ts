@@ -130,6 +130,19 @@ export function turned(
   return { ...part, halves: { width, turned: 2 * rotations[0]!.frequencies.length } };
 }
 
+/** Queries, keys and values of a file that holds all of them, in this order, in the tensor `of`. */
+export function fusedProjections(
+  config: ModelConfig,
+  of: string,
+): Readonly<Record<"query" | "keyValue", RoleSource>> {
+  const { heads, keyValueHeads, headWidth } = config;
+  const [query, key] = [heads * headWidth, keyValueHeads * headWidth];
+  return {
+    query: joined(turned(config, { of, size: query })),
+    keyValue: joined(turned(config, { of, first: query, size: key }), { of, first: query + key, size: key }),
+  };
+}
+
 /** Several tensors that are joined, in this order. */
 export function joined(...parts: TensorPart[]): RoleSource {
   return { parts };

@@ -1,7 +1,7 @@
 // GPT-NeoX and Pythia: norms with biases, positions that turn a part of each head, attention and MLP side by side.
 // arxiv.org/abs/2204.06745.
 import { attentionStep, joined, turned } from "./decoder.js";
-import { turnedPart } from "./gguf/decoder.js";
+import { decoderKeys, turnedPart } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers } from "./decoder-config.js";
 import { tensor, type Family, type TensorPart } from "./family.js";
 import { linear, lookUp, norm, rotary, type Step } from "./recipe.js";
@@ -97,11 +97,7 @@ export const gptNeox: Family = {
   gguf: {
     architecture: "gptneox",
     keys: {
-      hidden_size: "embedding_length",
-      num_hidden_layers: "block_count",
-      num_attention_heads: "attention.head_count",
-      max_position_embeddings: "context_length",
-      intermediate_size: "feed_forward_length",
+      ...decoderKeys,
       layer_norm_eps: "attention.layer_norm_epsilon",
       use_parallel_residual: "use_parallel_residual",
     },

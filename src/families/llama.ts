@@ -35,11 +35,15 @@ const allBiases: Difference["biases"] = (keys) => ({
   mlp: keys.flag("mlp_bias", false),
 });
 
+/** The window of families that have one only if a flag says so. */
+const windowIfUsed = (keys: ConfigReader): number | undefined =>
+  keys.flag("use_sliding_window", false) ? keys.optionalSize("sliding_window") : undefined;
+
 /** Qwen's window is for the layers from `max_window_layers` on, and only if a flag says so. */
 const windowOfLast: Difference["layers"] = (keys) => {
   const first = keys.has("max_window_layers") ? keys.whole("max_window_layers") : 28;
   return {
-    window: keys.flag("use_sliding_window", false) ? keys.optionalSize("sliding_window") : undefined,
+    window: windowIfUsed(keys),
     isWindowed: (layer) => layer >= first,
   };
 };
@@ -102,7 +106,7 @@ const differences: readonly Difference[] = [
       const isTurned = (layer: number): boolean =>
         turns ? turns[layer] === 1 : (layer + 1) % interval !== 0;
       return {
-        window: keys.flag("use_sliding_window", false) ? keys.optionalSize("sliding_window") : undefined,
+        window: windowIfUsed(keys),
         isWindowed: (layer) => !isTurned(layer),
         isTurned,
       };

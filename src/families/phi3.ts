@@ -1,6 +1,6 @@
 // Phi 3, 3.5 and 4 mini: as Llama, with queries, keys and values in one tensor, gates and ups in another, and positions that
 // turn a part of each head. arxiv.org/abs/2404.14219.
-import { decoderRecipe, joined, turned } from "./decoder.js";
+import { decoderRecipe, fusedProjections } from "./decoder.js";
 import { decoderGguf } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers } from "./decoder-config.js";
 import { tensor, type Family } from "./family.js";
@@ -29,20 +29,12 @@ export const phi3: Family = {
   recipe: (config) => decoderRecipe(config, { norms: "before" }),
 
   tensors(config) {
-    const { heads, keyValueHeads, headWidth } = config;
-    const of = "model.layers.{l}.self_attn.qkv_proj";
-    const [query, key] = [heads * headWidth, keyValueHeads * headWidth];
     const names = decoderNames(config, false);
     return {
       ...names,
       roles: {
         ...names.roles,
-        query: joined(turned(config, { of, size: query })),
-        keyValue: joined(turned(config, { of, first: query, size: key }), {
-          of,
-          first: query + key,
-          size: key,
-        }),
+        ...fusedProjections(config, "model.layers.{l}.self_attn.qkv_proj"),
         gateUp: tensor("model.layers.{l}.mlp.gate_up_proj"),
       },
     };

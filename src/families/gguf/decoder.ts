@@ -1,6 +1,6 @@
 // How GGUF files describe decoders: keys and tensors that most families share, with the differences as arguments.
 // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, and the converter of https://github.com/ggml-org/llama.cpp.
-import { joined, turned } from "../decoder.js";
+import { fusedProjections, joined, turned } from "../decoder.js";
 import { tensor, type RoleSource, type TensorNames, type TensorPart } from "../family.js";
 import type { GgufDescription, GgufFacts } from "./description.js";
 import type { ModelConfig } from "../model-config.js";
@@ -12,7 +12,7 @@ export interface DecoderGguf {
   readonly class: string;
   /** Whether files have the two numbers of a pair that positions turn side by side. Default: half of what is turned apart. */
   readonly hasPairs?: boolean;
-  /** Whether queries, keys and values are one tensor, and gates and ups another. */
+  /** Whether queries, keys and values are one tensor, and gates and ups another. Such files have no pairs. */
   readonly isFused?: boolean;
   /** Added to the gains of norms as they are read. */
   readonly gainOffset?: number;
@@ -23,16 +23,21 @@ export interface DecoderGguf {
   readonly more?: (own: (key: string) => unknown, facts: GgufFacts) => Readonly<Record<string, unknown>>;
 }
 
+/** What all decoders' files have, by the keys of config.json. */
+export const decoderKeys = {
+  hidden_size: "embedding_length",
+  num_hidden_layers: "block_count",
+  num_attention_heads: "attention.head_count",
+  max_position_embeddings: "context_length",
+  intermediate_size: "feed_forward_length",
+} as const;
+
 export function decoderGguf(options: DecoderGguf): GgufDescription {
   const { architecture, modelType, keys, optional, constants, more } = options;
   return {
     architecture,
     keys: {
-      hidden_size: "embedding_length",
-      num_hidden_layers: "block_count",
-      num_attention_heads: "attention.head_count",
-      max_position_embeddings: "context_length",
-      intermediate_size: "feed_forward_length",
+      ...decoderKeys,
       rms_norm_eps: "attention.layer_norm_rms_epsilon",
       ...keys,
     },
@@ -128,20 +133,21 @@ function scaling(facts: GgufFacts, own: (key: string) => unknown): Readonly<Reco
 function decoderTensors(config: ModelConfig, options: DecoderGguf): TensorNames {
   const { hasPairs = false, isFused = false, gainOffset = 0 } = options;
   const layer = "blk.{l}";
-  const [query, key] = [config.headWidth * config.heads, config.headWidth * config.keyValueHeads];
+  const size = config.headWidth * config.keyValueHeads;
   const pairs = (part: TensorPart): TensorPart => (hasPairs ? part : turned(config, part));
   const gain = (...parts: TensorPart[]): RoleSource => ({ parts, offset: gainOffset });
-  const of = `${layer}.attn_qkv`;
   return {
     prefixes: [],
     ignored: /^rope_(freqs|factors_(long|short))\.weight$/,
     roles: {
       tokens: tensor("token_embd"),
       norm1: gain({ of: `${layer}.attn_norm` }),
-      query: joined(pairs(isFused ? { of, size: query } : { of: `${layer}.attn_q` })),
-      keyValue: isFused
-        ? joined(pairs({ of, first: query, size: key }), { of, first: query + key, size: key })
-        : joined(pairs({ of: `${layer}.attn_k`, size: key }), { of: `${layer}.attn_v`, size: key }),
+      ...(isFused
+        ? fusedProjections(config, `${layer}.attn_qkv`)
+        : {
+            query: joined(pairs({ of: `${layer}.attn_q` })),
+            keyValue: joined(pairs({ of: `${layer}.attn_k`, size }), { of: `${layer}.attn_v`, size }),
+          }),
       queryNorm: gain(pairs({ of: `${layer}.attn_q_norm` })),
       keyNorm: gain(pairs({ of: `${layer}.attn_k_norm` })),
       projection: tensor(`${layer}.attn_output`),

@@ -1,5 +1,5 @@
 // Which models are stored, and their removal.
-import { keyPart, readEntry, type PartStore } from "./part-store.js";
+import { keyPart, readEntry, repositoryKey, type PartStore } from "./part-store.js";
 
 /** A model of a hub, at one commit, as far as it is stored. */
 export interface CachedModel {
@@ -18,7 +18,7 @@ export interface CachedModel {
 
 /** Lists the models that are stored in this browser for this site, or on this computer for this user. */
 export async function listCached(store?: PartStore): Promise<readonly CachedModel[]> {
-  const own = store ?? (await (await import("./open-store.js")).openStore());
+  const own = store ?? (await openOwnStore());
   if (!own) return [];
   const models: CachedModel[] = [];
   for (const hub of await own.list("hub"))
@@ -48,18 +48,24 @@ export async function removeCached(
   options: { readonly commit?: string } = {},
   store?: PartStore,
 ): Promise<number> {
-  const own = store ?? (await (await import("./open-store.js")).openStore());
+  const own = store ?? (await openOwnStore());
   if (!own) return 0;
   let bytes = 0;
   for (const model of await listCached(own)) {
     const { hub, commit } = model;
     if (model.id !== id || (options.commit !== undefined && commit !== options.commit)) continue;
-    const key = `hub/${keyPart(hub)}/${keyPart(id.replace("/", "--"))}`;
+    const key = repositoryKey(hub, id);
     for (const revision of model.revisions) await own.remove(`${key}/refs/${keyPart(revision)}`);
     await own.remove(`${key}/${commit}`);
     bytes += model.bytes;
   }
   return bytes;
+}
+
+/** Loaded when it is first needed. */
+async function openOwnStore(): Promise<PartStore | undefined> {
+  const { openStore } = await import("./open-store.js");
+  return openStore();
 }
 
 async function measure(

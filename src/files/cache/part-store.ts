@@ -55,3 +55,8 @@ export function keyPart(name: string): string {
   );
   return encoded.replace(/^\.+$/, (dots) => "%2E".repeat(dots.length));
 }
+
+/** Where all commits of a repository "owner/name" of a hub are in a store. */
+export function repositoryKey(host: string, id: string): string {
+  return `hub/${keyPart(host)}/${keyPart(id.replace("/", "--"))}`;
+}

@@ -1,6 +1,6 @@
 // File names of models in several parts: "name-00001-of-00003.gguf".
 
-/** Parts are numbered from 1 on. More than 9999 parts is a mistake. */
+/** Parts are numbered from 1 on. */
 const pattern = /-(\d{5})-of-(\d{5})(?!\d)/;
 
 export interface SplitName {

@@ -97,12 +97,9 @@ export class HubFolder implements ModelFolder {
 
   #openStream({ path, size }: HubFile, signal: AbortSignal | undefined, from: number): OpenFile {
     const { hub, id, commit } = this.#commit;
-    const controller = new AbortController();
-    const abort = (): void => controller.abort(signal?.reason);
-    signal?.addEventListener("abort", abort);
     const range = { begin: Math.min(from, size), end: size, size };
     const url = fileUrl(hub, id, commit, path);
-    const chunks = fetchRange(hub, url, range, { signal: controller.signal });
+    const chunks = fetchRange(hub, url, range, { signal });
     return {
       sizeBytes: size - range.begin,
       source: "network",
@@ -112,9 +109,7 @@ export class HubFolder implements ModelFolder {
         return value ?? undefined;
       },
       async close() {
-        signal?.removeEventListener("abort", abort);
         await chunks.return();
-        controller.abort();
       },
     };
   }

@@ -1,7 +1,7 @@
 // Opens a repository of a hub, "owner/name". All files are of one commit. A commit that is stored is opened without the network.
 import { ArgumentError, FetchError, FormatError } from "../../errors.js";
 import { isRecord } from "../../util/json-value.js";
-import { keyPart, readEntry, writeEntry, type PartStore } from "../cache/part-store.js";
+import { keyPart, readEntry, repositoryKey, writeEntry, type PartStore } from "../cache/part-store.js";
 import { openStore } from "../cache/open-store.js";
 import { DiskFolder, hasDisk } from "../disk-folder.js";
 import { parseShardIndex, shardIndexName } from "../shard-index.js";
@@ -57,7 +57,7 @@ export async function openHub(
     commit,
     files,
     store,
-    key: `${repositoryKey(hub.url, id)}/${commit}`,
+    key: `${repositoryKey(new URL(hub.url).host, id)}/${commit}`,
     ...(internals.partBytes === undefined ? {} : { partBytes: internals.partBytes }),
   });
   const ggufName = chooseFile(
@@ -66,11 +66,6 @@ export async function openHub(
     folder.location,
   );
   return { folder, ...(ggufName === undefined ? {} : { ggufName }) };
-}
-
-/** Where all commits of a repository are in a store. */
-export function repositoryKey(hub: string, id: string): string {
-  return `hub/${keyPart(new URL(hub).host)}/${keyPart(id.replace("/", "--"))}`;
 }
 
 function connectionOf({ token, hub }: HubOptions, { times }: HubInternals): HubConnection {
@@ -107,7 +102,7 @@ async function findCommit(
   { hub, id, revision, store, refresh }: CommitOf,
   signal: AbortSignal | undefined,
 ): Promise<FoundCommit> {
-  const key = repositoryKey(hub.url, id);
+  const key = repositoryKey(new URL(hub.url).host, id);
   const refKey = `${key}/refs/${keyPart(revision)}`;
   const stored = store && (await readStoredCommit(store, key, refKey));
   if (stored && !refresh) return stored;

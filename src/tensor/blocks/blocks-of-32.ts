@@ -1,6 +1,6 @@
 // Formats with blocks of 32 weights: a scale as float16, in some a minimum, then the weights of 4, 5 or 8 bits. Bytes hold weight
 // j in their low half and weight j + 16 in their high half. Layouts: ggml-common.h of https://github.com/ggml-org/ggml.
-import type { BlockFormat, DecodedBlock } from "./decoded-block.js";
+import { blockOf32, setHalves, type BlockFormat } from "./decoded-block.js";
 import { float16At } from "./float16.js";
 
 /** The weights of IQ4_NL and IQ4_XS: 16 levels that are closer around 0. */
@@ -10,20 +10,6 @@ export const unevenLevels: readonly number[] = [
 
 /** Twice the values of a float of 4 bits (e2m1). */
 const float4Levels: readonly number[] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
-
-function setHalves(
-  bytes: Uint8Array,
-  at: number,
-  quants: Int8Array,
-  first: number,
-  value: (bits: number) => number,
-): void {
-  for (let j = 0; j < 16; j++) {
-    const byte = bytes[at + j]!;
-    quants[first + j] = value(byte & 15);
-    quants[first + j + 16] = value(byte >> 4);
-  }
-}
 
 /** 32 weights by their levels, for IQ4_XS too. */
 export function setByLevels(
@@ -46,44 +32,35 @@ function setFiveBits(bytes: Uint8Array, highAt: number, at: number, quants: Int8
   }
 }
 
-function format(
-  name: string,
-  bytes: number,
-  hasMinimums: boolean,
-  decode: (bytes: Uint8Array, at: number, block: DecodedBlock) => void,
-): BlockFormat {
-  return { name, elements: 32, bytes, group: 32, hasMinimums, decode };
-}
-
 export const blocksOf32: readonly BlockFormat[] = [
-  format("Q8_0", 34, false, (bytes, at, block) => {
+  blockOf32("Q8_0", 34, false, (bytes, at, block) => {
     block.scales[0] = float16At(bytes, at);
     // An Int8Array keeps the low byte, as two's complement.
     for (let j = 0; j < 32; j++) block.quants[j] = bytes[at + 2 + j]!;
   }),
-  format("Q4_0", 18, false, (bytes, at, block) => {
+  blockOf32("Q4_0", 18, false, (bytes, at, block) => {
     block.scales[0] = float16At(bytes, at);
     setHalves(bytes, at + 2, block.quants, 0, (bits) => bits - 8);
   }),
-  format("Q4_1", 20, true, (bytes, at, block) => {
+  blockOf32("Q4_1", 20, true, (bytes, at, block) => {
     block.scales[0] = float16At(bytes, at);
     block.minimums[0] = float16At(bytes, at + 2);
     setHalves(bytes, at + 4, block.quants, 0, (bits) => bits);
   }),
-  format("Q5_0", 22, false, (bytes, at, block) => {
+  blockOf32("Q5_0", 22, false, (bytes, at, block) => {
     block.scales[0] = float16At(bytes, at);
     setFiveBits(bytes, at + 2, at + 6, block.quants, 16);
   }),
-  format("Q5_1", 24, true, (bytes, at, block) => {
+  blockOf32("Q5_1", 24, true, (bytes, at, block) => {
     block.scales[0] = float16At(bytes, at);
     block.minimums[0] = float16At(bytes, at + 2);
     setFiveBits(bytes, at + 4, at + 8, block.quants, 0);
   }),
-  format("IQ4_NL", 18, false, (bytes, at, block) => {
+  blockOf32("IQ4_NL", 18, false, (bytes, at, block) => {
     block.scales[0] = float16At(bytes, at);
     setByLevels(bytes, at + 2, block.quants, 0);
   }),
-  format("MXFP4", 17, false, (bytes, at, block) => {
+  blockOf32("MXFP4", 17, false, (bytes, at, block) => {
     // Half of 2^(e - 127), as the levels are doubled. Below 2^-126 for the two smallest exponents: subnormal, and exact.
     block.scales[0] = 2 ** (bytes[at]! - 128);
     setByLevels(bytes, at + 1, block.quants, 0, float4Levels);

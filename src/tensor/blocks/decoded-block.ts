@@ -45,3 +45,28 @@ export interface BlockFormat {
   /** Reads the block whose first byte is bytes[at]. */
   decode(bytes: Uint8Array, at: number, block: DecodedBlock): void;
 }
+
+/** A format of 32 weights that have one scale. */
+export function blockOf32(
+  name: string,
+  bytes: number,
+  hasMinimums: boolean,
+  decode: (bytes: Uint8Array, at: number, block: DecodedBlock) => void,
+): BlockFormat {
+  return { name, elements: 32, bytes, group: 32, hasMinimums, decode };
+}
+
+/** 32 weights by their 4 bits: 16 in the low halves of bytes, then 16 in the high halves. */
+export function setHalves(
+  bytes: Uint8Array,
+  at: number,
+  quants: Int8Array,
+  first: number,
+  value: (bits: number) => number,
+): void {
+  for (let j = 0; j < 16; j++) {
+    const byte = bytes[at + j]!;
+    quants[first + j] = value(byte & 15);
+    quants[first + j + 16] = value(byte >> 4);
+  }
+}

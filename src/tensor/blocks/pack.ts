@@ -1,6 +1,5 @@
 // Fills the words that the GPU reads with blocks as files hold them. Pure: no value is rounded, bits only change their places.
-import type { BlockFormat } from "./decoded-block.js";
-import { emptyBlock } from "./decoded-block.js";
+import { emptyBlock, type BlockFormat, type DecodedBlock } from "./decoded-block.js";
 import { placesOf, type GpuBlockFormat, type GpuMatrixShape, type GpuPlaces } from "./gpu-layout.js";
 
 /** Consecutive panels of a matrix. */
@@ -117,18 +116,7 @@ class PanelWriter {
     }
   }
 
-  writeScales(
-    block: {
-      readonly scales: Float64Array;
-      readonly minimums: Float64Array;
-      readonly wholeScales: Int8Array;
-      readonly wholeMinimums: Int8Array;
-      readonly unit: number;
-      readonly minimumUnit: number;
-    },
-    first: number,
-    count: number,
-  ): void {
+  writeScales(block: DecodedBlock, first: number, count: number): void {
     const { scaling, group } = this.#gpu;
     switch (scaling) {
       case "scale":

@@ -1,5 +1,5 @@
 // Quantises plain numbers into blocks of 32 weights along the inputs: 8 or 4 bits with a scale in float32, symmetric around 0.
-import type { BlockFormat } from "./decoded-block.js";
+import { blockOf32, setHalves, type BlockFormat } from "./decoded-block.js";
 
 export const QUANTISED_BLOCK = 32;
 
@@ -12,34 +12,16 @@ function float32At(bytes: Uint8Array, at: number): number {
 }
 
 /** A scale, then 32 whole numbers from -127 to 127. */
-export const own8: BlockFormat = {
-  name: "own8",
-  elements: QUANTISED_BLOCK,
-  bytes: 36,
-  group: QUANTISED_BLOCK,
-  hasMinimums: false,
-  decode(bytes, at, block) {
-    block.scales[0] = float32At(bytes, at);
-    for (let j = 0; j < 32; j++) block.quants[j] = bytes[at + 4 + j]!;
-  },
-};
+const own8 = blockOf32("own8", 36, false, (bytes, at, block) => {
+  block.scales[0] = float32At(bytes, at);
+  for (let j = 0; j < 32; j++) block.quants[j] = bytes[at + 4 + j]!;
+});
 
 /** A scale, then 16 bytes: whole numbers from -8 to 7, each 8 more than it is; j in the low half of a byte, j + 16 in the high half. */
-export const own4: BlockFormat = {
-  name: "own4",
-  elements: QUANTISED_BLOCK,
-  bytes: 20,
-  group: QUANTISED_BLOCK,
-  hasMinimums: false,
-  decode(bytes, at, block) {
-    block.scales[0] = float32At(bytes, at);
-    for (let j = 0; j < 16; j++) {
-      const byte = bytes[at + 4 + j]!;
-      block.quants[j] = (byte & 15) - 8;
-      block.quants[j + 16] = (byte >> 4) - 8;
-    }
-  },
-};
+const own4 = blockOf32("own4", 20, false, (bytes, at, block) => {
+  block.scales[0] = float32At(bytes, at);
+  setHalves(bytes, at + 4, block.quants, 0, (bits) => bits - 8);
+});
 
 export interface Quantised {
   readonly format: BlockFormat;

@@ -21,11 +21,16 @@ fn planeWord(panel: u32, begin: u32, index: u32, lane: u32) -> u32 {
   return scales[panel * panelWords() + (begin + index) * PANEL + lane];
 }
 
+// Groups of a row that have scales of their own.
+fn scaleGroups() -> u32 {
+  return inputVectors() / (GROUP / 4u);
+}
+
 // Words of one output in the planes: groups of 32 with their scales, minimums and upper bits, or with whole scales and units.
 fn panelWords() -> u32 {
   let groups = inputVectors() / 8u;
   if (SCALING == BY_SCALE) { return groups * (1u + UPPER_BITS) * PANEL; }
-  if (SCALING == BY_MINIMUM) { return groups * (2u + UPPER_BITS) * PANEL; }
+  if (SCALING == BY_MINIMUM) { return (2u * scaleGroups() + groups * UPPER_BITS) * PANEL; }
   if (SCALING == BY_WHOLE) { return (groups / 2u + groups / 8u + groups * UPPER_BITS) * PANEL; }
   return (inputVectors() / (GROUP / 2u) + groups / 4u + groups * UPPER_BITS) * PANEL;
 }
@@ -34,19 +39,20 @@ fn panelWords() -> u32 {
 fn upperBegin() -> u32 {
   let groups = inputVectors() / 8u;
   if (SCALING == BY_SCALE) { return groups; }
-  if (SCALING == BY_MINIMUM) { return 2u * groups; }
+  if (SCALING == BY_MINIMUM) { return 2u * scaleGroups(); }
   if (SCALING == BY_WHOLE) { return groups / 2u + groups / 8u; }
   return inputVectors() / (GROUP / 2u) + groups / 4u;
 }
 
 // Scale and minimum of the four inputs of vec4 `k`.
 fn scalingOf(k: u32, panel: u32, lane: u32) -> Scaling {
-  let groups = inputVectors() / 8u;
   if (SCALING == BY_SCALE) { return Scaling(bitcast<f32>(planeWord(panel, 0u, k / 8u, lane)), 0.0); }
   if (SCALING == BY_MINIMUM) {
-    return Scaling(bitcast<f32>(planeWord(panel, 0u, k / 8u, lane)),
-      bitcast<f32>(planeWord(panel, groups, k / 8u, lane)));
+    let group = k / (GROUP / 4u);
+    return Scaling(bitcast<f32>(planeWord(panel, 0u, group, lane)),
+      bitcast<f32>(planeWord(panel, scaleGroups(), group, lane)));
   }
+  let groups = inputVectors() / 8u;
   if (SCALING == BY_WHOLE) {
     let word = planeWord(panel, 0u, k / 16u, lane);
     let unit = bitcast<f32>(planeWord(panel, groups / 2u, k / 64u, lane));

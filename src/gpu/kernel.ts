@@ -9,15 +9,17 @@ export type ParameterType = "u32" | "f32";
 
 /**
  * Element type of stored weights. "f16" and "packed-f16" are the same bytes: the first reads them as f16, which needs the
- * feature shader-f16, the second as u32 of two, which needs nothing. The others are formats of quantised blocks.
+ * feature shader-f16, the second as u32 of two, which needs nothing. "bf16" are two to a u32 too. The others are formats of
+ * quantised blocks.
  */
-export type ElementType = "f32" | "f16" | "packed-f16" | GpuFormatName;
+export type ElementType = "f32" | "f16" | "packed-f16" | "bf16" | GpuFormatName;
 
 /** What `alias T` stands for in WGSL. */
 const elementTypes: Readonly<Partial<Record<ElementType, string>>> = {
   f32: "f32",
   f16: "f16",
   "packed-f16": "u32",
+  bf16: "u32",
 };
 
 /** WGSL extensions that a shader enables. "f16" needs the device feature shader-f16. */

@@ -41,12 +41,15 @@ const attentionKinds = [
 
 /**
  * Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`; with
- * "f32" they are also listed for every format of quantised weights.
+ * "f32" they are also listed for bf16 and for every format of quantised weights.
  */
 export function listVariants(element: ElementType, headVectors: readonly number[]): KernelVariant[] {
   const linears = element === "f16" ? [...linearKernels, ...halfLinearKernels] : linearKernels;
   const activations = Object.values(Activation);
-  const elements = element === "f32" ? [element, ...(Object.keys(gpuFormats) as GpuFormatName[])] : [element];
+  const elements =
+    element === "f32"
+      ? [element, "bf16" as const, ...(Object.keys(gpuFormats) as GpuFormatName[])]
+      : [element];
   const weightReaders = elements.flatMap((own) => [
     ...[false, true].map((positions) => embeddingVariant(own, { positions })),
     ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, own))),

@@ -213,7 +213,7 @@ export class Model {
    * ```ts
    * import { Model } from "weft";
    *
-   * await using model = await Model.load("./tinystories-gpt2/");
+   * await using model = await Model.load("./tinystories-gpt2/", { weights: "f32" });
    * const run = model.train(["Once upon a time there was a cat.", "The cat was happy."], { steps: 20 });
    * for await (const { step, loss } of run) console.log(step, loss);
    * const files = await model.save();

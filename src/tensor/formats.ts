@@ -6,7 +6,7 @@ import type { GpuFormatName } from "./blocks/gpu-layout.js";
 export type Dtype = "F32" | "F16" | "BF16";
 
 /** Plain numbers that matrices of weights may be stored in on the GPU. */
-export type FloatFormat = "f32" | "f16";
+export type FloatFormat = "f32" | "f16" | "bf16";
 
 /** How matrices of weights are stored on the GPU: as plain numbers or in blocks. Biases and norms are always float32. */
 export type WeightFormat = FloatFormat | GpuFormatName;
@@ -18,7 +18,7 @@ export type Arithmetic = "f32" | "f16";
 export const elementBytes: Readonly<Record<Dtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /** Bytes of one weight of a matrix on the GPU. */
-export const weightElementBytes: Readonly<Record<FloatFormat, number>> = { f32: 4, f16: 2 };
+export const weightElementBytes: Readonly<Record<FloatFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
 
 /** Whether `name` is a number format of files that weft computes from. */
 export function isDtype(name: string): name is Dtype {
@@ -50,6 +50,19 @@ export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer>
   const bits = new Uint32Array(values.slice().buffer);
   const halves = new Uint16Array(bits.length);
   for (let i = 0; i < bits.length; i++) halves[i] = roundToFloat16(bits[i]!);
+  return halves;
+}
+
+/** The nearest bfloat16 of each value as its 16 bits; ties go to the even one. A NaN stays one. */
+export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const own = bits[i]!;
+    const isNan = (own & 0x7fffffff) > 0x7f800000;
+    // Half a unit of the last place, less one where the upper half is even. A carry raises the exponent, which is right.
+    halves[i] = isNan ? (own >>> 16) | 0x40 : (own + 0x7fff + ((own >>> 16) & 1)) >>> 16;
+  }
   return halves;
 }
 

@@ -82,7 +82,7 @@ describe("a model in a worker", () => {
 
   it("tells every caller when its worker breaks", async () => {
     await inPage(`
-      const model = await WorkerModel.load(folder);
+      const model = await WorkerModel.load(folder, { weights: "f32" });
       const handle = model.generate("Once upon a time", { maxTokens: 200, stopTokens: [] });
       const run = model.train(["Once upon a time there was a cat."], { steps: 1000 });
       const training = failing(async () => { for await (const step of run); });
@@ -160,7 +160,7 @@ describe("a model in a worker", () => {
       }
     }; undefined`);
     await inPage(`
-      globalThis.model = await WorkerModel.load(folder, { queues: 1 });
+      globalThis.model = await WorkerModel.load(folder, { queues: 1, weights: "f32" });
       const handle = model.generate("Once upon a time", { maxTokens: 200, stopTokens: [] });
       const run = model.train(["Once upon a time there was a cat."], { steps: 1000 });
       globalThis.outcome = Promise.all([
@@ -200,7 +200,7 @@ describe("a model in a worker", () => {
       const texts = ["Once upon a time there was a cat.", "The dog was happy."];
       const ends = [];
       for (const delayMs of [undefined, 5]) {
-        const model = await WorkerModel.load(folder);
+        const model = await WorkerModel.load(folder, { weights: "f32" });
         ends.push(await failing(async () => {
           for await (const { step } of model.train(texts, { steps: 1000 })) {
             if (delayMs === undefined) model.dispose();
@@ -219,7 +219,7 @@ describe("a model in a worker", () => {
 
   it("rejects nothing that nobody waits for", async () => {
     await inPage(`
-      globalThis.model = await WorkerModel.load(folder);
+      globalThis.model = await WorkerModel.load(folder, { weights: "f32" });
       model.generate("A", { topP: 7 });
       model.generate(["A", "B"], { maxTokens: 200, stopTokens: [] });
       model.chat([{ role: "user", content: "A" }]);

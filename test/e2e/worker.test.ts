@@ -144,7 +144,7 @@ describe("a model in a worker", () => {
       const texts = ["Once upon a time there was a cat.", "The dog was happy.", "The sun was warm."];
       const results = [];
       for (const kind of [weft.Model, WorkerModel]) {
-        const model = await kind.load(folder);
+        const model = await kind.load(folder, { weights: "f32" });
         const options = { steps: 4, batchTokens: 16, validation: { sentences: ["The cat was happy."], every: 2 } };
         const run = model.train(texts, options);
         const steps = [];
@@ -282,7 +282,7 @@ describe("a model in a worker", () => {
 
   it("keeps nothing of what has ended", async () => {
     const buffers = await inPage(`
-      globalThis.model = await WorkerModel.load(folder);
+      globalThis.model = await WorkerModel.load(folder, { weights: "f32" });
       model.watchSteps(() => undefined)();
       await model.generate("The dog", { maxTokens: 3 });
       for await (const piece of model.generate("The dog")) break;

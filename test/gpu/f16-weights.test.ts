@@ -50,7 +50,10 @@ function rounded(tiny: TinyModel): Map<string, Float32Array<ArrayBuffer>> {
   );
 }
 
-describe("weights that are f16 in the files", () => {
+describe.each([
+  ["F16", "f16"],
+  ["BF16", "bf16"],
+] as const)("weights that are %s in the files", (dtype, weights) => {
   const cases: Readonly<Record<string, [TinyModelOptions, LoadOptions]>> = {
     "with a tied head": [{}, {}],
     "with a head of its own, a bias and relu": [
@@ -63,9 +66,19 @@ describe("weights that are f16 in the files", () => {
     ],
     "on two queues": [{ activation: "gelu" }, { queues: 2 }],
   };
+  it("stay so on the GPU, and are trained as f32 only", async () => {
+    const tiny = makeTinyModel({ dtype });
+    await using model = await Model.load(tiny.parts);
+    await using plain = await Model.load(tiny.parts, { weights: "f32" });
+    expect([model.info.weights, plain.info.weights]).toEqual([weights, "f32"]);
+    expect(model.info.weightBytes).toBeLessThan(0.7 * plain.info.weightBytes);
+    expect(() => model.train([[1, 2, 3]], { steps: 1 })).toThrow(/weights "f32"/);
+    for await (const { loss } of plain.train([[1, 2, 3]], { steps: 1 })) expect(loss).toBeGreaterThan(0);
+  });
+
   it.each(Object.entries(cases))("give the bits of f32 storage, %s", async (_, [options, load]) => {
-    const tiny = makeTinyModel({ ...options, dtype: "F16" });
-    expect(await bitsOf(tiny, { ...load, weights: "f16" })).toEqual(await bitsOf(tiny, load));
+    const tiny = makeTinyModel({ ...options, dtype });
+    expect(await bitsOf(tiny, load)).toEqual(await bitsOf(tiny, { ...load, weights: "f32" }));
   });
 });
 

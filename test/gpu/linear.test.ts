@@ -14,7 +14,7 @@ import {
   unpadRows,
   useTestQueue,
 } from "../helpers/gpu-run.js";
-import { packHalves, randomFloats, randomHalves } from "../helpers/random.js";
+import { packHalves, randomFloats, packBfloats, randomBfloats, randomHalves } from "../helpers/random.js";
 import { float16Products, float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { linearForward } from "../reference/linear.js";
 
@@ -95,7 +95,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
     const { element = firstElement } = options;
     const arenaRows = 2 * rows;
     const x = randomFloats(1, arenaRows * K, scale);
-    const weight = randomHalves(2, N * K, 1 / Math.sqrt(K));
+    const weight = (element === "bf16" ? randomBfloats : randomHalves)(2, N * K, 1 / Math.sqrt(K));
     const matrix = storeWeight(weight, N, K);
     const bias = randomFloats(3, N);
     const before = randomFloats(4, arenaRows * N);
@@ -106,7 +106,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
         own.variant(activation, elementOfRun),
         {
           X: padRows(x, K, pad4(K)),
-          W: elementOfRun === "f32" ? matrix : packHalves(matrix),
+          W: elementOfRun === "f32" ? matrix : (elementOfRun === "bf16" ? packBfloats : packHalves)(matrix),
           bias: padLength(bias, pad4(N)),
           rowTable,
           scales: new Uint32Array(1),
@@ -154,10 +154,10 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
     await check({ rows, K, N });
   });
 
-  it("gives the bits of weights stored as f32 for the same weights stored as f16", async () => {
-    const reads: ElementType[] = isHalf ? [] : ["packed-f16"];
+  it("gives the bits of weights stored as f32 for the same weights stored in 16 bits", async () => {
+    const reads: ElementType[] = isHalf ? [] : ["packed-f16", "bf16"];
     if (queue().adapter.hasShaderF16) reads.push("f16");
-    else console.info("1 of 2 ways to read f16 weights left out: no shader-f16");
+    else console.info("1 of 3 ways to read weights of 16 bits left out: no shader-f16");
     for (const element of reads)
       for (const rows of [1, 3, 9, 37]) await check({ rows, K: 30, N: 67, element });
   });

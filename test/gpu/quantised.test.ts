@@ -6,7 +6,9 @@ import { embeddingVariant } from "../../src/kernels/embedding/embedding.js";
 import { Activation, LinearFlag, type LinearKernel } from "../../src/kernels/linear/linear.js";
 import { linearKernels } from "../../src/kernels/registry.js";
 import { blockFormats, dequantise } from "../../src/tensor/blocks/dequantise.js";
-import { gpuFormatOf, gpuFormats, PANEL } from "../../src/tensor/blocks/gpu-layout.js";
+import { gpuFormatOf, gpuFormats, PANEL, type GpuFormatName } from "../../src/tensor/blocks/gpu-layout.js";
+import type { BlockFormat } from "../../src/tensor/blocks/decoded-block.js";
+import { mixed, mixRow } from "../../src/tensor/blocks/mixed.js";
 import { packRows } from "../../src/tensor/blocks/pack.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { fixturePath, readBytes, readJsonFile } from "../helpers/fixtures.js";
@@ -19,10 +21,14 @@ const folder = fixturePath("gguf", "blocks");
 const { read } = readJsonFile<{
   readonly read: Readonly<Record<string, { readonly rows: number; readonly columns: number }>>;
 }>(join(folder, "index.json"));
-/** A format of files for each format of the GPU. */
-const names = Object.keys(gpuFormats).map((own) =>
-  Object.keys(read).find((name) => gpuFormatOf[name] === own && blockFormats.has(name))!,
-);
+/** Formats of files for each format of the GPU: one, or several whose rows take turns. */
+const formats = (Object.keys(gpuFormats) as GpuFormatName[]).map((element) => ({
+  element,
+  names:
+    element === "q8m"
+      ? ["Q4_K", "Q6_K"]
+      : [Object.keys(read).find((name) => gpuFormatOf[name] === element && blockFormats.has(name))!],
+}));
 /** One per shader. Others differ in their tiles, which test/gpu/linear.test.ts looks at. */
 const kernels = ["register-tiled", "few-row", "split", "tiled-32x64"].map((name) =>
   linearKernels.find((kernel) => kernel.name === name)!,
@@ -31,24 +37,41 @@ const kernels = ["register-tiled", "few-row", "split", "tiled-32x64"].map((name)
 /** More outputs than a panel, and no multiple of 4. */
 const N = 70;
 
-/** Rows of a file, over and over until there are N, as they are and as float32. */
-function matrixOf(name: string): { K: number; bytes: Uint8Array<ArrayBuffer>; values: Float32Array } {
-  const { rows, columns: K } = read[name]!;
-  const file = readBytes(join(folder, `${name}.bin`));
-  const rowBytes = file.length / rows;
-  const bytes = new Uint8Array(N * rowBytes);
-  for (let n = 0; n < N; n++)
-    bytes.set(file.subarray((n % rows) * rowBytes, ((n % rows) + 1) * rowBytes), n * rowBytes);
-  return { K, bytes, values: dequantise(bytes, name) };
+interface TestMatrix {
+  readonly K: number;
+  readonly format: BlockFormat;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly values: Float32Array<ArrayBuffer>;
 }
 
-describe.each(names)("weights of %s", (name) => {
+/** Rows of files, over and over until there are N, as they are and as float32. */
+function matrixOf(names: readonly string[]): TestMatrix {
+  const { columns: K } = read[names[0]!]!;
+  const isMixed = names.length > 1;
+  const format = isMixed ? mixed : blockFormats.get(names[0]!)!;
+  const rowBytes = (K / format.elements) * format.bytes;
+  const bytes = new Uint8Array(N * rowBytes);
+  const values = new Float32Array(N * K);
+  for (let n = 0; n < N; n++) {
+    const name = names[n % names.length]!;
+    const { rows, columns } = read[name]!;
+    expect(columns).toBe(K);
+    const file = readBytes(join(folder, `${name}.bin`));
+    const fileRow = file.length / rows;
+    const row = file.slice((n % rows) * fileRow, ((n % rows) + 1) * fileRow);
+    values.set(dequantise(row, name), n * K);
+    if (isMixed) mixRow(row, blockFormats.get(name)!, bytes.subarray(n * rowBytes, (n + 1) * rowBytes));
+    else bytes.set(row, n * rowBytes);
+  }
+  return { K, format, bytes, values };
+}
+
+describe.each(formats)("weights in $element", ({ element, names }) => {
   const queue = useTestQueue();
-  const { K, bytes, values } = matrixOf(name);
-  const element = gpuFormatOf[name]!;
+  const { K, format, bytes, values } = matrixOf(names);
   const shape = { outputs: N, inputs: K, panel: PANEL };
   const { quants, scales } = packRows(
-    { format: blockFormats.get(name)!, firstOutput: 0, count: N, bytes },
+    { format, firstOutput: 0, count: N, bytes },
     gpuFormats[element],
     shape,
   );

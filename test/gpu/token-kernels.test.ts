@@ -4,7 +4,14 @@ import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/emb
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, storeWeight, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
-import { packHalves, randomFloats, randomHalves, SeededRandom } from "../helpers/random.js";
+import {
+  packBfloats,
+  packHalves,
+  randomBfloats,
+  randomFloats,
+  randomHalves,
+  SeededRandom,
+} from "../helpers/random.js";
 import { float32Elementwise, float32Reduction } from "../helpers/tolerances.js";
 import { embeddingForward } from "../reference/embedding.js";
 import { logProbabilityForward } from "../reference/log-softmax.js";
@@ -12,19 +19,19 @@ import { logProbabilityForward } from "../reference/log-softmax.js";
 const queue = useTestQueue();
 
 describe("embedding", () => {
-  const elements = ["f32", "packed-f16", "f16"] as const;
+  const elements = ["f32", "packed-f16", "bf16", "f16"] as const;
 
   it.each(elements)("adds rows stored as %s, whichever shard a token lies in", async (element) => {
     if (element === "f16" && !queue().adapter.hasShaderF16) {
-      console.info("1 of 3 ways to read an embedding left out: no shader-f16");
+      console.info("1 of 4 ways to read an embedding left out: no shader-f16");
       return;
     }
     const [C, V, positions, rows] = [10, 21, 9, 13];
     const store = (
       values: Float32Array<ArrayBuffer>,
     ): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
-      element === "f32" ? values : packHalves(values);
-    const tokenTable = randomHalves(1, V * C);
+      element === "f32" ? values : (element === "bf16" ? packBfloats : packHalves)(values);
+    const tokenTable = (element === "bf16" ? randomBfloats : randomHalves)(1, V * C);
     const positionTable = randomHalves(2, positions * C);
     const random = new SeededRandom(3);
     const ids = Array.from({ length: rows }, () => random.integer(V));

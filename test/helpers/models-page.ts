@@ -1,5 +1,5 @@
 // MODELS.md, made from the registry of families and from the configurations of published models.
-import { quantised } from "../../src/runtime/load/load-model.js";
+import { quantised } from "../../src/model/weights/file-formats.js";
 import { families, readModelConfig } from "../../src/families/registry.js";
 import { defineModel } from "../../src/model/definition.js";
 import { keyValueRowBytes } from "../../src/model/shape.js";

@@ -1,5 +1,5 @@
 // Seeded random numbers for tests: the same seed gives the same numbers on every machine.
-import { float32ToFloat16, toFloat32 } from "../../src/tensor/formats.js";
+import { float32ToBfloat16, float32ToFloat16, toFloat32 } from "../../src/tensor/formats.js";
 import { SeededRandom as UniformRandom } from "../../src/util/seeded-random.js";
 
 /** Random numbers from one seed. */
@@ -33,7 +33,17 @@ export function randomHalves(seed: number, count: number, scale: number = 1): Fl
   return toFloat32(new Uint8Array(float32ToFloat16(values).buffer), "F16");
 }
 
+/** As `randomFloats`, of numbers that bf16 holds exactly. */
+export function randomBfloats(seed: number, count: number, scale: number = 1): Float32Array<ArrayBuffer> {
+  return toFloat32(new Uint8Array(float32ToBfloat16(randomFloats(seed, count, scale)).buffer), "BF16");
+}
+
 /** The same numbers as f16, two to a word. */
 export function packHalves(values: Float32Array): Uint32Array<ArrayBuffer> {
   return new Uint32Array(float32ToFloat16(values).buffer);
+}
+
+/** The same numbers as bf16, two to a word. */
+export function packBfloats(values: Float32Array): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(float32ToBfloat16(values).buffer);
 }

@@ -83,7 +83,7 @@ async function inspect(): Promise<void> {
     ),
     line(
       "memory",
-      `${megabytes(weightBytes.default)} of weights per queue, ${megabytes(weightBytes.f32)} in f32, ${megabytes(weightBytes.f16)} in f16`,
+      `${megabytes(weightBytes.default)} of weights per queue, ${megabytes(weightBytes.f32)} in f32, ${megabytes(weightBytes.f16)} in f16, ${megabytes(weightBytes.q8)} in q8, ${megabytes(weightBytes.q4)} in q4`,
     ),
     line(
       "",

@@ -45,7 +45,7 @@ export async function run(
   const { fresh, queues, texts, validation, every, options } = request;
   const resume = request.resume === undefined ? undefined : await readBytes(request.resume);
   const source = fresh ? createModelParts(fresh) : request.model;
-  using model = await Model.load(source, loadOptions(queues, report, signal));
+  using model = await Model.load(source, { ...loadOptions(queues, report, signal), weights: "f32" });
   emit({ info: model.info });
   report("training");
   const training = model.train(texts, {

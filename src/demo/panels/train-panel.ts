@@ -75,6 +75,7 @@ export function connectTraining(
     showStatus(status, "Loading the model …");
     await using model = await loadModel(request.isNew ? undefined : session.source, {
       signal,
+      weights: "f32",
       onProgress(progress) {
         const name = request.isNew ? "a new model" : session.name;
         showStatus(status, describeLoading(name, progress));

@@ -1,4 +1,5 @@
 // The shader functions that read stored weights, whatever their element type is.
+import bfloat from "../../../shaders/common/weights-bf16.wgsl?raw";
 import blocks from "../../../shaders/common/weights-blocks.wgsl?raw";
 import float from "../../../shaders/common/weights-float.wgsl?raw";
 import packed from "../../../shaders/common/weights-packed.wgsl?raw";
@@ -17,6 +18,7 @@ const scalings: Readonly<Record<GpuScaling, number>> = {
 /** The common fragments that a kernel which reads weights of this type needs. */
 export function weightReader(element: ElementType): readonly string[] {
   if (isBlocks(element)) return [blocks, words];
+  if (element === "bf16") return [bfloat];
   return [element === "packed-f16" ? packed : float];
 }
 

@@ -9,6 +9,9 @@ import { listFileTensors } from "./file-tensors.js";
 import type { ModelWeights } from "./model-weights.js";
 import { scalesName } from "./place-blocks.js";
 
+/** How the formats are called in files. */
+const dtypes = { f16: "F16", bf16: "BF16" } as const;
+
 /** Returns float32 tensors with the names and shapes of files. `valuesOf` returns the contents of a weight's buffer. */
 export function exportTensors(
   weights: ModelWeights,
@@ -31,8 +34,7 @@ export function exportTensors(
           );
           continue;
         }
-        // Matrices may be stored as f16, two to a word.
-        const own = format === "f32" ? words : toFloat32(new Uint8Array(words.buffer), "F16");
+        const own = format === "f32" ? words : toFloat32(new Uint8Array(words.buffer), dtypes[format]);
         copyOut({ tensor, part, piece }, own, values);
       }
     return { name: tensor.key, dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) };

@@ -148,7 +148,7 @@ export class TensorMatcher {
 
   /** Whether the model uses a tensor of this name, whatever its shape is. Notes its name if it does not. */
   expects(name: string): boolean {
-    const key = this.#keyOf(name);
+    const key = this.keyOf(name);
     if (this.#expected.has(key)) return true;
     if (!this.#names.ignored.test(key)) this.#unexpected.push(name);
     return false;
@@ -164,7 +164,7 @@ export class TensorMatcher {
     readonly shape: readonly number[];
   }): { readonly tensor: FileTensor; readonly dtype: string } | undefined {
     if (!this.expects(stored.name)) return undefined;
-    const key = this.#keyOf(stored.name);
+    const key = this.keyOf(stored.name);
     const tensor = this.#expected.get(key)!;
     const { dtype, shape } = stored;
     if (!this.#files.isReadable(dtype) || shape.join() !== tensor.shape.join()) {
@@ -203,7 +203,7 @@ export class TensorMatcher {
   }
 
   /** The key that a file means by `name`: with or without one of the prefixes, the base, or another name. */
-  #keyOf(name: string): string {
+  keyOf(name: string): string {
     const { prefixes, base = "" } = this.#names;
     const own = prefixes
       .filter((prefix) => name.startsWith(prefix))

@@ -2,6 +2,7 @@
 import { invariant } from "../../util/invariant.js";
 import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
 import { gpuFormats, isBlocks, PANEL, placesOf } from "../../tensor/blocks/gpu-layout.js";
+import { mixed, mixRow } from "../../tensor/blocks/mixed.js";
 import { packRows } from "../../tensor/blocks/pack.js";
 import type { FilePart } from "./file-tensors.js";
 import type { Piece } from "./parameters.js";
@@ -32,24 +33,28 @@ export class BlockPlacer {
   /** Yields the words of every chunk of the piece whose rows are all there. */
   *place(part: FilePart, piece: Piece, rows: BlockRowsOfTensor): Generator<PlacedPiece, void, undefined> {
     const { format, bytes, firstOutput, inputs } = rows;
-    const rowBytes = (inputs / format.elements) * format.bytes;
-    const last = firstOutput + bytes.length / rowBytes;
+    const fileRowBytes = (inputs / format.elements) * format.bytes;
+    const last = firstOutput + bytes.length / fileRowBytes;
+    // A chunk may have rows of several tensors, and is packed from one format.
+    const isMixed = part.parameter.format === "q8m";
+    const own = isMixed ? mixed : format;
+    const rowBytes = (inputs / own.elements) * own.bytes;
     const chunkOutputs = PANEL * Math.max(1, Math.floor(CHUNK_BYTES / rowBytes / PANEL));
     const begin = Math.max(part.firstOutput, piece.first);
     const end = Math.min(part.firstOutput + part.count, piece.first + piece.count);
     for (let output = begin; output < end; output++) {
       const row = part.outputAt(output - part.firstOutput);
       if (row < firstOutput || row >= last) continue;
-      const own = output - piece.first;
-      const first = own - (own % chunkOutputs);
+      const at = output - piece.first;
+      const first = at - (at % chunkOutputs);
       const chunk = this.#chunk(piece, first, Math.min(chunkOutputs, piece.count - first), rowBytes);
-      chunk.bytes.set(
-        bytes.subarray((row - firstOutput) * rowBytes, (row - firstOutput + 1) * rowBytes),
-        (own - first) * rowBytes,
-      );
+      const from = bytes.subarray((row - firstOutput) * fileRowBytes, (row - firstOutput + 1) * fileRowBytes);
+      const to = chunk.bytes.subarray((at - first) * rowBytes, (at - first + 1) * rowBytes);
+      if (isMixed) mixRow(from, format, to);
+      else to.set(from);
       if (--chunk.missing > 0) continue;
       this.#begun.get(piece)!.delete(first);
-      yield* packPiece(part, piece, first, format, chunk.bytes);
+      yield* packPiece(part, piece, first, own, chunk.bytes);
     }
   }
 

@@ -1,8 +1,8 @@
 // Puts the tensors of a file into the layout of the kernels, piece by piece. Done once for all queues.
 import { ArgumentError } from "../../errors.js";
-import { gpuFormatOf, isBlocks } from "../../tensor/blocks/gpu-layout.js";
+import { isBlocks, takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { quantise } from "../../tensor/blocks/quantise.js";
-import { float32ToFloat16 } from "../../tensor/formats.js";
+import { float32ToBfloat16, float32ToFloat16, type FloatFormat } from "../../tensor/formats.js";
 import { copyIn, isSame } from "./copy-part.js";
 import type { FilePart } from "./file-tensors.js";
 import { BlockPlacer, packPiece } from "./place-blocks.js";
@@ -17,6 +17,13 @@ export interface PlacedPiece {
   readonly atBytes?: number;
   readonly sizeBytes?: number;
 }
+
+/** Values as a buffer holds them. */
+const stored: Readonly<Record<FloatFormat, (values: Float32Array<ArrayBuffer>) => PlacedPiece["values"]>> = {
+  f32: (values) => values,
+  f16: float32ToFloat16,
+  bf16: float32ToBfloat16,
+};
 
 /** The least magnitude that rounds to an infinity of f16. */
 const BEYOND_FLOAT16 = 65520;
@@ -41,7 +48,7 @@ export class WeightPlacer {
       if (isBlocks(parameter.format)) {
         const { blocks, firstOutput = 0 } = weight;
         for (const piece of parameter.pieces)
-          if (blocks && gpuFormatOf[blocks.format.name] === parameter.format)
+          if (blocks && takesBlocks(parameter.format, blocks.format.name))
             yield* this.#blocks.place(part, piece, { ...blocks, firstOutput, inputs: tensor.inputs });
           else yield* this.#quantise(piece, part, weight);
         continue;
@@ -49,8 +56,7 @@ export class WeightPlacer {
       if (parameter.format === "f16") checkFloat16(tensor.key, values);
       for (const piece of parameter.pieces) {
         const placed = this.#fill(piece, part, weight);
-        if (placed)
-          yield { name: piece.name, values: parameter.format === "f32" ? placed : float32ToFloat16(placed) };
+        if (placed) yield { name: piece.name, values: stored[parameter.format](placed) };
       }
     }
   }

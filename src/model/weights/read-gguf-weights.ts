@@ -7,7 +7,7 @@ import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import type { ReadOptions } from "../../files/read-tensors.js";
 import { blockFormats, dequantise, isReadable, readableFormats } from "../../tensor/blocks/dequantise.js";
-import { gpuFormatOf } from "../../tensor/blocks/gpu-layout.js";
+import { takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 import type { FileWeight } from "./read-weights.js";
 
@@ -68,8 +68,7 @@ export async function* readGgufWeights(
   })) {
     const tensor = tensors.get(stored)!;
     const format = blockFormats.get(stored.type.name);
-    const own = gpuFormatOf[stored.type.name];
-    const isKept = tensor.parts.map(({ parameter }) => own !== undefined && parameter.format === own);
+    const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, stored.type.name));
     const values = isKept.every(Boolean) ? new Float32Array(0) : dequantise(bytes, stored.type.name);
     if (tensor.offset !== 0) for (let i = 0; i < values.length; i++) values[i]! += tensor.offset;
     // A vector is one row of its file, and a row per output of the model.

@@ -1,6 +1,7 @@
 // Describes a model's folder from its configuration and the headers of its weight files. Reads no weights.
 import type { ModelConfig } from "../../families/model-config.js";
 import { defineModel } from "../../model/definition.js";
+import { quantised } from "../../model/weights/file-formats.js";
 import { listParameters, weightBytes, type TableOptions } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
 import type { FloatFormat } from "../../tensor/formats.js";
@@ -17,7 +18,7 @@ export interface ModelDescription {
   /** How many numbers all tensors have together. */
   readonly parameters: number;
   /** Bytes of one replica of the weights on a GPU: as they are stored by default, and with the option `weights`. */
-  readonly weightBytes: Readonly<Record<FloatFormat | "default", number>>;
+  readonly weightBytes: Readonly<Record<FloatFormat | "q8" | "q4" | "default", number>>;
   /** Bytes that the keys and values of one token take in generation, over all layers. */
   readonly cacheBytesPerToken: number;
   /** Whether text can be turned into tokens. */
@@ -47,7 +48,14 @@ export async function describeModel(
     config,
     tensors,
     parameters,
-    weightBytes: { default: bytesIn(files.formatOf), f32: bytesIn("f32"), f16: bytesIn("f16") },
+    weightBytes: {
+      default: bytesIn(await files.readFormats(signal)),
+      f32: bytesIn("f32"),
+      f16: bytesIn("f16"),
+      bf16: bytesIn("bf16"),
+      q8: bytesIn(quantised("q8")),
+      q4: bytesIn(quantised("q4")),
+    },
     cacheBytesPerToken: config.layers * keyValueRowBytes(ownShape),
     hasTokenizer,
   };

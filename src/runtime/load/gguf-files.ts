@@ -1,16 +1,15 @@
 // A model in GGUF: all that a folder of a model says in several files is in the header of one.
-import type { Family, TensorNames } from "../../families/family.js";
+import type { Family } from "../../families/family.js";
 import { ggufFamily, readGgufConfig } from "../../families/gguf/config.js";
 import type { GgufDescription, GgufFacts } from "../../families/gguf/description.js";
 import { listTensors, openGguf, type GgufModel } from "../../files/gguf/open-gguf.js";
 import { plainValue } from "../../files/gguf/plain-value.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
-import { tensorKey, listFileTensors } from "../../model/weights/file-tensors.js";
-import { isUnpadded, type Matrix, type Parameter } from "../../model/weights/parameters.js";
+import { formatsOfFiles } from "../../model/weights/file-formats.js";
+import { listFileTensors } from "../../model/weights/file-tensors.js";
+import type { Parameter } from "../../model/weights/parameters.js";
 import { matchGguf, readGgufWeights, type MatchedGguf } from "../../model/weights/read-gguf-weights.js";
-import type { WeightFormat } from "../../tensor/formats.js";
-import { gpuFormatOf } from "../../tensor/blocks/gpu-layout.js";
 import { dequantise, isReadable } from "../../tensor/blocks/dequantise.js";
 import { readSpecialTokens, readTokens } from "../../text/gguf/special-tokens.js";
 import { tokenizerFiles } from "../../text/gguf/tokenizer-files.js";
@@ -43,11 +42,12 @@ export async function openGgufFiles(
     eos_token_id: special.ends,
   });
   const names = own.description.tensors(familyModel.config);
+  const types = new Map(listTensors(model).map(({ name, type }) => [name, type.name]));
   const match = (parameters: readonly Parameter[]): MatchedGguf =>
     matchGguf(model, listFileTensors(parameters, names), names);
   return {
     familyModel,
-    formatOf: matrixFormats(model, names),
+    readFormats: async () => formatsOfFiles((key) => types.get(key), names),
     checkTensors: (parameters) => void match(parameters),
     readTexts: async () => tokenizerFiles(facts),
     async *readWeights(parameters, options) {
@@ -80,21 +80,4 @@ async function readLists(
   for await (const { tensor, bytes } of rows)
     found.set(tensor.name, [...dequantise(bytes, tensor.type.name)]);
   return found;
-}
-
-/**
- * What a matrix stays in on the GPU: blocks and F16 as they are, if all tensors that it is joined from have the same format, and if
- * no row or column of it needs padding. Other matrices become float32, which loses nothing.
- */
-function matrixFormats(model: GgufModel, names: TensorNames): (matrix: Matrix) => WeightFormat {
-  const types = new Map(listTensors(model).map(({ name, type }) => [name, type.name]));
-  return (matrix) => {
-    const source = names.roles[matrix.role];
-    if (!source || matrix.layout !== "interleaved" || source.offset !== undefined) return "f32";
-    const own = new Set(source.parts.map(({ of }) => types.get(tensorKey(of, matrix.layer, "weight"))));
-    const [type = ""] = own;
-    if (own.size !== 1) return "f32";
-    if (type === "F16") return "f16";
-    return isUnpadded(matrix) ? (gpuFormatOf[type] ?? "f32") : "f32";
-  };
 }

@@ -10,20 +10,18 @@ import { defineModel, type ModelDefinition } from "../../model/definition.js";
 import { Forward } from "../../model/forward.js";
 import {
   countNumbers,
-  isUnpadded,
   listParameters,
-  type Matrix,
   weightBytes,
   type Parameter,
   type TableOptions,
 } from "../../model/weights/parameters.js";
+import { quantised } from "../../model/weights/file-formats.js";
 import { compileForward } from "../../model/pipelines.js";
 import { WeightPlacer } from "../../model/weights/place.js";
 import type { ModelShape } from "../../model/shape.js";
 import { WeightsLoader } from "../../model/weights/model-weights.js";
 import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
-import { QUANTISED_BLOCK } from "../../tensor/blocks/quantise.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
@@ -74,10 +72,14 @@ export async function loadModel(
   const definition = defineModel(familyModel, pageTokens);
   const { shape } = definition;
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
-  const asked = checkChoice("weights", options.weights, arithmetic, ["f32", "f16", "q8", "q4"]);
+  const asked = checkChoice("weights", options.weights, arithmetic, ["f32", "f16", "bf16", "q8", "q4"]);
   if (arithmetic === "f16") checkHalfWeights(asked);
   const isAsFiles = options.weights === undefined && arithmetic === "f32";
-  const formatOf = isAsFiles ? files.formatOf : asked === "q8" || asked === "q4" ? quantised(asked) : asked;
+  const formatOf = isAsFiles
+    ? await files.readFormats(signal)
+    : asked === "q8" || asked === "q4"
+      ? quantised(asked)
+      : asked;
   const wholeParameters = parametersOf(definition, formatOf);
   const formats = matrixFormats(wholeParameters);
   const format = formats[0]!;
@@ -160,11 +162,6 @@ const parametersOf = (
     format,
     ...(maxBindingBytes === undefined ? {} : { maxBindingBytes }),
   });
-
-/** Quantises every matrix whose rows are whole blocks. The others stay float32. */
-export function quantised(format: "q8" | "q4"): (matrix: Matrix) => WeightFormat {
-  return (matrix) => (isUnpadded(matrix) && matrix.inputs!.size % QUANTISED_BLOCK === 0 ? format : "f32");
-}
 
 /** The formats of a model's matrices, that of the most numbers first. */
 function matrixFormats(parameters: readonly Parameter[]): readonly WeightFormat[] {

@@ -28,10 +28,10 @@ export interface LoadOptions extends HubOptions {
   /** The most bytes of weights on all queues together. Loading more is refused before anything is allocated. */
   readonly memoryBudgetBytes?: number;
   /**
-   * How matrices are stored on the GPU. "f16" rounds them to 11 bits. "q8" and "q4" round every 32 weights of an output to 8 or 4
+   * How matrices are stored on the GPU. "f16" rounds them to 11 bits, "bf16" to 8. "q8" and "q4" round every 32 weights of an output to 8 or 4
    * bits and a scale: a weight is then wrong by at most 1/254, or 1/8, of the largest of its 32; matrices whose rows are no
    * multiples of 32 stay float32. In any case, weft computes in float32 unless `arithmetic` says otherwise. Only "f32" can be
-   * trained. Default: as the files have them; matrices of safetensors as "f32".
+   * trained. Default: as the files have them, with 16 or 32 bits, or in blocks of a GGUF file.
    */
   readonly weights?: FloatFormat | "q8" | "q4";
   /**

@@ -5,8 +5,9 @@ import { readJson, readRequiredJson, readText, type ModelFolder } from "../../fi
 import { readTensorEntries, type ReadOptions } from "../../files/read-tensors.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
-import { listFileTensors } from "../../model/weights/file-tensors.js";
-import type { Matrix, Parameter } from "../../model/weights/parameters.js";
+import { formatsOfFiles } from "../../model/weights/file-formats.js";
+import { listFileTensors, TensorMatcher } from "../../model/weights/file-tensors.js";
+import { listParameters, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import type { TextFiles } from "./loaded-model.js";
@@ -28,8 +29,8 @@ export interface WeightOptions extends ReadOptions {
 
 export interface ModelFiles {
   readonly familyModel: FamilyModel;
-  /** What a matrix is stored in on the GPU unless the caller says otherwise: what the file has, or what loses nothing. */
-  readonly formatOf: (matrix: Matrix) => WeightFormat;
+  /** Reads what a matrix is stored in on the GPU unless the caller says otherwise: what the file has, or what loses nothing. */
+  readFormats(signal: AbortSignal | undefined): Promise<(matrix: Matrix) => WeightFormat>;
   /** Checks that the files have what these parameters need, as far as that is known before weights are read. Throws FormatError. */
   checkTensors(parameters: readonly Parameter[]): void;
   readTexts(signal: AbortSignal | undefined): Promise<TextFiles>;
@@ -66,7 +67,13 @@ async function openFolder(
   const names: TensorNames = family.tensors(config);
   return {
     familyModel,
-    formatOf: () => "f32",
+    async readFormats(own) {
+      const parameters = listParameters(config, family.recipe(config), names, { format: "f32" });
+      const matcher = new TensorMatcher(listFileTensors(parameters, names), names);
+      const entries = [...(await readTensorEntries(folder, own))];
+      const dtypes = new Map(entries.map(([name, { dtype }]) => [matcher.keyOf(name), dtype]));
+      return formatsOfFiles((key) => dtypes.get(key), names);
+    },
     checkTensors: () => undefined,
     async readTexts(own) {
       const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([

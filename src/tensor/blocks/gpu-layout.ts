@@ -24,7 +24,7 @@ export const PANEL = 32;
 export type GpuScaling =
   /** scale · (q − centre), the scale as f32 for every 32 inputs. */
   | "scale"
-  /** scale · q + minimum, both as f32 for every 32 inputs. */
+  /** scale · q + minimum, both as f32 for every 32 inputs, or 16. */
   | "scale and minimum"
   /** (unit · s) · (q − centre): unit as f32 for every 256 inputs, s as i8 for every 16. */
   | "whole scales"
@@ -70,14 +70,18 @@ const byScale = (bits: 4 | 8, upperBits: 0 | 1, centre: number, name: string): G
   planes: [plane("scale", 32), ...(upperBits ? [plane("upper", 32, upperBits)] : [])],
 });
 
-const byMinimum = (upperBits: 0 | 1, name: string): GpuBlockFormat => ({
+const byMinimum = (bits: 4 | 8, upperBits: 0 | 1, group: 16 | 32, name: string): GpuBlockFormat => ({
   name,
-  bits: 4,
+  bits,
   upperBits,
   scaling: "scale and minimum",
-  group: 32,
+  group,
   centre: 0,
-  planes: [plane("scale", 32), plane("minimum", 32), ...(upperBits ? [plane("upper", 32, upperBits)] : [])],
+  planes: [
+    plane("scale", group),
+    plane("minimum", group),
+    ...(upperBits ? [plane("upper", 32, upperBits)] : []),
+  ],
 });
 
 /** The whole scales and minimums of 64 inputs (of 32, if groups have 16) fill one word. */
@@ -96,14 +100,16 @@ const byWholePairs = (upperBits: 0 | 1, group: 16 | 32, name: string): GpuBlockF
   ],
 });
 
-export type GpuFormatName = "q8" | "q4" | "q5" | "q4m" | "q5m" | "q4k" | "q5k" | "q2k" | "q6k";
+export type GpuFormatName = "q8" | "q4" | "q5" | "q4m" | "q5m" | "q8m" | "q4k" | "q5k" | "q2k" | "q6k";
 
 export const gpuFormats: Readonly<Record<GpuFormatName, GpuBlockFormat>> = {
   q8: byScale(8, 0, 0, "q8"),
   q4: byScale(4, 0, 8, "q4"),
   q5: byScale(4, 1, 16, "q5"),
-  q4m: byMinimum(0, "q4m"),
-  q5m: byMinimum(1, "q5m"),
+  q4m: byMinimum(4, 0, 32, "q4m"),
+  q5m: byMinimum(4, 1, 32, "q5m"),
+  // Holds the values of every format, and is for matrices that are joined from tensors of several: 12 bits a weight.
+  q8m: byMinimum(8, 0, 16, "q8m"),
   q4k: byWholePairs(0, 32, "q4k"),
   q5k: byWholePairs(1, 32, "q5k"),
   q2k: byWholePairs(0, 16, "q2k"),
@@ -140,6 +146,10 @@ export const gpuFormatOf: Readonly<Record<string, GpuFormatName>> = {
   Q6_K: "q6k",
   Q3_K: "q6k",
 };
+
+/** Whether a matrix that is stored in `format` takes blocks of this format of files as they are. */
+export const takesBlocks = (format: string, ofFile: string): boolean =>
+  gpuFormatOf[ofFile] !== undefined && (format === "q8m" || format === gpuFormatOf[ofFile]);
 
 /** The extent of a matrix on the GPU. */
 export interface GpuMatrixShape {

@@ -54,20 +54,19 @@ class WordReader {
     const at = (plane: GpuPlane["name"], index: number): number =>
       panel * this.#scaleWords + this.#begins[plane]! + index * this.#panel + lane;
     const q = this.#wholeOf(panel, lane, input, at);
-    const of32 = Math.floor(input / 32);
+    const index = Math.floor(input / group);
     const of256 = Math.floor(input / 256);
     switch (scaling) {
       case "scale":
-        return fround(this.#floats[at("scale", of32)]! * (q - centre));
+        return fround(this.#floats[at("scale", index)]! * (q - centre));
       case "scale and minimum":
-        return fround(fround(this.#floats[at("scale", of32)]! * q) + this.#floats[at("minimum", of32)]!);
+        return fround(fround(this.#floats[at("scale", index)]! * q) + this.#floats[at("minimum", index)]!);
       case "whole scales": {
         const word = this.#scales[at("whole", Math.floor(input / 64))]!;
         const s = signed(byteOf(word, Math.floor(input / 16) % 4));
         return fround(fround(this.#floats[at("unit", of256)]! * s) * (q - centre));
       }
       case "whole scales and minimums": {
-        const index = Math.floor(input / group);
         const pair = this.#scales[at("whole", index >> 1)]!;
         const s = byteOf(pair, 2 * (index & 1));
         const m = byteOf(pair, 2 * (index & 1) + 1);

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   elementBytes,
+  float32ToBfloat16,
   float32ToFloat16,
   isDtype,
   toFloat32,
@@ -19,6 +20,8 @@ function decodeHalf(half: number): number {
   if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
   return sign * (exponent === 0 ? fraction * 2 ** -14 : (1 + fraction) * 2 ** (exponent - 15));
 }
+
+const toBfloat = (value: number): number => float32ToBfloat16(Float32Array.of(value))[0]!;
 
 function toHalf(value: number): number {
   return float32ToFloat16(Float32Array.of(value))[0]!;
@@ -63,6 +66,21 @@ describe("toFloat32", () => {
 describe("isDtype", () => {
   it("knows the three formats and nothing inherited", () => {
     expect(["F32", "F16", "BF16", "F64", "toString"].map(isDtype)).toEqual([true, true, true, false, false]);
+  });
+});
+
+describe("float32ToBfloat16", () => {
+  it("returns every bfloat16 value to itself, and NaN to a NaN", () => {
+    const values = toFloat32(new Uint8Array(allHalves.buffer), "BF16");
+    const back = toFloat32(new Uint8Array(float32ToBfloat16(values).buffer), "BF16");
+    expect(values.filter((value, index) => !Object.is(value, back[index]))).toHaveLength(0);
+  });
+
+  it("rounds ties to even and the largest to infinity", () => {
+    expect([1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20].map(toBfloat)).toEqual([
+      0x3f80, 0x3f82, 0x3f81,
+    ]);
+    expect([3.4028234663852886e38, -Infinity, -1e-45].map(toBfloat)).toEqual([0x7f80, 0xff80, 0x8000]);
   });
 });
 

@@ -11,7 +11,9 @@ import {
   type GpuBlockFormat,
   type GpuMatrixShape,
 } from "../../../src/tensor/blocks/gpu-layout.js";
+import { mixed, mixRow } from "../../../src/tensor/blocks/mixed.js";
 import { packRows, type PackedPanels } from "../../../src/tensor/blocks/pack.js";
+import { unpackMatrix } from "../../../src/tensor/blocks/unpack.js";
 import { fixturePath, readBytes, readJsonFile } from "../../helpers/fixtures.js";
 
 const folder = fixturePath("gguf", "blocks");
@@ -60,8 +62,10 @@ function valueAt(
   switch (gpu.scaling) {
     case "scale":
       return fround(float(word("scale", group)) * (q - gpu.centre));
-    case "scale and minimum":
-      return fround(fround(float(word("scale", group)) * q) + float(word("minimum", group)));
+    case "scale and minimum": {
+      const own = Math.floor(input / gpu.group);
+      return fround(fround(float(word("scale", own)) * q) + float(word("minimum", own)));
+    }
     case "whole scales": {
       const s = signed(byte(word("whole", Math.floor(input / 64)), Math.floor(input / 16) % 4));
       return fround(fround(float(word("unit", block)) * s) * (q - gpu.centre));
@@ -130,6 +134,32 @@ describe("the layout of blocks on the GPU", () => {
     }
   });
 
+  it.each(names)("holds the values of %s in the format for several", (name) => {
+    const { rows, columns } = read[name]!;
+    const bytes = readBytes(join(folder, `${name}.bin`));
+    const [fileRow, ownRow] = [bytes.length / rows, (columns / mixed.elements) * mixed.bytes];
+    const mixedBytes = new Uint8Array(rows * ownRow);
+    for (let row = 0; row < rows; row++)
+      mixRow(
+        bytes.subarray(row * fileRow, (row + 1) * fileRow),
+        blockFormats.get(name)!,
+        mixedBytes.subarray(row * ownRow, (row + 1) * ownRow),
+      );
+    const shape = { outputs: rows, inputs: columns, panel: 16 };
+    const packed = packRows(
+      { format: mixed, firstOutput: 0, count: rows, bytes: mixedBytes },
+      gpuFormats.q8m,
+      shape,
+    );
+    const expected = dequantise(bytes, name);
+    const isWrong = (value: number, index: number): boolean =>
+      valueAt(packed, gpuFormats.q8m, shape, Math.floor(index / columns), index % columns) !== value;
+    expect(expected.filter(isWrong)).toHaveLength(0);
+    expect(
+      unpackMatrix(packed, gpuFormats.q8m, shape).filter((value, index) => value !== expected[index]),
+    ).toHaveLength(0);
+  });
+
   it("puts rows in another order", () => {
     const { rows, columns } = read["Q4_K"]!;
     const bytes = readBytes(join(folder, "Q4_K.bin"));
@@ -161,6 +191,7 @@ describe("the layout of blocks on the GPU", () => {
       q5: 6,
       q4m: 6,
       q5m: 7,
+      q8m: 12,
       q4k: 4.75,
       q5k: 5.75,
       q2k: 5.25,

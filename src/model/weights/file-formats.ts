@@ -1,0 +1,37 @@
+// What the matrices of a model are stored in on the GPU: what a caller asks for, or what their files have.
+import type { TensorNames } from "../../families/family.js";
+import { gpuFormatOf } from "../../tensor/blocks/gpu-layout.js";
+import { QUANTISED_BLOCK } from "../../tensor/blocks/quantise.js";
+import type { WeightFormat } from "../../tensor/formats.js";
+import { tensorKey } from "./file-tensors.js";
+import { isUnpadded, type Matrix } from "./parameters.js";
+
+/** Formats of files that stay two bytes a weight. */
+const halves: Readonly<Record<string, WeightFormat>> = { F16: "f16", BF16: "bf16" };
+
+/**
+ * Blocks and numbers of 16 bits stay as they are. A matrix that is joined from blocks of several formats is stored in one that holds
+ * the values of all. Other mixtures, and blocks of a matrix that needs padding, become float32. Nothing is lost in any case.
+ * `formatOf`: the format of the tensor with a key, in the terms of files.
+ */
+export function formatsOfFiles(
+  formatOf: (key: string) => string | undefined,
+  names: TensorNames,
+): (matrix: Matrix) => WeightFormat {
+  return (matrix) => {
+    const source = names.roles[matrix.role];
+    if (!source || matrix.layout !== "interleaved" || source.offset !== undefined) return "f32";
+    const formats = [
+      ...new Set(source.parts.map(({ of }) => formatOf(tensorKey(of, matrix.layer, "weight")) ?? "")),
+    ];
+    const [first] = formats as [string, ...string[]];
+    if (formats.length === 1 && halves[first]) return halves[first];
+    if (!isUnpadded(matrix) || !formats.every((format) => gpuFormatOf[format])) return "f32";
+    return formats.length === 1 ? gpuFormatOf[first]! : "q8m";
+  };
+}
+
+/** Quantises every matrix whose rows are whole blocks. The others become float32. */
+export function quantised(format: "q8" | "q4"): (matrix: Matrix) => WeightFormat {
+  return (matrix) => (isUnpadded(matrix) && matrix.inputs!.size % QUANTISED_BLOCK === 0 ? format : "f32");
+}

@@ -173,7 +173,6 @@ const inPages = [
   "queue*",
   "run-failures",
   "tiny-model",
-  "training",
   "training-gradient",
 ];
 

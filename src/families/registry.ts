@@ -32,7 +32,6 @@ export function readModelConfig(
   known: readonly Family[] = families,
 ): FamilyModel {
   const whole = new ConfigReader(config, fileName);
-  if (whole.has("quantization_config")) whole.fail("quantization_config", "unquantized weights");
   const keys = textModelOf(whole, known) ?? whole;
   const family = familyOf(keys, known);
   return { family, config: family.readConfig(keys), configFile: keys.keys };

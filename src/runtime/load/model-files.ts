@@ -7,6 +7,8 @@ import type { HubOptions } from "../../files/hub/open-hub.js";
 import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
 import { formatsOfFiles } from "../../model/weights/file-formats.js";
 import { listFileTensors, TensorMatcher } from "../../model/weights/file-tensors.js";
+import { formatOfPart, partNameOf } from "../../model/weights/grouped-weights.js";
+import { readGrouping, withoutGrouping } from "../../model/weights/grouping.js";
 import { listParameters, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
@@ -62,17 +64,26 @@ async function openFolder(
   signal: AbortSignal | undefined,
 ): Promise<ModelFiles> {
   const configFile = await readRequiredJson(folder, "config.json", signal);
-  const familyModel = readModelConfig(configFile, "config.json", families);
+  const grouping = readGrouping(configFile);
+  const read = readModelConfig(configFile, "config.json", families);
+  const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;
   const names: TensorNames = family.tensors(config);
   return {
     familyModel,
     async readFormats(own) {
       const parameters = listParameters(config, family.recipe(config), names, { format: "f32" });
-      const matcher = new TensorMatcher(listFileTensors(parameters, names), names);
-      const entries = [...(await readTensorEntries(folder, own))];
-      const dtypes = new Map(entries.map(([name, { dtype }]) => [matcher.keyOf(name), dtype]));
-      return formatsOfFiles((key) => dtypes.get(key), names);
+      const tensors = listFileTensors(parameters, names);
+      const matcher = new TensorMatcher(tensors, names);
+      const formats = new Map<string, string>();
+      for (const [name, { dtype, shape }] of await readTensorEntries(folder, own)) {
+        const part = grouping && partNameOf(grouping, name, dtype);
+        const key = matcher.keyOf(part?.weight ?? name);
+        const extent = tensors.get(key);
+        const format = part ? extent && formatOfPart(grouping, part, shape, extent) : dtype;
+        if (format !== undefined) formats.set(key, format);
+      }
+      return formatsOfFiles((key) => formats.get(key), names);
     },
     checkTensors: () => undefined,
     async readTexts(own) {
@@ -85,7 +96,7 @@ async function openFolder(
       return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
     },
     readWeights: (parameters, options) =>
-      readWeights(folder, listFileTensors(parameters, names), names, options),
+      readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouping }),
     async listTensors(own) {
       const entries = await readTensorEntries(folder, own);
       return [...entries].map(([name, { dtype, shape, begin, end }]) => ({

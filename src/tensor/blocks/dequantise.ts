@@ -28,7 +28,8 @@ export function dequantise(bytes: Uint8Array<ArrayBuffer>, format: string): Floa
   return dequantiseBlocks(bytes, known);
 }
 
-function dequantiseBlocks(bytes: Uint8Array, format: BlockFormat): Float32Array<ArrayBuffer> {
+/** As `dequantise`, of any format of blocks. */
+export function dequantiseBlocks(bytes: Uint8Array, format: BlockFormat): Float32Array<ArrayBuffer> {
   const { elements, bytes: blockBytes, group, hasMinimums } = format;
   const blocks = bytes.length / blockBytes;
   const values = new Float32Array(blocks * elements);

@@ -145,6 +145,9 @@ export const gpuFormatOf: Readonly<Record<string, GpuFormatName>> = {
   Q2_K: "q2k",
   Q6_K: "q6k",
   Q3_K: "q6k",
+  // Not of GGUF: what weights of src/tensor/grouped become.
+  affine4: "q4m",
+  mixed: "q8m",
 };
 
 /** Whether a matrix that is stored in `format` takes blocks of this format of files as they are. */

@@ -212,7 +212,6 @@ describe("refused by name is", () => {
       "rope_scaling.short_factor: expected a list of 4 numbers",
     ],
     ["granite", { residual_multiplier: -1 }, "residual_multiplier: expected a number above 0"],
-    ["llama", { quantization_config: { bits: 4 } }, "quantization_config: expected unquantized weights"],
     ["gemma3", {}, "text_config: expected the configuration of the text model"],
   ])("%s with %j", (type, changes, problem) => {
     expect(() => typed(type, changes)).toThrow(FormatError);

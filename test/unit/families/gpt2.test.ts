@@ -114,10 +114,6 @@ describe("the configuration", () => {
       "scale_attn_by_inverse_layer_idx: expected false, received true",
     ],
     [{ add_cross_attention: true }, "add_cross_attention: expected false, received true"],
-    [
-      { quantization_config: { bits: 4 } },
-      'quantization_config: expected unquantized weights, received {"bits":4}',
-    ],
     [{ eos_token_id: "1" }, 'eos_token_id: expected a token id, a list of them, or null, received "1"'],
     [{ bos_token_id: [1] }, "bos_token_id: expected a token id or null, received [1]"],
   ])("refuses %j", (changes, problem) => {

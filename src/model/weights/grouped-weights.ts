@@ -3,6 +3,9 @@ import { FormatError, ShapeError } from "../../errors.js";
 import type { Grouping } from "./grouping.js";
 import type { StoredTensor } from "../../files/safetensors.js";
 import type { FileTensor } from "./file-tensors.js";
+import type { FileWeight } from "./read-weights.js";
+import { dequantiseBlocks } from "../../tensor/blocks/dequantise.js";
+import { takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { isDtype, toFloat32 } from "../../tensor/formats.js";
 import type { AffineRows } from "../../tensor/grouped/affine-rows.js";
 import { bitsOf, partsOfScheme, toAffineRows, wholesOfScheme } from "../../tensor/grouped/schemes.js";
@@ -13,7 +16,7 @@ const GROUP_INDEX = "g_idx";
 const remedy = "Choose the model in another format: GGUF, MLX, or plain weights.";
 
 /** What the model expects of a matrix. */
-export type MatrixExtent = Pick<FileTensor, "outputs" | "inputs" | "order">;
+export type MatrixExtent = Pick<FileTensor, "outputs" | "inputs">;
 
 /** A part of a matrix by its name in a file. */
 export interface PartName {
@@ -23,25 +26,45 @@ export interface PartName {
   readonly part: string;
 }
 
-/** Returns what a tensor of a file is a part of, or undefined if it is none. */
-export function partNameOf(scheme: Grouping, name: string, dtype: string): PartName | undefined {
-  const at = name.lastIndexOf(".");
-  const part = name.slice(at + 1);
-  const isPart = partsOfScheme[scheme].includes(part) || (part === GROUP_INDEX && scheme !== "mlx");
-  // MLX leaves some matrices as they are.
-  if (!isPart || (part === "weight" && dtype !== "U32")) return undefined;
-  return { weight: `${name.slice(0, at)}.weight`, part };
+/** How the files of a model store quantised matrices. */
+export class GroupedFiles {
+  readonly #scheme: Grouping;
+
+  constructor(scheme: Grouping) {
+    this.#scheme = scheme;
+  }
+
+  /** Returns what a tensor of a file is a part of, or undefined if it is none. Without `dtype`, what it may be. */
+  partOf(name: string, dtype?: string): PartName | undefined {
+    const at = name.lastIndexOf(".");
+    const part = name.slice(at + 1);
+    const isPart =
+      partsOfScheme[this.#scheme].includes(part) || (part === GROUP_INDEX && this.#scheme !== "mlx");
+    // MLX leaves some matrices as they are.
+    if (!isPart || (part === "weight" && dtype !== undefined && dtype !== "U32")) return undefined;
+    return { weight: `${name.slice(0, at)}.weight`, part };
+  }
+
+  /** What files call the format of a matrix, if these are its whole numbers; for `formatsOfFiles`. */
+  formatOf({ part }: PartName, shape: readonly number[], extent: MatrixExtent): string | undefined {
+    if (part !== wholesOfScheme(this.#scheme)) return undefined;
+    return bitsOf(this.#scheme, shape, extent) === 4 ? "affine4" : "mixed";
+  }
+
+  /** To read them once. */
+  begin(): GroupedWeights {
+    return new GroupedWeights(this.#scheme, "model.safetensors");
+  }
 }
 
-/** What files call the format of a matrix, if these are its whole numbers; for `formatsOfFiles`. */
-export function formatOfPart(
-  scheme: Grouping,
-  { part }: PartName,
-  shape: readonly number[],
-  extent: MatrixExtent,
-): string | undefined {
-  if (part !== wholesOfScheme(scheme)) return undefined;
-  return bitsOf(scheme, shape, extent) === 4 ? "affine4" : "mixed";
+/** The rows of a matrix as its parameters take them: as blocks, or as float32. */
+function fileWeightOf(tensor: FileTensor, { bytes, format }: AffineRows): FileWeight {
+  const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, format.name));
+  return {
+    tensor,
+    values: isKept.every(Boolean) ? new Float32Array(0) : dequantiseBlocks(bytes, format),
+    ...(isKept.some(Boolean) ? { blocks: { format, bytes } } : {}),
+  };
 }
 
 /** Holds the parts of each matrix until all are there. */
@@ -56,21 +79,21 @@ export class GroupedWeights {
   }
 
   /**
-   * Takes a part. Returns the rows of its matrix once it was the last one.
+   * Takes a part of the matrix `tensor`. Returns the matrix once it was the last one.
    * @throws ShapeError for parts of other shapes; FormatError for bits or an order of inputs that weft does not compute from.
    */
-  add({ weight, part }: PartName, stored: StoredTensor, extent: MatrixExtent): AffineRows | undefined {
+  add({ weight, part }: PartName, stored: StoredTensor, tensor: FileTensor): FileWeight | undefined {
     if (part === GROUP_INDEX) {
       this.#expectInOrder(stored);
       return undefined;
     }
-    if (extent.order !== "out,in")
+    if (tensor.order !== "out,in")
       this.#fail(`${weight}: expected plain weights, as this family stores a matrix by its inputs`);
     const parts = this.#begun.get(weight) ?? new Map<string, StoredTensor>();
     this.#begun.set(weight, parts.set(part, stored));
     if (parts.size < partsOfScheme[this.#scheme].length) return undefined;
     this.#begun.delete(weight);
-    return this.#join(weight, parts, extent);
+    return fileWeightOf(tensor, this.#join(weight, parts, tensor));
   }
 
   /** @throws FormatError if parts of a matrix are missing. */

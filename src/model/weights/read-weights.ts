@@ -2,12 +2,8 @@
 import type { TensorNames } from "../../families/family.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../../files/read-tensors.js";
-import type { Grouping } from "./grouping.js";
 import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
-import { dequantiseBlocks } from "../../tensor/blocks/dequantise.js";
-import { takesBlocks } from "../../tensor/blocks/gpu-layout.js";
-import type { AffineRows } from "../../tensor/grouped/affine-rows.js";
-import { GroupedWeights, partNameOf, type MatrixExtent } from "./grouped-weights.js";
+import type { GroupedFiles } from "./grouped-weights.js";
 import { toFloat32, type Dtype } from "../../tensor/formats.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
@@ -32,45 +28,29 @@ export async function* readWeights(
   tensors: ReadonlyMap<string, FileTensor>,
   names: TensorNames,
   options: ReadOptions & {
-    readonly grouping?: Grouping | undefined;
+    readonly grouped?: GroupedFiles | undefined;
     readonly onUnexpected?: (names: readonly string[]) => void;
   } = {},
 ): AsyncGenerator<FileWeight, void, undefined> {
-  const { grouping } = options;
+  const { grouped } = options;
   const matcher = new TensorMatcher(tensors, names);
-  const isWanted = (name: string): boolean =>
-    matcher.expects((grouping && partNameOf(grouping, name, "U32")?.weight) ?? name);
-  const grouped = grouping && new GroupedWeights(grouping, "model.safetensors");
+  const isWanted = (name: string): boolean => matcher.expects(grouped?.partOf(name)?.weight ?? name);
+  const parts = grouped?.begin();
   for await (const stored of readTensors(folder, { ...options, isWanted })) {
-    const part = grouping && partNameOf(grouping, stored.name, stored.dtype);
-    if (grouped && part) {
-      const extent = tensors.get(matcher.keyOf(part.weight))!;
-      const rows = grouped.add(part, stored, extent);
-      if (rows) yield blocksOf(matcher, part.weight, rows, extent);
+    const part = grouped?.partOf(stored.name, stored.dtype);
+    if (parts && part) {
+      const weight = parts.add(part, stored, tensors.get(matcher.keyOf(part.weight))!);
+      if (!weight) continue;
+      // Its shape is right. It may have come before.
+      matcher.match({ name: part.weight, dtype: "F32", shape: weight.tensor.shape });
+      yield weight;
       continue;
     }
     const match = matcher.match(stored);
     if (!match) continue;
     yield { tensor: match.tensor, values: toFloat32(stored.bytes, match.dtype as Dtype) };
   }
-  grouped?.expectComplete();
+  parts?.expectComplete();
   matcher.expectComplete();
   if (matcher.unexpected.length > 0) options.onUnexpected?.(matcher.unexpected);
-}
-
-/** A quantised matrix as parameters take it: as blocks, or as float32. */
-function blocksOf(
-  matcher: TensorMatcher,
-  name: string,
-  { bytes, format }: AffineRows,
-  { outputs, inputs }: MatrixExtent,
-): FileWeight {
-  // Its name and shape are expected. It may have come before.
-  const { tensor } = matcher.match({ name, dtype: "F32", shape: [outputs, inputs] })!;
-  const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, format.name));
-  return {
-    tensor,
-    values: isKept.every(Boolean) ? new Float32Array(0) : dequantiseBlocks(bytes, format),
-    ...(isKept.some(Boolean) ? { blocks: { format, bytes } } : {}),
-  };
 }

@@ -7,7 +7,6 @@ import type { HubOptions } from "../../files/hub/open-hub.js";
 import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
 import { formatsOfFiles } from "../../model/weights/file-formats.js";
 import { listFileTensors, TensorMatcher } from "../../model/weights/file-tensors.js";
-import { formatOfPart, partNameOf } from "../../model/weights/grouped-weights.js";
 import { readGrouping, withoutGrouping } from "../../model/weights/grouping.js";
 import { listParameters, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
@@ -65,6 +64,8 @@ async function openFolder(
 ): Promise<ModelFiles> {
   const configFile = await readRequiredJson(folder, "config.json", signal);
   const grouping = readGrouping(configFile);
+  const grouped =
+    grouping && new (await import("../../model/weights/grouped-weights.js")).GroupedFiles(grouping);
   const read = readModelConfig(configFile, "config.json", families);
   const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;
@@ -77,10 +78,10 @@ async function openFolder(
       const matcher = new TensorMatcher(tensors, names);
       const formats = new Map<string, string>();
       for (const [name, { dtype, shape }] of await readTensorEntries(folder, own)) {
-        const part = grouping && partNameOf(grouping, name, dtype);
+        const part = grouped?.partOf(name, dtype);
         const key = matcher.keyOf(part?.weight ?? name);
         const extent = tensors.get(key);
-        const format = part ? extent && formatOfPart(grouping, part, shape, extent) : dtype;
+        const format = part ? extent && grouped?.formatOf(part, shape, extent) : dtype;
         if (format !== undefined) formats.set(key, format);
       }
       return formatsOfFiles((key) => formats.get(key), names);
@@ -96,7 +97,7 @@ async function openFolder(
       return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
     },
     readWeights: (parameters, options) =>
-      readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouping }),
+      readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouped }),
     async listTensors(own) {
       const entries = await readTensorEntries(folder, own);
       return [...entries].map(([name, { dtype, shape, begin, end }]) => ({

@@ -2,23 +2,29 @@
 import { describe, expect, it } from "vitest";
 import { FormatError, ShapeError } from "../../../src/errors.js";
 import { readGrouping, type Grouping } from "../../../src/model/weights/grouping.js";
+import type { FileTensor } from "../../../src/model/weights/file-tensors.js";
 import type { StoredTensor } from "../../../src/files/safetensors.js";
-import { GroupedWeights, partNameOf } from "../../../src/model/weights/grouped-weights.js";
-import { dequantiseBlocks } from "../../../src/tensor/blocks/dequantise.js";
-import type { AffineRows } from "../../../src/tensor/grouped/affine-rows.js";
+import { GroupedFiles } from "../../../src/model/weights/grouped-weights.js";
 import { packMatrix } from "../../helpers/grouped-writer.js";
 
 const sizes = { name: "a.b", outputs: 24, inputs: 192, group: 64 };
-const extent = { outputs: 24, inputs: 192, order: "out,in" } as const;
+/** What a model expects of it, if it is not quantised there. */
+const expected = {
+  outputs: 24,
+  inputs: 192,
+  order: "out,in",
+  parts: [{ parameter: { format: "f32" } }],
+} as unknown as FileTensor;
 
-/** Adds the tensors one by one; returns the matrix. */
-function join(scheme: Grouping, tensors: readonly StoredTensor[], own: typeof extent = extent): AffineRows {
-  const grouped = new GroupedWeights(scheme, "model.safetensors");
+/** Adds the tensors one by one; returns the values of the matrix. */
+function join(scheme: Grouping, tensors: readonly StoredTensor[], changes: object = {}): Float32Array {
+  const files = new GroupedFiles(scheme);
+  const parts = files.begin();
   const found = tensors.map((tensor) =>
-    grouped.add(partNameOf(scheme, tensor.name, tensor.dtype)!, tensor, own),
+    parts.add(files.partOf(tensor.name, tensor.dtype)!, tensor, { ...expected, ...changes }),
   );
-  grouped.expectComplete();
-  return found.find((rows) => rows !== undefined)!;
+  parts.expectComplete();
+  return found.find((weight) => weight !== undefined)!.values;
 }
 
 const schemes = ["mlx", "gptq", "gptq_v2", "awq"] as const;
@@ -28,8 +34,7 @@ describe.each(schemes)("matrices of %s", (scheme) => {
     for (const group of [32, 64, 192]) {
       const { tensors, values } = packMatrix(scheme, { ...sizes, group, bits });
       for (const order of [tensors, tensors.toReversed()]) {
-        const { bytes, format } = join(scheme, order);
-        expect(dequantiseBlocks(bytes, format)).toEqual(values);
+        expect(join(scheme, order)).toEqual(values);
       }
     }
   });
@@ -41,8 +46,7 @@ describe.each(schemes)("matrices of %s", (scheme) => {
       bytes.set(tensor.bytes);
       return { ...tensor, bytes };
     });
-    const { bytes, format } = join(scheme, moved);
-    expect(dequantiseBlocks(bytes, format)).toEqual(values);
+    expect(join(scheme, moved)).toEqual(values);
   });
 
   it("are refused by name if parts are missing, have other shapes or are of another kind", () => {
@@ -63,12 +67,8 @@ describe.each(schemes)("matrices of %s", (scheme) => {
       if (!(scheme === "mlx" && part.name.endsWith("weight")))
         expect(() => join(scheme, odd), part.name).toThrow(FormatError);
     }
-    expect(() => join(scheme, tensors, { ...extent, outputs: 32 } as unknown as typeof extent)).toThrow(
-      ShapeError,
-    );
-    expect(() => join(scheme, tensors, { ...extent, order: "in,out" } as unknown as typeof extent)).toThrow(
-      /stores a matrix by its inputs/,
-    );
+    expect(() => join(scheme, tensors, { outputs: 32 })).toThrow(ShapeError);
+    expect(() => join(scheme, tensors, { order: "in,out" })).toThrow(/stores a matrix by its inputs/);
     const narrow = packMatrix(scheme, { ...sizes, group: 16 });
     expect(() => join(scheme, narrow.tensors)).toThrow(/multiple of 32 inputs, received 16/);
   });

@@ -70,7 +70,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...activations.flatMap((own) => [gateVariant(own), gateBackwardVariant(own)]),
     scaleVariant,
     adjustLogitsVariant,
-    logProbabilityVariant,
+    ...adapterKinds.map(logProbabilityVariant),
     ...chooseTokenKernels.map(({ variant }) => variant),
     copySlotsVariant,
     ...attentionKernels.flatMap((kernel) =>
@@ -87,7 +87,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...norms.map(normBackwardInputVariant),
     normBackwardWeightVariant,
     embeddingBackwardVariant,
-    crossEntropyVariant,
+    ...adapterKinds.map(crossEntropyVariant),
     adamwVariant,
     sgdVariant,
     sumSquaresVariant,
@@ -106,6 +106,8 @@ const softwareKernels: ReadonlySet<string> = new Set([
     .flatMap((kernel) => kernel.stages(softwareShape).map(({ definition }) => definition.name)),
   attentionBackwardQueryVariant(softwareShape, "software").definition.name,
   attentionBackwardKeyValueVariant(softwareShape, "software").definition.name,
+  logProbabilityVariant("software").definition.name,
+  crossEntropyVariant("software").definition.name,
 ]);
 
 /** Whether a GPU may be given a kernel. */

@@ -26,6 +26,9 @@ export type SuitableRows = "few" | "many" | "any";
  */
 export type AdapterKind = "software" | "gpu";
 
+export const adapterKindOf = ({ isSoftware }: { readonly isSoftware: boolean }): AdapterKind =>
+  isSoftware ? "software" : "gpu";
+
 /** Whether a device can run a kernel with these needs. */
 export const fitsDevice = (
   { invocations, bytes, feature }: WorkgroupNeeds,

@@ -72,7 +72,7 @@ export function adjustLogits(
 /** Log-probability of the token in entry targets.firstEntry + i of the tables under row i, into output[i]. */
 export function logProbability(
   list: CommandList,
-  pipeline: PipelineOf<typeof logProbabilityVariant>,
+  pipeline: PipelineOf<ReturnType<typeof logProbabilityVariant>>,
   call: {
     readonly logits: GpuBuffer;
     readonly targets: TableRange;
@@ -96,7 +96,7 @@ export function logProbability(
 /** Cross-entropy of a target per row, and its gradient in place of the logits. */
 export function crossEntropyBackward(
   list: CommandList,
-  pipeline: PipelineOf<typeof crossEntropyVariant>,
+  pipeline: PipelineOf<ReturnType<typeof crossEntropyVariant>>,
   call: {
     readonly logits: GpuBuffer;
     readonly loss: GpuBuffer;

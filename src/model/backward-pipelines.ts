@@ -12,6 +12,7 @@ import { embeddingBackwardVariant } from "../kernels/embedding/backward.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
 import { Activation } from "../kernels/linear/linear.js";
 import { weightSumVariant } from "../kernels/linear/weight-sum.js";
+import { adapterKindOf } from "../kernels/workgroup-needs.js";
 import { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import { rotaryBackwardVariant } from "../kernels/rotary/backward.js";
 import { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
@@ -28,7 +29,7 @@ export interface BackwardPipelines extends LinearBackwardPipelines, NormBackward
   /** Undefined if no step needs it, as is the next one. */
   readonly gate: PipelineOf<ReturnType<typeof gateBackwardVariant>> | undefined;
   readonly rotary: PipelineOf<typeof rotaryBackwardVariant> | undefined;
-  readonly crossEntropy: PipelineOf<typeof crossEntropyVariant>;
+  readonly crossEntropy: PipelineOf<ReturnType<typeof crossEntropyVariant>>;
   readonly embedding: PipelineOf<typeof embeddingBackwardVariant>;
   /** One per layer. */
   readonly attention: readonly AttentionBackwardPipelines[];
@@ -37,7 +38,7 @@ export interface BackwardPipelines extends LinearBackwardPipelines, NormBackward
 /** Compiles all of them at once. Throws ShaderError. */
 export async function compileBackward(queue: Queue, model: ModelDefinition): Promise<BackwardPipelines> {
   const { pipelines } = queue;
-  const adapterKind = queue.adapter.isSoftware ? "software" : "gpu";
+  const adapterKind = adapterKindOf(queue.adapter);
   const { config, shape, program } = model;
   const activation = activationOf[config.activation];
   const kinds = stepKindsOf(program);
@@ -66,7 +67,7 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
     pipelines.get(activateVariant(activation)),
     kinds.has("gate") ? pipelines.get(gateBackwardVariant(activation)) : undefined,
     kinds.has("rotary") ? pipelines.get(rotaryBackwardVariant) : undefined,
-    pipelines.get(crossEntropyVariant),
+    pipelines.get(crossEntropyVariant(adapterKind)),
     pipelines.get(embeddingBackwardVariant),
     pipelines.get(linearBackwardInputVariant(activation)),
     pipelines.get(linearBackwardWeightVariant),

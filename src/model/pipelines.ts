@@ -7,6 +7,7 @@ import { gateVariant } from "../kernels/activation/gate.js";
 import { scaleVariant } from "../kernels/activation/scale.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
 import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
+import { adapterKindOf } from "../kernels/workgroup-needs.js";
 import { logProbabilityVariant } from "../kernels/loss/log-probability.js";
 import { rotaryVariant } from "../kernels/rotary/rotary.js";
 import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
@@ -32,7 +33,7 @@ export interface ForwardPipelines {
   readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
-  readonly logProbability: PipelineOf<typeof logProbabilityVariant>;
+  readonly logProbability: PipelineOf<ReturnType<typeof logProbabilityVariant>>;
 }
 
 /** How a queue's shaders read weights of a format. */
@@ -84,7 +85,7 @@ export async function compileForward(
         compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
       ),
       compileAttention(),
-      queue.pipelines.get(logProbabilityVariant),
+      queue.pipelines.get(logProbabilityVariant(adapterKindOf(queue.adapter))),
     ]);
   return { embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability };
 }

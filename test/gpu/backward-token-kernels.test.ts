@@ -4,6 +4,7 @@ import { activateVariant } from "../../src/kernels/activation/activate.js";
 import { crossEntropyVariant } from "../../src/kernels/loss/cross-entropy.js";
 import { BUCKET_WORDS, embeddingBackwardVariant } from "../../src/kernels/embedding/backward.js";
 import { Activation } from "../../src/kernels/linear/linear.js";
+import type { AdapterKind } from "../../src/kernels/workgroup-needs.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,
@@ -172,17 +173,20 @@ async function checkLoss(
   const stored = padRows(logits, vocabulary, stride);
   // What was left in the padding must not count, nor stay.
   for (let row = 0; row < rows; row++) stored.fill(1e4, row * stride + vocabulary, (row + 1) * stride);
-  const result = await runKernelOutputs(
-    queue(),
-    crossEntropyVariant,
-    {
-      targets: Uint32Array.from([999, 999, ...targets]),
-      logits: stored,
-      loss: new Float32Array(rows + 3).fill(7),
-    },
-    { rowCount: rows, vocabulary, rowStride: stride, firstTarget: 2, firstLoss: 1, scale, ...shape },
-    ["logits", "loss"],
-  );
+  const run = (kind: AdapterKind): Promise<Record<"logits" | "loss", Float32Array<ArrayBuffer>>> =>
+    runKernelOutputs(
+      queue(),
+      crossEntropyVariant(kind),
+      {
+        targets: Uint32Array.from([999, 999, ...targets]),
+        logits: stored,
+        loss: new Float32Array(rows + 3).fill(7),
+      },
+      { rowCount: rows, vocabulary, rowStride: stride, firstTarget: 2, firstLoss: 1, scale, ...shape },
+      ["logits", "loss"],
+    );
+  const result = await run("software");
+  expect(await run("gpu"), "a workgroup per row").toEqual(result);
   const { losses, dLogits } = crossEntropyBackward({ logits, targets, V: vocabulary, scale });
   const range = 2 * logits.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   expectClose(result.loss.subarray(1, rows + 1), losses, float32Reduction(Math.max(1, spread * spread)));

@@ -1,7 +1,8 @@
 // Embedding and log-probability kernels on real execution, against the float64 reference.
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/embedding.js";
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
+import type { AdapterKind } from "../../src/kernels/workgroup-needs.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, storeWeight, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import {
@@ -117,7 +118,7 @@ it("looks up rows times a factor, without positions", async () => {
 });
 
 describe("log-probability", () => {
-  it.each([1, 3, 63, 64, 65, 1000])("gives the token's log-probability among %i", async (V) => {
+  it.each([1, 3, 63, 64, 65, 1000, 5003])("gives the token's log-probability among %i", async (V) => {
     for (const [rows, scale] of [
       [1, 1],
       [65, 1],
@@ -126,17 +127,20 @@ describe("log-probability", () => {
       const logits = randomFloats(V, rows * V, scale);
       const random = new SeededRandom(V);
       const targets = Array.from({ length: rows }, () => random.integer(V));
-      const result = await runKernel(
-        queue(),
-        logProbabilityVariant,
-        {
-          logits: padRows(logits, V, pad4(V)),
-          targets: Uint32Array.from([999, ...targets]),
-          logProbability: new Float32Array(rows),
-        },
-        { rowCount: rows, vocabulary: V, rowStride: pad4(V), firstTarget: 1 },
-        "logProbability",
-      );
+      const run = (kind: AdapterKind): Promise<Float32Array> =>
+        runKernel(
+          queue(),
+          logProbabilityVariant(kind),
+          {
+            logits: padRows(logits, V, pad4(V)),
+            targets: Uint32Array.from([999, ...targets]),
+            logProbability: new Float32Array(rows),
+          },
+          { rowCount: rows, vocabulary: V, rowStride: pad4(V), firstTarget: 1 },
+          "logProbability",
+        );
+      const result = await run("software");
+      expect(await run("gpu"), "a workgroup per row").toEqual(result);
       expectClose(result, logProbabilityForward({ logits, targets, V }), float32Reduction(scale * scale));
     }
   });

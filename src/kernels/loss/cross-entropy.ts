@@ -1,16 +1,16 @@
 // Cross-entropy of one token per row of logits, and its gradient in place of the logits.
-import logSum from "../../../shaders/common/log-sum.wgsl?raw";
 import source from "../../../shaders/loss/cross-entropy-backward.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import type { AdapterKind } from "../workgroup-needs.js";
+import { rowSums } from "./row-sums.js";
 
 type CrossEntropyBinding = "targets" | "logits" | "loss";
 type CrossEntropyParam =
   "rowCount" | "vocabulary" | "rowStride" | "firstTarget" | "firstLoss" | "scale" | "logitScale" | "cap";
 
-const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
-  name: "loss.cross-entropy-backward",
+const backward = (kind: AdapterKind): KernelDefinition<CrossEntropyBinding, CrossEntropyParam> => ({
+  name: kind === "gpu" ? "loss.cross-entropy-backward-workgroup" : "loss.cross-entropy-backward",
   source,
-  common: [logSum],
   bindings: { targets: "read", logits: "readWrite", loss: "readWrite" },
   params: {
     rowCount: "u32",
@@ -22,10 +22,10 @@ const backward: KernelDefinition<CrossEntropyBinding, CrossEntropyParam> = {
     logitScale: "f32",
     cap: "f32",
   },
-  grid: ({ rowCount }) => [Math.ceil(rowCount / 8), 1, 1],
-};
+  ...rowSums[kind],
+});
 
-export const crossEntropyVariant: KernelVariant<CrossEntropyBinding, CrossEntropyParam> = specialise(
-  backward,
-  {},
-);
+/** All kinds give the same bits. */
+export const crossEntropyVariant = (
+  kind: AdapterKind,
+): KernelVariant<CrossEntropyBinding, CrossEntropyParam> => specialise(backward(kind), {});

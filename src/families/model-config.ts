@@ -44,6 +44,10 @@ export interface ModelConfig {
   readonly normEpsilon: number;
   /** The number of token types, which tell apart the texts of a pair. 0 if the model has none. */
   readonly tokenTypes: number;
+  /** The row of the learned positions that the first token of a sentence has. Absent: 0. */
+  readonly firstPosition?: number;
+  /** A token that no position is counted for, so that it cannot be within a sentence. Absent: all may be. */
+  readonly paddingToken?: number;
   /** The rotations of rotary positions. Absent if the model has none. */
   readonly rotations?: readonly Rotation[];
   /** How each layer attends. Absent: as all layers of the family do. */

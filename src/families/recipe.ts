@@ -33,6 +33,8 @@ export interface LookUpStep {
   readonly tokens: Role;
   /** The table of learned positions, if there is one: a row per position. */
   readonly positions?: Role;
+  /** The row of that table that the first token of a sentence has. Default: 0. */
+  readonly firstPosition?: number;
   /** The table of token types, if there is one: a row per type. */
   readonly tokenTypes?: Role;
   /** What the row of the id is multiplied by. */
@@ -170,11 +172,9 @@ export const usualPlaces: Readonly<Record<string, AxisName>> = {
   branch: "channels",
 };
 
-/** Looks up the token embedding, and whatever else is added to it, into the residual stream. */
-export function lookUp(
-  more: { readonly positions?: Role; readonly tokenTypes?: Role; readonly scale?: number } = {},
-): LookUpStep {
-  return { kind: "lookUp", tokens: "tokens", scale: 1, ...more, to: "residual" };
+/** Looks up the token embedding, and whatever else is added to it, by default into the residual stream. */
+export function lookUp(more: Partial<Omit<LookUpStep, "kind" | "tokens">> = {}): LookUpStep {
+  return { kind: "lookUp", tokens: "tokens", scale: 1, to: "residual", ...more };
 }
 
 /** A norm, by default of the residual stream. */

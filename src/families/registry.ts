@@ -1,6 +1,9 @@
 // All families. Finds the one that a config.json belongs to.
 import { ConfigReader } from "./config-reader.js";
 import { isRecord } from "../util/json-value.js";
+import { bertLike } from "./encoders/bert.js";
+import { modernBert } from "./encoders/modern-bert.js";
+import { nomicBert } from "./encoders/nomic-bert.js";
 import type { Family } from "./family.js";
 import { gemma } from "./gemma.js";
 import { gpt2 } from "./gpt2.js";
@@ -9,7 +12,16 @@ import { llamaLike } from "./llama.js";
 import type { ModelConfig } from "./model-config.js";
 import { phi3 } from "./phi3.js";
 
-export const families: readonly Family[] = [gpt2, ...llamaLike, ...gemma, phi3, gptNeox];
+export const families: readonly Family[] = [
+  gpt2,
+  ...llamaLike,
+  ...gemma,
+  phi3,
+  gptNeox,
+  ...bertLike,
+  modernBert,
+  nomicBert,
+];
 
 /** The family of new models. */
 export const newModelFamily: Family = gpt2;

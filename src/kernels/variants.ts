@@ -51,7 +51,9 @@ export function listVariants(element: ElementType, headVectors: readonly number[
       ? [element, "bf16" as const, ...(Object.keys(gpuFormats) as GpuFormatName[])]
       : [element];
   const weightReaders = elements.flatMap((own) => [
-    ...[false, true].map((positions) => embeddingVariant(own, { positions })),
+    ...[false, true].flatMap((positions) =>
+      [false, true].map((tokenTypes) => embeddingVariant(own, { positions, tokenTypes })),
+    ),
     ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, own))),
   ]);
   const attentionShapes = headVectors.flatMap((vectors) =>

@@ -17,13 +17,15 @@ export interface EmbeddingForward {
   readonly rows: TableRange;
   /** What the row of a token is multiplied by. */
   readonly scale: number;
+  /** The row of the learned positions that the first token of a sentence has. */
+  readonly firstPosition?: number | undefined;
 }
 
 /** Adds a dispatch per shard. Each writes the rows whose token is in its shard. */
 export function embeddingForward(
   list: CommandList,
   pipeline: EmbeddingPipeline,
-  { weights, rowInfo, sampled, X, rows, scale }: EmbeddingForward,
+  { weights, rowInfo, sampled, X, rows, scale, firstPosition = 0 }: EmbeddingForward,
 ): void {
   for (const shard of weights.tokens)
     list.dispatch(
@@ -31,8 +33,9 @@ export function embeddingForward(
       {
         W: shard.weight,
         scales: shard.scales ?? TABLES,
-        // One of the two kinds of pipelines does not read it.
+        // Pipelines of models without such tables do not read them.
         positionEmbedding: weights.positions ?? shard.weight,
+        typeEmbedding: weights.tokenTypes ?? shard.weight,
         rowInfo,
         rowTable: TABLES,
         sampled: sampled ?? TABLES,
@@ -46,6 +49,7 @@ export function embeddingForward(
         tokenCount: shard.tokenCount,
         shardStride: shard.stride,
         scale,
+        firstPosition,
       },
     );
 }

@@ -35,10 +35,11 @@ export interface HeadShard extends VocabularyShard {
   readonly bias: GpuBuffer;
 }
 
-/** The tables that a token is looked up in: by its id, in shards, and by its position, if the model learned those. */
+/** The tables that a token is looked up in: by its id, in shards, and by its position and its type, if the model learned those. */
 export interface EmbeddingWeights {
   readonly tokens: readonly VocabularyShard[];
   readonly positions: GpuBuffer | undefined;
+  readonly tokenTypes: GpuBuffer | undefined;
   readonly channelVectors: number;
 }
 

@@ -25,7 +25,7 @@ export function axisOf(name: AxisName, config: ModelConfig): Axis {
     case "vocabulary":
       return axis(1, config.vocabularySize);
     case "positions":
-      return axis(1, config.contextLength);
+      return axis(1, (config.firstPosition ?? 0) + config.contextLength);
     case "tokenTypes":
       return axis(1, config.tokenTypes);
     case "query":

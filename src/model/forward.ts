@@ -174,6 +174,7 @@ export class Forward {
           X: output,
           rows,
           scale: step.scale,
+          firstPosition: step.firstPosition,
         });
         return;
       }

@@ -70,10 +70,12 @@ export async function compileForward(
     variant: KernelVariant<B, P>,
   ): Promise<Pipeline<B, P> | undefined> => (isNeeded ? queue.pipelines.get(variant) : undefined);
   const isAdjusted = recipe.head?.scale !== undefined || recipe.head?.cap !== undefined;
-  const positions = recipe.embed.some((step) => step.kind === "lookUp" && step.positions !== undefined);
+  const hasTable = (table: "positions" | "tokenTypes"): boolean =>
+    recipe.embed.some((step) => step.kind === "lookUp" && step[table] !== undefined);
+  const tables = { positions: hasTable("positions"), tokenTypes: hasTable("tokenTypes") };
   const [embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability] =
     await Promise.all([
-      byFormat((element) => queue.pipelines.get(embeddingVariant(element, { positions }))),
+      byFormat((element) => queue.pipelines.get(embeddingVariant(element, tables))),
       compileNorms(normsOf({ config, recipe, program }), (options) =>
         queue.pipelines.get(normVariant(options)),
       ),

@@ -2,6 +2,7 @@
 import type { TableRange } from "../gpu/command-list.js";
 import type { UploadBuffer } from "../gpu/upload-buffer.js";
 import { QUERY_BLOCK_ROWS } from "../kernels/attention/attention.js";
+import { TOKEN_TYPE } from "../kernels/embedding/embedding.js";
 import type { Task } from "../plan/vocabulary.js";
 import { invariant } from "../util/invariant.js";
 
@@ -25,6 +26,8 @@ export interface BlockRange extends TableRange {
 export interface RowInfo {
   /** The token's id; or SAMPLED_TOKEN plus the index of the sequence, if the token is its newest and only the GPU knows it. */
   readonly token: number;
+  /** Only of models with types of tokens: below MOST_TOKEN_TYPES, while the token is below TOKEN_TYPE. Default: 0. */
+  readonly tokenType?: number;
   /** The token's position in its sentence, from 0 on. */
   readonly position: number;
   /** The entry of the page table that has the sentence's first page. */
@@ -38,7 +41,10 @@ export const ROW_WORDS = 4;
 
 /** Writes the words of row `row`. Only this function and the shaders know their order. */
 export function writeRowInfo(words: Uint32Array, row: number, info: RowInfo): void {
-  words.set([info.token, info.position, info.firstPage, info.keyCount], ROW_WORDS * row);
+  words.set(
+    [info.token + TOKEN_TYPE * (info.tokenType ?? 0), info.position, info.firstPage, info.keyCount],
+    ROW_WORDS * row,
+  );
 }
 
 /** The rows of the sentences that one queue works on, in the order given, without gaps. */
@@ -67,15 +73,21 @@ export class BatchRows {
     return first + token;
   }
 
-  /** (rows, 4) u32: see `RowInfo`. */
-  rowInfo(tokens: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
+  /** (rows, 4) u32: see `RowInfo`. `tokenTypes` are of every token of every sentence; by default all are 0. */
+  rowInfo(tokens: readonly Uint32Array[], tokenTypes?: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
     const words = new Uint32Array(ROW_WORDS * this.rows);
     let row = 0;
     let firstPage = 0;
     for (const sentence of this.sentences) {
       const keyCount = this.#lengths[sentence]!;
       for (let position = 0; position < keyCount; position++)
-        writeRowInfo(words, row++, { token: tokens[sentence]![position]!, position, firstPage, keyCount });
+        writeRowInfo(words, row++, {
+          token: tokens[sentence]![position]!,
+          tokenType: tokenTypes?.[sentence]![position] ?? 0,
+          position,
+          firstPage,
+          keyCount,
+        });
       firstPage += Math.ceil(keyCount / this.#pageTokens);
     }
     return words;

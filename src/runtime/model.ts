@@ -15,7 +15,16 @@ import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkWhole, checkWholeOrAuto } from "../util/check.js";
 import { checkOptionNames } from "../util/option-names.js";
-import { checkGpuBudget, checkList, checkSentences, checkSliceTokens } from "./load/check-input.js";
+import {
+  checkGpuBudget,
+  checkList,
+  checkSentences,
+  checkSliceTokens,
+  checkTokenTypes,
+  expectCausal,
+  expectHead,
+  expectNoPadding,
+} from "./load/check-input.js";
 import type { OutputKind } from "./passes/output.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
@@ -194,6 +203,7 @@ export class Model {
     options: GenerateOptions = {},
   ): GenerationHandle | GenerationBatch {
     this.#expectUsable("generate");
+    expectHead(this.#loaded.definition.recipe, "generate");
     return isPromptList<Prompt>(prompt)
       ? this.#generator.generateAll(prompt, options)
       : this.#generator.generate(prompt, options);
@@ -202,6 +212,7 @@ export class Model {
   /** Generates the reply in a conversation, with the chat template of the model's tokenizer. Otherwise like `generate`. */
   chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): GenerationHandle {
     this.#expectUsable("chat");
+    expectHead(this.#loaded.definition.recipe, "chat");
     return this.#generator.generate(messages, options);
   }
 
@@ -222,6 +233,7 @@ export class Model {
    */
   train(sentences: readonly (string | Sentence)[], options: TrainOptions): TrainingRun {
     this.#expectUsable("train");
+    expectHead(this.#loaded.definition.recipe, "train");
     const other = this.#loaded.replicas[0]!.weights.parameters.find(({ format }) => format !== "f32");
     if (other) {
       throw new ArgumentError({
@@ -301,21 +313,27 @@ export class Model {
     operation: string,
     sentences: readonly Sentence[],
     output: OutputKind,
-    options: RunOptions,
+    options: RunOptions & Pick<ForwardOptions, "tokenTypes">,
   ): Promise<Omit<Outcome, "trace"> & { readonly trace?: NonNullable<Outcome["trace"]> }> {
     this.#expectUsable(operation);
-    const { config, info } = this.#loaded;
+    const { config, info, definition } = this.#loaded;
+    if (output !== "hidden") expectHead(definition.recipe, operation);
+    const fence = checkChoice("fence", options.fence, "sentence", fences);
+    if (fence === "prefix") expectCausal(definition.recipe);
     const tokens = checkSentences(sentences, {
       contextLength: config.contextLength,
       vocabulary: config.vocabularySize,
     });
+    expectNoPadding(tokens, config.paddingToken);
+    const tokenTypes = checkTokenTypes(options.tokenTypes, tokens, config.tokenTypes);
     await this.#update;
     this.#expectUsable(operation);
     const running = runForwardPass(this.#loaded, {
       tokens,
+      tokenTypes,
       output,
       sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),
-      fence: checkChoice("fence", options.fence, "sentence", fences),
+      fence,
       placement: checkChoice("placement", options.placement, "auto", ["auto", ...placements]),
       queues: checkWholeOrAuto("queues", options.queues, info.schedule.queues, {
         least: 1,

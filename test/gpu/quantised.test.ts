@@ -130,6 +130,7 @@ describe.each(formats)("weights in $element", ({ element, names }) => {
         W: quants,
         scales,
         positionEmbedding: new Float32Array(4),
+        typeEmbedding: new Float32Array(4),
         rowInfo: Uint32Array.from(ids.flatMap((id, row) => [id, row, 0, ids.length])),
         rowTable: Uint32Array.from({ length: ids.length }, (_, row) => row),
         sampled: new Uint32Array(1),
@@ -143,6 +144,7 @@ describe.each(formats)("weights in $element", ({ element, names }) => {
         tokenCount: N,
         shardStride: pad4(N),
         scale: 1,
+        firstPosition: 0,
       },
       "X",
     );

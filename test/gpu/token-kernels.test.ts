@@ -1,6 +1,6 @@
 // Embedding and log-probability kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
-import { embeddingVariant, SAMPLED_TOKEN } from "../../src/kernels/embedding/embedding.js";
+import { embeddingVariant, SAMPLED_TOKEN, TOKEN_TYPE } from "../../src/kernels/embedding/embedding.js";
 import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
 import type { AdapterKind } from "../../src/kernels/workgroup-needs.js";
 import { expectClose } from "../helpers/expect-close.js";
@@ -27,18 +27,25 @@ describe("embedding", () => {
       console.info("1 of 4 ways to read an embedding left out: no shader-f16");
       return;
     }
-    const [C, V, positions, rows] = [10, 21, 9, 13];
+    const [C, V, positions, rows, types, firstPosition] = [10, 21, 9, 13, 3, 2];
     const store = (
       values: Float32Array<ArrayBuffer>,
     ): Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
       element === "f32" ? values : (element === "bf16" ? packBfloats : packHalves)(values);
     const tokenTable = (element === "bf16" ? randomBfloats : randomHalves)(1, V * C);
-    const positionTable = randomHalves(2, positions * C);
+    const positionTable = randomHalves(2, (firstPosition + positions) * C);
+    const typeTable = randomHalves(3, types * C);
     const random = new SeededRandom(3);
     const ids = Array.from({ length: rows }, () => random.integer(V));
-    // Every third token is given by reference, as one that was just sampled.
+    // Every third token is given by reference, as one that was just sampled; the others have types.
+    const typeOf = (row: number): number => (row % 3 === 0 ? 0 : row % types);
     const rowInfo = Uint32Array.from(
-      ids.flatMap((id, row) => [row % 3 === 0 ? SAMPLED_TOKEN + row : id, row % positions, 0, rows]),
+      ids.flatMap((id, row) => [
+        row % 3 === 0 ? SAMPLED_TOKEN + row : id + TOKEN_TYPE * typeOf(row),
+        row % positions,
+        0,
+        rows,
+      ]),
     );
     let X: Float32Array<ArrayBuffer> = new Float32Array(rows * pad4(C)).fill(9);
     for (const [firstToken, tokenCount] of [
@@ -49,11 +56,12 @@ describe("embedding", () => {
       const shard = tokenTable.slice(firstToken * C, (firstToken + tokenCount) * C);
       X = await runKernel(
         queue(),
-        embeddingVariant(element, { positions: true }),
+        embeddingVariant(element, { positions: true, tokenTypes: true }),
         {
           scales: new Uint32Array(1),
           W: store(storeWeight(shard, tokenCount, C)),
           positionEmbedding: padRows(positionTable, C, pad4(C)),
+          typeEmbedding: padRows(typeTable, C, pad4(C)),
           rowInfo,
           rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
           sampled: Uint32Array.from(ids),
@@ -67,6 +75,7 @@ describe("embedding", () => {
           tokenCount,
           shardStride: pad4(tokenCount),
           scale: 1,
+          firstPosition,
         },
         "X",
       );
@@ -77,8 +86,8 @@ describe("embedding", () => {
         tokenTable,
         positionTable,
         C,
-        firstPosition: row % positions,
-      });
+        firstPosition: firstPosition + (row % positions),
+      }).map((value, channel) => value + typeTable[typeOf(row) * C + channel]!);
       expectClose(X.subarray(row * pad4(C), row * pad4(C) + C), expected, float32Elementwise);
     }
   });
@@ -95,6 +104,7 @@ it("looks up rows times a factor, without positions", async () => {
       scales: new Uint32Array(1),
       W: storeWeight(tokenTable, V, C),
       positionEmbedding: new Float32Array(4).fill(Number.NaN),
+      typeEmbedding: new Float32Array(4).fill(Number.NaN),
       rowInfo: Uint32Array.from(ids.flatMap((id, row) => [id, row, 0, ids.length])),
       rowTable: Uint32Array.from({ length: ids.length }, (_, row) => row),
       sampled: new Uint32Array(1),
@@ -108,6 +118,7 @@ it("looks up rows times a factor, without positions", async () => {
       tokenCount: V,
       shardStride: pad4(V),
       scale: 6.5,
+      firstPosition: 0,
     },
     "X",
   );

@@ -112,11 +112,11 @@ export class ModelWeights {
   }
 
   embedding({ tokens, positions, tokenTypes }: LookUpStep): EmbeddingWeights {
-    invariant(tokenTypes === undefined, "an embedding with types of tokens has no kernel yet");
     const shards = this.vocabulary(tokens);
     return {
       tokens: shards,
       positions: positions === undefined ? undefined : this.bufferOf(`${positions}.weight`),
+      tokenTypes: tokenTypes === undefined ? undefined : this.bufferOf(`${tokenTypes}.weight`),
       channelVectors: shards[0]!.inputVectors,
     };
   }

@@ -1,6 +1,7 @@
 // Checks what callers pass to a loaded model: sentences as token ids, and the options that all calls have. Every wing of
 // the runtime may use it; ranges of single numbers are checked by util/check.ts.
 import { ArgumentError } from "../../errors.js";
+import type { Recipe } from "../../families/recipe.js";
 import { checkReal, checkWholeOrAuto } from "../../util/check.js";
 
 /** Milliseconds above 0, or undefined for no bound. */
@@ -83,6 +84,74 @@ export function checkSentence(
     expected: `a token id: a whole number from 0 to ${vocabulary - 1}`,
     received: sentence[wrong],
     remedy: "The ids may come from another model's tokenizer.",
+  });
+}
+
+/** The types of all tokens, as many as there are tokens, each below `tokenTypes`. */
+export function checkTokenTypes(
+  given: readonly (readonly number[] | Uint32Array)[] | undefined,
+  tokens: readonly Uint32Array[],
+  tokenTypes: number,
+): Uint32Array[] | undefined {
+  if (given === undefined) return undefined;
+  const isList = Array.isArray(given) && given.length === tokens.length;
+  const wrong = isList
+    ? given.findIndex((own, index) => !hasTypes(own, tokens[index]!.length, tokenTypes))
+    : -1;
+  if (isList && wrong < 0) return given.map((own) => Uint32Array.from(own));
+  throw new ArgumentError({
+    argument: isList ? `tokenTypes[${wrong}]` : "tokenTypes",
+    expected: isList
+      ? `${tokens[wrong]!.length} whole numbers from 0 to ${tokenTypes - 1}`
+      : `a list for each of ${tokens.length} sentences`,
+    received: isList ? given[wrong] : given,
+    remedy: "Leave it out for models without types of tokens.",
+  });
+}
+
+function hasTypes(own: unknown, length: number, tokenTypes: number): boolean {
+  if (!Array.isArray(own) && !(own instanceof Uint32Array)) return false;
+  return (
+    own.length === length &&
+    Array.from(own as readonly number[]).every(
+      (type) => Number.isInteger(type) && type >= 0 && type < tokenTypes,
+    )
+  );
+}
+
+/** Logits come from a head over the vocabulary, which encoders have not. */
+export function expectHead({ head }: Pick<Recipe, "head">, operation: string): void {
+  if (head) return;
+  throw new ArgumentError({
+    argument: operation === "forward" ? "output" : "model",
+    expected:
+      operation === "forward" ? '"hidden", as this model is an encoder' : "a model that predicts tokens",
+    received: operation === "forward" ? "logits" : "an encoder, which has no head over the vocabulary",
+    remedy: 'Ask an encoder for its rows: model.forward(sentences, { output: "hidden" }).',
+  });
+}
+
+/** Only causal attention can begin before its sentence is complete. */
+export function expectCausal({ layers }: Pick<Recipe, "layers">): void {
+  if (layers.every(({ attention }) => attention.causal)) return;
+  throw new ArgumentError({
+    argument: "fence",
+    expected: '"sentence", as tokens of this model see those behind them',
+    received: "prefix",
+    remedy: "Leave it out.",
+  });
+}
+
+/** A model whose positions are counted without a padding token has none for it. */
+export function expectNoPadding(tokens: readonly Uint32Array[], paddingToken: number | undefined): void {
+  if (paddingToken === undefined) return;
+  const sentence = tokens.findIndex((own) => own.includes(paddingToken));
+  if (sentence < 0) return;
+  throw new ArgumentError({
+    argument: `sentences[${sentence}]`,
+    expected: `no padding token (${paddingToken}), as weft pads nothing`,
+    received: [...tokens[sentence]!],
+    remedy: "Leave padding out: sentences of a batch may have any lengths.",
   });
 }
 

@@ -20,6 +20,7 @@ import type { QueueStats, RunStats } from "./pass-result.js";
 /** A checked call. */
 export interface Request {
   readonly tokens: readonly Uint32Array[];
+  readonly tokenTypes?: readonly Uint32Array[] | undefined;
   readonly output: OutputKind;
   readonly sliceTokens: number | "auto";
   readonly fence: Fence;
@@ -81,7 +82,9 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
       const own = batchRows[index]!;
       const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
       runQueues.push({ queue, forward, arena, batchRows: own });
-      const accepted = queue.checked(() => arena.writeRows(own.rowInfo(tokens), own.pageTable()));
+      const accepted = queue.checked(() =>
+        arena.writeRows(own.rowInfo(tokens, request.tokenTypes), own.pageTable()),
+      );
       accepted.catch(() => undefined); // the run below fails for it, unless another queue fails before
       written.push(accepted);
     }

@@ -25,6 +25,8 @@ export { createModelParts } from "./model/weights/new-model.js";
 export { listCached, removeCached } from "./files/cache/cached-models.js";
 export { describeModel } from "./runtime/load/describe-model.js";
 
+export type { Embeddings, EmbedOptions } from "./runtime/embed/options.js";
+export type { PoolingName } from "./kernels/pooling/pooling.js";
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
 export type {

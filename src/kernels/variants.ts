@@ -24,6 +24,7 @@ import {
   sumVariant,
 } from "./optimizer/optimizer.js";
 import { rotaryBackwardVariant } from "./rotary/backward.js";
+import { poolingVariant } from "./pooling/pooling.js";
 import { rotaryVariant } from "./rotary/rotary.js";
 import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
@@ -75,6 +76,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...adapterKinds.map(logProbabilityVariant),
     ...chooseTokenKernels.map(({ variant }) => variant),
     copySlotsVariant,
+    poolingVariant,
     ...attentionKernels.flatMap((kernel) =>
       attentionShapes.flatMap((shape) => kernel.stages({ ...shape, pageTokens: 16 })),
     ),

@@ -22,10 +22,12 @@ import {
   checkSliceTokens,
   checkTokenTypes,
   expectCausal,
+  expectEncoder,
   expectHead,
   expectNoPadding,
 } from "./load/check-input.js";
-import type { OutputKind } from "./passes/output.js";
+import type { OutputKind, PoolingRequest } from "./passes/output.js";
+import { embedOptionNames, type Embeddings, type EmbedOptions } from "./embed/options.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
 import { TextInput, type Sentence } from "./text-input.js";
@@ -176,6 +178,43 @@ export class Model {
   }
 
   /**
+   * Turns texts into vectors with an encoder, in one call for any number of texts of any lengths. A text gives the same bits
+   * whatever is embedded beside it. Token ids are taken as they are. How rows become vectors is said by the files of
+   * sentence-transformers beside the model, or by the options.
+   *
+   * Throws ArgumentError for unusable input, naming the text, DeviceError, CancelledError when `signal` aborts, DisposedError.
+   *
+   * @example
+   * ```ts
+   * import { Model } from "weft";
+   *
+   * await using model = await Model.load("./all-MiniLM-L6-v2/");
+   * const { vectors } = await model.embed(["A cat sleeps.", "A dog barks."], { onProgress: console.log });
+   * console.log(vectors[0]!.length);
+   * ```
+   */
+  async embed(texts: readonly (string | Sentence)[], options: EmbedOptions = {}): Promise<Embeddings> {
+    this.#expectUsable("embed");
+    checkOptionNames(options, embedOptionNames);
+    expectEncoder(this.#loaded.definition.recipe, "embed");
+    const { embedTexts } = await import("./embed/embed.js");
+    const calls = {
+      loaded: this.#loaded,
+      tokenizer: () => this.#text.tokenizer(),
+      pool: async (
+        sentences: readonly Sentence[],
+        methods: PoolingRequest["methods"],
+        skipped: PoolingRequest["skipped"],
+        signal: AbortSignal | undefined,
+      ) => {
+        const run = { placement: "affine" as const, ...(signal ? { signal } : {}) };
+        return (await this.#run("embed", sentences, "pooled", run, { methods, skipped })).values;
+      },
+    };
+    return embedTexts(calls, checkList(texts), options);
+  }
+
+  /**
    * Generates text after a prompt: a text, token ids, or messages. Call it as often as you like. All requests share the GPU, each
    * gets the tokens that it would get alone, and its pieces come as they are written. For a list of prompts it returns a batch of
    * handles; a bad prompt fails only its own handle.
@@ -314,10 +353,11 @@ export class Model {
     sentences: readonly Sentence[],
     output: OutputKind,
     options: RunOptions & Pick<ForwardOptions, "tokenTypes">,
+    pooling?: PoolingRequest,
   ): Promise<Omit<Outcome, "trace"> & { readonly trace?: NonNullable<Outcome["trace"]> }> {
     this.#expectUsable(operation);
     const { config, info, definition } = this.#loaded;
-    if (output !== "hidden") expectHead(definition.recipe, operation);
+    if (output !== "hidden" && output !== "pooled") expectHead(definition.recipe, operation);
     const fence = checkChoice("fence", options.fence, "sentence", fences);
     if (fence === "prefix") expectCausal(definition.recipe);
     const tokens = checkSentences(sentences, {
@@ -332,6 +372,7 @@ export class Model {
       tokens,
       tokenTypes,
       output,
+      pooling,
       sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),
       fence,
       placement: checkChoice("placement", options.placement, "auto", ["auto", ...placements]),

@@ -58,6 +58,9 @@ const methods: Readonly<Record<string, Method>> = {
   score: ({ signal }, sentences: (string | number[])[], options: object) =>
     model.score(sentences, { ...options, signal }),
 
+  embed: ({ signal, emit }, texts: (string | number[])[], options: object) =>
+    model.embed(texts, { ...options, signal, onProgress: emit }),
+
   async generate({ signal, emit }, id: number, prompt: Prompt, options: GenerateOptions) {
     // On the page, a call that could not be posted took an id too. Here a handle takes that id and fails at once.
     while (lastId < id - 1) lastId = model.generate("", { maxTokens: 0 }).id;

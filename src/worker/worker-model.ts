@@ -4,6 +4,8 @@ import {
   GenerationBatch,
   GenerationHandle,
   type ChatMessage,
+  type Embeddings,
+  type EmbedOptions,
   type ForwardOptions,
   type GenerateOptions,
   type Generation,
@@ -125,6 +127,18 @@ export class WorkerModel implements Promisified<Model> {
   ): Promise<Scores> {
     this.#expectUsable("score");
     return this.#connection.call("score", [sentences, options], { signal });
+  }
+
+  /** As `Model.embed`. */
+  async embed(
+    texts: readonly (string | Sentence)[],
+    { signal, onProgress, ...options }: EmbedOptions = {},
+  ): Promise<Embeddings> {
+    this.#expectUsable("embed");
+    return this.#connection.call("embed", [texts, options], {
+      signal,
+      ...(onProgress ? { onEvent: onProgress } : {}),
+    });
   }
 
   /** As `Model.generate`. All pieces of text of a step come in one message. */

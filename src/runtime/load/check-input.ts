@@ -131,6 +131,17 @@ export function expectHead({ head }: Pick<Recipe, "head">, operation: string): v
   });
 }
 
+/** Vectors of texts come from encoders. */
+export function expectEncoder({ head }: Pick<Recipe, "head">, operation: string): void {
+  if (!head) return;
+  throw new ArgumentError({
+    argument: "model",
+    expected: "an encoder, such as a BERT",
+    received: "a model that predicts tokens",
+    remedy: `${operation} is for encoders; the last rows of this model are those of model.forward(ids, { output: "hidden" }).`,
+  });
+}
+
 /** Only causal attention can begin before its sentence is complete. */
 export function expectCausal({ layers }: Pick<Recipe, "layers">): void {
   if (layers.every(({ attention }) => attention.causal)) return;

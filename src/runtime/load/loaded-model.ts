@@ -2,6 +2,7 @@
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import type { ArenaPool } from "../../model/arena/arena-pool.js";
+import type { SentenceSettings } from "./sentence-files.js";
 import type { ModelDefinition } from "../../model/definition.js";
 import type { Forward } from "../../model/forward.js";
 import type { ModelShape } from "../../model/shape.js";
@@ -57,6 +58,8 @@ export interface TextFiles {
   /** The text of chat_template.jinja. */
   readonly chatTemplate: string | undefined;
   readonly generationConfig: unknown;
+  /** What files of sentence-transformers say, if the model is an encoder. */
+  readonly sentence?: SentenceSettings | undefined;
 }
 
 /** Per queue, over all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */

@@ -11,6 +11,7 @@ import { readGrouping, withoutGrouping } from "../../model/weights/grouping.js";
 import { listParameters, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
+import type { SentenceSettings } from "./sentence-files.js";
 import type { TextFiles } from "./loaded-model.js";
 
 /** One tensor of a weight file. */
@@ -57,6 +58,14 @@ export async function openModelFiles(
   return openGgufFiles(folder, ggufName, families, signal);
 }
 
+async function readSentence(
+  folder: ModelFolder,
+  signal: AbortSignal | undefined,
+): Promise<SentenceSettings | undefined> {
+  const { readSentenceFiles } = await import("./sentence-files.js");
+  return readSentenceFiles(folder, signal);
+}
+
 async function openFolder(
   folder: ModelFolder,
   families: readonly Family[] | undefined,
@@ -88,13 +97,22 @@ async function openFolder(
     },
     checkTensors: () => undefined,
     async readTexts(own) {
-      const [tokenizer, tokenizerConfig, chatTemplate, generationConfig] = await Promise.all([
+      const isEncoder = family.recipe(config).head === undefined;
+      // A browser writes a line into its console for a file that is not there, so that only those are asked for that may be.
+      const [tokenizer, tokenizerConfig, chatTemplate, generationConfig, sentence] = await Promise.all([
         readJson(folder, "tokenizer.json", own),
         readJson(folder, "tokenizer_config.json", own),
-        readText(folder, "chat_template.jinja", own),
-        readJson(folder, "generation_config.json", own),
+        isEncoder ? undefined : readText(folder, "chat_template.jinja", own),
+        isEncoder ? undefined : readJson(folder, "generation_config.json", own),
+        isEncoder ? readSentence(folder, own) : undefined,
       ]);
-      return { tokenizer, tokenizerConfig, chatTemplate, generationConfig };
+      return {
+        tokenizer,
+        tokenizerConfig,
+        chatTemplate,
+        generationConfig,
+        ...(sentence ? { sentence } : {}),
+      };
     },
     readWeights: (parameters, options) =>
       readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouped }),

@@ -7,12 +7,13 @@ import { workOf } from "../../model/work.js";
 import type { Trace } from "../../trace/trace.js";
 import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
+import { poolingVariant } from "../../kernels/pooling/pooling.js";
 import { settleAll } from "../../util/settle-all.js";
 import { throwIfAborted } from "../../util/signal.js";
 import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
-import { OutputCollector, type OutputKind } from "./output.js";
+import { OutputCollector, type OutputKind, type PoolingRequest } from "./output.js";
 import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
 import type { QueueStats, RunStats } from "./pass-result.js";
@@ -22,6 +23,8 @@ export interface Request {
   readonly tokens: readonly Uint32Array[];
   readonly tokenTypes?: readonly Uint32Array[] | undefined;
   readonly output: OutputKind;
+  /** Of the output "pooled", whose placement must be affine. */
+  readonly pooling?: PoolingRequest | undefined;
   readonly sliceTokens: number | "auto";
   readonly fence: Fence;
   readonly placement: Placement | "auto";
@@ -78,17 +81,20 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   const written: Promise<void>[] = [];
   for (const [index, { load }] of replicas.entries()) load.rows += batchRows[index]!.rows;
   try {
+    const pipelines = request.pooling
+      ? await Promise.all(replicas.map(({ queue }) => queue.pipelines.get(poolingVariant)))
+      : [];
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
       const own = batchRows[index]!;
       const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
-      runQueues.push({ queue, forward, arena, batchRows: own });
+      runQueues.push({ queue, forward, arena, batchRows: own, pooling: pipelines[index] });
       const accepted = queue.checked(() =>
         arena.writeRows(own.rowInfo(tokens, request.tokenTypes), own.pageTable()),
       );
       accepted.catch(() => undefined); // the run below fails for it, unless another queue fails before
       written.push(accepted);
     }
-    const collector = new OutputCollector(request.output, tokens, shape);
+    const collector = new OutputCollector(request.output, tokens, shape, request.pooling);
     const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, shape, collector));
     const run = new PlanRun({
       scheduler,

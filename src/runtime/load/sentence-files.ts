@@ -1,0 +1,147 @@
+// The small files that sentence-transformers puts beside an encoder: how rows become one vector, in the form of version 6 and in
+// that of versions 2 to 4, which nearly every published folder has.
+import { FormatError } from "../../errors.js";
+import { readJson, type ModelFolder } from "../../files/model-folder.js";
+import { readTensors } from "../../files/read-tensors.js";
+import { poolingMethods, type PoolingName } from "../../kernels/pooling/pooling.js";
+import { isDtype, toFloat32 } from "../../tensor/formats.js";
+import { isRecord, showJson } from "../../util/json-value.js";
+
+/** vector = activation(W·vector + b). */
+export interface DenseModule {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly isTanh: boolean;
+  /** (outputs, inputs). */
+  readonly weight: Float32Array;
+  readonly bias: Float32Array | undefined;
+}
+
+/** What the files say of vectors. What they do not say is undefined. */
+export interface SentenceSettings {
+  /** Joined in this order. */
+  readonly poolings: readonly PoolingName[];
+  /** Whether the tokens of a prompt count. */
+  readonly includesPrompt: boolean;
+  readonly dense: readonly DenseModule[];
+  readonly normalizes: boolean;
+  readonly isLowerCase: boolean;
+  /** The most tokens of a text, special ones included. */
+  readonly maxTokens: number | undefined;
+  readonly prompts: Readonly<Record<string, string>>;
+  readonly defaultPrompt: string | undefined;
+}
+
+const remedy = "weft computes no vectors from this folder as it is: pass ids to forward, and pool its rows.";
+
+/** Undefined if the folder has no modules.json. @throws FormatError for modules that weft does not compute. */
+export async function readSentenceFiles(
+  folder: ModelFolder,
+  signal: AbortSignal | undefined,
+): Promise<SentenceSettings | undefined> {
+  const modules = await readJson(folder, "modules.json", signal);
+  if (modules === undefined) return undefined;
+  const kinds = listModules(modules);
+  const [bert, own] = await Promise.all([
+    readJson(folder, "sentence_bert_config.json", signal),
+    readJson(folder, "config_sentence_transformers.json", signal),
+  ]);
+  const dense: DenseModule[] = [];
+  let pooling: Pick<SentenceSettings, "poolings" | "includesPrompt"> | undefined;
+  let normalizes = false;
+  for (const { kind, path } of kinds)
+    if (kind === "Pooling")
+      pooling = readPooling(await readJson(folder, `${path}/config.json`, signal), path);
+    else if (kind === "Dense") dense.push(await readDense(folder, path, signal));
+    else if (kind === "Normalize") normalizes = true;
+  if (!pooling) return fail("modules.json", `expected a module Pooling, received ${showJson(modules)}`);
+  const prompts = isRecord(own) && isRecord(own["prompts"]) ? own["prompts"] : {};
+  const defaultPrompt = isRecord(own) ? own["default_prompt_name"] : undefined;
+  const maxTokens = isRecord(bert) ? bert["max_seq_length"] : undefined;
+  return {
+    ...pooling,
+    dense,
+    normalizes,
+    isLowerCase: isRecord(bert) && bert["do_lower_case"] === true,
+    maxTokens: typeof maxTokens === "number" ? maxTokens : undefined,
+    prompts: Object.fromEntries(
+      Object.entries(prompts).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+    ),
+    defaultPrompt: typeof defaultPrompt === "string" ? defaultPrompt : undefined,
+  };
+}
+
+/** The order that files with several poolings join them in. */
+const order: readonly PoolingName[] = [
+  "cls",
+  "max",
+  "mean",
+  "mean_sqrt_len_tokens",
+  "weightedmean",
+  "lasttoken",
+];
+
+/** How versions 2 to 4 call them. */
+const flagOf = (name: PoolingName): string =>
+  `pooling_mode_${name}${["cls"].includes(name) ? "_token" : ["max", "mean", "weightedmean"].includes(name) ? "_tokens" : ""}`;
+
+function readPooling(config: unknown, path: string): Pick<SentenceSettings, "poolings" | "includesPrompt"> {
+  const file = `${path}/config.json`;
+  if (!isRecord(config)) return fail(file, `expected an object, received ${showJson(config)}`);
+  const { pooling_mode: mode, include_prompt: includesPrompt = true } = config;
+  const names = mode === undefined ? order.filter((name) => config[flagOf(name)] === true) : [mode].flat();
+  const poolings = names.map((name) =>
+    typeof name === "string" && Object.hasOwn(poolingMethods, name)
+      ? (name as PoolingName)
+      : fail(file, `pooling_mode: expected one of ${order.join(", ")}, received ${showJson(name)}`),
+  );
+  if (poolings.length === 0) fail(file, `expected a pooling, received ${showJson(config)}`);
+  return { poolings, includesPrompt: includesPrompt !== false };
+}
+
+const kindsOfModules = ["Transformer", "Pooling", "Dense", "Normalize", "Dropout"];
+
+function listModules(modules: unknown): { readonly kind: string; readonly path: string }[] {
+  if (!Array.isArray(modules)) return fail("modules.json", `expected a list, received ${showJson(modules)}`);
+  return modules.map((module: unknown) => {
+    const { type, path } = isRecord(module) ? module : {};
+    const kind = typeof type === "string" ? type.slice(type.lastIndexOf(".") + 1) : "";
+    // Paths stay within the folder.
+    const isInside = typeof path === "string" && !/^[/\\]|\.\.|:/.test(path);
+    if (kindsOfModules.includes(kind) && isInside) return { kind, path };
+    return fail(
+      "modules.json",
+      `expected modules of ${kindsOfModules.join(", ")}, received ${showJson(module)}`,
+    );
+  });
+}
+
+async function readDense(
+  folder: ModelFolder,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<DenseModule> {
+  const file = `${path}/config.json`;
+  const config = await readJson(folder, file, signal);
+  if (!isRecord(config)) return fail(file, `expected an object, received ${showJson(config)}`);
+  const { in_features: inputs, out_features: outputs, activation_function: activation = "Tanh" } = config;
+  const name = String(activation).split(".").at(-1)!;
+  if (typeof inputs !== "number" || typeof outputs !== "number" || !["Tanh", "Identity"].includes(name))
+    return fail(file, `expected sizes and the activation Tanh or Identity, received ${showJson(config)}`);
+  if (config["use_residual"] === true) fail(file, "use_residual: expected false, received true");
+  const inside: ModelFolder = {
+    location: `${folder.location} ${path}`,
+    open: (own, ...more) => folder.open(`${path}/${own}`, ...more),
+  };
+  const found = new Map<string, Float32Array>();
+  for await (const { name: own, dtype, bytes } of readTensors(inside, { signal }))
+    if (isDtype(dtype)) found.set(own, toFloat32(bytes, dtype));
+  const [weight, bias] = [found.get("linear.weight"), found.get("linear.bias")];
+  if (weight?.length !== inputs * outputs || (bias && bias.length !== outputs))
+    return fail(`${path}/model.safetensors`, `expected linear.weight [${outputs}, ${inputs}] and its bias`);
+  return { inputs, outputs, isTanh: name === "Tanh", weight, bias };
+}
+
+function fail(file: string, problem: string): never {
+  throw new FormatError({ file, problem, remedy });
+}

@@ -1,0 +1,19 @@
+// Pooling of the rows of a sentence in float64, as sentence-transformers defines it.
+
+export type Pooling = "cls" | "lasttoken" | "max" | "mean" | "mean_sqrt_len_tokens" | "weightedmean";
+
+/** One row of the rows (T, C) of a sentence. The first `skipped` rows count for none but "cls". */
+export function pool(rows: ArrayLike<number>, C: number, method: Pooling, skipped: number = 0): Float64Array {
+  const T = rows.length / C;
+  const at = (token: number, channel: number): number => rows[token * C + channel]!;
+  return Float64Array.from({ length: C }, (_, channel) => {
+    if (method === "cls") return at(0, channel);
+    if (method === "lasttoken") return at(T - 1, channel);
+    const own = Array.from({ length: T - skipped }, (__, index) => skipped + index);
+    if (method === "max") return Math.max(...own.map((token) => at(token, channel)));
+    const weightOf = (token: number): number => (method === "weightedmean" ? token + 1 : 1);
+    const sum = own.reduce((total, token) => total + weightOf(token) * at(token, channel), 0);
+    const weights = own.reduce((total, token) => total + weightOf(token), 0);
+    return sum / (method === "mean_sqrt_len_tokens" ? Math.sqrt(weights) : weights);
+  });
+}

@@ -48,7 +48,7 @@ export type {
 } from "./runtime/generate/handle.js";
 export type { GenerationStep, GenerationStepPart } from "./runtime/generate/step.js";
 export type { GenerateOptions, Prompt } from "./runtime/generate/generator.js";
-export type { Sentence } from "./runtime/text-input.js";
+export type { Sentence } from "./runtime/load/check-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
 export type { TrainOptions } from "./runtime/train/options.js";
 export type { TrainStep } from "./runtime/train/run.js";

@@ -25,12 +25,13 @@ import {
   expectEncoder,
   expectHead,
   expectNoPadding,
+  type Sentence,
 } from "./load/check-input.js";
 import type { OutputKind, PoolingRequest } from "./passes/output.js";
 import { embedOptionNames, type Embeddings, type EmbedOptions } from "./embed/options.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
-import { TextInput, type Sentence } from "./text-input.js";
+import { TextInput } from "./text-input.js";
 import type { TrainOptions } from "./train/options.js";
 import { TrainingRun } from "./train/run.js";
 import {
@@ -188,7 +189,7 @@ export class Model {
    * ```ts
    * import { Model } from "weft";
    *
-   * await using model = await Model.load("./all-MiniLM-L6-v2/");
+   * await using model = await Model.load("./models/all-MiniLM-L6-v2/");
    * const { vectors } = await model.embed(["A cat sleeps.", "A dog barks."], { onProgress: console.log });
    * console.log(vectors[0]!.length);
    * ```

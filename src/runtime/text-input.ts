@@ -3,10 +3,7 @@ import { ArgumentError } from "../errors.js";
 import { loadTokenizer, type TextTokenizer } from "../text/tokenizer.js";
 import type { ModelConfig } from "../families/model-config.js";
 import type { TextFiles } from "./load/loaded-model.js";
-import { checkIds, checkList, checkSentences, needsTokenizer } from "./load/check-input.js";
-
-/** Token ids of one sentence. */
-export type Sentence = readonly number[] | Uint32Array;
+import { checkIds, checkList, checkSentences, needsTokenizer, type Sentence } from "./load/check-input.js";
 
 export class TextInput {
   readonly #files: TextFiles;

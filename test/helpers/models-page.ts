@@ -24,6 +24,13 @@ const notes: Readonly<Record<string, string>> = {
   gemma2: "four norms, windows in every other layer, capped scores and logits",
   gemma3_text: "four norms, norms of heads, windows in five of six layers, two rotations",
   phi3: "joined tensors, heads turned in part, longrope up to the original context",
+  bert: "encoder: learned positions, types of tokens",
+  roberta: "encoder: positions begin behind the padding token",
+  "xlm-roberta": "encoder: as roberta",
+  camembert: "encoder: as roberta",
+  distilbert: "encoder: as bert, without types of tokens",
+  modernbert: "encoder: rotary positions, gated MLP, windows in two of three layers",
+  nomic_bert: "encoder: as bert, with rotary positions and a gated MLP",
   gpt_neox: "attention and MLP side by side or in turn, heads turned in part",
 };
 

@@ -4,10 +4,9 @@ import { poolingMethods, type PoolingName } from "../../kernels/pooling/pooling.
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { checkChoice, checkWhole } from "../../util/check.js";
 import { throwIfAborted } from "../../util/signal.js";
-import { checkIds, checkSentence } from "../load/check-input.js";
+import { checkIds, checkSentence, type Sentence } from "../load/check-input.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import type { SentenceSettings } from "../load/sentence-files.js";
-import type { Sentence } from "../text-input.js";
 import { finishVector } from "./finish-vector.js";
 import type { Embeddings, EmbedOptions } from "./options.js";
 

@@ -32,6 +32,7 @@ export const embedOptionNames: OptionNames<EmbedOptions> = {
   signal: true,
 };
 
+/** The vectors of texts. */
 export interface Embeddings {
   /** One for each text, in their order. Texts that are the same share theirs. */
   readonly vectors: readonly Float32Array<ArrayBuffer>[];

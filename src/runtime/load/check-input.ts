@@ -4,6 +4,9 @@ import { ArgumentError } from "../../errors.js";
 import type { Recipe } from "../../families/recipe.js";
 import { checkReal, checkWholeOrAuto } from "../../util/check.js";
 
+/** Token ids of one sentence. */
+export type Sentence = readonly number[] | Uint32Array;
+
 /** Milliseconds above 0, or undefined for no bound. */
 export function checkGpuBudget(value: number | undefined): number | undefined {
   return checkReal("gpuBudgetMs", value, undefined, {
@@ -136,7 +139,7 @@ export function expectEncoder({ head }: Pick<Recipe, "head">, operation: string)
   if (!head) return;
   throw new ArgumentError({
     argument: "model",
-    expected: "an encoder, such as a BERT",
+    expected: "an encoder",
     received: "a model that predicts tokens",
     remedy: `${operation} is for encoders; the last rows of this model are those of model.forward(ids, { output: "hidden" }).`,
   });

@@ -42,7 +42,7 @@ export async function readSentenceFiles(
   const modules = await readJson(folder, "modules.json", signal);
   if (modules === undefined) return undefined;
   const kinds = listModules(modules);
-  const [bert, own] = await Promise.all([
+  const [limits, own] = await Promise.all([
     readJson(folder, "sentence_bert_config.json", signal),
     readJson(folder, "config_sentence_transformers.json", signal),
   ]);
@@ -57,12 +57,12 @@ export async function readSentenceFiles(
   if (!pooling) return fail("modules.json", `expected a module Pooling, received ${showJson(modules)}`);
   const prompts = isRecord(own) && isRecord(own["prompts"]) ? own["prompts"] : {};
   const defaultPrompt = isRecord(own) ? own["default_prompt_name"] : undefined;
-  const maxTokens = isRecord(bert) ? bert["max_seq_length"] : undefined;
+  const maxTokens = isRecord(limits) ? limits["max_seq_length"] : undefined;
   return {
     ...pooling,
     dense,
     normalizes,
-    isLowerCase: isRecord(bert) && bert["do_lower_case"] === true,
+    isLowerCase: isRecord(limits) && limits["do_lower_case"] === true,
     maxTokens: typeof maxTokens === "number" ? maxTokens : undefined,
     prompts: Object.fromEntries(
       Object.entries(prompts).filter((entry): entry is [string, string] => typeof entry[1] === "string"),

@@ -1,5 +1,5 @@
 // The options of one forward pass.
-import type { Sentence } from "../text-input.js";
+import type { Sentence } from "../load/check-input.js";
 import type { Fence, Placement } from "../../plan/vocabulary.js";
 import type { OptionNames } from "../../util/option-names.js";
 
@@ -27,7 +27,7 @@ export interface RunOptions {
 export interface ForwardOptions extends RunOptions {
   /** "last": logits after the last token of each sentence. "all": after every token. "hidden": final hidden rows. */
   readonly output?: "last" | "all" | "hidden";
-  /** For models with types of tokens, such as BERT's two texts of a pair: that of every token of every sentence. Default: 0. */
+  /** For models with types of tokens, such as the two texts of a pair: that of every token of every sentence. Default: 0. */
   readonly tokenTypes?: readonly Sentence[];
 }
 

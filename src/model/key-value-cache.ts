@@ -1,9 +1,11 @@
-// Keys and values of everything that one queue generates: a buffer per layer, (cache rows, 2, H, D), with a row per token.
+// Keys and values of everything that one queue generates: a buffer per layer, (cache rows, 2, H, D), with a row per token, in f32
+// or f16.
 import { TABLES, type CommandList } from "../gpu/command-list.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { BufferUsage } from "../gpu/flags.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
 import type { Queue } from "../gpu/queue.js";
+import type { CacheFormat } from "../tensor/formats.js";
 import { copySlotsVariant } from "../kernels/attention/copy-slots.js";
 import { invariant } from "../util/invariant.js";
 import { keyValueRowBytes, type ModelShape } from "./shape.js";
@@ -16,23 +18,25 @@ export interface PageCopy {
 }
 
 /** Bytes of one page over all layers. */
-export function pageBytes(shape: ModelShape): number {
-  return shape.layers * layerPageBytes(shape);
+export function pageBytes(shape: ModelShape, format: CacheFormat): number {
+  return shape.layers * layerPageBytes(shape, format);
 }
 
-function layerPageBytes(shape: ModelShape): number {
-  return shape.pageTokens * keyValueRowBytes(shape);
+function layerPageBytes(shape: ModelShape, format: CacheFormat): number {
+  return shape.pageTokens * keyValueRowBytes(shape, format);
 }
 
 export class KeyValueCache {
   readonly #queue: Queue;
   readonly #shape: ModelShape;
+  readonly #format: CacheFormat;
   #pages = 0;
   #layers: GpuBuffer[] = [];
   #copyRows: PipelineOf<typeof copySlotsVariant> | undefined;
 
-  constructor(queue: Queue, shape: ModelShape) {
+  constructor(queue: Queue, shape: ModelShape, format: CacheFormat) {
     this.#queue = queue;
+    this.#format = format;
     this.#shape = shape;
   }
 
@@ -41,8 +45,8 @@ export class KeyValueCache {
   }
 
   /** The most pages that the bindings of the queue's adapter hold. */
-  static maxPages(queue: Queue, shape: ModelShape): number {
-    return Math.floor(queue.maxBindingBytes / layerPageBytes(shape));
+  static maxPages(queue: Queue, shape: ModelShape, format: CacheFormat): number {
+    return Math.floor(queue.maxBindingBytes / layerPageBytes(shape, format));
   }
 
   /** Compiles what `encodeCopies` needs. Throws ShaderError. */
@@ -55,7 +59,7 @@ export class KeyValueCache {
     const rowCount = copies.reduce((sum, { tokenCount }) => sum + tokenCount, 0);
     if (rowCount === 0) return;
     invariant(this.#copyRows, "the kernel that copies cache rows is not compiled");
-    const { keyValueVectors, pageTokens } = this.#shape;
+    const { pageTokens } = this.#shape;
     const { tables } = this.#queue;
     const first = tables.reserve(2 * rowCount, 2);
     let at = first;
@@ -68,14 +72,18 @@ export class KeyValueCache {
       list.dispatch(
         this.#copyRows,
         { slotTable: TABLES, KV },
-        { firstEntry: first / 2, slotCount: rowCount, slotVectors: keyValueVectors },
+        {
+          firstEntry: first / 2,
+          slotCount: rowCount,
+          slotVectors: keyValueRowBytes(this.#shape, this.#format) / 16,
+        },
       );
   }
 
   /** Makes room for `pages` pages; those it has keep their content. Throws DeviceError when there is no room. */
   async grow(pages: number): Promise<void> {
     if (pages <= this.#pages) return;
-    const ownBytes = layerPageBytes(this.#shape);
+    const ownBytes = layerPageBytes(this.#shape, this.#format);
     const grown: GpuBuffer[] = [];
     try {
       await this.#queue.checked(() => {

@@ -10,6 +10,7 @@ import { attentionParamsOf } from "../layers/attention.js";
 import { SeededRandom } from "../util/seeded-random.js";
 import { writeRowInfo, ROW_WORDS } from "../model/rows.js";
 import { keyValueRowBytes, type ModelShape } from "../model/shape.js";
+import { float32ToFloat16, toFloat32, type CacheFormat } from "../tensor/formats.js";
 import type { KernelSample } from "./sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";
 
@@ -89,11 +90,12 @@ export function attentionSample(
   };
 }
 
-/** Two heads of keys, and all heads of queries that share them, of the model's width. */
+/** Keys and values in `keyValues`: two heads of keys, and all heads of queries that share them, of the model's width. */
 export function attentionTrial(
   sampled: AttentionSampleShape,
   { headVectors, group, pageTokens }: Pick<ModelShape, "headVectors" | "group" | "pageTokens">,
   step: AttentionStep,
+  keyValues: CacheFormat,
 ): KernelTrial<AttentionSampleBinding, AttentionParam> {
   const keyHeads = 2;
   const [heads, D] = [keyHeads * group, 4 * headVectors];
@@ -102,7 +104,10 @@ export function attentionTrial(
   const random = new SeededRandom(2);
   const floats = (count: number): Float32Array<ArrayBuffer> =>
     Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
-  const [Q, KV] = [floats(rowCount * width), floats(2 * slots * keyWidth)];
+  const Q = floats(rowCount * width);
+  const exact = floats(2 * slots * keyWidth);
+  const halves = new Uint8Array(float32ToFloat16(exact).buffer);
+  const KV = keyValues === "f16" ? toFloat32(halves, "F16") : exact;
   const expected = new Float64Array(rowCount * width);
   for (let row = 0; row < rowCount; row++) {
     const words = rowInfo.subarray(ROW_WORDS * row, ROW_WORDS * (row + 1));
@@ -128,7 +133,15 @@ export function attentionTrial(
   }
   const { params, partials } = callOf(sampled.lengths, blockTable.length / 2, heads, headVectors, step);
   return {
-    contents: { Q, KV, rowInfo, pageTable, blockTable, A: 4 * rowCount * width, partials },
+    contents: {
+      Q,
+      KV: keyValues === "f16" ? new Uint32Array(halves.buffer) : KV,
+      rowInfo,
+      pageTable,
+      blockTable,
+      A: 4 * rowCount * width,
+      partials,
+    },
     params,
     output: "A",
     expected,

@@ -87,7 +87,7 @@ async function inspect(): Promise<void> {
     ),
     line(
       "",
-      `${(cacheBytesPerToken / 1024).toFixed(1)} KiB of keys and values per token; ${megabytes(cacheBytesPerToken * config.contextLength)} per full context`,
+      `${kibibytes(cacheBytesPerToken.f32)} of keys and values per token, ${kibibytes(cacheBytesPerToken.f16)} with an f16 cache; ${megabytes(cacheBytesPerToken.f32 * config.contextLength)} and ${megabytes(cacheBytesPerToken.f16 * config.contextLength)} per full context`,
     ),
   ]);
   let result: InspectReport | undefined;
@@ -114,6 +114,10 @@ async function inspect(): Promise<void> {
 
 function heads({ heads: own, keyValueHeads: shared, headWidth }: ModelConfig): string {
   return `${own} heads of ${headWidth}${shared === own ? "" : `, sharing keys of ${shared}`}`;
+}
+
+function kibibytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
 }
 
 function megabytes(bytes: number): string {

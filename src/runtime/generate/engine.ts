@@ -88,7 +88,7 @@ export class GenerationEngine {
     this.#replica = replica;
     this.#shape = shape;
     this.#options = options;
-    this.#cache = new KeyValueCache(replica.queue, shape);
+    this.#cache = new KeyValueCache(replica.queue, shape, replica.forward.cacheFormat);
     this.#sequenceRows = new SequenceRows(replica.queue, shape.vocabulary);
     this.#encoder = new StepEncoder(
       replica,
@@ -172,7 +172,8 @@ export class GenerationEngine {
   #start(): Promise<void> {
     this.#starting ??= (async () => {
       await this.#encoder.prepare();
-      this.#arena ??= await this.#replica.arenas.acquire(MAX_STEP_ROWS, 0);
+      const { arenas, forward } = this.#replica;
+      this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, forward.cachedKeyValueBuffers);
       await this.#cache.prepare();
       await this.#cache.grow(this.#pool.size);
       await this.#sequenceRows.prepare();
@@ -190,8 +191,13 @@ export class GenerationEngine {
   /** The most tokens that a sequence may have: the context, or what the bindings of this adapter hold. */
   get mostTokens(): number {
     const { contextLength, pageTokens } = this.#shape;
-    const pages = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
-    return Math.min(contextLength, (pages - 1) * pageTokens);
+    return Math.min(contextLength, (this.#bindablePages - 1) * pageTokens);
+  }
+
+  /** The most pages that the bindings of this adapter hold. */
+  get #bindablePages(): number {
+    const { queue, forward } = this.#replica;
+    return KeyValueCache.maxPages(queue, this.#shape, forward.cacheFormat);
   }
 
   /** Pages for one sequence and one more, so that a sequence that runs alone never waits for itself. */
@@ -204,10 +210,10 @@ export class GenerationEngine {
   }
 
   #largestCache(): number {
-    const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#shape));
+    const { cacheFormat } = this.#replica.forward;
+    const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#shape, cacheFormat));
     const context = this.#pagesFor(this.mostTokens);
-    const most = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
-    return Math.max(context, Math.min(wanted, (this.#maxRunning + 1) * context, most));
+    return Math.max(context, Math.min(wanted, (this.#maxRunning + 1) * context, this.#bindablePages));
   }
 
   /** Sequences that would not fit into the cache even if each had it for itself. */

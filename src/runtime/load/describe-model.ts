@@ -4,7 +4,7 @@ import { defineModel } from "../../model/definition.js";
 import { quantised } from "../../model/weights/file-formats.js";
 import { listParameters, weightBytes, type TableOptions } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
-import type { FloatFormat } from "../../tensor/formats.js";
+import type { CacheFormat, FloatFormat } from "../../tensor/formats.js";
 import { checkOptionNames } from "../../util/option-names.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import type { ModelSource } from "../../files/source.js";
@@ -19,8 +19,8 @@ export interface ModelDescription {
   readonly parameters: number;
   /** Bytes of one replica of the weights on a GPU: as they are stored by default, and with the option `weights`. */
   readonly weightBytes: Readonly<Record<FloatFormat | "q8" | "q4" | "default", number>>;
-  /** Bytes that the keys and values of one token take in generation, over all layers. */
-  readonly cacheBytesPerToken: number;
+  /** Bytes that the keys and values of one token take in generation, over all layers, by the option `cache`. */
+  readonly cacheBytesPerToken: Readonly<Record<CacheFormat, number>>;
   /** Whether text can be turned into tokens. */
   readonly hasTokenizer: boolean;
 }
@@ -56,7 +56,10 @@ export async function describeModel(
       q8: bytesIn(quantised("q8")),
       q4: bytesIn(quantised("q4")),
     },
-    cacheBytesPerToken: config.layers * keyValueRowBytes(ownShape),
+    cacheBytesPerToken: {
+      f32: config.layers * keyValueRowBytes(ownShape),
+      f16: config.layers * keyValueRowBytes(ownShape, "f16"),
+    },
     hasTokenizer,
   };
 }

@@ -137,13 +137,13 @@ async function verify<K extends Named, B extends string, P extends string>(
   let problem: string | undefined;
   let figure = "";
   let worst = 0;
-  for (const { trial, stagesOf } of place.trials) {
-    const pipelines = await compile(queue, stagesOf(kernel));
+  for (const own of place.trials) {
+    const pipelines = await compile(queue, own.stagesOf(kernel));
     if (pipelines instanceof ShaderError) {
       problem = firstLine(pipelines);
       break;
     }
-    const { passed, largestError } = await tryKernel(queue, pipelines, trial());
+    const { passed, largestError } = await tryKernel(queue, pipelines, own.trial());
     worst = Math.max(worst, largestError);
     figure = `wrong by at most ${worst.toExponential(1)}`;
     if (passed) continue;

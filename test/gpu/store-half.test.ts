@@ -32,6 +32,10 @@ async function store(values: Float32Array, width: number): Promise<Float32Array>
 
 const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.slice().buffer);
 
+/** The float32 of the bits that are `step` more, but not less than 0. */
+const nextTo = (values: Float32Array, step: number): Float32Array =>
+  new Float32Array(bitsOf(values).map((bits) => Math.max(0, bits + step)).buffer);
+
 describe("rounding to halves", () => {
   it("keeps every half, and takes the even one between two", async () => {
     const halves = toFloat32(
@@ -39,8 +43,6 @@ describe("rounding to halves", () => {
       "F16",
     );
     const between = halves.map((value, own) => (value + (halves[own + 1] ?? 65536)) / 2);
-    const nextTo = (values: Float32Array, step: number): Float32Array =>
-      new Float32Array(bitsOf(values).map((bits) => Math.max(0, bits + step)).buffer);
     const all = [halves, between, nextTo(between, 1), nextTo(between, -1)];
     for (const values of [...all, ...all.map((own) => own.map((value) => -value))])
       expect(bitsOf(await store(values, 64))).toEqual(bitsOf(values.map(roundToHalf)));

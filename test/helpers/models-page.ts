@@ -166,7 +166,7 @@ function sizeTable(): string[] {
         `\`${(config as { model_type: string }).model_type}\``,
         `${(parameters / 1e6).toFixed(0)} M`,
         ...[bytes.f32, bytes.f16, bytes.q8, bytes.q4].map(gigabytes),
-        ...[cachePerToken.f32, cachePerToken.f16].map((bytes) => `${(bytes / 1000).toFixed(0)} MB`),
+        ...[cachePerToken.f32, cachePerToken.f16].map((own) => `${(own / 1000).toFixed(0)} MB`),
         contextLength.toLocaleString("en-US"),
       ]);
     }),

@@ -24,8 +24,10 @@ import type { ModelWeights } from "./weights/model-weights.js";
 /** A key-value cache that outlives the submission, and which of its rows are written. */
 export interface CacheRows {
   keyValueOf(layer: number): GpuBuffer;
-  /** The entry in the tables that has the cache row of the first row. Those of the other rows follow. */
-  readonly firstCacheEntry: number;
+  /** The entry in the tables that has the cache row of the first row at a layer. Those of the other rows follow. */
+  firstEntryOf(layer: number): number;
+  /** The first cache row of every page of every sequence at a layer. */
+  pageTableOf(layer: number): GpuBuffer;
   /** The newest token of each sequence, for rows whose token the host does not know. */
   readonly sampled: GpuBuffer;
 }
@@ -98,7 +100,7 @@ export class Forward {
       Q: arena.of("query"),
       KV: this.#bufferOf(arena, "keyValue", layer, cache),
       rowInfo: arena.rowInfo,
-      pageTable: arena.pageTable,
+      pageTable: cache ? cache.pageTableOf(layer) : arena.pageTable,
       A,
       blocks,
       heads: this.model.shape.heads,
@@ -210,7 +212,7 @@ export class Forward {
           rows,
           activates: step.activates,
           adds: step.adds,
-          ...(cache && step.to === "keyValue" ? { outputEntry: cache.firstCacheEntry } : {}),
+          ...(cache && step.to === "keyValue" ? { outputEntry: cache.firstEntryOf(layer!) } : {}),
         });
         return;
       }
@@ -240,7 +242,7 @@ export class Forward {
           rowInfo: arena.rowInfo,
           turnedQ: output,
           KV: this.#bufferOf(arena, "keyValue", layer, cache),
-          keyValueEntry: cache?.firstCacheEntry,
+          keyValueEntry: cache?.firstEntryOf(layer!),
           ...this.rotaryOf(own as ProgramRotary, rows),
         });
         return;
@@ -270,7 +272,7 @@ export class Forward {
       X,
       KV: to.keyValueOf(layer!),
       rows,
-      slotEntry: to.firstCacheEntry,
+      slotEntry: to.firstEntryOf(layer!),
       vectors: output.vectors,
     });
   }

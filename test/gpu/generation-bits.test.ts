@@ -2,21 +2,16 @@
 // steps: batch mates, arrival order, slices, queues, shared pages, requests that were put back and computed again. With a cache in
 // f16 they have the bits that a prompt of the same tokens gives, computed at once and alone.
 import { expect, it } from "vitest";
-import { Readback } from "../../src/gpu/readback.js";
-import { OptionWord, OPTION_WORDS } from "../../src/kernels/sampling/choose-token.js";
-import { Forward } from "../../src/model/forward.js";
 import { GenerationEngine } from "../../src/runtime/generate/engine.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
-import type { LoadedModel, Replica } from "../../src/runtime/load/loaded-model.js";
+import type { LoadedModel } from "../../src/runtime/load/loaded-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { checkSampling } from "../../src/runtime/generate/sampling.js";
 import { SeededRandom } from "../helpers/random.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";
+import { bits, watchLogits, type SeenLogits } from "../helpers/watch-logits.js";
 
 const tiny = makeTinyModel({ contextLength: 70, vocabulary: 37, channels: 16, heads: 2, hidden: 24 });
-
-/** Logits of a step, by the request's seed (its name here) and the position of the token they gave. */
-type SeenLogits = Map<string, Uint32Array>;
 
 it.each([
   { cachePageTokens: 4, cache: "f32" },
@@ -39,7 +34,7 @@ it.each([
       const reads: Promise<void>[] = [];
       const engines = loaded.replicas.slice(0, queues).map(
         (replica) =>
-          new GenerationEngine(watch(replica, loaded, seen, reads), loaded.shape, {
+          new GenerationEngine(watchLogits(replica, loaded, seen, reads), loaded.shape, {
             sliceTokens: 1 + random.integer(20),
             maxRunning: 1 + random.integer(12),
             // From one context, where requests are put back all the time, to room for all.
@@ -127,7 +122,7 @@ function generate(engine: GenerationEngine, random: SeededRandom, seed: number):
 async function logitsAfter(loaded: LoadedModel, prompt: readonly number[]): Promise<Uint32Array | undefined> {
   const seen: SeenLogits = new Map();
   const reads: Promise<void>[] = [];
-  const engine = new GenerationEngine(watch(loaded.replicas[0]!, loaded, seen, reads), loaded.shape, {
+  const engine = new GenerationEngine(watchLogits(loaded.replicas[0]!, loaded, seen, reads), loaded.shape, {
     sliceTokens: 70,
     maxRunning: 1,
     cacheBytes: 1,
@@ -151,42 +146,4 @@ async function logitsAfter(loaded: LoadedModel, prompt: readonly number[]): Prom
   expect(engine.stats).toMatchObject({ steps: 1, computedRows: prompt.length });
   engine.dispose(new Error("the prompt is computed"));
   return seen.get(`7@${prompt.length}`);
-}
-
-/** The replica with a forward pass that also copies the logits tokens are chosen from. */
-function watch(replica: Replica, loaded: LoadedModel, seen: SeenLogits, reads: Promise<void>[]): Replica {
-  const { forward, queue } = replica;
-  const rowWords = 4 * loaded.shape.vocabularyVectors;
-  const watched = new Forward(forward.model, forward.weights, forward.pipelines, forward.angles);
-  Object.assign(watched, {
-    encodeHead(...parameters: Parameters<Forward["encodeHead"]>) {
-      forward.encodeHead(...parameters);
-      const [list, , rows, logits] = parameters;
-      const rowCount = rows.count;
-      // Options lie behind the table of the rows that choose.
-      const firstOption = rows.firstEntry + rowCount;
-      const names = Array.from({ length: rowCount }, (_, row) => {
-        const at = firstOption + row * OPTION_WORDS;
-        const { words } = queue.tables;
-        return `${words[at + OptionWord.seedLow]}@${words[at + OptionWord.position]}`;
-      });
-      const readback = new Readback(queue, 4 * rowCount * rowWords);
-      readback.copy(list, logits, 0, 4 * rowCount * rowWords);
-      const read = Promise.resolve().then(async () => {
-        const all = new Float32Array(await readback.read());
-        for (const [row, name] of names.entries()) {
-          const own = bits(all.subarray(row * rowWords, row * rowWords + 37));
-          // A request that was put back computes some logits again: they must not change either.
-          if (seen.has(name)) expect(own, name).toEqual(seen.get(name));
-          seen.set(name, own);
-        }
-      });
-      reads.push(read);
-    },
-  } satisfies Partial<Forward>);
-  return { ...replica, disposeWeights: () => replica.disposeWeights(), forward: watched };
-}
-
-function bits(values: Float32Array): Uint32Array {
-  return new Uint32Array(values.slice().buffer);
 }

@@ -55,7 +55,7 @@ async function inspect(): Promise<void> {
         ? `there is no file ${folder}`
         : `${folder} has no config.json: expected the folder of a model, or a .gguf file`,
     );
-  const { config, tensors, parameters, weightBytes, cacheBytesPerToken, hasTokenizer } =
+  const { config, tensors, parameters, weightBytes, cacheBytesPerToken, cacheBytesPerContext, hasTokenizer } =
     await describeModel(folder);
   const formats = new Map<string, { count: number; bytes: number }>();
   for (const { dtype, bytes } of tensors) {
@@ -87,7 +87,7 @@ async function inspect(): Promise<void> {
     ),
     line(
       "",
-      `${kibibytes(cacheBytesPerToken.f32)} of keys and values per token, ${kibibytes(cacheBytesPerToken.f16)} with an f16 cache; ${megabytes(cacheBytesPerToken.f32 * config.contextLength)} and ${megabytes(cacheBytesPerToken.f16 * config.contextLength)} per full context`,
+      `${kibibytes(cacheBytesPerToken.f32)} of keys and values per token, ${kibibytes(cacheBytesPerToken.f16)} with an f16 cache; ${megabytes(cacheBytesPerContext.f32)} and ${megabytes(cacheBytesPerContext.f16)} per full context`,
     ),
   ]);
   let result: InspectReport | undefined;

@@ -1,5 +1,6 @@
 // Describes a model's folder from its configuration and the headers of its weight files. Reads no weights.
 import type { ModelConfig } from "../../families/model-config.js";
+import { contextCacheBytes } from "../../model/cache-layers.js";
 import { defineModel } from "../../model/definition.js";
 import { quantised } from "../../model/weights/file-formats.js";
 import { listParameters, weightBytes, type TableOptions } from "../../model/weights/parameters.js";
@@ -21,6 +22,11 @@ export interface ModelDescription {
   readonly weightBytes: Readonly<Record<FloatFormat | "q8" | "q4" | "default", number>>;
   /** Bytes that the keys and values of one token take in generation, over all layers, by the option `cache`. */
   readonly cacheBytesPerToken: Readonly<Record<CacheFormat, number>>;
+  /**
+   * Bytes that the keys and values of a text as long as the context take. Layers that see a window keep no more than it, in whole
+   * blocks of 64 tokens; up to 256 tokens more while a prompt is computed.
+   */
+  readonly cacheBytesPerContext: Readonly<Record<CacheFormat, number>>;
   /** Whether text can be turned into tokens. */
   readonly hasTokenizer: boolean;
 }
@@ -37,7 +43,8 @@ export async function describeModel(
   const { signal } = options;
   const files = await openModelFiles(source, undefined, signal, options);
   // The size of a page changes nothing in the result.
-  const { config, recipe, names, shape: ownShape } = defineModel(files.familyModel, 4);
+  const definition = defineModel(files.familyModel, 4);
+  const { config, recipe, names, shape: ownShape } = definition;
   const bytesIn = (format: TableOptions["format"]): number =>
     weightBytes(listParameters(config, recipe, names, { format }));
   const tensors = await files.listTensors(signal);
@@ -59,6 +66,10 @@ export async function describeModel(
     cacheBytesPerToken: {
       f32: config.layers * keyValueRowBytes(ownShape),
       f16: config.layers * keyValueRowBytes(ownShape, "f16"),
+    },
+    cacheBytesPerContext: {
+      f32: contextCacheBytes(definition, "f32"),
+      f16: contextCacheBytes(definition, "f16"),
     },
     hasTokenizer,
   };

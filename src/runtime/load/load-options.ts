@@ -66,7 +66,7 @@ export interface LoadOptions extends HubOptions {
    * where an adapter reads such small halves as 0 by all of it), and beyond ±65,504 becomes ±65,504. In five small models that
    * changes the log-probability of a token by up to 0.004. Whatever k, pages, batch mates and shared prompts are, generation
    * still gives the same bits, those of this format. `forward`, `score` and `train` have no cache and stay float32. Layers without
-   * rotary positions, as in GPT-2, take a dispatch more per step. Default: "f32".
+   * rotary positions take a dispatch more per step. Default: "f32".
    */
   readonly cache?: CacheFormat;
   /** Tokens per page of the key-value cache: a multiple of 4, from 4 to 1024. Results do not depend on it. Default: 16. */

@@ -21,11 +21,6 @@ export interface PageCopy {
   readonly toSlot: number | undefined;
 }
 
-/** Bytes of one page at one layer. */
-export function layerPageBytes(shape: ModelShape, format: CacheFormat): number {
-  return shape.pageTokens * keyValueRowBytes(shape, format);
-}
-
 export class KeyValueCache {
   readonly #queue: Queue;
   readonly #shape: ModelShape;
@@ -48,9 +43,14 @@ export class KeyValueCache {
     return this.#buffers[layer]!;
   }
 
+  /** Bytes of one page at one layer. */
+  get layerPageBytes(): number {
+    return this.#shape.pageTokens * keyValueRowBytes(this.#shape, this.#format);
+  }
+
   /** The most pages that the bindings of the queue's adapter hold. */
-  static maxPages(queue: Queue, shape: ModelShape, format: CacheFormat): number {
-    return Math.floor(queue.maxBindingBytes / layerPageBytes(shape, format));
+  get bindablePages(): number {
+    return Math.floor(this.#queue.maxBindingBytes / this.layerPageBytes);
   }
 
   /** Compiles what `encodeCopies` needs. Throws ShaderError. */
@@ -107,7 +107,7 @@ export class KeyValueCache {
   /** Makes room for so many pages and slots; those it has keep their content. Throws DeviceError when there is no room. */
   async grow(pages: number, slots: number): Promise<void> {
     if (pages <= this.#pages && slots <= this.#slots) return;
-    const ownBytes = layerPageBytes(this.#shape, this.#format);
+    const ownBytes = this.layerPageBytes;
     const windowed = new Set(this.layers.windowed);
     // Only the layers that need it become new buffers.
     const isGrown = (layer: number): boolean =>

@@ -78,21 +78,8 @@ describe.each(["mistral", "gemma2"] as const)("%s", (type) => {
   });
 
   it("gives the same text in any pages and company, also in f16", async () => {
-    const write = async (options: LoadOptions, isTogether: boolean) => {
-      await using model = await Model.load(filesOf(type), { ...options, cache: "f16" });
-      const generate = async (length: number) => {
-        const own = { temperature: 0, maxTokens: 40, stopTokens: [], logProbabilities: true };
-        const { tokens, logProbabilities } = await model.generate(ids(length), own);
-        return [tokens, logProbabilities];
-      };
-      const lengths = [30, 170, 333, 500];
-      if (isTogether) return await Promise.all(lengths.map(generate));
-      const texts: unknown[] = [];
-      for (const length of lengths) texts.push(await generate(length));
-      return texts;
-    };
-    const texts = await write({ cachePageTokens: 4, cacheBytes: 1 }, true);
-    expect(await write({ cachePageTokens: 28 }, false)).toEqual(texts);
+    const texts = await write(type, { cachePageTokens: 4, cacheBytes: 1 }, true);
+    expect(await write(type, { cachePageTokens: 28 }, false)).toEqual(texts);
   });
 
   it.each([4, 28])(
@@ -153,6 +140,25 @@ describe.each(["mistral", "gemma2"] as const)("%s", (type) => {
     },
   );
 });
+
+/** Long and short texts with the cache in f16, all at once or one after another. */
+async function write(
+  type: keyof typeof kinds,
+  options: LoadOptions,
+  isTogether: boolean,
+): Promise<unknown[]> {
+  await using model = await Model.load(filesOf(type), { ...options, cache: "f16" });
+  const writeOne = async (length: number) => {
+    const own = { temperature: 0, maxTokens: 40, stopTokens: [], logProbabilities: true };
+    const { tokens, logProbabilities } = await model.generate(ids(length), own);
+    return [tokens, logProbabilities];
+  };
+  const lengths = [30, 170, 333, 500];
+  if (isTogether) return await Promise.all(lengths.map(writeOne));
+  const texts: unknown[] = [];
+  for (const length of lengths) texts.push(await writeOne(length));
+  return texts;
+}
 
 interface Text {
   readonly prompt: readonly number[];

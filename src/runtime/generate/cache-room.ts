@@ -29,8 +29,6 @@ export function growRoom(
 ): CacheRoom {
   const { pageBytes, slotBytes, context, most } = bounds;
   const bytesOf = ({ pages, slots }: CacheRoom): number => pages * pageBytes + slots * slotBytes;
-  const toward = (own: number, wanted: number, limit: number): number =>
-    wanted <= own ? own : Math.max(own, Math.min(limit, Math.max(wanted, Math.ceil(1.5 * own))));
   const wanted = {
     pages: toward(current.pages, needed.pages, most.pages),
     slots: toward(current.slots, needed.slots, most.slots),
@@ -44,4 +42,9 @@ export function growRoom(
     pages: Math.max(within(current.pages, wanted.pages), toward(current.pages, largest.pages, context.pages)),
     slots: Math.max(within(current.slots, wanted.slots), toward(current.slots, largest.slots, context.slots)),
   };
+}
+
+/** `own` if it is enough for `wanted`; else by a half more or what is wanted, as far as the limit. */
+function toward(own: number, wanted: number, limit: number): number {
+  return wanted <= own ? own : Math.max(own, Math.min(limit, Math.max(wanted, Math.ceil(1.5 * own))));
 }

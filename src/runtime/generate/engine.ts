@@ -6,14 +6,14 @@ import { CommandList } from "../../gpu/command-list.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import { cacheLayersOf } from "../../model/cache-layers.js";
-import { KeyValueCache, layerPageBytes } from "../../model/key-value-cache.js";
+import { KeyValueCache } from "../../model/key-value-cache.js";
 import type { Turn } from "../../schedule/fair-turns.js";
-import { mostSlots, PagePool } from "../../schedule/steps/page-pool.js";
+import { PagePool } from "../../schedule/steps/page-pool.js";
 import type { Sequence } from "../../schedule/steps/sequence.js";
 import { StepBudget } from "../../schedule/steps/step-budget.js";
 import { StepScheduler, type Step, type StepEntry } from "../../schedule/steps/step-scheduler.js";
 import { settleAll } from "../../util/settle-all.js";
-import { growRoom, type CacheBounds, type CacheRoom } from "./cache-room.js";
+import { CacheSizes } from "./cache-sizes.js";
 import { bannedNext, type BanRules } from "./bans.js";
 import type { GenerationStep } from "./step.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
@@ -68,6 +68,7 @@ export class GenerationEngine {
   readonly #shape: ModelShape;
   readonly #options: EngineOptions;
   readonly #cache: KeyValueCache;
+  readonly #sizes: CacheSizes;
   readonly #sequenceRows: SequenceRows;
   readonly #encoder: StepEncoder;
   readonly #requests = new Map<Sequence, EngineRequest>();
@@ -109,6 +110,15 @@ export class GenerationEngine {
       ...(gpuBudgetMs === undefined ? {} : { mostMs: gpuBudgetMs }),
     });
     this.#turn = replica.load.turns.join(() => this.#pump());
+    this.#sizes = new CacheSizes({
+      shape,
+      layers,
+      pageBytes: this.#cache.layerPageBytes,
+      bindablePages: this.#cache.bindablePages,
+      budgetBytes: options.cacheBytes,
+      maxRunning: this.#maxRunning,
+      stepRows: MAX_STEP_ROWS,
+    });
     this.#pool = this.#firstPool();
     this.#scheduler = new StepScheduler(this.#pool);
   }
@@ -195,67 +205,19 @@ export class GenerationEngine {
 
   /** The most tokens that a sequence may have: the context, or what the bindings of this adapter hold. */
   get mostTokens(): number {
-    const { contextLength, pageTokens } = this.#shape;
-    const { whole } = this.#cache.layers;
-    const most = this.#bindablePages;
-    // Where all layers see windows, what they keep is all that has to fit.
-    if (whole.length === 0 && this.#slotsFor(this.#pagesFor(contextLength)) <= most) return contextLength;
-    return Math.min(contextLength, (most - 1) * pageTokens);
-  }
-
-  /** The most pages that the bindings of this adapter hold. */
-  get #bindablePages(): number {
-    const { queue, forward } = this.#replica;
-    return KeyValueCache.maxPages(queue, this.#shape, forward.cacheFormat);
-  }
-
-  /** Pages for one sequence and one more, so that a sequence that runs alone never waits for itself. */
-  #pagesFor(tokens: number): number {
-    return Math.ceil(tokens / this.#shape.pageTokens) + 1;
-  }
-
-  /** Slots that a sequence of so many pages needs at layers that see windows, and one more. */
-  #slotsFor(pages: number): number {
-    const { window } = this.#cache.layers;
-    if (!window) return 0;
-    const { pageTokens } = this.#shape;
-    return Math.min(pages, mostSlots(window, pages, MAX_STEP_ROWS, pageTokens) + 1);
-  }
-
-  /** Room for one sequence, with its next token. */
-  #roomFor(tokens: number): CacheRoom {
-    const pages = this.#pagesFor(Math.min(tokens + 1, this.mostTokens));
-    return { pages, slots: this.#slotsFor(pages) };
+    return this.#sizes.mostTokens;
   }
 
   #firstPool(): PagePool {
-    const { pages, slots } = this.#roomFor(FIRST_TOKENS - 1);
+    const { pages, slots } = this.#sizes.roomFor(FIRST_TOKENS - 1);
     const { window } = this.#cache.layers;
     return new PagePool(pages, this.#shape.pageTokens, window && { ...window, slots });
-  }
-
-  get #bounds(): CacheBounds {
-    const { whole, windowed } = this.#cache.layers;
-    const bytes = layerPageBytes(this.#shape, this.#replica.forward.cacheFormat);
-    const context = this.#roomFor(this.mostTokens);
-    const bindable = whole.length === 0 ? Infinity : this.#bindablePages;
-    const running = this.#maxRunning + 1;
-    return {
-      pageBytes: whole.length * bytes,
-      slotBytes: windowed.length * bytes,
-      budgetBytes: this.#options.cacheBytes,
-      context,
-      most: {
-        pages: Math.min(running * context.pages, bindable),
-        slots: Math.min(running * context.slots, this.#bindablePages),
-      },
-    };
   }
 
   /** Sequences that would not fit into the cache even if each had it for itself. */
   get #tooLong(): readonly Sequence[] {
     return [...this.#requests.keys()].filter(({ length }) => {
-      const { pages, slots } = this.#roomFor(length);
+      const { pages, slots } = this.#sizes.roomFor(length);
       return pages > this.#pool.size || slots > this.#pool.slots;
     });
   }
@@ -289,18 +251,9 @@ export class GenerationEngine {
    */
   async #growCache(): Promise<boolean> {
     if (this.#growing || this.#isFull) return false;
-    // One page more for each request than it fills now, for what it generates next.
-    const rooms = Array.from(this.#requests.keys(), ({ length }) => this.#roomFor(length));
-    const total = (of: keyof CacheRoom): number => rooms.reduce((sum, room) => sum + room[of], 0);
-    const largest = (of: keyof CacheRoom): number =>
-      rooms.reduce((most, room) => Math.max(most, room[of]), 0);
     const { size, slots: ownSlots } = this.#pool;
-    const { pages, slots } = growRoom(
-      this.#bounds,
-      { pages: size, slots: ownSlots },
-      { pages: total("pages"), slots: total("slots") },
-      { pages: largest("pages"), slots: largest("slots") },
-    );
+    const lengths = Array.from(this.#requests.keys(), ({ length }) => length);
+    const { pages, slots } = this.#sizes.grown({ pages: size, slots: ownSlots }, lengths);
     if (pages === size && slots === ownSlots) return false;
     this.#growing = true;
     try {

@@ -20,6 +20,8 @@ import type { SequenceRows } from "./sequence-rows.js";
 /** Where a page is at layers that see windows. */
 type SlotOf = (page: number) => number | undefined;
 
+const ownPage: SlotOf = (page) => page;
+
 export class StepEncoder {
   readonly #replica: Replica;
   readonly #shape: ModelShape;
@@ -74,7 +76,6 @@ export class StepEncoder {
     const rows = writeRowTable(queue.tables, runs);
     const { whole, windowed } = this.#cache.layers;
     const isWindowed = new Set(windowed);
-    const ownPage: SlotOf = (page) => page;
     const wholeEntry = whole.length > 0 ? this.#writeCacheRows(entries, rows.count, ownPage) : 0;
     const windowEntry = windowed.length > 0 ? this.#writeCacheRows(entries, rows.count, slotOf) : 0;
     const { pageTable, windowTable } = arena;

@@ -53,6 +53,23 @@ function simulate(
   const flying: { sequence: Sequence; token: number }[][] = [];
   const finished: Finished[] = [];
   const steps: (readonly StepEntry[])[] = [];
+  /** Each row reads whole blocks, from that of the first key in its window on. */
+  const checkWindow = (
+    sequence: Sequence,
+    firstToken: number,
+    tokenCount: number,
+    text: readonly number[],
+    { keys, block }: PoolWindow,
+  ): void => {
+    for (let row = firstToken; row < firstToken + tokenCount; row++) {
+      const first = Math.max(0, row + 1 - keys);
+      for (let token = first - (first % block); token <= row; token++)
+        check(
+          windowed.get(windowRowOf(pool, sequence, token)) === keyOf(text, token),
+          `token ${token} of sequence ${sequence.id} finds a key in the window of ${row} that is not its own`,
+        );
+    }
+  };
   const pendingJobs = jobs.toSorted((a, b) => a.arrival - b.arrival);
   for (let step = 0; pendingJobs.length > 0 || live.size > 0; step++) {
     check(step < 20_000, "the steps do not end");
@@ -97,7 +114,8 @@ function simulate(
     for (const { fromPage, toPage, tokenCount, fromSlot, toSlot } of copies) {
       check(!copiedTo.has(fromPage), `page ${fromPage} is copied from and to`);
       check(!window || !slotsTo.has(fromSlot), `slot ${fromSlot} is copied from and to`);
-      for (let token = 0; window && token < tokenCount; token++) {
+      const slotTokens = toSlot === undefined ? 0 : tokenCount;
+      for (let token = 0; token < slotTokens; token++) {
         const key = windowed.get(fromSlot! * pageTokens + token);
         check(key !== undefined, `slot ${fromSlot} is copied before it is computed`);
         windowed.set(toSlot! * pageTokens + token, key);
@@ -129,15 +147,7 @@ function simulate(
           cache.get(cacheRowOf(sequence, token)) === keyOf(text, token),
           `token ${token} of sequence ${sequence.id} finds a key that is not its own`,
         );
-      // Each row reads whole blocks, from that of the first key in its window on.
-      for (let row = firstToken; window && row < firstToken + tokenCount; row++) {
-        const first = Math.max(0, row + 1 - window.keys);
-        for (let token = first - (first % window.block); token <= row; token++)
-          check(
-            windowed.get(windowRowOf(pool, sequence, token)) === keyOf(text, token),
-            `token ${token} of sequence ${sequence.id} finds a key in the window of ${row} that is not its own`,
-          );
-      }
+      if (window) checkWindow(sequence, firstToken, tokenCount, text, window);
       if (!samples) continue;
       const token = nextToken(text);
       text.push(token);

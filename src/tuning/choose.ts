@@ -7,15 +7,14 @@ import { fitsDevice, type AdapterKind, type SuitableRows } from "../kernels/work
 import type { Arithmetic, CacheFormat } from "../tensor/formats.js";
 import {
   attentionSample,
-  attentionTrial,
   type AttentionSampleBinding,
   type AttentionSampleShape,
-} from "./attention-trial.js";
+} from "./attention-sample.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { attentionOptionsOf } from "../layers/attention.js";
 import type { ModelDefinition } from "../model/definition.js";
 import { presumedChoice } from "./presumed.js";
-import { linearSample, linearTrial } from "./linear-trial.js";
+import { linearSample } from "./linear-sample.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
 
 /** The kernels of linear layers and of attention, each for dispatches of few rows and of many. */
@@ -74,7 +73,13 @@ export async function chooseKernels(
       sample: linearSample(rows === "few" ? 1 : 128, shape.channelVectors, shape.hiddenVectors, element),
       trials: [
         {
-          trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
+          trial: async () =>
+            (await import("./trials.js")).linearTrial(
+              rows === "few" ? 5 : 70,
+              activation,
+              element,
+              arithmetic,
+            ),
           stagesOf: (kernel) => [kernel.variant(activation, element)],
         },
       ],
@@ -101,8 +106,8 @@ export async function chooseKernels(
       candidates: candidatesOf(fitting, queue.adapter, presumed.attention[rows], rows),
       sample: attentionSample(sampled, shape, step),
       trials: (options.cache === "f16" ? (["f32", "f16"] as const) : (["f32"] as const)).map((keyValues) => ({
-        trial: () =>
-          attentionTrial(
+        trial: async () =>
+          (await import("./trials.js")).attentionTrial(
             { lengths: [1, 5, 70], rows: rows === "few" ? "last" : "all" },
             shape,
             step,

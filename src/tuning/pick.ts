@@ -28,7 +28,7 @@ export interface KernelPlace<K extends Named, B extends string, P extends string
   readonly sample: KernelSample<B, P>;
   /** What a kernel has to compute rightly if it is verified, each with the dispatches that do. */
   readonly trials: readonly {
-    trial(): KernelTrial<B, P>;
+    trial(): Promise<KernelTrial<B, P>>;
     stagesOf(kernel: K): readonly KernelVariant<string, P>[];
   }[];
   usesWorkgroupMemory(kernel: K): boolean;
@@ -143,7 +143,7 @@ async function verify<K extends Named, B extends string, P extends string>(
       problem = firstLine(pipelines);
       break;
     }
-    const { passed, largestError } = await tryKernel(queue, pipelines, own.trial());
+    const { passed, largestError } = await tryKernel(queue, pipelines, await own.trial());
     worst = Math.max(worst, largestError);
     figure = `wrong by at most ${worst.toExponential(1)}`;
     if (passed) continue;

@@ -52,7 +52,7 @@ export type { Sentence } from "./runtime/load/check-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
 export type { TrainOptions } from "./runtime/train/options.js";
 export type { TrainStep } from "./runtime/train/run.js";
-export type { Arithmetic, FloatFormat, WeightFormat } from "./tensor/formats.js";
+export type { Arithmetic, CacheFormat, FloatFormat, WeightFormat } from "./tensor/formats.js";
 export type { ForwardOptions, RunOptions } from "./runtime/passes/pass-options.js";
 export type {
   HiddenResult,

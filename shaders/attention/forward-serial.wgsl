@@ -9,7 +9,7 @@
 @group(0) @binding(6) var<storage, read_write> A: array<vec4<f32>>; // (arena rows, H, D/4)
 
 fn load(at: vec4<u32>) -> mat4x4<f32> {
-  return mat4x4<f32>(KV[at.x], KV[at.y], KV[at.z], KV[at.w]);
+  return mat4x4<f32>(keyValueOf(KV[at.x]), keyValueOf(KV[at.y]), keyValueOf(KV[at.z]), keyValueOf(KV[at.w]));
 }
 
 fn masked(scores: vec4<f32>, key: vec4<u32>, seen: vec2<u32>) -> vec4<f32> {
@@ -97,7 +97,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
       for (var j = 0u; j < end; j += 4u) {
         var at = valueBase + slots[j / 4u] * keyStride + d;
         for (var i = j; i < min(j + 4u, end); i++) {
-          let v = KV[at];
+          let v = keyValueOf(KV[at]);
           at += keyStride;
           let w = weights[i];
           o0 = fma(vec4<f32>(w.x), v, o0); o1 = fma(vec4<f32>(w.y), v, o1);

@@ -66,7 +66,7 @@ fn main(
     let at = keyBase + slotOf(info.z, min(first + index, seen.y - 1u)) * keyStride;
     var s = array<f32, HEADS>();
     for (var d = 0u; d < HEAD_VECTORS; d++) {
-      let k = KV[at + d];
+      let k = keyValueOf(KV[at + d]);
       for (var head = 0u; head < HEADS; head++) { s[head] = dotInto(s[head], query[head * HEAD_VECTORS + d], k); }
     }
     let isSeen = first + index >= seen.x && first + index < seen.y;
@@ -97,7 +97,7 @@ fn main(
     let slot = valueBase + slotOf(info.z, first + key) * keyStride;
     for (var c = 0u; c < LANE_CHANNELS; c++) {
       let channel = min(index + c * THREADS, CHANNELS - 1u);
-      let v = KV[slot + channel / 4u][channel % 4u];
+      let v = keyValueComponent(KV[slot + channel / 4u], channel % 4u);
       for (var head = 0u; head < HEADS; head++) {
         sums[head * LANE_CHANNELS + c] = fma(scores[head * KEY_BLOCK + key], v, sums[head * LANE_CHANNELS + c]);
       }

@@ -96,7 +96,7 @@ fn main(
           let key = at / DEPTH;
           let d = min(c + at % DEPTH, HEAD_VECTORS - 1u);
           stage[TILE_ROWS * DEPTH + at % DEPTH * KEY_BLOCK + key % 4u * COLUMNS + key / 4u] =
-            KV[keyBase + slotOf(page, min(first + key, end - 1u)) * keyStride + d];
+            keyValueOf(KV[keyBase + slotOf(page, min(first + key, end - 1u)) * keyStride + d]);
         }
         workgroupBarrier();
         for (var d = 0u; d < DEPTH; d++) {
@@ -145,7 +145,7 @@ fn main(
         workgroupBarrier();
         for (var at = index; at < VALUE_KEYS * HEAD_VECTORS; at += THREADS) {
           let slot = slotOf(page, min(first + f + at / HEAD_VECTORS, end - 1u));
-          stage[at] = KV[valueBase + slot * keyStride + at % HEAD_VECTORS];
+          stage[at] = keyValueOf(KV[valueBase + slot * keyStride + at % HEAD_VECTORS]);
         }
         workgroupBarrier();
         for (var j = 0u; j < VALUE_KEYS; j += 4u) {

@@ -1,7 +1,8 @@
 // rotary/forward.wgsl — Q2[row] = the heads of Q[row], turned by the row's position; KV[row] = those of K[row], turned, and V[row].
 // Q, Q2 (rows, H, D) · K (rows, keyStride) · V (rows, 2, KV, D), of which the second half is read · KV (slots, 2, KV, D), row-major
 // f32; D is padded to a multiple of 4 with zeros. The first 4·turnedVectors numbers of a head are turned, the others copied.
-// A slot is a cache row in generation, else an arena row: `slotEntry` begins the list of them.
+// A slot is a cache row in generation, else an arena row: `slotEntry` begins the list of them. A cache may have KV in f16:
+// common/key-values-float.wgsl or common/key-values-half.wgsl stores it.
 // Grid: ceil(rowCount·(H + 2·KV)·D/4 / 64), 1, 1 (folded into y beyond 65,535).  Needs: core limits (8 storage bindings).
 // Reference: test/reference/rotary.ts rotaryForward.
 
@@ -24,7 +25,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> rowInfo: array<vec4<u32>>;  // token, position, first page, key count
 @group(0) @binding(6) var<storage, read> rowTable: array<u32>;       // arena row of every row, and its slot
 @group(0) @binding(7) var<storage, read_write> Q2: array<vec4<f32>>; // (arena rows, queryVectors)
-@group(0) @binding(8) var<storage, read_write> KV: array<vec4<f32>>; // (slots, 2·keyVectors)
+@group(0) @binding(8) var<storage, read_write> KV: array<KeyValueVector>; // (slots, 2·keyVectors)
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -38,12 +39,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   let vector = select(index % width - params.queryVectors, index % width, isQuery);
   let slot = rowTable[params.slotEntry + entry] * slotVectors + vector;
   if (!isQuery && vector >= params.keyVectors) {
-    KV[slot] = V[row * slotVectors + vector];
+    KV[slot] = storedOf(V[row * slotVectors + vector]);
     return;
   }
   var x: vec4<f32>;
   if (isQuery) { x = Q[row * params.queryVectors + vector]; } else { x = K[row * params.keyStride + vector]; }
   let part = vector % params.headVectors;
   if (part < params.turnedVectors) { x = turn(x, angleOf(rowInfo[row].y, part)); }
-  if (isQuery) { Q2[row * params.queryVectors + vector] = x; } else { KV[slot] = x; }
+  if (isQuery) { Q2[row * params.queryVectors + vector] = x; } else { KV[slot] = storedOf(x); }
 }

@@ -7,6 +7,7 @@ import { gateVariant } from "./activation/gate.js";
 import { scaleVariant } from "./activation/scale.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention/backward.js";
 import { copySlotsVariant } from "./attention/copy-slots.js";
+import { storeHalfVariant } from "./attention/store-half.js";
 import { crossEntropyVariant } from "./loss/cross-entropy.js";
 import { embeddingBackwardVariant } from "./embedding/backward.js";
 import { embeddingVariant } from "./embedding/embedding.js";
@@ -30,7 +31,16 @@ import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
 
-const softwareShape = { headVectors: 1, group: 1, isCausal: true, isCapped: false, pageTokens: 4 };
+const softwareShape = {
+  headVectors: 1,
+  group: 1,
+  isCausal: true,
+  isCapped: false,
+  pageTokens: 4,
+  keyValues: "f32",
+} as const;
+
+const keyValueFormats = ["f32", "f16"] as const;
 
 const adapterKinds = ["software", "gpu"] as const;
 
@@ -68,7 +78,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   return [
     ...weightReaders,
     ...norms.map(normVariant),
-    rotaryVariant,
+    ...keyValueFormats.map(rotaryVariant),
     rotaryBackwardVariant,
     ...activations.flatMap((own) => [gateVariant(own), gateBackwardVariant(own)]),
     scaleVariant,
@@ -77,8 +87,15 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...chooseTokenKernels.map(({ variant }) => variant),
     copySlotsVariant,
     poolingVariant,
+    storeHalfVariant,
     ...attentionKernels.flatMap((kernel) =>
-      attentionShapes.flatMap((shape) => kernel.stages({ ...shape, pageTokens: 16 })),
+      attentionShapes.flatMap((shape) => [
+        ...kernel.stages({ ...shape, pageTokens: 16, keyValues: "f32" }),
+        // Merging does not read keys and values, so it has no variant of its own.
+        ...kernel
+          .stages({ ...shape, pageTokens: 16, keyValues: "f16" })
+          .filter(({ definition }) => "KV" in definition.bindings),
+      ]),
     ),
     ...activations.map(linearBackwardInputVariant),
     linearBackwardWeightVariant,

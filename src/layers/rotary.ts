@@ -63,7 +63,7 @@ export interface RotaryForward extends RotaryCall {
 
 export function rotaryForward(
   list: CommandList,
-  pipeline: PipelineOf<typeof rotaryVariant>,
+  pipeline: PipelineOf<ReturnType<typeof rotaryVariant>>,
   call: RotaryForward,
 ): void {
   const { Q, K, V, turnedQ, KV, angles, rowInfo, rows } = call;

@@ -1,7 +1,7 @@
 // The forward pass of one model on one queue. Walks its program step by step over tables of rows, and holds no state of a run.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { CommandList, TableRange } from "../gpu/command-list.js";
-import { attentionForward, type SplitRoom } from "../layers/attention.js";
+import { attentionForward, storeHalfKeyValues, type SplitRoom } from "../layers/attention.js";
 import { embeddingForward } from "../layers/embedding.js";
 import { gateForward, scaleForward } from "../layers/gate.js";
 import { adjustLogits, headForward, logProbability } from "../layers/head.js";
@@ -13,18 +13,21 @@ import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
-import type { ForwardPipelines } from "./pipelines.js";
+import { storesDirectly, type ForwardPipelines } from "./pipelines.js";
 import type { BlockRange } from "./rows.js";
 import { nameOfStep, type ProgramNorm, type ProgramRotary, type ProgramStep } from "./program.js";
 import type { Rotation } from "../families/model-config.js";
 import type { Place } from "../families/recipe.js";
+import type { CacheFormat } from "../tensor/formats.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
 /** A key-value cache that outlives the submission, and which of its rows are written. */
 export interface CacheRows {
   keyValueOf(layer: number): GpuBuffer;
-  /** The entry in the tables that has the cache row of the first row. Those of the other rows follow. */
-  readonly firstCacheEntry: number;
+  /** The entry in the tables that has the cache row of the first row at a layer. Those of the other rows follow. */
+  firstEntryOf(layer: number): number;
+  /** The first cache row of every page of every sequence at a layer. */
+  pageTableOf(layer: number): GpuBuffer;
   /** The newest token of each sequence, for rows whose token the host does not know. */
   readonly sampled: GpuBuffer;
 }
@@ -51,6 +54,16 @@ export class Forward {
     this.angles = angles;
   }
 
+  /** How the cache of generation is stored. */
+  get cacheFormat(): CacheFormat {
+    return this.pipelines.halfCache ? "f16" : "f32";
+  }
+
+  /** The buffers of keys and values that an arena of generation has: one if they are rounded on their way to the cache. */
+  get cachedKeyValueBuffers(): number {
+    return this.pipelines.halfCache && storesDirectly(this.model.program) ? 1 : 0;
+  }
+
   /** Segment `segment` (0…layers) for the rows of a row table. Without a cache, keys and values are in the arena. */
   encodeSegment(
     list: CommandList,
@@ -61,8 +74,11 @@ export class Forward {
     observe?: StageObserver,
   ): void {
     for (const step of this.model.program.segments[segment]!.steps) {
-      const buffer = this.#bufferOf(arena, step.output.place, step.layer, cache);
-      this.#encodeStep(list, arena, step, buffer, rows, cache);
+      const isRounded = cache && this.pipelines.halfCache && step.output.place === "keyValue";
+      const own = isRounded ? undefined : cache;
+      const buffer = this.#bufferOf(arena, step.output.place, step.layer, own);
+      this.#encodeStep(list, arena, step, buffer, rows, own);
+      if (isRounded) this.#store(list, step, buffer, rows, cache);
       const name = nameOfStep(step.step);
       observe?.(step.layer === undefined ? name : `${name}.${step.layer}`, buffer);
     }
@@ -79,11 +95,12 @@ export class Forward {
   ): void {
     const { step } = this.model.program.attention[layer]!;
     const A = arena.of("attention");
-    attentionForward(list, this.pipelines.attention[layer]!, {
+    const { attention } = (cache && this.pipelines.halfCache) ?? this.pipelines;
+    attentionForward(list, attention[layer]!, {
       Q: arena.of("query"),
       KV: this.#bufferOf(arena, "keyValue", layer, cache),
       rowInfo: arena.rowInfo,
-      pageTable: arena.pageTable,
+      pageTable: cache ? cache.pageTableOf(layer) : arena.pageTable,
       A,
       blocks,
       heads: this.model.shape.heads,
@@ -195,7 +212,7 @@ export class Forward {
           rows,
           activates: step.activates,
           adds: step.adds,
-          ...(cache && step.to === "keyValue" ? { outputEntry: cache.firstCacheEntry } : {}),
+          ...(cache && step.to === "keyValue" ? { outputEntry: cache.firstEntryOf(layer!) } : {}),
         });
         return;
       }
@@ -218,14 +235,14 @@ export class Forward {
         });
         return;
       case "rotary":
-        rotaryForward(list, this.pipelines.rotary!, {
+        rotaryForward(list, ((cache && this.pipelines.halfCache) ?? this.pipelines).rotary!, {
           Q: arena.of(step.queries),
           K: arena.of(step.keys),
           V: arena.of(step.values),
           rowInfo: arena.rowInfo,
           turnedQ: output,
           KV: this.#bufferOf(arena, "keyValue", layer, cache),
-          keyValueEntry: cache?.firstCacheEntry,
+          keyValueEntry: cache?.firstEntryOf(layer!),
           ...this.rotaryOf(own as ProgramRotary, rows),
         });
         return;
@@ -241,6 +258,23 @@ export class Forward {
       // Powers of two, so that the buffer grows only a few times.
       arena.scratch("attentionPartials", 2 ** Math.ceil(Math.log2(sizeBytes)));
     return { mostKeys, headVectors, room };
+  }
+
+  /** Rounds keys and values that a step has written to the arena into a cache in f16. */
+  #store(
+    list: CommandList,
+    { layer, output }: ProgramStep,
+    X: GpuBuffer,
+    rows: TableRange,
+    to: CacheRows,
+  ): void {
+    storeHalfKeyValues(list, this.pipelines.halfCache!.store!, {
+      X,
+      KV: to.keyValueOf(layer!),
+      rows,
+      slotEntry: to.firstEntryOf(layer!),
+      vectors: output.vectors,
+    });
   }
 
   #bufferOf(arena: Arena, place: Place, layer: number | undefined, cache: CacheRows | undefined): GpuBuffer {

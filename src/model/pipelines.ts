@@ -5,6 +5,7 @@ import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { gateVariant } from "../kernels/activation/gate.js";
 import { scaleVariant } from "../kernels/activation/scale.js";
+import { storeHalfVariant } from "../kernels/attention/store-half.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
 import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import { adapterKindOf } from "../kernels/workgroup-needs.js";
@@ -17,7 +18,7 @@ import { attentionOptionsOf, type AttentionPipelines } from "../layers/attention
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LinearPipelines } from "../layers/linear.js";
 import { normKey, type NormPipelines } from "../layers/norm.js";
-import type { WeightFormat } from "../tensor/formats.js";
+import type { CacheFormat, WeightFormat } from "../tensor/formats.js";
 import { axisOf } from "./axis.js";
 import type { ModelDefinition } from "./definition.js";
 
@@ -29,23 +30,35 @@ export interface ForwardPipelines {
   /** Undefined if no step needs it, as are the next three. */
   readonly gate: PipelineOf<ReturnType<typeof gateVariant>> | undefined;
   readonly scale: PipelineOf<typeof scaleVariant> | undefined;
-  readonly rotary: PipelineOf<typeof rotaryVariant> | undefined;
+  readonly rotary: RotaryPipeline | undefined;
   readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
   readonly logProbability: PipelineOf<ReturnType<typeof logProbabilityVariant>>;
+  /** If the cache of generation is in f16, what reads and writes it instead. */
+  readonly halfCache: HalfCachePipelines | undefined;
+}
+
+type RotaryPipeline = PipelineOf<ReturnType<typeof rotaryVariant>>;
+
+export interface HalfCachePipelines {
+  readonly attention: readonly AttentionPipelines[];
+  readonly rotary: RotaryPipeline | undefined;
+  /** For keys and values that no rotary step stores. */
+  readonly store: PipelineOf<typeof storeHalfVariant> | undefined;
 }
 
 /** How a queue's shaders read weights of a format. */
 export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
   format !== "f16" || queue.adapter.hasShaderF16 ? format : "packed-f16";
 
-/** Compiles what the model needs, all at once. `formats` are those of its matrices. Throws ShaderError. */
+/** Compiles what the model needs, all at once. `formats` are those of its matrices, `cache` that of generation. Throws ShaderError. */
 export async function compileForward(
   queue: Queue,
   { config, recipe, shape, program }: ModelDefinition,
   formats: readonly WeightFormat[],
   choice: KernelChoice,
+  cache: CacheFormat,
 ): Promise<ForwardPipelines> {
   const activation = activationOf[config.activation];
   const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>
@@ -54,10 +67,10 @@ export async function compileForward(
         formats.map(async (format) => [format, await compile(elementTypeOf(queue, format))] as const),
       ),
     );
-  const compileAttention = async (): Promise<AttentionPipelines[]> =>
+  const compileAttention = async (keyValues: CacheFormat): Promise<AttentionPipelines[]> =>
     Promise.all(
       program.attention.map(({ step }) => {
-        const options = attentionOptionsOf(shape, step);
+        const options = attentionOptionsOf(shape, step, keyValues);
         return compileBoth(choice.attention, async (kernel) => ({
           stages: await Promise.all(kernel.stages(options).map((stage) => queue.pipelines.get(stage))),
           isSplit: kernel.isSplit,
@@ -69,11 +82,19 @@ export async function compileForward(
     isNeeded: boolean,
     variant: KernelVariant<B, P>,
   ): Promise<Pipeline<B, P> | undefined> => (isNeeded ? queue.pipelines.get(variant) : undefined);
+  const compileHalfCache = async (): Promise<HalfCachePipelines> => {
+    const [attention, rotary, store] = await Promise.all([
+      compileAttention("f16"),
+      getIf(kinds.has("rotary"), rotaryVariant("f16")),
+      getIf(storesDirectly(program), storeHalfVariant),
+    ]);
+    return { attention, rotary, store };
+  };
   const isAdjusted = recipe.head?.scale !== undefined || recipe.head?.cap !== undefined;
   const hasTable = (table: "positions" | "tokenTypes"): boolean =>
     recipe.embed.some((step) => step.kind === "lookUp" && step[table] !== undefined);
   const tables = { positions: hasTable("positions"), tokenTypes: hasTable("tokenTypes") };
-  const [embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability] =
+  const [embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability, halfCache] =
     await Promise.all([
       byFormat((element) => queue.pipelines.get(embeddingVariant(element, tables))),
       compileNorms(normsOf({ config, recipe, program }), (options) =>
@@ -81,15 +102,32 @@ export async function compileForward(
       ),
       getIf(kinds.has("gate"), gateVariant(activation)),
       getIf(kinds.has("scale"), scaleVariant),
-      getIf(kinds.has("rotary"), rotaryVariant),
+      getIf(kinds.has("rotary"), rotaryVariant("f32")),
       getIf(isAdjusted, adjustLogitsVariant),
       byFormat((element) =>
         compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
       ),
-      compileAttention(),
+      compileAttention("f32"),
       queue.pipelines.get(logProbabilityVariant(adapterKindOf(queue.adapter))),
+      cache === "f16" ? compileHalfCache() : undefined,
     ]);
-  return { embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability };
+  return {
+    embedding,
+    norm,
+    gate,
+    scale,
+    rotary,
+    adjustLogits,
+    linear,
+    attention,
+    logProbability,
+    halfCache,
+  };
+}
+
+/** Whether any step but a rotary one writes keys and values as attention reads them. */
+export function storesDirectly({ segments }: ModelDefinition["program"]): boolean {
+  return segments.some(({ steps }) => steps.some(({ output }) => output.place === "keyValue"));
 }
 
 /** The kinds of steps that a program has. */

@@ -1,5 +1,6 @@
 // A model's sizes as the kernels see them: inner widths padded to multiples of 4 and counted in vec4s.
 import type { ModelConfig } from "../families/model-config.js";
+import { weightElementBytes, type CacheFormat } from "../tensor/formats.js";
 import { axisOf } from "./axis.js";
 
 export interface ModelShape {
@@ -51,7 +52,10 @@ export function shapeOf(config: ModelConfig, pageTokens: number): ModelShape {
   };
 }
 
-/** Bytes of the keys and values of one token at one layer. */
-export function keyValueRowBytes({ keyValueVectors }: Pick<ModelShape, "keyValueVectors">): number {
-  return 16 * keyValueVectors;
+/** Bytes of the keys and values of one token at one layer, in an arena or a cache of this format. */
+export function keyValueRowBytes(
+  { keyValueVectors }: Pick<ModelShape, "keyValueVectors">,
+  format: CacheFormat = "f32",
+): number {
+  return 4 * weightElementBytes[format] * keyValueVectors;
 }

@@ -11,6 +11,9 @@ export type FloatFormat = "f32" | "f16" | "bf16";
 /** How matrices of weights are stored on the GPU: as plain numbers or in blocks. Biases and norms are always float32. */
 export type WeightFormat = FloatFormat | GpuFormatName;
 
+/** How generation stores keys and values. */
+export type CacheFormat = "f32" | "f16";
+
 /** What products of linear layers are computed in. */
 export type Arithmetic = "f32" | "f16";
 

@@ -1,99 +1,24 @@
-// Samples of attention: of the model's own shapes, to measure; small ones with known results, to verify.
+// Small samples of attention with known results, to verify.
 import type { AttentionStep } from "../families/recipe.js";
-import {
-  QUERY_BLOCK_ROWS,
-  type AttentionBinding,
-  type AttentionParam,
-} from "../kernels/attention/attention.js";
-import { keyBlocksOf, partialBytes } from "../kernels/attention/split.js";
-import { attentionParamsOf } from "../layers/attention.js";
+import type { AttentionParam } from "../kernels/attention/attention.js";
+import { ROW_WORDS } from "../model/rows.js";
+import type { ModelShape } from "../model/shape.js";
+import { float32ToFloat16, toFloat32, type CacheFormat } from "../tensor/formats.js";
 import { SeededRandom } from "../util/seeded-random.js";
-import { writeRowInfo, ROW_WORDS } from "../model/rows.js";
-import { keyValueRowBytes, type ModelShape } from "../model/shape.js";
-import type { KernelSample } from "./sample.js";
+import {
+  callOf,
+  tablesOf,
+  type AttentionSampleBinding,
+  type AttentionSampleShape,
+} from "./attention-sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";
 
-/** The sentences of a sample by their lengths, and whether all rows of each are computed or, as in decoding, the last. */
-export interface AttentionSampleShape {
-  readonly lengths: readonly number[];
-  readonly rows: "all" | "last";
-}
-
-/** Rows, pages and blocks of the sentences. Pages lie in the opposite order of their sentences. */
-function tablesOf({ lengths, rows }: AttentionSampleShape, pageTokens: number) {
-  const pages = lengths.map((length) => Math.ceil(length / pageTokens));
-  const pageCount = pages.reduce((sum, count) => sum + count, 0);
-  const rowCount = lengths.reduce((sum, length) => sum + (rows === "all" ? length : 1), 0);
-  const rowInfo = new Uint32Array(ROW_WORDS * rowCount);
-  const blocks: number[] = [];
-  let row = 0;
-  let firstPage = 0;
-  for (const [index, length] of lengths.entries()) {
-    const first = rows === "all" ? 0 : length - 1;
-    for (let own = 0; own < length - first; own += QUERY_BLOCK_ROWS)
-      blocks.push(row + own, Math.min(QUERY_BLOCK_ROWS, length - first - own));
-    for (let position = first; position < length; position++)
-      writeRowInfo(rowInfo, row++, { token: 0, position, firstPage, keyCount: length });
-    firstPage += pages[index]!;
-  }
-  return {
-    rowInfo,
-    pageTable: Uint32Array.from({ length: pageCount }, (_, page) => (pageCount - 1 - page) * pageTokens),
-    blockTable: Uint32Array.from(blocks),
-    rowCount,
-    slots: pageCount * pageTokens,
-  };
-}
-
-/** The bindings of all dispatches of attention. */
-export type AttentionSampleBinding = AttentionBinding | "partials";
-
-type Sample = KernelSample<AttentionSampleBinding, AttentionParam>;
-
-/** What the parameters and the partial results follow from. */
-function callOf(
-  lengths: readonly number[],
-  blockCount: number,
-  heads: number,
-  headVectors: number,
-  step: AttentionStep,
-) {
-  const keyBlocks = keyBlocksOf(Math.max(...lengths), step.window);
-  return {
-    params: attentionParamsOf({ blocks: { firstEntry: 0, count: blockCount }, heads, step }, keyBlocks),
-    partials: partialBytes({ blockCount, heads, headVectors, keyBlocks }),
-  };
-}
-
-/** Zeros. */
-export function attentionSample(
-  sampled: AttentionSampleShape,
-  shape: ModelShape,
-  step: AttentionStep,
-): Sample {
-  const { heads, headVectors, queryVectors, pageTokens } = shape;
-  const { rowInfo, pageTable, blockTable, rowCount, slots } = tablesOf(sampled, pageTokens);
-  const { params, partials } = callOf(sampled.lengths, blockTable.length / 2, heads, headVectors, step);
-  const rowBytes = 16 * queryVectors;
-  return {
-    contents: {
-      Q: rowBytes * rowCount,
-      KV: keyValueRowBytes(shape) * slots,
-      rowInfo,
-      pageTable,
-      blockTable,
-      A: rowBytes * rowCount,
-      partials,
-    },
-    params,
-  };
-}
-
-/** Two heads of keys, and all heads of queries that share them, of the model's width. */
+/** Keys and values in `keyValues`: two heads of keys, and all heads of queries that share them, of the model's width. */
 export function attentionTrial(
   sampled: AttentionSampleShape,
   { headVectors, group, pageTokens }: Pick<ModelShape, "headVectors" | "group" | "pageTokens">,
   step: AttentionStep,
+  keyValues: CacheFormat,
 ): KernelTrial<AttentionSampleBinding, AttentionParam> {
   const keyHeads = 2;
   const [heads, D] = [keyHeads * group, 4 * headVectors];
@@ -102,7 +27,10 @@ export function attentionTrial(
   const random = new SeededRandom(2);
   const floats = (count: number): Float32Array<ArrayBuffer> =>
     Float32Array.from({ length: count }, () => 2 * random.uniform() - 1);
-  const [Q, KV] = [floats(rowCount * width), floats(2 * slots * keyWidth)];
+  const Q = floats(rowCount * width);
+  const exact = floats(2 * slots * keyWidth);
+  const halves = new Uint8Array(float32ToFloat16(exact).buffer);
+  const KV = keyValues === "f16" ? toFloat32(halves, "F16") : exact;
   const expected = new Float64Array(rowCount * width);
   for (let row = 0; row < rowCount; row++) {
     const words = rowInfo.subarray(ROW_WORDS * row, ROW_WORDS * (row + 1));
@@ -128,7 +56,15 @@ export function attentionTrial(
   }
   const { params, partials } = callOf(sampled.lengths, blockTable.length / 2, heads, headVectors, step);
   return {
-    contents: { Q, KV, rowInfo, pageTable, blockTable, A: 4 * rowCount * width, partials },
+    contents: {
+      Q,
+      KV: keyValues === "f16" ? new Uint32Array(halves.buffer) : KV,
+      rowInfo,
+      pageTable,
+      blockTable,
+      A: 4 * rowCount * width,
+      partials,
+    },
     params,
     output: "A",
     expected,

@@ -4,18 +4,17 @@ import type { AdapterDescription, Queue } from "../gpu/queue.js";
 import type { AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
 import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../kernels/linear/linear.js";
 import { fitsDevice, type AdapterKind, type SuitableRows } from "../kernels/workgroup-needs.js";
-import type { Arithmetic } from "../tensor/formats.js";
+import type { Arithmetic, CacheFormat } from "../tensor/formats.js";
 import {
   attentionSample,
-  attentionTrial,
   type AttentionSampleBinding,
   type AttentionSampleShape,
-} from "./attention-trial.js";
+} from "./attention-sample.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { attentionOptionsOf } from "../layers/attention.js";
 import type { ModelDefinition } from "../model/definition.js";
 import { presumedChoice } from "./presumed.js";
-import { linearSample, linearTrial } from "./linear-trial.js";
+import { linearSample } from "./linear-sample.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
 
 /** The kernels of linear layers and of attention, each for dispatches of few rows and of many. */
@@ -32,6 +31,8 @@ export interface ChooseOptions extends Pick<PickOptions, "tuneMs" | "verify" | "
   readonly element: ElementType;
   /** The arithmetic of the kernels in `candidates.linear`. */
   readonly arithmetic: Arithmetic;
+  /** How generation stores keys and values. Attention in that format is verified too. */
+  readonly cache: CacheFormat;
   /** The result of an earlier load with the same adapter and shapes. */
   readonly known: KernelPicks | undefined;
 }
@@ -70,7 +71,18 @@ export async function chooseKernels(
       name: `linear layers, ${rows} rows, ${element}`,
       candidates: candidatesOf(fitting, queue.adapter, presumed.linear[rows], rows),
       sample: linearSample(rows === "few" ? 1 : 128, shape.channelVectors, shape.hiddenVectors, element),
-      trial: () => linearTrial(rows === "few" ? 5 : 70, activation, element, arithmetic),
+      trials: [
+        {
+          trial: async () =>
+            (await import("./trials.js")).linearTrial(
+              rows === "few" ? 5 : 70,
+              activation,
+              element,
+              arithmetic,
+            ),
+          stagesOf: (kernel) => [kernel.variant(activation, element)],
+        },
+      ],
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
       stagesOf: (kernel) => [kernel.variant(activation, element)],
     };
@@ -93,8 +105,16 @@ export async function chooseKernels(
       name: `attention, ${rows} rows, heads of ${shape.headWidth}`,
       candidates: candidatesOf(fitting, queue.adapter, presumed.attention[rows], rows),
       sample: attentionSample(sampled, shape, step),
-      trial: () =>
-        attentionTrial({ lengths: [1, 5, 70], rows: rows === "few" ? "last" : "all" }, shape, step),
+      trials: (options.cache === "f16" ? (["f32", "f16"] as const) : (["f32"] as const)).map((keyValues) => ({
+        trial: async () =>
+          (await import("./trials.js")).attentionTrial(
+            { lengths: [1, 5, 70], rows: rows === "few" ? "last" : "all" },
+            shape,
+            step,
+            keyValues,
+          ),
+        stagesOf: (kernel) => kernel.stages(attentionOptionsOf(shape, step, keyValues)),
+      })),
       usesWorkgroupMemory: (kernel) => kernel.needs(kernelShape).bytes > 0,
       stagesOf: (kernel) => kernel.stages(kernelShape),
     };

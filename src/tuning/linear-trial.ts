@@ -1,51 +1,16 @@
-// Samples of linear layers: of the model's own shapes, to measure; small ones with known results, to verify.
+// Small samples of linear layers with known results, to verify.
 import type { ElementType } from "../gpu/kernel.js";
 import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
 import { gpuFormats, isBlocks, PANEL, placesOf } from "../tensor/blocks/gpu-layout.js";
 import { unpackMatrix } from "../tensor/blocks/unpack.js";
 import { float32ToFloat16, toFloat32, type Arithmetic } from "../tensor/formats.js";
 import { SeededRandom } from "../util/seeded-random.js";
-import type { KernelSample, SampleValues } from "./sample.js";
+import { linearParams, matrixBytes } from "./linear-sample.js";
+import type { SampleValues } from "./sample.js";
 import { FLOAT32_TOLERANCE, type KernelTrial } from "./trial.js";
 
 /** Sums of 20 products around 1/4, each rounded by up to 5e-4 of the sum so far, are wrong by some 1e-3. */
 const FLOAT16_TOLERANCE = 1e-2;
-
-type Sample = KernelSample<LinearBinding, LinearParam>;
-
-/** Zeros: `rows` rows of a layer between widths given in vec4s. */
-export function linearSample(
-  rows: number,
-  inputVectors: number,
-  outputVectors: number,
-  element: ElementType,
-): Sample {
-  const { W, scales } = matrixBytes(inputVectors, outputVectors, element);
-  return {
-    contents: {
-      X: 16 * rows * inputVectors,
-      W,
-      bias: 16 * outputVectors,
-      rowTable: Uint32Array.from({ length: rows }, (_, row) => row),
-      scales,
-      Y: 16 * rows * outputVectors,
-    },
-    params: paramsOf(rows, inputVectors, outputVectors, LinearFlag.activate | LinearFlag.compactOutput),
-  };
-}
-
-/** Bytes of a matrix and of its scales. Blocks of 256 inputs are whole. */
-function matrixBytes(
-  inputVectors: number,
-  outputVectors: number,
-  element: ElementType,
-): { readonly W: number; readonly scales: number } {
-  if (!isBlocks(element))
-    return { W: (element === "f32" ? 64 : 32) * inputVectors * outputVectors, scales: 4 };
-  const shape = { outputs: 4 * outputVectors, inputs: 256 * Math.ceil(inputVectors / 64), panel: PANEL };
-  const { panels, quantWords, scaleWords } = placesOf(gpuFormats[element], shape);
-  return { W: 4 * panels * quantWords, scales: 4 * panels * scaleWords };
-}
 
 /**
  * Rows in reverse, added to what the output holds, with the activation; more columns than the smallest tiles have, and more inputs
@@ -81,7 +46,7 @@ export function linearTrial(
       scales,
       Y,
     },
-    params: paramsOf(rows, inputVectors, outputVectors, LinearFlag.activate | LinearFlag.addToOutput),
+    params: linearParams(rows, inputVectors, outputVectors, LinearFlag.activate | LinearFlag.addToOutput),
     output: "Y",
     expected,
     tolerance: arithmetic === "f16" ? FLOAT16_TOLERANCE : FLOAT32_TOLERANCE,
@@ -133,24 +98,6 @@ function trialMatrix(
 
 const randomWords = (count: number, floats: (count: number) => Float32Array): Uint32Array<ArrayBuffer> =>
   Uint32Array.from(floats(count), (value) => Math.floor((value + 1) * 2 ** 31));
-
-function paramsOf(
-  rowCount: number,
-  inputVectors: number,
-  outputVectors: number,
-  flags: number,
-): Sample["params"] {
-  return {
-    firstEntry: 0,
-    rowCount,
-    inputVectors,
-    outputVectors,
-    outputStride: outputVectors,
-    outputOffset: 0,
-    outputEntry: 0,
-    flags,
-  };
-}
 
 function activate(x: number, activation: Activation): number {
   switch (activation) {

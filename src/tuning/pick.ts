@@ -26,7 +26,11 @@ export interface KernelPlace<K extends Named, B extends string, P extends string
   /** Kernels that fit the adapter. The first is presumed to be fast. */
   readonly candidates: readonly K[];
   readonly sample: KernelSample<B, P>;
-  trial(): KernelTrial<B, P>;
+  /** What a kernel has to compute rightly if it is verified, each with the dispatches that do. */
+  readonly trials: readonly {
+    trial(): Promise<KernelTrial<B, P>>;
+    stagesOf(kernel: K): readonly KernelVariant<string, P>[];
+  }[];
   usesWorkgroupMemory(kernel: K): boolean;
   /** The dispatches of a kernel, in order. */
   stagesOf(kernel: K): readonly KernelVariant<string, P>[];
@@ -130,14 +134,21 @@ async function verify<K extends Named, B extends string, P extends string>(
   kernel: K,
   report: string[],
 ): Promise<string | undefined> {
-  const pipelines = await compile(queue, place.stagesOf(kernel));
   let problem: string | undefined;
   let figure = "";
-  if (pipelines instanceof ShaderError) problem = firstLine(pipelines);
-  else {
-    const { passed, largestError } = await tryKernel(queue, pipelines, place.trial());
-    figure = `wrong by at most ${largestError.toExponential(1)}`;
-    if (!passed) problem = figure;
+  let worst = 0;
+  for (const own of place.trials) {
+    const pipelines = await compile(queue, own.stagesOf(kernel));
+    if (pipelines instanceof ShaderError) {
+      problem = firstLine(pipelines);
+      break;
+    }
+    const { passed, largestError } = await tryKernel(queue, pipelines, await own.trial());
+    worst = Math.max(worst, largestError);
+    figure = `wrong by at most ${worst.toExponential(1)}`;
+    if (passed) continue;
+    problem = figure;
+    break;
   }
   report.push(
     `${place.name}, ${kernel.name}: ${problem === undefined ? `right, ${figure}` : `FAILED, ${problem}`}`,

@@ -7,7 +7,7 @@ import { throwIfAborted } from "../util/signal.js";
 import type { ModelShape } from "../model/shape.js";
 import { pickForRows, type KernelChoice } from "../kernels/by-rows.js";
 import { SampleBuffers } from "./sample.js";
-import { linearSample } from "./linear-trial.js";
+import { linearSample } from "./linear-sample.js";
 
 /** The rows of a dispatch that leaves most of an adapter idle, and of one that fills it. */
 const SMALL_ROWS = 4;

@@ -5,7 +5,7 @@ import type { ModelDefinition } from "../model/definition.js";
 import type { ModelShape } from "../model/shape.js";
 import { activationOf } from "../layers/activation.js";
 import { elementTypeOf } from "../model/pipelines.js";
-import type { Arithmetic, WeightFormat } from "../tensor/formats.js";
+import type { Arithmetic, CacheFormat, WeightFormat } from "../tensor/formats.js";
 import { isKernelPicks } from "./known-kernels.js";
 import { recall, remember } from "./remembered.js";
 
@@ -28,12 +28,14 @@ export interface TuneTarget {
   readonly model: ModelDefinition;
   readonly format: WeightFormat;
   readonly arithmetic: Arithmetic;
+  /** How generation stores keys and values. */
+  readonly cache: CacheFormat;
   readonly candidates: CandidateKernels;
 }
 
 export async function tuneKernels(
   queue: Queue,
-  { model, format, arithmetic, candidates }: TuneTarget,
+  { model, format, arithmetic, cache, candidates }: TuneTarget,
   load: TuneOptions,
 ): Promise<ChosenKernels> {
   const { verify = false, signal, onProgress } = load;
@@ -45,7 +47,7 @@ export async function tuneKernels(
   const tuneMs = tune && !(known && isComplete(known)) ? TUNE_MS : 0;
   if (tuneMs > 0 || verify) onProgress?.({ phase: "measuring" });
   const activation = activationOf[model.config.activation];
-  const options = { candidates, activation, element, arithmetic, tuneMs, known, verify, signal };
+  const options = { candidates, activation, element, arithmetic, cache, tuneMs, known, verify, signal };
   const chosen = await chooseKernels(queue, model, options);
   if (tuneMs > 0) remember(key, chosen.picks);
   return chosen;

@@ -133,7 +133,7 @@ describe("npm run generate", () => {
     const { code, output } = await runGenerate(["--help"]);
     expect(code).toBe(0);
     const options = ["model", "max-tokens", "temperature", "top-k", "top-p", "min-p", "repetition-penalty"];
-    for (const option of [...options, "seed", "stop", "count", "queues", "json"])
+    for (const option of [...options, "seed", "stop", "count", "queues", "cache", "json"])
       expect(output).toContain(`--${option} `);
   });
 

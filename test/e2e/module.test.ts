@@ -27,7 +27,9 @@ describe("the built module", () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
     expect(files.toSorted()).toEqual([
       "core.js",
+      "dequantise.js",
       "gguf-files.js",
+      "grouped-weights.js",
       "index.js",
       "jinja.js",
       "model-worker.js",
@@ -36,10 +38,19 @@ describe("the built module", () => {
       "shared.js",
       "tokenizers.js",
       "training.js",
+      "trials.js",
       "worker.js",
     ]);
     const core = await readFile(join(root, "dist/core.js"), "utf8");
-    for (const file of ["gguf-files", "jinja", "open-hub", "open-store", "tokenizers", "training"]) {
+    for (const file of [
+      "gguf-files",
+      "jinja",
+      "open-hub",
+      "open-store",
+      "tokenizers",
+      "training",
+      "trials",
+    ]) {
       expect(core).toContain(`import("./${file}.js")`);
       expect(core).not.toMatch(new RegExp(`from ?"./${file}`));
     }

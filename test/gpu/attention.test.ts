@@ -7,7 +7,9 @@ import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";
 import { float32Attention } from "../helpers/tolerances.js";
+import { float32ToFloat16, toFloat32, type CacheFormat } from "../../src/tensor/formats.js";
 import { attentionForward } from "../reference/attention.js";
+import { roundToHalf } from "../reference/half.js";
 
 // 1, primes, one less than, equal to and one more than a query block, a block of keys and a tile of keys.
 const manyLengths = [1, 2, 3, 4, 5, 31, 33, 130];
@@ -28,6 +30,8 @@ interface Batch {
   /** Rows per entry of the block table. */
   readonly blockRows?: number;
   readonly pageTokens?: number;
+  /** How keys and values are stored. */
+  readonly keyValues?: CacheFormat;
 }
 
 describe.each(attentionKernels)("attention, $name", (kernel) => {
@@ -44,6 +48,7 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
     size = 1,
     blockRows = QUERY_BLOCK_ROWS,
     pageTokens = 16,
+    keyValues = "f32",
   }: Batch): Promise<Float32Array> {
     const lengths = D * heads > 64 ? fewLengths : manyLengths;
     const [width, keyWidth] = [heads * D, keyHeads * D];
@@ -51,8 +56,10 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
     const firstRows = lengths.map((_, index) => 1 + lengths.slice(0, index).reduce((sum, T) => sum + T, 0));
     const rows = firstRows.at(-1)! + lengths.at(-1)!;
     const q = randomFloats(1, rows * width, size);
-    const k = randomFloats(2, rows * keyWidth, size);
-    const v = randomFloats(3, rows * keyWidth);
+    const store = (values: Float32Array): Float32Array =>
+      keyValues === "f16" ? values.map(roundToHalf) : values;
+    const k = store(randomFloats(2, rows * keyWidth, size));
+    const v = store(randomFloats(3, rows * keyWidth));
     const rowInfo = new Uint32Array(4 * rows);
     const blocks: number[] = [];
     // Pages in the order opposite to their sentences', so that no sentence lies where its rows do.
@@ -83,7 +90,7 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
     const keyBlocks = keyBlocksOf(Math.max(...lengths), window);
     const contents: Record<string, Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>> = {
       Q: padHeads(q),
-      KV: keyValue,
+      KV: keyValues === "f16" ? new Uint32Array(float32ToFloat16(keyValue).buffer) : keyValue,
       rowInfo,
       pageTable: Uint32Array.from(slots),
       blockTable: Uint32Array.from(blocks),
@@ -109,6 +116,7 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
         isCausal,
         isCapped: cap !== undefined,
         pageTokens,
+        keyValues,
       };
       const results = { ...contents };
       for (const stage of own.stages(options)) {
@@ -146,6 +154,61 @@ describe.each(attentionKernels)("attention, $name", (kernel) => {
 
   it.each(otherWidths)("attends in both directions with heads of width %i", async (D) => {
     await run({ D, heads: D > 100 ? 1 : 2, isCausal: false });
+  });
+
+  it.each([5, 64, 80, 256])("reads keys and values in f16, of width %i", async (D) => {
+    const heads = D > 100 ? 1 : 2;
+    await run({ D, heads, isCausal: true, keyValues: "f16" });
+    await run({ D, heads: 4 * heads, keyHeads: heads, isCausal: true, window: 40, cap: 5, keyValues: "f16" });
+  });
+
+  it("gives the same bits however blocks and pages are cut, also in f16", async () => {
+    const batch = { D: 16, heads: 4, keyHeads: 2, isCausal: true, window: 40, keyValues: "f16" } as const;
+    const whole = await run(batch);
+    expect(await run({ ...batch, blockRows: 1 })).toEqual(whole);
+    expect(await run({ ...batch, pageTokens: 12 })).toEqual(whole);
+  });
+
+  it("reads every half exactly, but may read those below 2^-14 as 0", async () => {
+    // A sentence of one token: its attention is its value.
+    const [D, sentences] = [256, 256];
+    const halves = Uint16Array.from({ length: 65536 }, (_, own) => ((own >> 10) % 32 === 31 ? 0 : own));
+    const cache = new Uint16Array(2 * 65536 * 4);
+    const rows = Uint32Array.from({ length: sentences }, (_, row) => row);
+    for (const row of rows) cache.set(halves.subarray(row * D, (row + 1) * D), (2 * 4 * row + 1) * D);
+    const options = { headVectors: 64, group: 1, isCausal: true, isCapped: false, pageTokens: 4 };
+    const contents: Record<string, Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>> = {
+      Q: new Float32Array(sentences * D).fill(1),
+      KV: new Uint32Array(cache.buffer),
+      rowInfo: Uint32Array.from([...rows].flatMap((row) => [0, 0, row, 1])),
+      pageTable: rows.map((row) => 4 * row),
+      blockTable: Uint32Array.from([...rows].flatMap((row) => [row, 1])),
+      A: new Float32Array(sentences * D),
+      partials: new Float32Array(
+        partialBytes({ blockCount: sentences, heads: 1, headVectors: 64, keyBlocks: 1 }) / 4,
+      ),
+    };
+    const params = {
+      firstEntry: 0,
+      blockCount: sentences,
+      heads: 1,
+      scale: 1,
+      window: 0,
+      cap: 0,
+      keyBlocks: 1,
+    };
+    for (const stage of kernel.stages({ ...options, keyValues: "f16" })) {
+      const names = Object.keys(stage.definition.bindings);
+      const output = names.find((name) => stage.definition.bindings[name] === "readWrite")!;
+      const bound = Object.fromEntries(names.map((name) => [name, contents[name]!]));
+      contents[output] = await runKernel(queue(), stage, bound, params, output);
+    }
+    const expected = toFloat32(new Uint8Array(halves.buffer), "F16");
+    const wrong = [...expected.keys()].filter((own) => {
+      const [read, value] = [contents["A"]![own]!, expected[own]!];
+      return read !== value && !(read === 0 && Math.abs(value) < 2 ** -14);
+    });
+    expect(wrong).toEqual([]);
   });
 
   it("keeps the softmax finite for scores far from 0", async () => {

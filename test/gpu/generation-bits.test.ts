@@ -1,27 +1,30 @@
 // The logits behind every generated token have the bits of a fresh forward pass over the same tokens, whatever shared the
-// steps: batch mates, arrival order, slices, queues, shared pages, requests that were put back and computed again.
+// steps: batch mates, arrival order, slices, queues, shared pages, requests that were put back and computed again. With a cache in
+// f16 they have the bits that a prompt of the same tokens gives, computed at once and alone.
 import { expect, it } from "vitest";
-import { Readback } from "../../src/gpu/readback.js";
-import { OptionWord, OPTION_WORDS } from "../../src/kernels/sampling/choose-token.js";
-import { Forward } from "../../src/model/forward.js";
 import { GenerationEngine } from "../../src/runtime/generate/engine.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
-import type { LoadedModel, Replica } from "../../src/runtime/load/loaded-model.js";
+import type { LoadedModel } from "../../src/runtime/load/loaded-model.js";
 import { Model } from "../../src/runtime/model.js";
 import { checkSampling } from "../../src/runtime/generate/sampling.js";
 import { SeededRandom } from "../helpers/random.js";
 import { makeTinyModel } from "../helpers/tiny-model.js";
+import { bits, watchLogits, type SeenLogits } from "../helpers/watch-logits.js";
 
 const tiny = makeTinyModel({ contextLength: 70, vocabulary: 37, channels: 16, heads: 2, hidden: 24 });
 
-/** Logits of a step, by the request's seed (its name here) and the position of the token they gave. */
-type SeenLogits = Map<string, Uint32Array>;
-
-it.each([4, 16, 28])(
-  "gives the bits of a fresh forward pass in random schedules, pages of %i",
-  async (cachePageTokens) => {
+it.each([
+  { cachePageTokens: 4, cache: "f32" },
+  { cachePageTokens: 16, cache: "f32" },
+  { cachePageTokens: 28, cache: "f32" },
+  { cachePageTokens: 4, cache: "f16" },
+  { cachePageTokens: 28, cache: "f16" },
+] as const)(
+  "gives the bits of a fresh pass in random schedules, pages of $cachePageTokens in $cache",
+  async ({ cachePageTokens, cache }) => {
     await using fresh = await Model.load(tiny.parts);
-    const loaded = await loadModel(tiny.parts, { queues: 2, cachePageTokens });
+    const loaded = await loadModel(tiny.parts, { queues: 2, cachePageTokens, cache });
+    const alone = await loadModel(tiny.parts, { cache });
     const random = new SeededRandom(11 + cachePageTokens);
     let requests = 0;
     let preemptions = 0;
@@ -31,7 +34,7 @@ it.each([4, 16, 28])(
       const reads: Promise<void>[] = [];
       const engines = loaded.replicas.slice(0, queues).map(
         (replica) =>
-          new GenerationEngine(watch(replica, loaded, seen, reads), loaded.shape, {
+          new GenerationEngine(watchLogits(replica, loaded, seen, reads), loaded.shape, {
             sliceTokens: 1 + random.integer(20),
             maxRunning: 1 + random.integer(12),
             // From one context, where requests are put back all the time, to room for all.
@@ -50,19 +53,28 @@ it.each([4, 16, 28])(
         expect(engine.stats.freePages).toBe(engine.stats.cachePages);
         preemptions += engine.stats.preemptions;
       }
-      const { logits } = await fresh.forward(
-        texts.map(({ tokens }) => tokens.slice(0, -1)),
-        { output: "all" },
-      );
-      for (const [index, { seed, prompt, tokens }] of texts.entries())
-        for (let position = prompt.length; position < tokens.length; position++) {
-          const own = logits[index]!.subarray((position - 1) * 37, position * 37);
-          expect(seen.get(`${seed}@${position}`), `request ${seed}, token ${position}`).toEqual(bits(own));
-        }
+      if (cache === "f32") {
+        const { logits } = await fresh.forward(
+          texts.map(({ tokens }) => tokens.slice(0, -1)),
+          { output: "all" },
+        );
+        for (const [index, { seed, prompt, tokens }] of texts.entries())
+          for (let position = prompt.length; position < tokens.length; position++) {
+            const own = logits[index]!.subarray((position - 1) * 37, position * 37);
+            expect(seen.get(`${seed}@${position}`), `request ${seed}, token ${position}`).toEqual(bits(own));
+          }
+      } else {
+        // The first and the last token of each text.
+        for (const { seed, prompt, tokens } of texts)
+          for (const position of new Set([prompt.length, tokens.length - 1]))
+            expect(seen.get(`${seed}@${position}`), `request ${seed}, token ${position}`).toEqual(
+              await logitsAfter(alone, tokens.slice(0, position)),
+            );
+      }
       requests += texts.length;
       for (const engine of engines) engine.dispose(new Error("the round is over"));
     }
-    for (const replica of loaded.replicas) {
+    for (const replica of [...loaded.replicas, ...alone.replicas]) {
       replica.arenas.trim();
       replica.disposeWeights();
       replica.queue.dispose();
@@ -106,40 +118,32 @@ function generate(engine: GenerationEngine, random: SeededRandom, seed: number):
   });
 }
 
-/** The replica with a forward pass that also copies the logits tokens are chosen from. */
-function watch(replica: Replica, loaded: LoadedModel, seen: SeenLogits, reads: Promise<void>[]): Replica {
-  const { forward, queue } = replica;
-  const rowWords = 4 * loaded.shape.vocabularyVectors;
-  const watched = new Forward(forward.model, forward.weights, forward.pipelines, forward.angles);
-  Object.assign(watched, {
-    encodeHead(...parameters: Parameters<Forward["encodeHead"]>) {
-      forward.encodeHead(...parameters);
-      const [list, , rows, logits] = parameters;
-      const rowCount = rows.count;
-      // Options lie behind the table of the rows that choose.
-      const firstOption = rows.firstEntry + rowCount;
-      const names = Array.from({ length: rowCount }, (_, row) => {
-        const at = firstOption + row * OPTION_WORDS;
-        const { words } = queue.tables;
-        return `${words[at + OptionWord.seedLow]}@${words[at + OptionWord.position]}`;
-      });
-      const readback = new Readback(queue, 4 * rowCount * rowWords);
-      readback.copy(list, logits, 0, 4 * rowCount * rowWords);
-      const read = Promise.resolve().then(async () => {
-        const all = new Float32Array(await readback.read());
-        for (const [row, name] of names.entries()) {
-          const own = bits(all.subarray(row * rowWords, row * rowWords + 37));
-          // A request that was put back computes some logits again: they must not change either.
-          if (seen.has(name)) expect(own, name).toEqual(seen.get(name));
-          seen.set(name, own);
-        }
-      });
-      reads.push(read);
-    },
-  } satisfies Partial<Forward>);
-  return { ...replica, disposeWeights: () => replica.disposeWeights(), forward: watched };
-}
-
-function bits(values: Float32Array): Uint32Array {
-  return new Uint32Array(values.slice().buffer);
+/** The logits that follow a prompt which is computed in one step, by an engine of its own. */
+async function logitsAfter(loaded: LoadedModel, prompt: readonly number[]): Promise<Uint32Array | undefined> {
+  const seen: SeenLogits = new Map();
+  const reads: Promise<void>[] = [];
+  const engine = new GenerationEngine(watchLogits(loaded.replicas[0]!, loaded, seen, reads), loaded.shape, {
+    sliceTokens: 70,
+    maxRunning: 1,
+    cacheBytes: 1,
+  });
+  await new Promise<void>((resolve, reject) => {
+    engine.add({
+      id: 1,
+      prompt,
+      priority: 0,
+      maxLength: prompt.length + 1,
+      sampling: checkSampling({ temperature: 0, seed: 7 }, {}, 37),
+      onStart: () => undefined,
+      onToken() {
+        resolve();
+        return false;
+      },
+      onError: reject,
+    });
+  });
+  await Promise.all(reads);
+  expect(engine.stats).toMatchObject({ steps: 1, computedRows: prompt.length });
+  engine.dispose(new Error("the prompt is computed"));
+  return seen.get(`7@${prompt.length}`);
 }

@@ -7,6 +7,8 @@ import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, runKernelOutputs, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";
 import { float32Steps } from "../helpers/tolerances.js";
+import { toFloat32, type CacheFormat } from "../../src/tensor/formats.js";
+import { roundToHalf } from "../reference/half.js";
 import { rotaryBackward, rotaryForward } from "../reference/rotary.js";
 
 const queue = useTestQueue();
@@ -54,28 +56,31 @@ describe.each(shapes)("$turned of $D numbers of a head", ({ D, turned }) => {
     const kv = randomFloats(2, rows * 2 * KV * D);
     const alone = randomFloats(3, rows * KV * D);
     const isJoined = where === "beside the values";
-    const { Q2, KV: stored } = await runKernelOutputs(
-      queue(),
-      rotaryVariant,
-      {
-        Q: padded(q),
-        K: padded(isJoined ? kv : alone),
-        V: padded(kv),
-        angles,
-        rowInfo,
-        rowTable,
-        Q2: padded(new Float32Array(q.length)),
-        KV: padded(new Float32Array(kv.length)),
-      },
-      {
-        ...common,
-        slotEntry: 1 + rows,
-        queryVectors: (H * pad4(D)) / 4,
-        keyVectors: (KV * pad4(D)) / 4,
-        keyStride: ((isJoined ? 2 * KV : KV) * pad4(D)) / 4,
-      },
-      ["Q2", "KV"],
-    );
+    const stored = padded(new Float32Array(kv.length));
+    const dispatch = (keyValues: CacheFormat): Promise<Record<"Q2" | "KV", Float32Array<ArrayBuffer>>> =>
+      runKernelOutputs(
+        queue(),
+        rotaryVariant(keyValues),
+        {
+          Q: padded(q),
+          K: padded(isJoined ? kv : alone),
+          V: padded(kv),
+          angles,
+          rowInfo,
+          rowTable,
+          Q2: padded(new Float32Array(q.length)),
+          KV: keyValues === "f32" ? stored : new Float32Array(stored.length / 2),
+        },
+        {
+          ...common,
+          slotEntry: 1 + rows,
+          queryVectors: (H * pad4(D)) / 4,
+          keyVectors: (KV * pad4(D)) / 4,
+          keyStride: ((isJoined ? 2 * KV : KV) * pad4(D)) / 4,
+        },
+        ["Q2", "KV"],
+      );
+    const { Q2, KV: whole } = await dispatch("f32");
     expectClose(plain(Q2), rotaryForward({ x: q, heads: H, D, positions, ...rotation }), twoSteps);
     const keys = Array.from({ length: rows }, (_, row) =>
       isJoined
@@ -83,7 +88,7 @@ describe.each(shapes)("$turned of $D numbers of a head", ({ D, turned }) => {
         : [...alone.subarray(row * KV * D, (row + 1) * KV * D)],
     );
     const turnedKeys = rotaryForward({ x: keys.flat(), heads: KV, D, positions, ...rotation });
-    const own = plain(stored);
+    const own = plain(whole);
     for (let row = 0; row < rows; row++) {
       const slot = (rows - 1 - row) * 2 * KV * D;
       const expected = turnedKeys.subarray(row * KV * D, (row + 1) * KV * D);
@@ -91,6 +96,10 @@ describe.each(shapes)("$turned of $D numbers of a head", ({ D, turned }) => {
       const values = kv.subarray((row * 2 + 1) * KV * D, (row * 2 + 2) * KV * D);
       expect(own.subarray(slot + KV * D, slot + 2 * KV * D)).toEqual(values);
     }
+    // In f16 the same numbers are stored, rounded once.
+    const halves = await dispatch("f16");
+    expect(halves.Q2).toEqual(Q2);
+    expect(toFloat32(new Uint8Array(halves.KV.slice().buffer), "F16")).toEqual(whole.map(roundToHalf));
   });
 
   it("are turned back, and others are zeroed or copied", async () => {

@@ -116,7 +116,7 @@ export const published: readonly Published[] = [
 export function sizesOf(config: object): {
   readonly parameters: number;
   readonly bytes: Readonly<Record<"f32" | "f16" | "q8" | "q4", number>>;
-  readonly cachePerToken: number;
+  readonly cachePerToken: Readonly<Record<"f32" | "f16", number>>;
   readonly contextLength: number;
 } {
   const model = defineModel(readModelConfig(config), 16);
@@ -128,7 +128,10 @@ export function sizesOf(config: object): {
   return {
     parameters: stored.reduce((sum, own) => sum + countNumbers(own), 0),
     bytes: { f32: bytes("f32"), f16: bytes("f16"), q8: bytes(quantised("q8")), q4: bytes(quantised("q4")) },
-    cachePerToken: model.config.layers * keyValueRowBytes(model.shape),
+    cachePerToken: {
+      f32: model.config.layers * keyValueRowBytes(model.shape),
+      f16: model.config.layers * keyValueRowBytes(model.shape, "f16"),
+    },
     contextLength: model.config.contextLength,
   };
 }
@@ -150,8 +153,19 @@ function familyTable(): string[] {
 
 function sizeTable(): string[] {
   return [
-    row(["model", "family", "parameters", "f32", "f16", "q8", "q4", "cache per 1,000 tokens", "context"]),
-    row(["---", "---", "--:", "--:", "--:", "--:", "--:", "--:", "--:"]),
+    row([
+      "model",
+      "family",
+      "parameters",
+      "f32",
+      "f16",
+      "q8",
+      "q4",
+      "cache per 1,000 tokens",
+      "in f16",
+      "context",
+    ]),
+    row(["---", "---", "--:", "--:", "--:", "--:", "--:", "--:", "--:", "--:"]),
     ...published.map(({ name, config }) => {
       const { parameters, bytes, cachePerToken, contextLength } = sizesOf(config);
       return row([
@@ -159,7 +173,7 @@ function sizeTable(): string[] {
         `\`${(config as { model_type: string }).model_type}\``,
         `${(parameters / 1e6).toFixed(0)} M`,
         ...[bytes.f32, bytes.f16, bytes.q8, bytes.q4].map(gigabytes),
-        `${(cachePerToken / 1000).toFixed(0)} MB`,
+        ...[cachePerToken.f32, cachePerToken.f16].map((own) => `${(own / 1000).toFixed(0)} MB`),
         contextLength.toLocaleString("en-US"),
       ]);
     }),

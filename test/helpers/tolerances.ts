@@ -176,3 +176,13 @@ export const thirtyLayers: Tolerance = { rtol: 0, atol: 3e-4 };
 
 /** The same of a float64 forward pass, against float64 that was rounded to float32. */
 export const float64Rows = 1e-6;
+
+/**
+ * Log-probabilities of small models with keys and values in f16, against float64 that rounds them too. Float32 is wrong by 1e-7 of a
+ * number, so one in some thousand falls to the other side of the middle between two halves, and is then wrong by 2^-11: 5e-4 was
+ * the largest error of four decoders, where 3.5e-3 was that of all roundings.
+ */
+export const halfCacheRounded = 1e-3;
+
+/** The same against float64 that rounds nothing: 2^-11 of every key and value, through attention of a few layers. */
+export const halfCacheUnrounded = 1e-2;

@@ -58,11 +58,15 @@ export function sizesOf(file: DecoderFile): Sizes {
 
 const isGemma = ({ model_type: type }: DecoderFile): boolean => type.startsWith("gemma");
 
+/** What becomes of keys and values where they are stored. */
+type Store = (value: number) => number;
+
 /** Logits (T, V) of one sentence. */
 export function decoderForward(
   file: DecoderFile,
   tensors: DecoderTensors,
   ids: readonly number[],
+  store: Store = (value) => value,
 ): Float64Array {
   const { C } = sizesOf(file);
   const isNeox = file.model_type === "gpt_neox";
@@ -73,7 +77,7 @@ export function decoderForward(
     (_, at) => scale * table[ids[Math.floor(at / C)]! * C + (at % C)]!,
   );
   for (let layer = 0; layer < file.num_hidden_layers; layer++)
-    x = isNeox ? neoxLayer(file, tensors, x, layer) : gatedLayer(file, tensors, x, layer);
+    x = isNeox ? neoxLayer(file, tensors, x, layer, store) : gatedLayer(file, tensors, x, layer, store);
   const name = isNeox ? "gpt_neox.final_layer_norm" : "model.norm";
   const last = normed(file, tensors, x, name);
   const head = file.tie_word_embeddings
@@ -93,6 +97,7 @@ function gatedLayer(
   tensors: DecoderTensors,
   x: Float64Array,
   layer: number,
+  store: Store,
 ): Float64Array {
   const { C, F } = sizesOf(file);
   const name = `model.layers.${layer}`;
@@ -107,7 +112,7 @@ function gatedLayer(
     const added = isAfter || isBoth ? norm(own, branch) : branch;
     return to.map((value, at) => value + (file.residual_multiplier ?? 1) * added[at]!);
   };
-  const attended = attend(file, tensors, isAfter ? x : norm("input_layernorm", x), layer);
+  const attended = attend(file, tensors, isAfter ? x : norm("input_layernorm", x), layer, store);
   const middle = add(x, attended, "post_attention_layernorm");
   const input = isAfter
     ? middle
@@ -123,7 +128,13 @@ function gatedLayer(
 }
 
 /** Attention of a layer, with its output projection. */
-function attend(file: DecoderFile, tensors: DecoderTensors, x: Float64Array, layer: number): Float64Array {
+function attend(
+  file: DecoderFile,
+  tensors: DecoderTensors,
+  x: Float64Array,
+  layer: number,
+  store: Store,
+): Float64Array {
   const { C, H, KV, D } = sizesOf(file);
   const name = `model.layers.${layer}.self_attn`;
   const linear = (own: string, from: Float64Array, N: number, K: number): Float64Array =>
@@ -158,8 +169,8 @@ function attend(file: DecoderFile, tensors: DecoderTensors, x: Float64Array, lay
   const scalar = file.query_pre_attn_scalar;
   const mixed = attentionForward({
     q: turned(q!, H),
-    k: turned(k!, KV),
-    v: v!,
+    k: turned(k!, KV).map(store),
+    v: v!.map(store),
     heads: H,
     keyValueHeads: KV,
     D,
@@ -172,7 +183,13 @@ function attend(file: DecoderFile, tensors: DecoderTensors, x: Float64Array, lay
 }
 
 /** Norms with biases; queries, keys and values of a head lie together. */
-function neoxLayer(file: DecoderFile, tensors: DecoderTensors, x: Float64Array, layer: number): Float64Array {
+function neoxLayer(
+  file: DecoderFile,
+  tensors: DecoderTensors,
+  x: Float64Array,
+  layer: number,
+  store: Store,
+): Float64Array {
   const { C, H, D, F } = sizesOf(file);
   const name = `gpt_neox.layers.${layer}`;
   const linear = (
@@ -205,8 +222,8 @@ function neoxLayer(file: DecoderFile, tensors: DecoderTensors, x: Float64Array, 
   const rope = ropeOf(file, "full_attention");
   const mixed = attentionForward({
     q: turn(q, H, D, rope),
-    k: turn(k, H, D, rope),
-    v,
+    k: turn(k, H, D, rope).map(store),
+    v: v.map(store),
     heads: H,
     D,
     causal: true,

@@ -38,11 +38,15 @@ const activationByName: Readonly<Record<string, (x: number) => number>> = {
   relu,
 };
 
-/** The forward pass over `ids`, all tokens of one sentence from position 0 on. */
+/**
+ * The forward pass over `ids`, all tokens of one sentence from position 0 on. `store` is what becomes of keys and values where they
+ * are stored.
+ */
 export function gpt2Forward(
   config: Gpt2ReferenceConfig,
   weights: Gpt2ReferenceWeights,
   ids: readonly number[],
+  store: (value: number) => number = (value) => value,
 ): Gpt2ReferenceResult {
   const { n_embd: C, n_head: heads, layer_norm_epsilon: epsilon } = config;
   const activate = activationByName[config.activation_function];
@@ -74,8 +78,8 @@ export function gpt2Forward(
     const normed = keep(`${name}.ln_1`, norm(`${name}.ln_1`, x));
     const qkv = keep(`${name}.qkv`, linear(`${name}.attn.c_attn`, normed));
     const q = keep(`${name}.q`, columns(qkv, 3 * C, 0, C));
-    const k = keep(`${name}.k`, columns(qkv, 3 * C, C, C));
-    const v = keep(`${name}.v`, columns(qkv, 3 * C, 2 * C, C));
+    const k = keep(`${name}.k`, columns(qkv, 3 * C, C, C).map(store));
+    const v = keep(`${name}.v`, columns(qkv, 3 * C, 2 * C, C).map(store));
     const mixed = keep(`${name}.attention`, attentionForward({ q, k, v, heads, D: C / heads, causal: true }));
     const projection = keep(`${name}.projection`, linear(`${name}.attn.c_proj`, mixed));
     const residual = keep(`${name}.residual`, add(x, projection));

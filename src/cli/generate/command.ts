@@ -20,10 +20,10 @@ const endings: Readonly<Record<FinishReason, string>> = {
 };
 
 async function generate(command: GenerateCommand): Promise<void> {
-  const { prompt, model, count, queues, options, runtime, json } = command;
+  const { prompt, model, count, queues, cache, options, runtime, json } = command;
   const { name, address, folders } = placeModel(model, runtime);
   const prompts = Array.from({ length: count }, () => prompt);
-  const request: GenerateRequest = { model: address, queues, prompts, options };
+  const request: GenerateRequest = { model: address, queues, cache, prompts, options };
   const progress = new Progress();
   let isInterrupted = false;
   let show: ((event: WriteEvent) => void) | undefined;

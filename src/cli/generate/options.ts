@@ -24,6 +24,8 @@ export interface GenerateCommand {
   /** How many texts are written at once. */
   readonly count: number;
   readonly queues: number;
+  /** How keys and values are stored. */
+  readonly cache: "f32" | "f16";
   readonly runtime: Runtime;
   readonly options: WriteOptions;
   /** The file for all results, as JSON. */
@@ -45,6 +47,7 @@ Usage: ${usage("generate")} "Once upon a time" [options]
   --stop "…"              end before this text; may be repeated
   --count N               write N texts at once, with seeds from the given one on, 1 to 256 (default 1)
   --queues N              GPU queues, 1 to 8 (default 1)
+  --cache f16             keep keys and values in f16, in half the memory (default f32)
 ${runtimeHelp}
   --json FILE             also write everything as JSON
   --help                  print this
@@ -79,6 +82,7 @@ export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
     model: checkModel(values.model),
     count: checkWhole("--count", values.count, { least: 1, most: 256 }) ?? 1,
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
+    cache: checkCache(values.cache),
     runtime: checkRuntime(values.runtime),
     options: {
       ...(Object.fromEntries(given) as Omit<WriteOptions, "seed">),
@@ -101,9 +105,15 @@ const known = {
   stop: words,
   count: word,
   queues: word,
+  cache: word,
   runtime: word,
   json: word,
 } as const;
+
+function checkCache(value: string = "f32"): "f32" | "f16" {
+  if (value === "f32" || value === "f16") return value;
+  throw new OptionError(`--cache: expected f32 or f16, received ${JSON.stringify(value)}`);
+}
 
 /** Further texts use the following seeds, which have to be safe integers too. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER - 256;

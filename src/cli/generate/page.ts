@@ -8,6 +8,7 @@ export interface GenerateRequest extends WriteRequest {
   /** The URL of the model's folder. */
   readonly model: string;
   readonly queues: number;
+  readonly cache: "f32" | "f16";
 }
 
 export interface GenerateReport extends WriteReport {
@@ -16,10 +17,10 @@ export interface GenerateReport extends WriteReport {
 
 /** What every page module exports: see page-call.ts. Aborting ends the texts where they are. */
 export async function run(
-  { model: source, queues, ...request }: GenerateRequest,
+  { model: source, queues, cache, ...request }: GenerateRequest,
   report: (words: string, part?: number) => void,
   { emit, signal }: PageHooks<WriteEvent>,
 ): Promise<GenerateReport> {
-  using model = await Model.load(source, loadOptions(queues, report, signal));
+  using model = await Model.load(source, { ...loadOptions(queues, report, signal), cache });
   return { info: model.info, ...(await writeTexts(model, request, { signal, onEvent: emit })) };
 }

@@ -55,7 +55,7 @@ async function inspect(): Promise<void> {
         ? `there is no file ${folder}`
         : `${folder} has no config.json: expected the folder of a model, or a .gguf file`,
     );
-  const { config, tensors, parameters, weightBytes, cacheBytesPerToken, hasTokenizer } =
+  const { config, tensors, parameters, weightBytes, cacheBytesPerToken, cacheBytesPerContext, hasTokenizer } =
     await describeModel(folder);
   const formats = new Map<string, { count: number; bytes: number }>();
   for (const { dtype, bytes } of tensors) {
@@ -87,7 +87,7 @@ async function inspect(): Promise<void> {
     ),
     line(
       "",
-      `${(cacheBytesPerToken / 1024).toFixed(1)} KiB of keys and values per token; ${megabytes(cacheBytesPerToken * config.contextLength)} per full context`,
+      `${kibibytes(cacheBytesPerToken.f32)} of keys and values per token, ${kibibytes(cacheBytesPerToken.f16)} with an f16 cache; ${megabytes(cacheBytesPerContext.f32)} and ${megabytes(cacheBytesPerContext.f16)} per full context`,
     ),
   ]);
   let result: InspectReport | undefined;
@@ -114,6 +114,10 @@ async function inspect(): Promise<void> {
 
 function heads({ heads: own, keyValueHeads: shared, headWidth }: ModelConfig): string {
   return `${own} heads of ${headWidth}${shared === own ? "" : `, sharing keys of ${shared}`}`;
+}
+
+function kibibytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
 }
 
 function megabytes(bytes: number): string {

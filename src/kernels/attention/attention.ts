@@ -3,6 +3,8 @@ import inputs from "../../../shaders/common/attention-inputs.wgsl?raw";
 import paramsSource from "../../../shaders/common/attention-params.wgsl?raw";
 import vectors from "../../../shaders/common/vectors.wgsl?raw";
 import type { Constants, KernelDefinition, KernelVariant } from "../../gpu/kernel.js";
+import type { CacheFormat } from "../../tensor/formats.js";
+import { keyValueConstants, keyValueFragment } from "./key-values.js";
 import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 export interface AttentionShape {
@@ -19,6 +21,8 @@ export interface AttentionShape {
 export interface AttentionOptions extends AttentionShape {
   /** Consecutive tokens of a sentence whose keys and values lie in consecutive rows. A multiple of 4. */
   readonly pageTokens: number;
+  /** How keys and values are stored. Those of an arena are float32. */
+  readonly keyValues: CacheFormat;
 }
 
 /** The most rows of a sentence one entry of the block table may hold. */
@@ -44,17 +48,20 @@ export const attentionParams = {
   keyBlocks: "u32",
 } as const;
 export const attentionFragments: readonly string[] = [vectors, paramsSource];
-export const attentionInputFragments: readonly string[] = [...attentionFragments, inputs];
+export const attentionInputFragments = (keyValues: CacheFormat): readonly string[] => [
+  ...attentionFragments,
+  keyValueFragment(keyValues),
+  inputs,
+];
 
 /** The part of a definition that the kernels share that compute attention in one dispatch. */
-export const attentionInterface: Pick<
-  KernelDefinition<AttentionBinding, AttentionParam>,
-  "common" | "bindings" | "params"
-> = {
-  common: attentionInputFragments,
+export const attentionInterface = (
+  keyValues: CacheFormat,
+): Pick<KernelDefinition<AttentionBinding, AttentionParam>, "common" | "bindings" | "params"> => ({
+  common: attentionInputFragments(keyValues),
   bindings: { Q: "read", KV: "read", rowInfo: "read", pageTable: "read", blockTable: "read", A: "readWrite" },
   params: attentionParams,
-};
+});
 
 /** A dispatch of attention. Its bindings are some of AttentionBinding and "partials". */
 export type AttentionStage = KernelVariant<string, AttentionParam>;
@@ -89,6 +96,7 @@ export const attentionShapeConstants = ({
 export const attentionConstants = (options: AttentionOptions): Constants => ({
   ...attentionShapeConstants(options),
   PAGE_TOKENS: options.pageTokens,
+  ...keyValueConstants(options.keyValues),
 });
 
 /** How many heads a workgroup computes together, because they share their keys: a divisor of the group, at most 8. */

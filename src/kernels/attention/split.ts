@@ -2,6 +2,7 @@
 import mergeSource from "../../../shaders/attention/merge.wgsl?raw";
 import source from "../../../shaders/attention/forward-split.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js";
+import type { CacheFormat } from "../../tensor/formats.js";
 import {
   attentionConstants,
   attentionFragments,
@@ -19,10 +20,10 @@ import {
 type SplitBinding = Exclude<AttentionBinding, "A"> | "partials";
 type MergeBinding = "partials" | "rowInfo" | "blockTable" | "A";
 
-const split: KernelDefinition<SplitBinding, AttentionParam> = {
+const split = (keyValues: CacheFormat): KernelDefinition<SplitBinding, AttentionParam> => ({
   name: "attention.forward-split",
   source,
-  common: attentionInputFragments,
+  common: attentionInputFragments(keyValues),
   bindings: {
     Q: "read",
     KV: "read",
@@ -34,7 +35,7 @@ const split: KernelDefinition<SplitBinding, AttentionParam> = {
   params: attentionParams,
   grid: ({ blockCount, heads, keyBlocks }, constants) =>
     foldGrid((blockCount * QUERY_BLOCK_ROWS * heads * keyBlocks) / Number(constants["HEADS"])),
-};
+});
 
 const merge: KernelDefinition<MergeBinding, AttentionParam> = {
   name: "attention.merge",
@@ -56,7 +57,7 @@ export const splitAttention: AttentionKernel = {
     bytes: (16 * shape.headVectors + 4 * KEY_BLOCK + 32) * sharedHeads(shape),
   }),
   stages: (options) => [
-    specialise(split, { ...attentionConstants(options), HEADS: sharedHeads(options) }),
+    specialise(split(options.keyValues), { ...attentionConstants(options), HEADS: sharedHeads(options) }),
     specialise(merge, attentionShapeConstants(options)),
   ],
 };

@@ -1,6 +1,7 @@
 // Attention kernel that shares keys and values through workgroup memory, for many rows on a GPU.
 import source from "../../../shaders/attention/forward-tiled.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js";
+import type { CacheFormat } from "../../tensor/formats.js";
 import {
   attentionConstants,
   attentionInterface,
@@ -21,13 +22,13 @@ const threadsOf = ({ headVectors }: AttentionShape): number => (headVectors > 32
 const valueKeysOf = ({ headVectors }: AttentionShape): number =>
   Math.min(64, 2 ** Math.floor(Math.log2(384 / headVectors)));
 
-const forward: KernelDefinition<AttentionBinding, AttentionParam> = {
+const forward = (keyValues: CacheFormat): KernelDefinition<AttentionBinding, AttentionParam> => ({
   name: "attention.forward-tiled",
   source,
-  ...attentionInterface,
+  ...attentionInterface(keyValues),
   grid: ({ blockCount, heads }, constants) =>
     foldGrid((Math.ceil(blockCount / Number(constants["BLOCKS"])) * heads) / Number(constants["HEADS"])),
-};
+});
 
 /** 32 rows of query heads per workgroup, all of whose heads share their keys. */
 export const tiledAttention: AttentionKernel = {
@@ -37,7 +38,7 @@ export const tiledAttention: AttentionKernel = {
   isSplit: false,
   needs: (shape) => ({ invocations: threadsOf(shape), bytes: 16384 }),
   stages: (options) => [
-    specialise(forward, {
+    specialise(forward(options.keyValues), {
       ...attentionConstants(options),
       HEADS: sharedHeads(options),
       BLOCKS: blocksOf(options),

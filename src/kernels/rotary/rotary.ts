@@ -2,6 +2,8 @@
 import fragment from "../../../shaders/common/rotary.wgsl?raw";
 import source from "../../../shaders/rotary/forward.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
+import type { CacheFormat } from "../../tensor/formats.js";
+import { keyValueConstants, keyValueFragment } from "../attention/key-values.js";
 
 /** Positions whose angles the first table has. The second has those of every so many. */
 export const FINE_POSITIONS = 256;
@@ -19,10 +21,10 @@ export type RotaryParam =
   | "keyVectors"
   | "keyStride";
 
-const forward: KernelDefinition<RotaryBinding, RotaryParam> = {
+const forward = (keyValues: CacheFormat): KernelDefinition<RotaryBinding, RotaryParam> => ({
   name: "rotary.forward",
   source,
-  common: rotaryFragments,
+  common: [...rotaryFragments, keyValueFragment(keyValues)],
   bindings: {
     Q: "read",
     K: "read",
@@ -45,6 +47,8 @@ const forward: KernelDefinition<RotaryBinding, RotaryParam> = {
   },
   grid: ({ rowCount, queryVectors, keyVectors }) =>
     foldGrid(Math.ceil((rowCount * (queryVectors + 2 * keyVectors)) / 64)),
-};
+});
 
-export const rotaryVariant: KernelVariant<RotaryBinding, RotaryParam> = specialise(forward, {});
+/** `keyValues`: how KV is stored. */
+export const rotaryVariant = (keyValues: CacheFormat): KernelVariant<RotaryBinding, RotaryParam> =>
+  specialise(forward(keyValues), keyValueConstants(keyValues));

@@ -49,11 +49,22 @@ export class Arena {
     return this.scratch("pageTable", 4);
   }
 
+  /** The same at layers whose cache has slots instead of pages. Its entries are those of the same pages. */
+  get windowTable(): GpuBuffer {
+    return this.scratch("windowTable", 4);
+  }
+
   /** Describes the rows of the submissions that follow, and where their sentences' keys and values lie. */
-  writeRows(rowInfo: Uint32Array<ArrayBuffer>, pageTable: Uint32Array<ArrayBuffer>): void {
-    const pages = this.scratch("pageTable", pageTable.byteLength);
-    this.queue.device.queue.writeBuffer(this.rowInfo.raw, 0, rowInfo);
-    this.queue.device.queue.writeBuffer(pages.raw, 0, pageTable);
+  writeRows(
+    rowInfo: Uint32Array<ArrayBuffer>,
+    pageTable: Uint32Array<ArrayBuffer>,
+    windowTable?: Uint32Array<ArrayBuffer>,
+  ): void {
+    const { queue } = this.queue.device;
+    queue.writeBuffer(this.rowInfo.raw, 0, rowInfo);
+    queue.writeBuffer(this.scratch("pageTable", pageTable.byteLength).raw, 0, pageTable);
+    if (windowTable)
+      queue.writeBuffer(this.scratch("windowTable", windowTable.byteLength).raw, 0, windowTable);
   }
 
   /** A buffer of at least `sizeBytes`, the same one for the same name where it fits. Its content is not kept. */

@@ -5,13 +5,15 @@ import { DeviceError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
-import { KeyValueCache, pageBytes } from "../../model/key-value-cache.js";
+import { cacheLayersOf } from "../../model/cache-layers.js";
+import { KeyValueCache } from "../../model/key-value-cache.js";
 import type { Turn } from "../../schedule/fair-turns.js";
 import { PagePool } from "../../schedule/steps/page-pool.js";
 import type { Sequence } from "../../schedule/steps/sequence.js";
 import { StepBudget } from "../../schedule/steps/step-budget.js";
 import { StepScheduler, type Step, type StepEntry } from "../../schedule/steps/step-scheduler.js";
 import { settleAll } from "../../util/settle-all.js";
+import { CacheSizes } from "./cache-sizes.js";
 import { bannedNext, type BanRules } from "./bans.js";
 import type { GenerationStep } from "./step.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
@@ -66,6 +68,7 @@ export class GenerationEngine {
   readonly #shape: ModelShape;
   readonly #options: EngineOptions;
   readonly #cache: KeyValueCache;
+  readonly #sizes: CacheSizes;
   readonly #sequenceRows: SequenceRows;
   readonly #encoder: StepEncoder;
   readonly #requests = new Map<Sequence, EngineRequest>();
@@ -77,7 +80,8 @@ export class GenerationEngine {
   /** Whether `#start` has finished. */
   #isReady = false;
   #growing = false;
-  #maxPages: number;
+  /** Whether the device had no room when the cache was to grow. */
+  #isFull = false;
   readonly #turn: Turn;
   #inFlight = 0;
   /** How often all requests have failed. */
@@ -88,7 +92,8 @@ export class GenerationEngine {
     this.#replica = replica;
     this.#shape = shape;
     this.#options = options;
-    this.#cache = new KeyValueCache(replica.queue, shape);
+    const layers = cacheLayersOf(replica.forward.model.program, shape.contextLength);
+    this.#cache = new KeyValueCache(replica.queue, shape, replica.forward.cacheFormat, layers);
     this.#sequenceRows = new SequenceRows(replica.queue, shape.vocabulary);
     this.#encoder = new StepEncoder(
       replica,
@@ -105,8 +110,16 @@ export class GenerationEngine {
       ...(gpuBudgetMs === undefined ? {} : { mostMs: gpuBudgetMs }),
     });
     this.#turn = replica.load.turns.join(() => this.#pump());
-    this.#maxPages = this.#largestCache();
-    this.#pool = new PagePool(this.#firstPages, this.#shape.pageTokens);
+    this.#sizes = new CacheSizes({
+      shape,
+      layers,
+      pageBytes: this.#cache.layerPageBytes,
+      bindablePages: this.#cache.bindablePages,
+      budgetBytes: options.cacheBytes,
+      maxRunning: this.#maxRunning,
+      stepRows: MAX_STEP_ROWS,
+    });
+    this.#pool = this.#firstPool();
     this.#scheduler = new StepScheduler(this.#pool);
   }
 
@@ -120,6 +133,8 @@ export class GenerationEngine {
       sharedRows: this.#counts.sharedRows + this.#scheduler.sharedTokens,
       cachePages: this.#pool.size,
       freePages: this.#pool.free,
+      windowPages: this.#pool.slots,
+      freeWindowPages: this.#pool.slots === 0 ? 0 : this.#pool.freeSlots,
     };
   }
 
@@ -172,9 +187,10 @@ export class GenerationEngine {
   #start(): Promise<void> {
     this.#starting ??= (async () => {
       await this.#encoder.prepare();
-      this.#arena ??= await this.#replica.arenas.acquire(MAX_STEP_ROWS, 0);
+      const { arenas, forward } = this.#replica;
+      this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, forward.cachedKeyValueBuffers);
       await this.#cache.prepare();
-      await this.#cache.grow(this.#pool.size);
+      await this.#cache.grow(this.#pool.size, this.#pool.slots);
       await this.#sequenceRows.prepare();
       await this.#growCache();
       this.#isReady = true;
@@ -189,30 +205,21 @@ export class GenerationEngine {
 
   /** The most tokens that a sequence may have: the context, or what the bindings of this adapter hold. */
   get mostTokens(): number {
-    const { contextLength, pageTokens } = this.#shape;
-    const pages = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
-    return Math.min(contextLength, (pages - 1) * pageTokens);
+    return this.#sizes.mostTokens;
   }
 
-  /** Pages for one sequence and one more, so that a sequence that runs alone never waits for itself. */
-  #pagesFor(tokens: number): number {
-    return Math.ceil(tokens / this.#shape.pageTokens) + 1;
-  }
-
-  get #firstPages(): number {
-    return this.#pagesFor(Math.min(this.mostTokens, FIRST_TOKENS));
-  }
-
-  #largestCache(): number {
-    const wanted = Math.floor(this.#options.cacheBytes / pageBytes(this.#shape));
-    const context = this.#pagesFor(this.mostTokens);
-    const most = KeyValueCache.maxPages(this.#replica.queue, this.#shape);
-    return Math.max(context, Math.min(wanted, (this.#maxRunning + 1) * context, most));
+  #firstPool(): PagePool {
+    const { pages, slots } = this.#sizes.roomFor(FIRST_TOKENS - 1);
+    const { window } = this.#cache.layers;
+    return new PagePool(pages, this.#shape.pageTokens, window && { ...window, slots });
   }
 
   /** Sequences that would not fit into the cache even if each had it for itself. */
   get #tooLong(): readonly Sequence[] {
-    return [...this.#requests.keys()].filter(({ length }) => this.#pagesFor(length + 1) > this.#pool.size);
+    return [...this.#requests.keys()].filter(({ length }) => {
+      const { pages, slots } = this.#sizes.roomFor(length);
+      return pages > this.#pool.size || slots > this.#pool.slots;
+    });
   }
 
   /** Makes room for the longest sequence before its next row. Returns whether steps have to wait for that. */
@@ -220,7 +227,7 @@ export class GenerationEngine {
     const tooLong = this.#tooLong;
     if (tooLong.length === 0) return false;
     if (this.#growing) return true;
-    if (this.#pool.size < this.#maxPages) {
+    if (!this.#isFull) {
       void this.#growCache().then(() => this.#pump());
       return true;
     }
@@ -243,21 +250,19 @@ export class GenerationEngine {
    * Returns whether it has grown.
    */
   async #growCache(): Promise<boolean> {
-    if (this.#growing || this.#pool.size >= this.#maxPages) return false;
-    let needed = 0;
-    // One page more for each request than it fills now, for what it generates next.
-    for (const sequence of this.#requests.keys()) needed += this.#pagesFor(sequence.length + 1);
-    if (needed <= this.#pool.size) return false;
-    // Growing copies the cache, so it grows by at least a half.
-    const pages = Math.min(this.#maxPages, Math.max(needed, Math.ceil(1.5 * this.#pool.size)));
+    if (this.#growing || this.#isFull) return false;
+    const { size, slots: ownSlots } = this.#pool;
+    const lengths = Array.from(this.#requests.keys(), ({ length }) => length);
+    const { pages, slots } = this.#sizes.grown({ pages: size, slots: ownSlots }, lengths);
+    if (pages === size && slots === ownSlots) return false;
     this.#growing = true;
     try {
-      await this.#cache.grow(pages);
-      this.#pool.grow(pages - this.#pool.size);
+      await this.#cache.grow(pages, slots);
+      this.#pool.grow(pages - size, slots - ownSlots);
       return true;
     } catch {
       // There is no room on the device. Requests wait, or are put back, as with a smaller budget.
-      this.#maxPages = this.#pool.size;
+      this.#isFull = true;
       return false;
     } finally {
       this.#growing = false;
@@ -267,9 +272,11 @@ export class GenerationEngine {
   /** Frees a cache that has grown, if there is nothing left to do. */
   #shrinkCache(): void {
     if (this.#requests.size > 0 || this.#inFlight > 0 || this.#growing) return;
-    if (this.#pool.size === this.#firstPages) return;
+    const first = this.#firstPool();
+    if (this.#pool.size === first.size && this.#pool.slots === first.slots) return;
     this.#cache.dispose();
-    this.#pool = new PagePool(this.#firstPages, this.#shape.pageTokens);
+    this.#pool = first;
+    this.#isFull = false;
     this.#counts.preemptions += this.#scheduler.preemptions;
     this.#counts.sharedRows += this.#scheduler.sharedTokens;
     this.#scheduler = new StepScheduler(this.#pool);
@@ -344,6 +351,7 @@ export class GenerationEngine {
           this.#arena!,
           step,
           (sequence) => this.#requests.get(sequence)!.sampling,
+          (page) => this.#pool.slotOf(page),
         );
         list.submit("generation.step");
       } catch (error) {

@@ -17,4 +17,7 @@ export interface ModelStats {
   /** Pages of the key-value cache: all, and those that no request holds. */
   readonly cachePages: number;
   readonly freePages: number;
+  /** The same of the pages that layers keep which see a window, fewer for long texts; 0 if there are no such layers. */
+  readonly windowPages: number;
+  readonly freeWindowPages: number;
 }

@@ -6,6 +6,7 @@ import { presumedChooseToken } from "../../kernels/sampling/presumed.js";
 import { chooseTokens, type ChooseTokenPipeline } from "../../layers/sampling.js";
 import { SAMPLED_TOKEN } from "../../kernels/embedding/embedding.js";
 import type { Arena } from "../../model/arena/arena.js";
+import type { CacheRows } from "../../model/forward.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { KeyValueCache } from "../../model/key-value-cache.js";
 import { invariant } from "../../util/invariant.js";
@@ -15,6 +16,11 @@ import { ROW_WORDS, writeBlockTable, writeRowInfo, writeRowTable, type RowRun } 
 import type { Replica } from "../load/loaded-model.js";
 import { writeOptionWords, type Sampling } from "./sampling.js";
 import type { SequenceRows } from "./sequence-rows.js";
+
+/** Where a page is at layers that see windows. */
+type SlotOf = (page: number) => number | undefined;
+
+const ownPage: SlotOf = (page) => page;
 
 export class StepEncoder {
   readonly #replica: Replica;
@@ -60,16 +66,23 @@ export class StepEncoder {
     arena: Arena,
     step: Step,
     samplingOf: (sequence: Sequence) => Sampling,
+    slotOf: SlotOf,
   ): Promise<ArrayBuffer> | undefined {
     const { queue, forward } = this.#replica;
     const { entries } = step;
     list.beginPass("step");
     this.#cache.encodeCopies(list, step.copies);
-    const runs = this.#writeRows(arena, step);
+    const runs = this.#writeRows(arena, step, slotOf);
     const rows = writeRowTable(queue.tables, runs);
-    const cache = {
-      keyValueOf: (layer: number) => this.#cache.keyValueOf(layer),
-      firstCacheEntry: this.#writeCacheRows(entries, rows.count),
+    const { whole, windowed } = this.#cache.layers;
+    const isWindowed = new Set(windowed);
+    const wholeEntry = whole.length > 0 ? this.#writeCacheRows(entries, rows.count, ownPage) : 0;
+    const windowEntry = windowed.length > 0 ? this.#writeCacheRows(entries, rows.count, slotOf) : 0;
+    const { pageTable, windowTable } = arena;
+    const cache: CacheRows = {
+      keyValueOf: (layer) => this.#cache.keyValueOf(layer),
+      firstEntryOf: (layer) => (isWindowed.has(layer) ? windowEntry : wholeEntry),
+      pageTableOf: (layer) => (isWindowed.has(layer) ? windowTable : pageTable),
       sampled: this.#sequenceRows.sampled,
     };
     const blocks = writeBlockTable(queue.tables, runs);
@@ -83,9 +96,9 @@ export class StepEncoder {
   }
 
   /** Describes the step's rows to the arena. Returns them as runs, one per entry. */
-  #writeRows(arena: Arena, { entries, rows }: Step): RowRun[] {
+  #writeRows(arena: Arena, { entries, rows }: Step, slotOf: SlotOf): RowRun[] {
     const rowInfo = new Uint32Array(ROW_WORDS * rows);
-    const pageTable: number[] = [];
+    const pages: number[] = [];
     const runs: RowRun[] = [];
     let row = 0;
     for (const [index, { sequence, firstToken, tokenCount }] of entries.entries()) {
@@ -95,17 +108,21 @@ export class StepEncoder {
         writeRowInfo(rowInfo, row++, {
           token: sequence.tokens[token] ?? SAMPLED_TOKEN + this.#sequenceRows.of(sequence).index,
           position: token,
-          firstPage: pageTable.length,
+          firstPage: pages.length,
           keyCount,
         });
-      for (const page of sequence.pages) pageTable.push(page * this.#shape.pageTokens);
+      pages.push(...sequence.pages);
     }
-    arena.writeRows(rowInfo, Uint32Array.from(pageTable));
+    const { pageTokens } = this.#shape;
+    const pageTable = Uint32Array.from(pages, (page) => page * pageTokens);
+    // Pages behind the window may have no slot any more. No row reads their entries.
+    const windowTable = Uint32Array.from(pages, (page) => (slotOf(page) ?? 0) * pageTokens);
+    arena.writeRows(rowInfo, pageTable, this.#cache.layers.window && windowTable);
     return runs;
   }
 
-  /** Writes the cache row of every row to the tables. Returns the first one's entry. */
-  #writeCacheRows(entries: readonly StepEntry[], rows: number): number {
+  /** Writes the cache row of every row to the tables, by where pages are. Returns the first one's entry. */
+  #writeCacheRows(entries: readonly StepEntry[], rows: number, placeOf: SlotOf): number {
     const { tables } = this.#replica.queue;
     const { pageTokens } = this.#shape;
     const first = tables.reserve(rows);
@@ -113,7 +130,7 @@ export class StepEncoder {
     for (const { sequence, firstToken, tokenCount } of entries)
       for (let token = firstToken; token < firstToken + tokenCount; token++)
         tables.words[at++] =
-          sequence.pages[Math.floor(token / pageTokens)]! * pageTokens + (token % pageTokens);
+          placeOf(sequence.pages[Math.floor(token / pageTokens)]!)! * pageTokens + (token % pageTokens);
     return first;
   }
 

@@ -1,10 +1,11 @@
 // Describes a model's folder from its configuration and the headers of its weight files. Reads no weights.
 import type { ModelConfig } from "../../families/model-config.js";
+import { contextCacheBytes } from "../../model/cache-layers.js";
 import { defineModel } from "../../model/definition.js";
 import { quantised } from "../../model/weights/file-formats.js";
 import { listParameters, weightBytes, type TableOptions } from "../../model/weights/parameters.js";
 import { keyValueRowBytes } from "../../model/shape.js";
-import type { FloatFormat } from "../../tensor/formats.js";
+import type { CacheFormat, FloatFormat } from "../../tensor/formats.js";
 import { checkOptionNames } from "../../util/option-names.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import type { ModelSource } from "../../files/source.js";
@@ -19,8 +20,13 @@ export interface ModelDescription {
   readonly parameters: number;
   /** Bytes of one replica of the weights on a GPU: as they are stored by default, and with the option `weights`. */
   readonly weightBytes: Readonly<Record<FloatFormat | "q8" | "q4" | "default", number>>;
-  /** Bytes that the keys and values of one token take in generation, over all layers. */
-  readonly cacheBytesPerToken: number;
+  /** Bytes that the keys and values of one token take in generation, over all layers, by the option `cache`. */
+  readonly cacheBytesPerToken: Readonly<Record<CacheFormat, number>>;
+  /**
+   * Bytes that the keys and values of a text as long as the context take. Layers that see a window keep no more than it, in whole
+   * blocks of 64 tokens; up to 256 tokens more while a prompt is computed.
+   */
+  readonly cacheBytesPerContext: Readonly<Record<CacheFormat, number>>;
   /** Whether text can be turned into tokens. */
   readonly hasTokenizer: boolean;
 }
@@ -37,7 +43,8 @@ export async function describeModel(
   const { signal } = options;
   const files = await openModelFiles(source, undefined, signal, options);
   // The size of a page changes nothing in the result.
-  const { config, recipe, names, shape: ownShape } = defineModel(files.familyModel, 4);
+  const definition = defineModel(files.familyModel, 4);
+  const { config, recipe, names, shape: ownShape } = definition;
   const bytesIn = (format: TableOptions["format"]): number =>
     weightBytes(listParameters(config, recipe, names, { format }));
   const tensors = await files.listTensors(signal);
@@ -56,7 +63,14 @@ export async function describeModel(
       q8: bytesIn(quantised("q8")),
       q4: bytesIn(quantised("q4")),
     },
-    cacheBytesPerToken: config.layers * keyValueRowBytes(ownShape),
+    cacheBytesPerToken: {
+      f32: config.layers * keyValueRowBytes(ownShape),
+      f16: config.layers * keyValueRowBytes(ownShape, "f16"),
+    },
+    cacheBytesPerContext: {
+      f32: contextCacheBytes(definition, "f32"),
+      f16: contextCacheBytes(definition, "f16"),
+    },
     hasTokenizer,
   };
 }

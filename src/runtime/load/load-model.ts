@@ -69,6 +69,7 @@ export async function loadModel(
     multipleOf: 4,
     remedy: "Keys are read four at a time; 16 is usual.",
   });
+  const cache = checkChoice("cache", options.cache, "f32", ["f32", "f16"]);
   const definition = defineModel(familyModel, pageTokens);
   const { shape } = definition;
   const arithmetic = checkChoice("arithmetic", options.arithmetic, "f32", ["f32", "f16"]);
@@ -91,7 +92,7 @@ export async function loadModel(
   const { queues, kernels, gain } = await openModelQueues({
     count: queueCount,
     mayBeTwo: 2 * replicaBytes <= budgetBytes,
-    target: { model: definition, format, arithmetic, candidates },
+    target: { model: definition, format, arithmetic, cache, candidates },
     load: options,
   });
   const angles = await makeAngles(queues, definition);
@@ -101,7 +102,7 @@ export async function loadModel(
   const loaders = queues.map((queue) => new WeightsLoader(queue, parameters));
   try {
     const compiling = Promise.all(
-      queues.map((queue) => queue.guard(compileForward(queue, definition, formats, kernels.choice))),
+      queues.map((queue) => queue.guard(compileForward(queue, definition, formats, kernels.choice, cache))),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await files.readTexts(signal);
@@ -130,6 +131,7 @@ export async function loadModel(
       schedule: { queues: queueCount, sliceTokens, ...(gain ? { gain } : {}) },
       weights: format,
       arithmetic,
+      cache,
       weightBytes: queues[0]!.memory.bytes - bytesBefore,
       loadMs,
       kernels: kernels.picks,

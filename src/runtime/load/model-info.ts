@@ -2,7 +2,7 @@
 import type { ModelConfig } from "../../families/model-config.js";
 import type { AdapterDescription } from "../../gpu/queue.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
-import type { Arithmetic, WeightFormat } from "../../tensor/formats.js";
+import type { Arithmetic, CacheFormat, WeightFormat } from "../../tensor/formats.js";
 import type { KernelPicks } from "../../tuning/choose.js";
 
 /** Describes a loaded model and what it runs on. JSON-serialisable. */
@@ -17,6 +17,8 @@ export interface ModelInfo {
   readonly weights: WeightFormat;
   /** The arithmetic of linear layers. */
   readonly arithmetic: Arithmetic;
+  /** How generation stores keys and values. */
+  readonly cache: CacheFormat;
   /** Bytes of one replica of the weights on the GPU. */
   readonly weightBytes: number;
   /** Milliseconds that `load` took. */

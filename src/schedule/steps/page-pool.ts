@@ -1,5 +1,7 @@
 // Pages of a key-value cache: which are held, and which contain the beginning of a prompt that other requests may share. A page
-// is `pageTokens` consecutive tokens of one sequence, at all layers. Pure: knows page numbers and tokens, no buffers.
+// is `pageTokens` consecutive tokens of one sequence, at all layers. Where layers see a window, their part of a page is in a slot,
+// of which there are fewer: a page that is behind the window of every sequence loses its slot to another. Pure: knows numbers of
+// pages and tokens, no buffers.
 import { invariant } from "../../util/invariant.js";
 
 interface Page {
@@ -14,6 +16,19 @@ interface Page {
   prefix: number;
   /** The era in which it was taken. What was computed in an earlier era is out of date. */
   era: number;
+  /** Where its keys and values of windowed layers are. Undefined where there are no such layers, or another page has its slot. */
+  slot: number | undefined;
+  /** Sequences that have it in their window. */
+  windowHolders: number;
+}
+
+/** Layers that see only the newest keys of each row. */
+export interface PoolWindow {
+  /** A row sees this many keys. */
+  readonly keys: number;
+  /** Keys are read in blocks of this many, counted from the first. */
+  readonly block: number;
+  readonly slots: number;
 }
 
 /** The beginning of a sequence that the cache has. */
@@ -26,6 +41,16 @@ export interface CachedBeginning {
   readonly tokenCount: number;
 }
 
+/** The most slots that a sequence of `pages` pages needs at once, if a step computes no more than `rows` of its rows. */
+export function mostSlots(
+  { keys, block }: Omit<PoolWindow, "slots">,
+  pages: number,
+  rows: number,
+  pageTokens: number,
+): number {
+  return Math.min(pages, Math.ceil((keys + block + rows) / pageTokens) + 1);
+}
+
 export class PagePool {
   readonly pageTokens: number;
   /** Copying fewer tokens at every layer is not worthwhile. */
@@ -36,14 +61,21 @@ export class PagePool {
   readonly #byKey = new Map<string, number>();
   /** For each prefix, the pages that continue it, full or not. The empty prefix is 0. */
   readonly #continuing = new Map<number, Set<number>>();
+  readonly #window: Omit<PoolWindow, "slots"> | undefined;
+  #slots = 0;
+  /** Slots that no page has. */
+  readonly #freeSlots: number[] = [];
+  /** Pages whose slot nobody holds, oldest first. They keep it until another page takes it. */
+  readonly #idleSlots = new Set<number>();
   #nextPrefix = 1;
   #era = 0;
 
-  constructor(pages: number, pageTokens: number) {
+  constructor(pages: number, pageTokens: number, window?: PoolWindow) {
     invariant(pages >= 1 && pageTokens >= 1, `a pool of ${pages} pages of ${pageTokens} tokens`);
     this.pageTokens = pageTokens;
     this.leastCopied = Math.ceil(pageTokens / 4);
-    this.grow(pages);
+    this.#window = window;
+    this.grow(pages, window?.slots ?? 0);
   }
 
   get size(): number {
@@ -55,16 +87,53 @@ export class PagePool {
     return this.#idle.size;
   }
 
-  /** Adds pages, which nobody holds. */
-  grow(pages: number): void {
-    for (let added = 0; added < pages; added++) {
-      this.#idle.add(this.#pages.length);
-      this.#pages.push({ holders: 0, tokens: [], parent: undefined, key: undefined, prefix: 0, era: 0 });
-    }
+  get slots(): number {
+    return this.#slots;
   }
 
-  /** Takes a page for new content; undefined if all are held. */
+  /** The number of slots that nobody holds. Without a window, pages need none. */
+  get freeSlots(): number {
+    return this.#window ? this.#freeSlots.length + this.#idleSlots.size : Infinity;
+  }
+
+  slotOf(page: number): number | undefined {
+    return this.#pages[page]!.slot;
+  }
+
+  /** The first page of its sequence that the row at `position` reads at windowed layers. */
+  firstPageSeen(position: number): number {
+    if (!this.#window) return 0;
+    const { keys, block } = this.#window;
+    const first = Math.max(0, position + 1 - keys);
+    return Math.floor((Math.floor(first / block) * block) / this.pageTokens);
+  }
+
+  /** The most slots that a sequence of `pages` pages needs at once, if a step computes no more than `rows` of its rows. */
+  mostSlots(pages: number, rows: number): number {
+    return this.#window ? mostSlots(this.#window, pages, rows, this.pageTokens) : 0;
+  }
+
+  /** Adds pages and slots, which nobody holds. */
+  grow(pages: number, slots: number): void {
+    for (let added = 0; added < pages; added++) {
+      this.#idle.add(this.#pages.length);
+      this.#pages.push({
+        holders: 0,
+        tokens: [],
+        parent: undefined,
+        key: undefined,
+        prefix: 0,
+        era: 0,
+        slot: undefined,
+        windowHolders: 0,
+      });
+    }
+    for (let added = 0; added < slots; added++) this.#freeSlots.push(this.#slots++);
+  }
+
+  /** Takes a page for new content, with a slot where windowed layers need one; undefined if all are held. */
   take(): number | undefined {
+    if (this.freeSlots === 0) return undefined;
     // Pages that cannot be found go first, then the others in the order in which they were released.
     let chosen: number | undefined;
     for (const page of this.#idle) {
@@ -78,16 +147,48 @@ export class PagePool {
     this.#idle.delete(chosen);
     this.#pages[chosen]!.holders = 1;
     this.#pages[chosen]!.era = this.#era;
+    if (this.#window) this.#takeSlot(chosen);
     return chosen;
   }
 
-  /** Adds one hold to each page. */
-  hold(pages: Iterable<number>): void {
-    for (const index of pages) if (this.#pages[index]!.holders++ === 0) this.#idle.delete(index);
+  #takeSlot(index: number): void {
+    const page = this.#pages[index]!;
+    page.windowHolders = 1;
+    if (this.#idleSlots.delete(index)) return;
+    page.slot = this.#freeSlots.pop() ?? this.#takeIdleSlot();
   }
 
-  /** Removes one hold from each page. A page that nobody holds keeps its content until it is taken. */
-  release(pages: Iterable<number>): void {
+  /** Takes the slot of a page that cannot be found, or else the one that was released first. */
+  #takeIdleSlot(): number {
+    let chosen: number | undefined;
+    for (const index of this.#idleSlots) {
+      chosen ??= index;
+      if (this.#pages[index]!.parent !== undefined) continue;
+      chosen = index;
+      break;
+    }
+    invariant(chosen !== undefined, "every slot is held");
+    this.#idleSlots.delete(chosen);
+    const page = this.#pages[chosen]!;
+    const { slot } = page;
+    page.slot = undefined;
+    return slot!;
+  }
+
+  /** Adds one hold to each page, and to the slots of those from index `firstSeen` on. */
+  hold(pages: readonly number[], firstSeen: number): void {
+    for (const [at, index] of pages.entries()) {
+      const page = this.#pages[index]!;
+      if (page.holders++ === 0) this.#idle.delete(index);
+      if (!this.#window || at < firstSeen) continue;
+      invariant(page.slot !== undefined, `page ${index} is held without a slot`);
+      if (page.windowHolders++ === 0) this.#idleSlots.delete(index);
+    }
+  }
+
+  /** Removes one hold from each page, and from slots as `hold` adds them. What nobody holds keeps its content until it is taken. */
+  release(pages: readonly number[], firstSeen: number): void {
+    this.leaveWindow(pages.slice(firstSeen));
     for (const index of pages) {
       const page = this.#pages[index]!;
       invariant(page.holders > 0, `page ${index} is released more often than held`);
@@ -95,19 +196,38 @@ export class PagePool {
     }
   }
 
-  /** The longest beginning of `tokens` in the cache, without the last token: its row has to be computed for its logits. */
+  /** Removes one hold from the slot of each page. */
+  leaveWindow(pages: readonly number[]): void {
+    if (!this.#window) return;
+    for (const index of pages) {
+      const page = this.#pages[index]!;
+      invariant(page.windowHolders > 0, `the slot of page ${index} is released more often than held`);
+      if (--page.windowHolders === 0) this.#idleSlots.add(index);
+    }
+  }
+
+  /**
+   * The longest beginning of `tokens` in the cache, without the last token: its row has to be computed for its logits. Pages in the
+   * window of the row that follows have their slots.
+   */
   find(tokens: readonly number[]): CachedBeginning {
     const pages: number[] = [];
     let prefix = 0;
-    let end = this.pageTokens;
-    for (; end < tokens.length; end += this.pageTokens) {
+    /** The last page without a slot, and the most pages that can be shared. */
+    let lastMissing = -1;
+    let usable = 0;
+    for (let end = this.pageTokens; end < tokens.length; end += this.pageTokens) {
       const index = this.#byKey.get(this.#keyOf(prefix, tokens, end));
       if (index === undefined) break;
+      if (this.#window && this.#pages[index]!.slot === undefined) lastMissing = pages.length;
       pages.push(index);
       prefix = this.#pages[index]!.prefix;
+      if (lastMissing < this.firstPageSeen(end)) usable = pages.length;
     }
-    const first = end - this.pageTokens;
-    const partial = this.#findPartial(prefix, tokens, first);
+    pages.length = usable;
+    const last = pages.at(-1);
+    const first = usable * this.pageTokens;
+    const partial = this.#findPartial(last === undefined ? 0 : this.#pages[last]!.prefix, tokens, first);
     return { pages, partial, tokenCount: first + (partial?.tokenCount ?? 0) };
   }
 
@@ -115,7 +235,8 @@ export class PagePool {
   #findPartial(prefix: number, tokens: readonly number[], first: number): CachedBeginning["partial"] {
     let found: CachedBeginning["partial"];
     for (const page of this.#continuing.get(prefix) ?? []) {
-      const own = this.#pages[page]!.tokens;
+      const { tokens: own, slot } = this.#pages[page]!;
+      if (this.#window && slot === undefined) continue;
       let tokenCount = 0;
       while (
         tokenCount < own.length &&

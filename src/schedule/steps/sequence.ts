@@ -23,6 +23,8 @@ export class Sequence {
   /** The number of tokens whose keys and values are in the cache, or will be once all submissions have run. */
   computed = 0;
   pages: number[] = [];
+  /** The first of its pages that its next row sees at windowed layers. Those before may have been left to others there. */
+  firstSeenPage = 0;
 
   constructor(id: number, request: SequenceRequest) {
     this.id = id;

@@ -28,6 +28,9 @@ export interface PageCopy {
   readonly fromPage: number;
   readonly toPage: number;
   readonly tokenCount: number;
+  /** Where they are at windowed layers, if there are any. */
+  readonly fromSlot: number | undefined;
+  readonly toSlot: number | undefined;
 }
 
 export interface Step {
@@ -106,6 +109,7 @@ export class StepScheduler {
   /** The rows of the next step; none when there is nothing to compute. Counts them as computed. */
   next(limits: StepLimits): Step {
     invariant(limits.budgetTokens >= 1, "a step has no budget");
+    for (const sequence of this.#running) this.#slide(sequence);
     const step = new Map<Sequence, { firstToken: number; tokenCount: number }>();
     const copies = new Map<Sequence, PageCopy>();
     let budget = limits.budgetTokens;
@@ -130,7 +134,7 @@ export class StepScheduler {
     const hasPrompts = decodes.length < this.#running.length || this.#waiting.length > 0;
     const forPrompts = hasPrompts ? Math.floor(budget / 4) : 0;
     for (const sequence of decodes) if (budget > forPrompts) schedule(sequence, 1);
-    const copied = this.#admit(limits.maxRunning, budget, copies);
+    const copied = this.#admit(limits, budget, copies);
     // One slice each, in turn, while the budget lasts, so that a short prompt does not wait for a long one.
     for (let progress = true; progress;) {
       const before = budget;
@@ -148,7 +152,7 @@ export class StepScheduler {
       return { sequence, firstToken, tokenCount, samples };
     });
     // They were held until here. Whoever takes them from now on writes to them in later steps.
-    this.#pool.release(copied);
+    this.#pool.release(copied, 0);
     return { entries, rows: limits.budgetTokens - budget, copies: [...copies.values()] };
   }
 
@@ -156,7 +160,7 @@ export class StepScheduler {
    * Admits waiting sequences, in order, while there is budget for a row of each and room for its prompt. Adds the page copies
    * that they begin with. Returns the pages that are copied from; it holds them.
    */
-  #admit(maxRunning: number, budget: number, copies: Map<Sequence, PageCopy>): number[] {
+  #admit({ maxRunning, sliceTokens }: StepLimits, budget: number, copies: Map<Sequence, PageCopy>): number[] {
     const copied: number[] = [];
     let rows = budget - this.#running.filter(({ remaining }) => remaining > 1).length;
     for (const sequence of this.#waiting.slice()) {
@@ -166,20 +170,28 @@ export class StepScheduler {
       const found = this.#pool.find(sequence.tokens);
       // Another sequence is computing more of the same beginning, which this one will share.
       if (this.#isBeingComputed(sequence, found)) continue;
+      const firstSeen = this.#pool.firstPageSeen(found.tokenCount);
       const held = [...found.pages, ...(found.partial ? [found.partial.page] : [])];
-      this.#pool.hold(held);
+      this.#pool.hold(held, firstSeen);
       const needed = Math.ceil(sequence.length / this.#pool.pageTokens) - found.pages.length;
       // One more page for a sequence that runs, or this one would be put back at once.
-      if (this.#pool.free < needed + (this.#running.length > 0 ? 1 : 0)) {
-        this.#pool.release(held);
+      const more = this.#running.length > 0 ? 1 : 0;
+      if (
+        this.#pool.free < needed + more ||
+        this.#pool.freeSlots < this.#pool.mostSlots(needed, sliceTokens) + more
+      ) {
+        this.#pool.release(held, firstSeen);
         break;
       }
       sequence.pages = [...found.pages];
+      sequence.firstSeenPage = firstSeen;
       if (found.partial) {
         const toPage = this.#pool.take()!;
         sequence.pages.push(toPage);
         copied.push(found.partial.page);
-        copies.set(sequence, { fromPage: found.partial.page, toPage, tokenCount: found.partial.tokenCount });
+        const { page: fromPage, tokenCount } = found.partial;
+        const [fromSlot, toSlot] = [this.#pool.slotOf(fromPage), this.#pool.slotOf(toPage)];
+        copies.set(sequence, { fromPage, toPage, tokenCount, fromSlot, toSlot });
       }
       sequence.computed = found.tokenCount;
       this.#sharedTokens += sequence.computed;
@@ -217,6 +229,14 @@ export class StepScheduler {
     return true;
   }
 
+  /** Leaves the pages to others that no row from now on sees at windowed layers. Rows of earlier steps run before what others write. */
+  #slide(sequence: Sequence): void {
+    const first = this.#pool.firstPageSeen(sequence.computed);
+    if (first <= sequence.firstSeenPage) return;
+    this.#pool.leaveWindow(sequence.pages.slice(sequence.firstSeenPage, first));
+    sequence.firstSeenPage = first;
+  }
+
   #preempt(victim: Sequence): void {
     this.#preemptions++;
     this.#release(victim);
@@ -225,8 +245,9 @@ export class StepScheduler {
   }
 
   #release(sequence: Sequence): void {
-    this.#pool.release(sequence.pages);
+    this.#pool.release(sequence.pages, sequence.firstSeenPage);
     sequence.pages = [];
+    sequence.firstSeenPage = 0;
     sequence.computed = 0;
   }
 

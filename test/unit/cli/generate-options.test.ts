@@ -17,10 +17,13 @@ it("takes every option, and leaves to the model what is not given", () => {
     "5",
   ];
   const others = ["--repetition-penalty", "1.1", "--seed", "0", "--stop", "a", "--stop", "b", "--count", "3"];
-  expect(parseGenerateOptions([...sampling, "Once", ...others, "--queues", "2"])).toMatchObject({
+  expect(
+    parseGenerateOptions([...sampling, "Once", ...others, "--queues", "2", "--cache", "f16"]),
+  ).toMatchObject({
     prompt: "Once",
     count: 3,
     queues: 2,
+    cache: "f16",
     options: {
       temperature: 0,
       topK: 0,
@@ -33,7 +36,14 @@ it("takes every option, and leaves to the model what is not given", () => {
     },
   });
   const { options, ...bare } = parseGenerateOptions(["Once"]);
-  expect(bare).toMatchObject({ count: 1, queues: 1, model: undefined, json: undefined, help: false });
+  expect(bare).toMatchObject({
+    count: 1,
+    queues: 1,
+    cache: "f32",
+    model: undefined,
+    json: undefined,
+    help: false,
+  });
   expect(Object.keys(options)).toEqual(["seed"]);
   expect(Number.isInteger(options.seed)).toBe(true);
   expect(parseGenerateOptions(["--help"]).help).toBe(true);
@@ -54,6 +64,7 @@ it.each([
   [["a", "--stop", ""], "--stop: expected a text, received an empty one"],
   [["a", "--count", "257"], "--count: expected a whole number from 1 to 256"],
   [["a", "--queues", "9"], "--queues: expected a whole number from 1 to 8"],
+  [["a", "--cache", "f64"], '--cache: expected f32 or f16, received "f64"'],
   [["a", "--model", "no-such-folder"], "--model: there is no folder"],
 ])("refuses %j in one line", (args, words) => {
   expect(() => parseGenerateOptions(args)).toThrow(OptionError);

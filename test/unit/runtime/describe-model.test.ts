@@ -18,7 +18,11 @@ describe("describeModel", () => {
       vocabulary: 37,
       contextLength: 8,
     });
-    const { config, tensors, parameters, hasTokenizer } = await describeModel(parts);
+    const { config, tensors, parameters, cacheBytesPerToken, cacheBytesPerContext, hasTokenizer } =
+      await describeModel(parts);
+    // Keys and values of 16 numbers at each of two layers.
+    expect(cacheBytesPerToken).toEqual({ f32: 2 * 2 * 16 * 4, f16: 2 * 2 * 16 * 2 });
+    expect(cacheBytesPerContext).toEqual({ f32: 8 * 2 * 2 * 16 * 4, f16: 8 * 2 * 2 * 16 * 2 });
     expect(config).toMatchObject({ layers: 2, channels: 16, vocabularySize: 37 });
     // Embeddings, then per layer two norms, four linears with their biases; the last norm.
     const layer = 4 * 16 + (16 * 48 + 48) + (16 * 16 + 16) + (16 * 24 + 24) + (24 * 16 + 16);

@@ -1,7 +1,7 @@
 // Continuous batching in simulation: random arrivals, lengths, priorities and cancellations against a small cache.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PagePool } from "../../../src/schedule/steps/page-pool.js";
+import { PagePool, type PoolWindow } from "../../../src/schedule/steps/page-pool.js";
 import type { Sequence } from "../../../src/schedule/steps/sequence.js";
 import {
   StepScheduler,
@@ -42,14 +42,34 @@ function simulate(
   pages: number,
   limits: StepLimits,
   stepsInFlight: number,
+  window?: PoolWindow,
 ): { finished: Finished[]; steps: (readonly StepEntry[])[]; scheduler: StepScheduler; pool: PagePool } {
-  const pool = new PagePool(pages, pageTokens);
+  const pool = new PagePool(pages, pageTokens, window);
   const scheduler = new StepScheduler(pool);
   const cache = new Map<number, number>();
+  /** The same of windowed layers. */
+  const windowed = new Map<number, number>();
   const live = new Map<Sequence, { job: Job; text: number[]; firstStep: number }>();
   const flying: { sequence: Sequence; token: number }[][] = [];
   const finished: Finished[] = [];
   const steps: (readonly StepEntry[])[] = [];
+  /** Each row reads whole blocks, from that of the first key in its window on. */
+  const checkWindow = (
+    sequence: Sequence,
+    firstToken: number,
+    tokenCount: number,
+    text: readonly number[],
+    { keys, block }: PoolWindow,
+  ): void => {
+    for (let row = firstToken; row < firstToken + tokenCount; row++) {
+      const first = Math.max(0, row + 1 - keys);
+      for (let token = first - (first % block); token <= row; token++)
+        check(
+          windowed.get(windowRowOf(pool, sequence, token)) === keyOf(text, token),
+          `token ${token} of sequence ${sequence.id} finds a key in the window of ${row} that is not its own`,
+        );
+    }
+  };
   const pendingJobs = jobs.toSorted((a, b) => a.arrival - b.arrival);
   for (let step = 0; pendingJobs.length > 0 || live.size > 0; step++) {
     check(step < 20_000, "the steps do not end");
@@ -89,8 +109,17 @@ function simulate(
     // Copies come first, all at once: what one writes no other may read or write.
     const copiedTo = new Set(copies.map(({ toPage }) => toPage));
     check(copiedTo.size === copies.length, "two copies write one page");
-    for (const { fromPage, toPage, tokenCount } of copies) {
+    const slotsTo = new Set(copies.map(({ toSlot }) => toSlot));
+    check(!window || slotsTo.size === copies.length, "two copies write one slot");
+    for (const { fromPage, toPage, tokenCount, fromSlot, toSlot } of copies) {
       check(!copiedTo.has(fromPage), `page ${fromPage} is copied from and to`);
+      check(!window || !slotsTo.has(fromSlot), `slot ${fromSlot} is copied from and to`);
+      const slotTokens = toSlot === undefined ? 0 : tokenCount;
+      for (let token = 0; token < slotTokens; token++) {
+        const key = windowed.get(fromSlot! * pageTokens + token);
+        check(key !== undefined, `slot ${fromSlot} is copied before it is computed`);
+        windowed.set(toSlot! * pageTokens + token, key);
+      }
       for (let token = 0; token < tokenCount; token++) {
         const key = cache.get(fromPage * pageTokens + token);
         check(key !== undefined, `page ${fromPage} is copied before it is computed`);
@@ -106,8 +135,10 @@ function simulate(
         firstToken + tokenCount <= sequence.tokens.length || tokenCount === 1,
         `sequence ${sequence.id} computes a row whose token is not known anywhere`,
       );
-      for (let token = firstToken; token < firstToken + tokenCount; token++)
+      for (let token = firstToken; token < firstToken + tokenCount; token++) {
         cache.set(cacheRowOf(sequence, token), keyOf(text, token));
+        if (window) windowed.set(windowRowOf(pool, sequence, token), keyOf(text, token));
+      }
     }
     for (const { sequence, firstToken, tokenCount, samples } of entries) {
       const { text } = live.get(sequence)!;
@@ -116,6 +147,7 @@ function simulate(
           cache.get(cacheRowOf(sequence, token)) === keyOf(text, token),
           `token ${token} of sequence ${sequence.id} finds a key that is not its own`,
         );
+      if (window) checkWindow(sequence, firstToken, tokenCount, text, window);
       if (!samples) continue;
       const token = nextToken(text);
       text.push(token);
@@ -130,6 +162,13 @@ function cacheRowOf(sequence: Sequence, token: number): number {
   const page = sequence.pages[Math.floor(token / pageTokens)];
   check(page !== undefined, `token ${token} of sequence ${sequence.id} has no page`);
   return page * pageTokens + (token % pageTokens);
+}
+
+/** The row of a token at windowed layers. */
+function windowRowOf(pool: PagePool, sequence: Sequence, token: number): number {
+  const slot = pool.slotOf(sequence.pages[Math.floor(token / pageTokens)]!);
+  check(slot !== undefined, `token ${token} of sequence ${sequence.id} has no slot`);
+  return slot * pageTokens + (token % pageTokens);
 }
 
 /** What a key depends on: all tokens up to its own, as a hash. */
@@ -185,6 +224,41 @@ describe("the step scheduler", () => {
         },
       ),
       { numRuns: 1500, seed: 1 },
+    );
+  });
+
+  it("keeps what rows see at windowed layers, in as many slots as windows need", () => {
+    fc.assert(
+      fc.property(
+        fc.array(job, { minLength: 1, maxLength: 20 }),
+        limits,
+        fc.integer({ min: 10, max: 40 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.record({ keys: fc.integer({ min: 1, max: 12 }), block: fc.constantFrom(4, 8) }),
+        fc.integer({ min: 0, max: 12 }),
+        (jobs, own, pages, stepsInFlight, shape, more) => {
+          const window = { ...shape, slots: 0 };
+          const needed = new PagePool(1, pageTokens, window).mostSlots(9, own.budgetTokens) + 1;
+          const slots = needed + more;
+          const { finished, pool, scheduler } = simulate(jobs, pages, own, stepsInFlight, {
+            ...window,
+            slots,
+          });
+          for (const {
+            job: { prompt },
+            tokens,
+          } of finished) {
+            const expected = [...prompt];
+            while (expected.length < tokens.length) expected.push(nextToken(expected));
+            expect(tokens).toEqual(expected);
+          }
+          const kept = jobs.filter(({ cancelAt }) => cancelAt === undefined);
+          for (const own2 of kept) expect(finished.map((entry) => entry.job)).toContain(own2);
+          expect([pool.free, pool.freeSlots]).toEqual([pages, slots]);
+          expect(scheduler.running + scheduler.waiting).toBe(0);
+        },
+      ),
+      { numRuns: 1500, seed: 2 },
     );
   });
 

@@ -3,7 +3,8 @@
 import { expect, it } from "vitest";
 import { ArgumentError, CancelledError } from "../../src/errors.js";
 import { Model } from "../../src/runtime/model.js";
-import { describeWithSharedModel, readJson } from "../helpers/data-files.js";
+import { parseHeader } from "../../src/files/safetensors.js";
+import { describeWithSharedModel, readBytes, readJson } from "../helpers/data-files.js";
 import { rejection } from "../helpers/rejection.js";
 import { encoderRows } from "../helpers/tolerances.js";
 
@@ -61,12 +62,11 @@ if (typeof document === "undefined")
 async function withOlderFiles(folder: string): Promise<string> {
   const { cp, mkdtemp } = await import("node:fs/promises");
   const { tmpdir } = await import("node:os");
-  const { join } = await import("node:path");
   const { onTestFinished } = await import("vitest");
-  const own = await mkdtemp(join(tmpdir(), "weft-older-"));
+  const own = await mkdtemp(`${tmpdir()}/weft-older-`);
   onTestFinished(async () => (await import("node:fs/promises")).rm(own, { recursive: true }));
   await cp(folder, own, { recursive: true });
-  await cp(join(folder, "older"), own, { recursive: true });
+  await cp(`${folder}/older`, own, { recursive: true });
   return own;
 }
 
@@ -123,5 +123,34 @@ if (typeof document === "undefined")
         [["cat"], { normalise: true }, /Perhaps normalize was meant/],
       ] as const)
         expect((await rejection(model.embed(texts, options as object))).message).toMatch(problem);
+    });
+  });
+
+if (typeof document === "undefined")
+  await describeWithSharedModel("all-minilm-l6-v2", 1, (folder) => {
+    it("gives the recorded vectors and ids, from weights that stay in f16", async () => {
+      const { texts } = (await readJson<{ readonly texts: readonly { text: string; ids: number[] }[] }>(
+        `${folder}/expected.json`,
+      ))!;
+      const recorded = parseHeader(await readBytes(`${folder}/expected.safetensors`), "expected");
+      const { begin } = recorded.tensors.get("vectors")!;
+      const file = await readBytes(`${folder}/expected.safetensors`);
+      const vectors = new Float64Array(file.slice(recorded.dataOffset + begin).buffer, 0, texts.length * 384);
+      await using model = await Model.load(folder);
+      expect(model.info.weights).toBe("f16");
+      const chosen = texts.map((own, index) => ({ ...own, index })).filter(({ ids }) => ids.length <= 64);
+      const result = await model.embed(chosen.map(({ text }) => text));
+      expect(result.tokens).toBe(chosen.reduce((sum, { ids }) => sum + ids.length, 0));
+      for (const [at, { index, text }] of chosen.entries()) {
+        const expected = vectors.subarray(384 * index, 384 * (index + 1));
+        const own = result.vectors[at]!;
+        expect(Math.max(...own.map((value, i) => Math.abs(value - expected[i]!))), text).toBeLessThan(
+          encoderRows,
+        );
+        expect(own.reduce((sum, value, i) => sum + value * expected[i]!, 0)).toBeGreaterThan(0.99999);
+      }
+      // A text of more than 256 tokens keeps 255 and the end.
+      const long = texts.find(({ ids }) => ids.length === 256)!;
+      expect((await model.embed([long.text])).tokens).toBe(256);
     });
   });

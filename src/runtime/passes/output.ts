@@ -36,12 +36,7 @@ export class OutputCollector {
   /** Of "pooled": how many rows of each sentence are there. */
   readonly #finished: number[];
 
-  constructor(
-    kind: OutputKind,
-    tokens: readonly Uint32Array[],
-    shape: ModelShape,
-    pooling?: PoolingRequest | undefined,
-  ) {
+  constructor(kind: OutputKind, tokens: readonly Uint32Array[], shape: ModelShape, pooling?: PoolingRequest) {
     this.kind = kind;
     this.pooling = pooling;
     this.#tokens = tokens;

@@ -8,6 +8,7 @@ import type { BenchRequest } from "./page.js";
 import { autoCase } from "./auto/command.js";
 import type { BenchCase, BenchRecord, CaseResult, Report } from "./case.js";
 import { curvesCase } from "./curves/command.js";
+import { formatsCase } from "./formats/command.js";
 import { forwardCaseOf } from "./forward/command.js";
 import { generateCase } from "./generate/command.js";
 import { installPeers, PEERS_ADDRESS } from "./peers/install.js";
@@ -27,6 +28,7 @@ const cases: readonly BenchCase<unknown>[] = [
   curvesCase,
   autoCase,
   generateCase,
+  formatsCase,
   pageThreadCase,
   trainCase,
 ];

@@ -76,7 +76,7 @@ export function makeUniform(seed: number): () => number {
 }
 
 /** The tensors as a safetensors file: https://github.com/huggingface/safetensors#format. */
-export function toSafetensors({ tensors }: SyntheticModel): Uint8Array<ArrayBuffer> {
+export function toSafetensors({ tensors }: Pick<SyntheticModel, "tensors">): Uint8Array<ArrayBuffer> {
   const header: Record<string, unknown> = {};
   let dataBytes = 0;
   for (const [name, { shape, values }] of tensors) {

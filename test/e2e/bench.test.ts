@@ -162,6 +162,34 @@ it("measures generation, after checking its tokens and dispatches", async () => 
   expect(records.filter(({ metric }) => metric === "poissonFirstToken")).toHaveLength(3);
 });
 
+it("measures formats of weights, after checking their bits", async () => {
+  const json = join(folder, "formats.json");
+  const report = join(folder, "formats.html");
+  const args = ["--case", "formats", "--quick", "--json", json, "--report", report];
+  const { code, output, errors } = await runCommand("bench", args);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(
+    /^checked +SmolLM2-135M: logits after 4 tokens in float32 differ from float64 by at most \d/m,
+  );
+  expect(output).toMatch(/^ +SmolLM2-135M: q4, Q4_1 give the bits of float32 with the same values/m);
+  expect(output).toMatch(/^ +the same, 768 wide: Q4_K give the bits of float32/m);
+  expect(output).toMatch(/^SmolLM2-135M: 2 of 2 layers, C = 64, .* V = 320, made-up weights$/m);
+  expect(output).toMatch(/^ +Q4_1( +\d+\.\d+ +\d+\.\d\d){3}$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as (Measured & {
+    readonly parameters: { readonly format: string; readonly shape: { readonly name: string } };
+  })[];
+  for (const { metric, value } of records) expect(value, metric).toBeGreaterThan(0);
+  // Five formats, each with three speeds and what they are of float32's, bytes twice, and three bandwidths.
+  expect(records).toHaveLength(5 * (3 + 3 + 2 + 3));
+  const bytesOf = (format: string): number =>
+    records.find(({ metric, parameters }) => metric === "weightBytes" && parameters.format === format)!.value;
+  // Blocks stay blocks: 5, 6 and a little less than 5 bits of 32, beside norms.
+  expect(bytesOf("f32") / bytesOf("q4")).toBeGreaterThan(5.5);
+  expect(bytesOf("f32") / bytesOf("Q4_1")).toBeGreaterThan(4.5);
+  expect((await readFile(report, "utf8")).match(/<figure>/g)).toHaveLength(6);
+});
+
 it("measures what the page's thread has to do, after checking that both threads give the same", async () => {
   const json = join(folder, "page-thread.json");
   const args = ["--case", "page-thread", "--quick", "--json", json];

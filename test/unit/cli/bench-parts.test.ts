@@ -1,5 +1,8 @@
 // The pure parts of the benchmark: lengths, statistics, the count of useful work, and the made-up model.
 import { describe, expect, it } from "vitest";
+import { boundTokens, bytesOfAll } from "../../../src/cli/bench/formats/bound.js";
+import { halfOfPower, writeGguf } from "../../../src/cli/bench/made-up/gguf-writer.js";
+import { countWeights, makeDecoder, smol, tinyShape, wider } from "../../../src/cli/bench/made-up/decoder.js";
 import { parseBenchOptions } from "../../../src/cli/bench/options.js";
 import { OptionError } from "../../../src/cli/terminal/option-values.js";
 import { writeOnnx } from "../../../src/cli/bench/peers/onnx-writer.js";
@@ -11,6 +14,10 @@ import {
   makeSyntheticModel,
   toSafetensors,
 } from "../../../src/cli/bench/peers/synthetic-model.js";
+import { listTensors, openGguf } from "../../../src/files/gguf/open-gguf.js";
+import { readGgufRows } from "../../../src/files/gguf/read-gguf.js";
+import { describeModel } from "../../../src/runtime/load/describe-model.js";
+import { dequantise } from "../../../src/tensor/blocks/dequantise.js";
 import { toFloat32 } from "../../../src/tensor/formats.js";
 import { MemoryFolder } from "../../../src/files/memory-folder.js";
 import { readTensors } from "../../../src/files/read-tensors.js";
@@ -137,6 +144,58 @@ describe("the made-up model", () => {
     const sentences = makeSentences([1, 5, 3], 11, 4);
     expect(sentences.map(({ length }) => length)).toEqual([1, 5, 3]);
     expect(sentences.flat().every((id) => Number.isInteger(id) && id >= 0 && id < 11)).toBe(true);
+  });
+});
+
+describe("the benchmark of formats", () => {
+  const shape = { ...tinyShape(wider), layers: 1, vocabulary: 64 };
+
+  it("counts the weights of SmolLM2-135M", () => {
+    // 28,311,552 of the vocabulary and 3,538,944 a layer; all parameters are 134,515,008 with 61 norms of 576.
+    expect(countWeights(smol, 30)).toBe(134_515_008 - 61 * 576);
+    expect(smol).toMatchObject({ allLayers: 30, channels: 576, hidden: 1536, heads: 9, keyValueHeads: 3 });
+  });
+
+  it("computes what bytes allow", () => {
+    expect(boundTokens(500e6, 100)).toBe(200);
+    expect(bytesOfAll(10, 4, 12)).toBe(30);
+  });
+
+  it("writes powers of two as float16", () => {
+    // From the format: 1 is 0x3c00, the least normal 2^-14 is 0x0400, the least of all 2^-24 is 1.
+    expect([0, -1, -14, -15, -24].map(halfOfPower)).toEqual([0x3c00, 0x3800, 0x0400, 0x0200, 1]);
+  });
+
+  it.each(["Q4_1", "Q5_0", "Q4_K", "Q6_K"] as const)(
+    "writes GGUF files in %s whose weights have the size of a model's",
+    async (format) => {
+      const folder = new MemoryFolder(new Map([["made.gguf", writeGguf(shape, format, 3)]]));
+      const model = await openGguf(folder, "made.gguf");
+      expect(listTensors(model).map(({ name }) => name)).toHaveLength(1 + 7 + 3);
+      for await (const { tensor, bytes } of readGgufRows(folder, model)) {
+        const values = dequantise(bytes, tensor.type.name);
+        const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+        if (tensor.shape.length === 1) expect(size).toBeCloseTo(1, 1);
+        else {
+          expect(tensor.type.name).toBe(format);
+          const expected = 1 / Math.sqrt(tensor.shape.at(-1)!);
+          expect(size / expected).toBeGreaterThan(0.3);
+          expect(size / expected).toBeLessThan(3);
+        }
+      }
+      expect(Buffer.compare(writeGguf(shape, format, 3), writeGguf(shape, format, 3))).toBe(0);
+      const { config } = await describeModel(new Blob([writeGguf(shape, format, 3)]));
+      expect(config).toMatchObject({ layers: 1, channels: 256, vocabularySize: 64 });
+    },
+  );
+
+  it("makes the same model from the same seed", () => {
+    const small = tinyShape(smol);
+    const [one, again] = [makeDecoder(small, 5), makeDecoder(small, 5)];
+    expect(again).toEqual(one);
+    const { values } = one.tensors.get("model.layers.0.mlp.down_proj.weight")!;
+    const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+    expect(size * Math.sqrt(small.hidden)).toBeCloseTo(1, 1);
   });
 });
 

@@ -6,13 +6,19 @@ import type { Plot } from "../plots.js";
 import { alignColumns } from "../../terminal/table.js";
 import { bandwidths } from "./bound.js";
 import type { FormatsRequest, ShapeRequest } from "./page.js";
-import { makeDecoder, smol, tinyShape, wider, type DecoderShape } from "./shapes.js";
+import { makeDecoder, smol, tinyShape, wider, type DecoderShape } from "../made-up/decoder.js";
 
 const seed = 20_254;
 
-const contests: readonly (readonly [DecoderShape, ShapeRequest["formats"]])[] = [
-  [smol, ["f32", "f16", "q8", "q4", "Q4_1", "Q5_0"]],
-  [wider, ["f32", "Q4_K", "Q6_K"]],
+/** Shapes with their formats, and what is left of them for --quick. */
+const contests: readonly Readonly<
+  Record<"whole" | "quick", readonly [DecoderShape, ShapeRequest["formats"]]>
+>[] = [
+  {
+    whole: [smol, ["f32", "f16", "q8", "q4", "Q4_1", "Q5_0"]],
+    quick: [tinyShape(smol), ["f32", "q4", "Q4_1"]],
+  },
+  { whole: [wider, ["f32", "Q4_K", "Q6_K"]], quick: [tinyShape(wider), ["f32", "Q4_K"]] },
 ];
 
 /** What a table's column is about: a phase and its number of requests. */
@@ -26,8 +32,8 @@ export const formatsCase: BenchCase<FormatsRequest> = {
   summary: "decoding and prompts with weights in 4 to 32 bits, at the widths of SmolLM2-135M",
   prepare({ repeats, quick }: CaseOptions): FormatsRequest {
     return {
-      shapes: contests.map(([whole, formats]) => {
-        const shape = quick ? tinyShape(whole) : whole;
+      shapes: contests.map((contest) => {
+        const [shape, formats] = quick ? contest.quick : contest.whole;
         return { shape, formats, ...expectLogits(shape) };
       }),
       seed,

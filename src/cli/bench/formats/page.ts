@@ -6,8 +6,8 @@ import type { CaseResult, Measurement, Report } from "../case.js";
 import { makeSentences, toSafetensors } from "../peers/synthetic-model.js";
 import { spreadOf } from "../statistics.js";
 import { bandwidths, boundFormula, boundTokens, bytesOfAll } from "./bound.js";
-import { writeGguf, type BlockName } from "./gguf-writer.js";
-import { countWeights, makeDecoder, type DecoderShape } from "./shapes.js";
+import { writeGguf, type BlockName } from "../made-up/gguf-writer.js";
+import { countWeights, makeDecoder, type DecoderShape } from "../made-up/decoder.js";
 
 /** Formats that `Model.load` makes of float32, and those of files. */
 export type FormatName = "f32" | "f16" | "q8" | "q4" | BlockName;

@@ -1,7 +1,7 @@
 // Writes a made-up model as a GGUF file whose matrices are blocks of random bits: no quantiser is needed to measure their speed.
 // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, and ggml-common.h beside it for the blocks.
 import { SeededRandom } from "../../../util/seeded-random.js";
-import { largestOf, listMatrices, listNorms, type DecoderShape } from "./shapes.js";
+import { largestOf, listMatrices, listNorms, type DecoderShape } from "./decoder.js";
 
 /** A format of blocks, and where its scales in float16 are. */
 interface BlockKind {

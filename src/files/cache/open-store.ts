@@ -4,7 +4,11 @@ import { DiskStore } from "./disk-store.js";
 import { OpfsStore } from "./opfs-store.js";
 import type { PartStore } from "./part-store.js";
 
-/** A folder in Node, the browser's file system elsewhere. Undefined if a browser has none that can be written to. */
+/**
+ * A folder in Node; elsewhere the browser's file system or, where that can't be written to, its cache of answers. Undefined if a
+ * browser has neither.
+ */
 export async function openStore(): Promise<PartStore | undefined> {
-  return hasDisk() ? new DiskStore() : OpfsStore.open();
+  if (hasDisk()) return new DiskStore();
+  return (await OpfsStore.open()) ?? (await import("./cache-store.js")).CacheStore.open();
 }

@@ -1,9 +1,10 @@
 // Downloaded files in the browser's file system of this origin (OPFS), in pages and workers.
 // https://fs.spec.whatwg.org. Nothing else of the browser's storage is touched.
-import { StorageError } from "../../errors.js";
+import type { StorageError } from "../../errors.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { OpenFile } from "../model-folder.js";
 import { openStream } from "../open-stream.js";
+import { lockInBrowser, roomOfSite, storageError } from "./browser-storage.js";
 import type { Appender, PartStore } from "./part-store.js";
 
 const ROOT = "weft";
@@ -88,19 +89,12 @@ export class OpfsStore implements PartStore {
     return names;
   }
 
-  async lock<R>(name: string, signal: AbortSignal | undefined, action: () => Promise<R>): Promise<R> {
-    throwIfAborted(signal, "Waiting for another tab that downloads the same model");
-    try {
-      return await navigator.locks.request(`weft:${name}`, signal ? { signal } : {}, action);
-    } catch (error) {
-      throwIfAborted(signal, "Waiting for another tab that downloads the same model");
-      throw error;
-    }
+  lock<R>(name: string, signal: AbortSignal | undefined, action: () => Promise<R>): Promise<R> {
+    return lockInBrowser(name, signal, action);
   }
 
-  async room(): Promise<number | undefined> {
-    const { quota, usage } = await navigator.storage.estimate();
-    return quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage);
+  room(): Promise<number | undefined> {
+    return roomOfSite();
   }
 
   async #file(key: string, create: boolean): Promise<FileSystemFileHandle | undefined> {
@@ -131,15 +125,6 @@ export class OpfsStore implements PartStore {
     }
     return folder;
   }
-}
-
-function storageError(cause: unknown): StorageError {
-  const isFull = cause instanceof DOMException && cause.name === "QuotaExceededError";
-  return new StorageError({
-    reason: isFull ? "full" : "failed",
-    problem: `the browser's storage of this site: ${cause instanceof Error ? cause.message : String(cause)}`,
-    cause,
-  });
 }
 
 function ignoreMissing(cause: unknown): undefined {

@@ -1,9 +1,13 @@
 // A hub on loopback that behaves as the real one does, and misbehaves on request: it stalls, cuts, refuses and answers wrong things.
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
 
 /** What the next answers to requests of a file do wrong. The first that returns true has answered. */
 export type Fault = (request: IncomingMessage, response: ServerResponse, file: Uint8Array) => boolean;
+
+/** What a slow network sends at once. */
+const SLICE_BYTES = 65536;
 
 export class HubServer {
   readonly files: Map<string, Uint8Array> = new Map();
@@ -21,6 +25,10 @@ export class HubServer {
   /** Whether SHA-256 of files are listed. */
   hasHashes = true;
   hasRanges = true;
+  /** Bytes per second of large files, over all connections together: a network's. Undefined: as fast as loopback is. */
+  bytesPerSecond: number | undefined;
+  /** When the network has sent what it was given. */
+  #busyUntilMs = 0;
   /** Files of a page of the list. */
   pageSize = 100;
   #server: Server | undefined;
@@ -79,7 +87,24 @@ export class HubServer {
       return;
     }
     const fault = file.length > 1000 ? this.faults.shift() : undefined;
-    if (!fault?.(request, response, file)) sendFile(request, response, file, this.hasRanges);
+    if (fault?.(request, response, file)) return;
+    const isSlow = this.bytesPerSecond !== undefined && file.length > 1000;
+    // Clients may end a connection when they like.
+    const send = async (part: Uint8Array): Promise<void> =>
+      pipeline(this.#slowly(part), response).catch(() => undefined);
+    sendFile(request, response, file, this.hasRanges, isSlow ? send : undefined);
+  }
+
+  /** A body at the network's speed. Connections take turns: each part waits for what was sent before. */
+  async *#slowly(part: Uint8Array): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < part.length; at += SLICE_BYTES) {
+      const slice = part.subarray(at, at + SLICE_BYTES);
+      const beginMs = Math.max(this.#busyUntilMs, performance.now());
+      this.#busyUntilMs = beginMs + (1000 * slice.length) / this.bytesPerSecond!;
+      const waitMs = this.#busyUntilMs - performance.now();
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      yield slice;
+    }
   }
 
   #list(response: ServerResponse, first: number): void {
@@ -107,24 +132,30 @@ export function sendFile(
   response: ServerResponse,
   file: Uint8Array,
   hasRanges: boolean = true,
+  /** Sends the body in its own way. Default: at once. */
+  send?: (part: Uint8Array) => Promise<void>,
 ): void {
-  const [, begin, end] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  const end = (part: Uint8Array): void => {
+    if (send) void send(part);
+    else response.end(part);
+  };
+  const [, begin, until] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
   if (begin === undefined || !hasRanges) {
-    response.writeHead(200, { "content-length": file.length }).end(file);
+    response.writeHead(200, { "content-length": file.length });
+    end(file);
     return;
   }
-  const last = end ? Math.min(Number(end), file.length - 1) : file.length - 1;
+  const last = until ? Math.min(Number(until), file.length - 1) : file.length - 1;
   if (Number(begin) > last) {
     response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
     return;
   }
   const part = file.subarray(Number(begin), last + 1);
-  response
-    .writeHead(206, {
-      "content-length": part.length,
-      "content-range": `bytes ${begin}-${last}/${file.length}`,
-    })
-    .end(part);
+  response.writeHead(206, {
+    "content-length": part.length,
+    "content-range": `bytes ${begin}-${last}/${file.length}`,
+  });
+  end(part);
 }
 
 function json(response: ServerResponse, value: unknown): void {

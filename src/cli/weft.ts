@@ -11,7 +11,7 @@ Usage: npx weft COMMAND [options]
 
   generate "A text"       continue a text
   score "A text" …        how likely texts are
-  inspect [DIR]           what a model's folder holds and needs, and whether this machine fits
+  inspect [MODEL]         what a model holds and needs, and whether this machine fits
   train                   train a model on texts
   bench                   measure weft on this machine
 

@@ -2,7 +2,8 @@
 import { count as tokens, endOfText } from "../../jobs/words.js";
 import type { WriteEvent } from "../../jobs/write.js";
 import type { FinishReason } from "../../index.js";
-import { placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { placeModel } from "../terminal/model-choice.js";
 import { helpText, parseGenerateOptions, type GenerateCommand } from "./options.js";
 import type { GenerateReport, GenerateRequest } from "./page.js";
 import { describeModel, describeWriting, line } from "../terminal/print-report.js";
@@ -21,9 +22,9 @@ const endings: Readonly<Record<FinishReason, string>> = {
 
 async function generate(command: GenerateCommand): Promise<void> {
   const { prompt, model, count, queues, cache, options, runtime, json } = command;
-  const { name, address, folders } = placeModel(model, runtime);
+  const { name, address, folders, hub } = placeModel(model, runtime);
   const prompts = Array.from({ length: count }, () => prompt);
-  const request: GenerateRequest = { model: address, queues, cache, prompts, options };
+  const request = { model: address, queues, cache, prompts, options };
   const progress = new Progress();
   let isInterrupted = false;
   let show: ((event: WriteEvent) => void) | undefined;
@@ -44,9 +45,9 @@ async function generate(command: GenerateCommand): Promise<void> {
   try {
     const { result, browser } = await runModule<GenerateRequest, GenerateReport, WriteEvent>(runtime, {
       module: "page-generate",
-      request,
+      request: { ...request, ...(hub ? { hub } : {}) },
       folders,
-      onProgress: (words, part) => progress.show(words === "loading" ? `Loading ${name}` : words, part),
+      onProgress: (words, part) => progress.show(describeStep(words, name), part),
       onEvent(event) {
         show ??= begin();
         show(event);

@@ -1,7 +1,5 @@
 // The options of `npm run generate`: what may be written after "--", and what each becomes.
 import {
-  checkModel,
-  checkRuntime,
   checkReal,
   checkWhole,
   flag,
@@ -13,14 +11,21 @@ import {
   word,
   words,
 } from "../terminal/option-values.js";
+import {
+  chooseModel,
+  chooseRuntime,
+  expectTokenizer,
+  modelHelp,
+  modelOptions,
+  type ModelChoice,
+} from "../terminal/model-choice.js";
 import type { Runtime } from "../browser/run-module.js";
 import type { WriteOptions } from "../../jobs/write.js";
 
 export interface GenerateCommand {
   readonly help: boolean;
   readonly prompt: string;
-  /** A model's folder; undefined for the embedded one. */
-  readonly model: string | undefined;
+  readonly model: ModelChoice;
   /** How many texts are written at once. */
   readonly count: number;
   readonly queues: number;
@@ -36,7 +41,7 @@ export const helpText: string = `Continues a text with a language model on WebGP
 
 Usage: ${usage("generate")} "Once upon a time" [options]
 
-  --model DIR             a model's folder in Hugging Face layout instead of the embedded model
+${modelHelp}
   --max-tokens N          the most tokens to write (default: the model's, or what its context allows)
   --temperature X         0 takes the likeliest token; more is more varied (default: the model's)
   --top-k K               only the K likeliest tokens; 0 is all (default: the model's)
@@ -76,14 +81,15 @@ export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
     stop: values.stop,
   };
   const given = Object.entries(sampling).filter(([, value]) => value !== undefined);
+  const model = expectTokenizer(chooseModel(values));
   return {
     help,
     prompt,
-    model: checkModel(values.model),
+    model,
     count: checkWhole("--count", values.count, { least: 1, most: 256 }) ?? 1,
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
     cache: checkCache(values.cache),
-    runtime: checkRuntime(values.runtime),
+    runtime: chooseRuntime(values.runtime, model),
     options: {
       ...(Object.fromEntries(given) as Omit<WriteOptions, "seed">),
       seed: checkWhole("--seed", values.seed, { least: 0, most: MAX_SEED }) ?? randomSeed(),
@@ -94,7 +100,7 @@ export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
 
 const known = {
   help: flag,
-  model: word,
+  ...modelOptions,
   "max-tokens": word,
   temperature: word,
   "top-k": word,

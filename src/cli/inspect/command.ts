@@ -1,20 +1,16 @@
 // `npx weft inspect`: what a model's folder holds, what it needs, and whether this machine can run it.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { thousands } from "../../jobs/words.js";
 import { describeModel, type ModelConfig } from "../../index.js";
+import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";
 import {
-  embedded,
+  chooseModel,
+  chooseRuntime,
   isGgufPath,
+  isHubModel,
+  modelOptions,
   placeModel,
-  print,
-  runCommand,
-  shorten,
-  writeInto,
-} from "../terminal/command.js";
-import { distFolder } from "../browser/dist-folder.js";
+} from "../terminal/model-choice.js";
 import {
-  checkRuntime,
   flag,
   fromCaller,
   OptionError,
@@ -30,14 +26,19 @@ import { runModule } from "../browser/run-module.js";
 
 const helpText = `Says what a model's folder in Hugging Face layout or its GGUF file holds, what memory it needs per queue, and whether this machine fits.
 
-Usage: ${usage("inspect")} [DIR | FILE.gguf] [options]     (without: the embedded model)
+Usage: ${usage("inspect")} [DIR | FILE.gguf | owner/name] [options]     (without: the embedded model)
 
+  owner/name is a model of the Hugging Face hub (HF_ENDPOINT names a mirror, HF_TOKEN opens private models); without loading it,
+  no more than the beginnings of its files is read.
+  --file NAME             a GGUF file of that repository, or a part that only one has, such as Q8_0
+  --revision NAME         a branch, tag or commit of that repository (default main)
   --no-load               only read the files, ask nothing of the machine
 ${runtimeHelp}
   --json FILE             also write everything as JSON
   --help                  print this`;
 
-const known = { help: flag, "no-load": flag, runtime: word, json: word } as const;
+const { revision, file } = modelOptions;
+const known = { help: flag, revision, file, "no-load": flag, runtime: word, json: word } as const;
 
 async function inspect(): Promise<void> {
   const { values, positionals } = readOptions(process.argv.slice(2), known, true);
@@ -45,25 +46,22 @@ async function inspect(): Promise<void> {
     process.stdout.write(`${helpText}\n`);
     return;
   }
-  const runtime = checkRuntime(values.runtime);
   if (positionals.length > 1) throw new OptionError(`expected one model, received also "${positionals[1]}"`);
-  const given = positionals[0] === undefined ? undefined : fromCaller(positionals[0]);
-  const folder = given ?? join(distFolder, embedded);
-  if (isGgufPath(folder) ? !existsSync(folder) : !existsSync(join(folder, "config.json")))
-    throw new OptionError(
-      isGgufPath(folder)
-        ? `there is no file ${folder}`
-        : `${folder} has no config.json: expected the folder of a model, or a .gguf file`,
-    );
+  const given = chooseModel({ ...values, model: positionals[0] }, "the model");
+  const runtime = chooseRuntime(values.runtime, given);
+  // This part is read in this process, wherever the model is loaded.
+  const { address: source, hub: ownHub } = placeModel(given, "node");
+  const isOfHub = isHubModel(given);
+  const isOneFile = isGgufPath(source);
   const { config, tensors, parameters, weightBytes, cacheBytesPerToken, cacheBytesPerContext, hasTokenizer } =
-    await describeModel(folder);
+    await describeModel(source, ownHub);
   const formats = new Map<string, { count: number; bytes: number }>();
   for (const { dtype, bytes } of tensors) {
     const own = formats.get(dtype) ?? { count: 0, bytes: 0 };
     formats.set(dtype, { count: own.count + 1, bytes: own.bytes + bytes });
   }
   print([
-    line(isGgufPath(folder) ? "file" : "folder", folder),
+    line(isOfHub ? "hub" : isOneFile ? "file" : "folder", source),
     line(
       "model",
       `${config.modelType}, ${config.layers} layers, C = ${config.channels}, ${heads(config)}, F = ${config.hidden}, V = ${config.vocabularySize}, context ${config.contextLength}`,
@@ -76,9 +74,11 @@ async function inspect(): Promise<void> {
     line(
       "tokenizer",
       hasTokenizer
-        ? isGgufPath(folder)
-          ? "in the file"
-          : "tokenizer.json"
+        ? isOfHub
+          ? "there is one"
+          : isOneFile
+            ? "in the file"
+            : "tokenizer.json"
         : "none: it takes token ids only",
     ),
     line(
@@ -92,13 +92,13 @@ async function inspect(): Promise<void> {
   ]);
   let result: InspectReport | undefined;
   if (!values["no-load"]) {
-    const { name, address, folders } = placeModel(given, runtime);
+    const { name, address, folders, hub } = placeModel(given, runtime);
     const progress = new Progress();
     const answer = await runModule<InspectRequest, InspectReport>(runtime, {
       module: "page-inspect",
-      request: { model: address },
+      request: { model: address, ...(hub ? { hub } : {}) },
       folders,
-      onProgress: (_, part) => progress.show(`Loading ${name}`, part),
+      onProgress: (words, part) => progress.show(describeStep(words, name, `Loading ${name}`), part),
     }).finally(() => progress.end());
     result = answer.result;
     print([
@@ -108,7 +108,7 @@ async function inspect(): Promise<void> {
   }
   if (values.json === undefined) return;
   const json = fromCaller(values.json);
-  await writeInto(json, `${JSON.stringify({ folder, config, parameters, tensors, ...result })}\n`);
+  await writeInto(json, `${JSON.stringify({ folder: source, config, parameters, tensors, ...result })}\n`);
   print([line("json", shorten(json))]);
 }
 

@@ -1,11 +1,12 @@
 // What `weft inspect` runs in a page or in Node: loads the model, to see whether it fits this machine.
-import { Model, type ModelInfo } from "../../index.js";
+import { Model, type HubOptions, type ModelInfo } from "../../index.js";
 import { loadOptions } from "../browser/page-load.js";
 import type { PageHooks } from "../browser/page-call.js";
 
 export interface InspectRequest {
-  /** The URL or path of the model's folder. */
+  /** The URL or path of the model's folder or file, or a hub's name. */
   readonly model: string;
+  readonly hub?: HubOptions;
 }
 
 export interface InspectReport {
@@ -14,10 +15,10 @@ export interface InspectReport {
 
 /** What every page module exports: see page-call.ts. */
 export async function run(
-  { model: source }: InspectRequest,
+  { model: source, hub }: InspectRequest,
   report: (words: string, part?: number) => void,
   { signal }: PageHooks,
 ): Promise<InspectReport> {
-  using model = await Model.load(source, loadOptions(1, report, signal));
+  using model = await Model.load(source, loadOptions(1, report, signal, hub));
   return { info: model.info };
 }

@@ -1,10 +1,16 @@
 // `npx weft score`: how likely texts are to a model.
 import { readFile } from "node:fs/promises";
 import { endOfText, thousands } from "../../jobs/words.js";
-import { placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";
 import {
-  checkModel,
-  checkRuntime,
+  chooseModel,
+  chooseRuntime,
+  expectTokenizer,
+  modelHelp,
+  modelOptions,
+  placeModel,
+} from "../terminal/model-choice.js";
+import {
   checkWhole,
   flag,
   fromCaller,
@@ -24,8 +30,8 @@ const helpText = `Says how likely texts are to a language model, on WebGPU: all 
 
 Usage: ${usage("score")} "A text." "Another one." [options]
 
-  --file FILE             also score every line of this file that is not empty
-  --model DIR             a model's folder in Hugging Face layout instead of the embedded model
+  --texts FILE            also score every line of this file that is not empty
+${modelHelp}
   --queues N              GPU queues, 1 to 8 (default 1)
 ${runtimeHelp}
   --json FILE             also write everything as JSON, token by token
@@ -33,8 +39,8 @@ ${runtimeHelp}
 
 const known = {
   help: flag,
-  file: word,
-  model: word,
+  texts: word,
+  ...modelOptions,
   queues: word,
   runtime: word,
   json: word,
@@ -46,15 +52,17 @@ async function score(): Promise<void> {
     process.stdout.write(`${helpText}\n`);
     return;
   }
-  const runtime = checkRuntime(values.runtime);
-  const { name, address, folders } = placeModel(checkModel(values.model), runtime);
+  const model = expectTokenizer(chooseModel(values));
+  const runtime = chooseRuntime(values.runtime, model);
+  const { name, address, folders, hub } = placeModel(model, runtime);
   const lines =
-    values.file === undefined ? [] : (await readFile(fromCaller(values.file), "utf8")).split("\n");
+    values.texts === undefined ? [] : (await readFile(fromCaller(values.texts), "utf8")).split("\n");
   const texts = [...positionals, ...lines].filter((text) => text.trim() !== "");
   if (texts.length === 0)
     throw new OptionError(`expected a text to score, as in: ${usage("score")} "The cat sat."`);
   const request: ScoreRequest = {
     model: address,
+    ...(hub ? { hub } : {}),
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
     texts,
   };
@@ -63,7 +71,7 @@ async function score(): Promise<void> {
     module: "page-score",
     request,
     folders,
-    onProgress: (words, part) => progress.show(words === "loading" ? `Loading ${name}` : "Scoring", part),
+    onProgress: (words, part) => progress.show(describeStep(words, name, "Scoring"), part),
   }).finally(() => progress.end());
   const tokens = result.texts.reduce((sum, own) => sum + own.tokens.length, 0);
   const total = result.texts.reduce((sum, own) => sum + own.sum, 0);

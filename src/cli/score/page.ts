@@ -1,11 +1,12 @@
 // What `weft score` runs in a page or in Node: loads the model and computes how likely each text is, token by token.
-import { Model, type ModelInfo } from "../../index.js";
+import { Model, type HubOptions, type ModelInfo } from "../../index.js";
 import { loadOptions } from "../browser/page-load.js";
 import type { PageHooks } from "../browser/page-call.js";
 
 export interface ScoreRequest {
-  /** The URL or path of the model's folder. */
+  /** The URL or path of the model's folder or file, or a hub's name. */
   readonly model: string;
+  readonly hub?: HubOptions;
   readonly queues: number;
   readonly texts: readonly string[];
 }
@@ -26,11 +27,11 @@ export interface ScoreReport {
 
 /** What every page module exports: see page-call.ts. */
 export async function run(
-  { model: source, queues, texts }: ScoreRequest,
+  { model: source, hub, queues, texts }: ScoreRequest,
   report: (words: string, part?: number) => void,
   { signal }: PageHooks,
 ): Promise<ScoreReport> {
-  using model = await Model.load(source, loadOptions(queues, report, signal));
+  using model = await Model.load(source, loadOptions(queues, report, signal, hub));
   report("scoring");
   const scores = await model.score(texts, { signal });
   const scored = await Promise.all(

@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { count, titleTimeline } from "../../jobs/words.js";
 import { measureTrace, renderTimeline, toChromeTrace, validateTrace } from "../../index.js";
-import { embedded, placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { embedded, placeModel } from "../terminal/model-choice.js";
 import type { ScoringReport, StartEvent, StartReport, StartRequest } from "./page.js";
 import {
   describeFigures,

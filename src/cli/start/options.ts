@@ -2,7 +2,6 @@
 import type { Fence, Placement } from "../../index.js";
 import {
   checkChoice,
-  checkModel,
   checkWhole,
   flag,
   fromCaller,
@@ -11,12 +10,13 @@ import {
   word,
   words,
 } from "../terminal/option-values.js";
+import { choosePath } from "../terminal/model-choice.js";
 
 export interface StartOptions {
   readonly help: boolean;
   /** Empty for the embedded prompts. */
   readonly texts: readonly string[];
-  /** A model's folder; undefined for the embedded one. */
+  /** A model's folder or GGUF file; undefined for the embedded one. */
   readonly model: string | undefined;
   readonly queues: number;
   readonly sliceTokens: number;
@@ -31,7 +31,7 @@ export const helpText = `Scores sentences with a language model on WebGPU, in a 
 Usage: npm start -- [options]
 
   --text "…"              score this sentence instead of the 64 embedded prompts, and continue it; may be repeated
-  --model DIR             a model's folder in Hugging Face layout instead of the embedded model
+  --model PATH            a folder in Hugging Face layout, or a .gguf file, instead of the embedded model
   --queues N              GPU queues, 1 to 8 (default 2)
   --slice K               k: tokens per slice, 1 to the model's context (default 16)
   --fence NAME            sentence: attention waits for the whole sentence (default); prefix: for its own prefix
@@ -47,7 +47,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
   return {
     help: values.help ?? false,
     texts: checkTexts(values.text ?? []),
-    model: checkModel(values.model),
+    model: choosePath(values.model),
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 2,
     sliceTokens: checkWhole("--slice", values.slice, { least: 1 }) ?? 16,
     fence: checkChoice("--fence", values.fence, ["sentence", "prefix"]),

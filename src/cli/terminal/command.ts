@@ -1,41 +1,15 @@
-// What all commands have in common: find the model, print, write files, and end with one line about a failure.
+// What all commands have in common: print, write files, and end with one line about a failure.
 import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
-import { distFolder } from "../browser/dist-folder.js";
+import { dirname, relative } from "node:path";
 import { OptionError, usage } from "./option-values.js";
-import type { Runtime } from "../browser/run-module.js";
 
-export const embedded = "tinystories-gpt2";
-
-/** Whether a path is that of a GGUF file, and not of a folder. */
-export function isGgufPath(path: string): boolean {
-  return /\.gguf$/i.test(path);
-}
-
-/** Where a module finds the model in `folder`, which may be a GGUF file. Undefined stands for the embedded one. */
-export function placeModel(
-  folder: string | undefined,
-  runtime: Runtime,
-): {
-  readonly name: string;
-  /** The URL of the model's folder in a page, its path in this process. */
-  readonly address: string;
-  readonly folders: Readonly<Record<string, string>>;
-} {
-  if (runtime === "node")
-    return {
-      name: folder === undefined ? embedded : basename(folder),
-      address: folder ?? join(distFolder, embedded),
-      folders: {},
-    };
-  if (folder !== undefined && isGgufPath(folder)) {
-    const name = basename(folder);
-    // Beside it may lie further parts.
-    return { name, address: `/model/${encodeURIComponent(name)}`, folders: { "/model/": dirname(folder) } };
-  }
-  return folder === undefined
-    ? { name: embedded, address: `/${embedded}/`, folders: {} }
-    : { name: basename(folder), address: "/model/", folders: { "/model/": folder } };
+/**
+ * What a module is doing, for a line on a terminal: it says "loading" of the model's files, and what it writes as a sentence is shown
+ * as it is. `others` stands for all other steps.
+ */
+export function describeStep(words: string, model: string, others: string = words): string {
+  if (words === "loading") return `Loading ${model}`;
+  return /^[A-Z]/.test(words) ? words : others;
 }
 
 /** Prints lines, set apart from what was printed before. */

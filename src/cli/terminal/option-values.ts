@@ -1,6 +1,5 @@
 // Reads and checks the options of commands. Every failure is one line that says what was expected and what came.
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import {
   describeReal,
@@ -40,20 +39,6 @@ export function readOptions<Known extends Options, Free extends boolean = false>
 /** Resolves a path from the user's folder: npm runs scripts in the project's folder. */
 export function fromCaller(path: string): string {
   return resolve(process.env["INIT_CWD"] ?? ".", path);
-}
-
-/** Checks that a folder has a model with a tokenizer. Undefined stands for the embedded one. */
-export function checkModel(given: string | undefined): string | undefined {
-  if (given === undefined) return undefined;
-  const folder = fromCaller(given);
-  const isMissing = (file: string): boolean => !existsSync(join(folder, file));
-  if (!existsSync(folder)) throw new OptionError(`--model: there is no folder ${folder}`);
-  if (isMissing("config.json")) throw new OptionError(`--model: ${folder} has no config.json`);
-  if (isMissing("model.safetensors") && isMissing("model.safetensors.index.json"))
-    throw new OptionError(`--model: ${folder} has no model.safetensors, nor its index and shards`);
-  if (isMissing("tokenizer.json"))
-    throw new OptionError(`--model: ${folder} has no tokenizer.json, without which text has no tokens`);
-  return folder;
 }
 
 /** The line of --help for commands that run in a browser and in Node. */

@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { count } from "../../jobs/words.js";
 import type { ModelInfo, NewModelOptions, TrainStep } from "../../index.js";
-import { embedded, placeModel, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";
+import { embedded, isGgufPath, placeModel } from "../terminal/model-choice.js";
 import { FileSink } from "../terminal/file-sink.js";
 import type { TrainEvent, TrainReport, TrainRequest } from "./page.js";
 import { describeModel, line } from "../terminal/print-report.js";
@@ -34,13 +35,15 @@ interface TrainLog {
 
 async function train(command: TrainCommand): Promise<void> {
   const { out, every, queues, options, resume, json } = command;
-  const { name, address, folders } = placeModel(command.model, command.runtime);
-  const folder = command.model ?? join(distFolder, embedded);
+  const { name, address, folders, hub } = placeModel(command.model, command.runtime);
+  const folder = folderOf(command);
   const data = await readData(command);
-  const fresh = command.fresh && (await describeFresh(folder, command));
+  const fresh = command.fresh && folder && (await describeFresh(folder, command));
   const isNode = command.runtime === "node";
   const request: TrainRequest = {
     model: address,
+    ...(hub ? { hub } : {}),
+    sendsTexts: folder === undefined,
     ...(fresh ? { fresh } : {}),
     queues,
     texts: data.train,
@@ -96,10 +99,10 @@ async function train(command: TrainCommand): Promise<void> {
       showLine(live!.add(event.step, performance.now()));
     }
   };
-  let hasTextFiles = folder === out;
+  let hasTextFiles = folder === undefined || folder === out;
   const onPiece = async (file: string, piece: Uint8Array, isLast: boolean): Promise<void> => {
     // A checkpoint is gone on from with the tokenizer beside it, so the texts' files come first.
-    if (!hasTextFiles) await copyTextFiles(folder, out);
+    if (!hasTextFiles) await copyTextFiles(folder!, out);
     hasTextFiles = true;
     await sink.add(file, piece, isLast);
     // This is the last file of a checkpoint, so now the log belongs to it.
@@ -112,7 +115,7 @@ async function train(command: TrainCommand): Promise<void> {
     process.exitCode = exitStatus(signal);
   };
   const onProgress = (words: string, part?: number): void =>
-    progress.show(words === "loading" ? `Loading ${name}` : "Compiling and encoding the texts", part);
+    progress.show(describeStep(words, name, "Compiling and encoding the texts"), part);
   const hooks = { onEvent, onPiece, onInterrupt, onProgress };
   try {
     const { result: report } = await runModule<TrainRequest, TrainReport, TrainEvent>(command.runtime, {
@@ -136,6 +139,12 @@ async function train(command: TrainCommand): Promise<void> {
     progress.end();
     await sink.end();
   }
+}
+
+/** The folder of the model's tokenizer. Undefined for models of a hub and in GGUF, which send theirs. */
+function folderOf({ model }: TrainCommand): string | undefined {
+  if (model === undefined) return join(distFolder, embedded);
+  return typeof model === "string" && !isGgufPath(model) ? model : undefined;
 }
 
 /** Finds out whether files can be written before anything is computed for them. @throws OptionError. */

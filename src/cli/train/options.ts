@@ -4,9 +4,7 @@ import { dirname, join } from "node:path";
 import type { LearningRateSchedule, OptimizerOptions } from "../../index.js";
 import {
   checkChoice,
-  checkModel,
   checkReal,
-  checkRuntime,
   checkWhole,
   flag,
   fromCaller,
@@ -16,6 +14,17 @@ import {
   usage,
   word,
 } from "../terminal/option-values.js";
+import {
+  chooseModel,
+  chooseRuntime,
+  expectTokenizer,
+  isGgufPath,
+  isHubModel,
+  modelHelp,
+  modelOptions,
+  type ModelChoice,
+  type ModelOptionValues,
+} from "../terminal/model-choice.js";
 import type { Runtime } from "../browser/run-module.js";
 
 export interface FreshShape {
@@ -31,8 +40,7 @@ export interface TrainCommand {
   readonly data: string;
   /** The folder for everything that is written. */
   readonly out: string;
-  /** A model's folder; undefined for the embedded one. */
-  readonly model: string | undefined;
+  readonly model: ModelChoice;
   /** The shape of a new model with random weights, which gets the tokenizer of `model`. */
   readonly fresh: FreshShape | undefined;
   readonly validation: string | undefined;
@@ -65,7 +73,7 @@ Usage: ${usage("train")} --data FILE --out DIR [options]
   --data FILE             texts: a .json array of strings or of objects with "text", "story" or "prompt"; any other
                           file is text, with a blank line between texts
   --out DIR               gets config.json, model.safetensors, the tokenizer, train_log.json, checkpoint.safetensors
-  --model DIR             start from this model's folder instead of the embedded model
+${modelHelp}
   --fresh                 start from random weights, with the tokenizer of the model, in this shape:
   --layers N --heads N --channels N --context N   (default 2, 4, 64 and 64)
   --steps N               steps of the whole run (default 200)
@@ -110,12 +118,13 @@ export function parseTrainOptions(args: readonly string[]): TrainCommand {
   const shares = whole("shares", 2, 1, 64);
   const resume = checkFile("--resume", values.resume);
   const slice = values.slice === undefined ? undefined : whole("slice", 16);
+  const model = readModel(values, resume);
   return {
     help,
-    runtime: checkRuntime(values.runtime),
+    runtime: chooseRuntime(values.runtime, model),
     data: checkFile("--data", values.data) ?? "",
     out: fromCaller(values.out ?? ""),
-    model: checkModel(values.model ?? modelBeside(resume, values.fresh ?? false)),
+    model,
     fresh: readShape(values.fresh ?? false, values, whole),
     validation: checkFile("--validation", values.validation),
     holdOut: whole("hold-out", 0, 0),
@@ -148,7 +157,7 @@ const known = {
   help: flag,
   data: word,
   out: word,
-  model: word,
+  ...modelOptions,
   fresh: flag,
   layers: word,
   heads: word,
@@ -202,6 +211,20 @@ function readOptimizer(
   const { weightDecay, clipNorm = 1 } = given;
   const own = { clipNorm, ...(weightDecay === undefined ? {} : { weightDecay }) };
   return kind === "adamw" ? { kind, ...own } : { kind, momentum: 0.9, ...own };
+}
+
+/** The model to start from. @throws OptionError. */
+function readModel(
+  { model, revision, file, fresh = false }: ModelOptionValues & { readonly fresh?: boolean | undefined },
+  resume: string | undefined,
+): ModelChoice {
+  const given = model ?? modelBeside(resume, fresh);
+  const choice = expectTokenizer(chooseModel({ model: given, revision, file }));
+  if (fresh && (isHubModel(choice) || (choice !== undefined && isGgufPath(choice))))
+    throw new OptionError(
+      `--fresh: expected a folder whose tokenizer the new model gets, received --model ${given}`,
+    );
+  return choice;
 }
 
 /** The folder of a checkpoint, if it has a model too. */

@@ -3,6 +3,7 @@
 import {
   createModelParts,
   Model,
+  type HubOptions,
   type ModelInfo,
   type NewModelOptions,
   type TrainStep,
@@ -14,6 +15,9 @@ import type { TrainChoices } from "./options.js";
 export interface TrainRequest {
   /** The URL or path of the model's folder. */
   readonly model: string;
+  readonly hub?: HubOptions;
+  /** Whether the files of its tokenizer are sent too, before everything else. */
+  readonly sendsTexts: boolean;
   /** If present, a new model of this shape is trained instead. */
   readonly fresh?: NewModelOptions;
   readonly queues: number;
@@ -42,10 +46,13 @@ export async function run(
   report: (words: string, part?: number) => void,
   { emit, send, signal }: PageHooks<TrainEvent>,
 ): Promise<TrainReport> {
-  const { fresh, queues, texts, validation, every, options } = request;
+  const { fresh, hub, queues, texts, validation, every, options } = request;
   const resume = request.resume === undefined ? undefined : await readBytes(request.resume);
   const source = fresh ? createModelParts(fresh) : request.model;
-  using model = await Model.load(source, { ...loadOptions(queues, report, signal), weights: "f32" });
+  using model = await Model.load(source, {
+    ...loadOptions(queues, report, signal, hub),
+    weights: "f32",
+  });
   emit({ info: model.info });
   report("training");
   const training = model.train(texts, {
@@ -53,19 +60,29 @@ export async function run(
     ...(validation.length > 0 ? { validation: { sentences: validation, every } } : {}),
     ...(resume ? { resume } : {}),
   });
+  let hasSentTexts = !request.sendsTexts;
+  // A checkpoint is gone on from with the tokenizer beside it.
+  const sendTexts = async (): Promise<void> => {
+    if (!hasSentTexts) await sendTextFiles(model, send);
+    hasSentTexts = true;
+  };
   let last = 0;
   for await (const step of training) {
     emit({ step });
     last = step.step;
     const isEnd = last === options.steps || signal.aborted;
     if (isEnd || last % every === 0) {
+      await sendTexts();
       await send("checkpoint.safetensors", await training.checkpoint());
       await sendModel(model, send);
     }
     if (isEnd) break;
   }
   // After a checkpoint of the last step there is nothing left to do.
-  if (last === 0) await sendModel(model, send);
+  if (last === 0) {
+    await sendTexts();
+    await sendModel(model, send);
+  }
   return {
     info: model.info,
     isWhole: last === 0 || last === options.steps,
@@ -77,6 +94,18 @@ async function sendModel(model: Model, send: PageHooks["send"]): Promise<void> {
   const { config, weights } = await model.save();
   await send("config.json", new TextEncoder().encode(`${JSON.stringify(config, undefined, 2)}\n`));
   await send("model.safetensors", weights);
+}
+
+async function sendTextFiles(model: Model, send: PageHooks["send"]): Promise<void> {
+  const { tokenizer, tokenizerConfig, chatTemplate, generationConfig } = await model.save();
+  const sendText = (name: string, text: string): Promise<void> => send(name, new TextEncoder().encode(text));
+  for (const [name, value] of Object.entries({
+    "tokenizer.json": tokenizer,
+    "tokenizer_config.json": tokenizerConfig,
+    "generation_config.json": generationConfig,
+  }))
+    if (value !== undefined) await sendText(name, `${JSON.stringify(value)}\n`);
+  if (chatTemplate !== undefined) await sendText("chat_template.jinja", chatTemplate);
 }
 
 async function writeSample(model: Model): Promise<string> {

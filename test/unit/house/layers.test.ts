@@ -43,8 +43,8 @@ describe("the layers of the code", () => {
   });
 
   it("know families of models only where they are described", () => {
-    // Other runtimes are given GPT-2 to compute, benchmarks make up models of known kinds, the models that come with the page have it in their names, and files name
-    // kinds of tokenizers after models.
+    // Other runtimes are given GPT-2 to compute, benchmarks make up models of known kinds, the models that come with the page have
+    // it in their names, and files name kinds of tokenizers after models.
     const named = listSourceFiles("src").filter(
       (file) =>
         !/^src\/(families\/|text\/gguf\/|cli\/bench\/(peers|made-up)\/)/.test(file) &&

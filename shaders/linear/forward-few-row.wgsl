@@ -28,24 +28,31 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var p0 = vec4<f32>();
     if (rows == 1u) {
       // Two vec4s of K at a time, for twice as many loads in flight.
-      let even = first + ((end - first) & ~1u);
-      for (var k = first; k < even; k += 2u) {
-        let w = loadWeights(k, column);
-        let next = loadWeights(k + 1u, column);
-        p0 = multiplyAdd(multiplyAdd(p0, X[x0 + k], w), X[x0 + k + 1u], next);
+      for (var group = first; group < end; group += SCALED_VECTORS) {
+        let s = columnScaling(group, column);
+        let last = min(group + SCALED_VECTORS, end);
+        let even = group + ((last - group) & ~1u);
+        for (var k = group; k < even; k += 2u) {
+          let w = scaledWeights(k, column, s);
+          let next = scaledWeights(k + 1u, column, s);
+          p0 = multiplyAdd(multiplyAdd(p0, X[x0 + k], w), X[x0 + k + 1u], next);
+        }
+        if (even < last) { p0 = multiplyAdd(p0, X[x0 + even], scaledWeights(even, column, s)); }
       }
-      if (even < end) { p0 = multiplyAdd(p0, X[x0 + even], loadWeights(even, column)); }
     } else {
       var p1 = vec4<f32>(); var p2 = vec4<f32>(); var p3 = vec4<f32>();
       var p4 = vec4<f32>(); var p5 = vec4<f32>(); var p6 = vec4<f32>(); var p7 = vec4<f32>();
-      for (var k = first; k < end; k++) {
-        let w = loadWeights(k, column);
-        p0 = multiplyAdd(p0, X[x0 + k], w);
-        p1 = multiplyAdd(p1, X[x1 + k], w);
-        if (rows > 2u) { p2 = multiplyAdd(p2, X[x2 + k], w); p3 = multiplyAdd(p3, X[x3 + k], w); }
-        if (rows > 4u) {
-          p4 = multiplyAdd(p4, X[x4 + k], w); p5 = multiplyAdd(p5, X[x5 + k], w);
-          p6 = multiplyAdd(p6, X[x6 + k], w); p7 = multiplyAdd(p7, X[x7 + k], w);
+      for (var group = first; group < end; group += SCALED_VECTORS) {
+        let s = columnScaling(group, column);
+        for (var k = group; k < min(group + SCALED_VECTORS, end); k++) {
+          let w = scaledWeights(k, column, s);
+          p0 = multiplyAdd(p0, X[x0 + k], w);
+          p1 = multiplyAdd(p1, X[x1 + k], w);
+          if (rows > 2u) { p2 = multiplyAdd(p2, X[x2 + k], w); p3 = multiplyAdd(p3, X[x3 + k], w); }
+          if (rows > 4u) {
+            p4 = multiplyAdd(p4, X[x4 + k], w); p5 = multiplyAdd(p5, X[x5 + k], w);
+            p6 = multiplyAdd(p6, X[x6 + k], w); p7 = multiplyAdd(p7, X[x7 + k], w);
+          }
         }
       }
       s1 = addBlock(s1, p1); s2 = addBlock(s2, p2); s3 = addBlock(s3, p3); s4 = addBlock(s4, p4);

@@ -8,12 +8,12 @@
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let left = 2u * (group.x * WORKGROUP + index);
-  let entry = group.y * 8u;
+  let left = 2u * (workgroup.x * WORKGROUP + index);
+  let entry = workgroup.y * 8u;
   let last = params.outputVectors - 1u;
   let near = min(left, last);
   let far = min(left + 1u, last);
@@ -29,19 +29,23 @@ fn main(
     var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
     var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
     var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
-    for (var k = first; k < min(first + PRODUCT_BLOCK, params.inputVectors); k++) {
-      let wl = loadWeights(k, near);
-      let wr = loadWeights(k, far);
-      let upper = X[start + k];
-      let lower = X[next + k];
-      let x0 = subgroupBroadcast(upper, 0u); a0 = multiplyAdd(a0, x0, wl); b0 = multiplyAdd(b0, x0, wr);
-      let x1 = subgroupBroadcast(upper, 1u); a1 = multiplyAdd(a1, x1, wl); b1 = multiplyAdd(b1, x1, wr);
-      let x2 = subgroupBroadcast(upper, 2u); a2 = multiplyAdd(a2, x2, wl); b2 = multiplyAdd(b2, x2, wr);
-      let x3 = subgroupBroadcast(upper, 3u); a3 = multiplyAdd(a3, x3, wl); b3 = multiplyAdd(b3, x3, wr);
-      let x4 = subgroupBroadcast(lower, 0u); a4 = multiplyAdd(a4, x4, wl); b4 = multiplyAdd(b4, x4, wr);
-      let x5 = subgroupBroadcast(lower, 1u); a5 = multiplyAdd(a5, x5, wl); b5 = multiplyAdd(b5, x5, wr);
-      let x6 = subgroupBroadcast(lower, 2u); a6 = multiplyAdd(a6, x6, wl); b6 = multiplyAdd(b6, x6, wr);
-      let x7 = subgroupBroadcast(lower, 3u); a7 = multiplyAdd(a7, x7, wl); b7 = multiplyAdd(b7, x7, wr);
+    for (var group = first; group < min(first + PRODUCT_BLOCK, params.inputVectors); group += SCALED_VECTORS) {
+      let sl = columnScaling(group, near);
+      let sr = columnScaling(group, far);
+      for (var k = group; k < min(group + SCALED_VECTORS, params.inputVectors); k++) {
+        let wl = scaledWeights(k, near, sl);
+        let wr = scaledWeights(k, far, sr);
+        let upper = X[start + k];
+        let lower = X[next + k];
+        let x0 = subgroupBroadcast(upper, 0u); a0 = multiplyAdd(a0, x0, wl); b0 = multiplyAdd(b0, x0, wr);
+        let x1 = subgroupBroadcast(upper, 1u); a1 = multiplyAdd(a1, x1, wl); b1 = multiplyAdd(b1, x1, wr);
+        let x2 = subgroupBroadcast(upper, 2u); a2 = multiplyAdd(a2, x2, wl); b2 = multiplyAdd(b2, x2, wr);
+        let x3 = subgroupBroadcast(upper, 3u); a3 = multiplyAdd(a3, x3, wl); b3 = multiplyAdd(b3, x3, wr);
+        let x4 = subgroupBroadcast(lower, 0u); a4 = multiplyAdd(a4, x4, wl); b4 = multiplyAdd(b4, x4, wr);
+        let x5 = subgroupBroadcast(lower, 1u); a5 = multiplyAdd(a5, x5, wl); b5 = multiplyAdd(b5, x5, wr);
+        let x6 = subgroupBroadcast(lower, 2u); a6 = multiplyAdd(a6, x6, wl); b6 = multiplyAdd(b6, x6, wr);
+        let x7 = subgroupBroadcast(lower, 3u); a7 = multiplyAdd(a7, x7, wl); b7 = multiplyAdd(b7, x7, wr);
+      }
     }
     l0 = addBlock(l0, a0); r0 = addBlock(r0, b0); l1 = addBlock(l1, a1); r1 = addBlock(r1, b1);
     l2 = addBlock(l2, a2); r2 = addBlock(r2, b2); l3 = addBlock(l3, a3); r3 = addBlock(r3, b3);

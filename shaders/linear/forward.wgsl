@@ -30,17 +30,21 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var a4 = vec4<f32>(); var a5 = vec4<f32>(); var a6 = vec4<f32>(); var a7 = vec4<f32>();
     var b0 = vec4<f32>(); var b1 = vec4<f32>(); var b2 = vec4<f32>(); var b3 = vec4<f32>();
     var b4 = vec4<f32>(); var b5 = vec4<f32>(); var b6 = vec4<f32>(); var b7 = vec4<f32>();
-    for (var k = first; k < min(first + PRODUCT_BLOCK, width); k++) {
-      let wl = loadWeights(k, left);
-      let wr = loadWeights(k, right);
-      let x0 = X[start0 + k]; a0 = multiplyAdd(a0, x0, wl); b0 = multiplyAdd(b0, x0, wr);
-      let x1 = X[start1 + k]; a1 = multiplyAdd(a1, x1, wl); b1 = multiplyAdd(b1, x1, wr);
-      let x2 = X[start2 + k]; a2 = multiplyAdd(a2, x2, wl); b2 = multiplyAdd(b2, x2, wr);
-      let x3 = X[start3 + k]; a3 = multiplyAdd(a3, x3, wl); b3 = multiplyAdd(b3, x3, wr);
-      let x4 = X[start4 + k]; a4 = multiplyAdd(a4, x4, wl); b4 = multiplyAdd(b4, x4, wr);
-      let x5 = X[start5 + k]; a5 = multiplyAdd(a5, x5, wl); b5 = multiplyAdd(b5, x5, wr);
-      let x6 = X[start6 + k]; a6 = multiplyAdd(a6, x6, wl); b6 = multiplyAdd(b6, x6, wr);
-      let x7 = X[start7 + k]; a7 = multiplyAdd(a7, x7, wl); b7 = multiplyAdd(b7, x7, wr);
+    for (var group = first; group < min(first + PRODUCT_BLOCK, width); group += SCALED_VECTORS) {
+      let sl = columnScaling(group, left);
+      let sr = columnScaling(group, right);
+      for (var k = group; k < min(group + SCALED_VECTORS, width); k++) {
+        let wl = scaledWeights(k, left, sl);
+        let wr = scaledWeights(k, right, sr);
+        let x0 = X[start0 + k]; a0 = multiplyAdd(a0, x0, wl); b0 = multiplyAdd(b0, x0, wr);
+        let x1 = X[start1 + k]; a1 = multiplyAdd(a1, x1, wl); b1 = multiplyAdd(b1, x1, wr);
+        let x2 = X[start2 + k]; a2 = multiplyAdd(a2, x2, wl); b2 = multiplyAdd(b2, x2, wr);
+        let x3 = X[start3 + k]; a3 = multiplyAdd(a3, x3, wl); b3 = multiplyAdd(b3, x3, wr);
+        let x4 = X[start4 + k]; a4 = multiplyAdd(a4, x4, wl); b4 = multiplyAdd(b4, x4, wr);
+        let x5 = X[start5 + k]; a5 = multiplyAdd(a5, x5, wl); b5 = multiplyAdd(b5, x5, wr);
+        let x6 = X[start6 + k]; a6 = multiplyAdd(a6, x6, wl); b6 = multiplyAdd(b6, x6, wr);
+        let x7 = X[start7 + k]; a7 = multiplyAdd(a7, x7, wl); b7 = multiplyAdd(b7, x7, wr);
+      }
     }
     l0 = addBlock(l0, a0); r0 = addBlock(r0, b0); l1 = addBlock(l1, a1); r1 = addBlock(r1, b1);
     l2 = addBlock(l2, a2); r2 = addBlock(r2, b2); l3 = addBlock(l3, a3); r3 = addBlock(r3, b3);

@@ -13,7 +13,7 @@ import {
   type KernelVariant,
 } from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
-import { weightConstants, weightReader } from "./weight-reader.js";
+import { columnReader, weightConstants, weightReader } from "./weight-reader.js";
 import type { AdapterKind, SuitableRows, WorkgroupNeeds } from "../workgroup-needs.js";
 
 /** The numbers by which the shaders know the activations. */
@@ -50,6 +50,7 @@ export const linearInterface = (
     vectors,
     activationSource,
     ...weightReader(element),
+    columnReader(element),
     arithmetic === "f32" ? productsFloat : productsHalf,
     interfaceSource,
   ],

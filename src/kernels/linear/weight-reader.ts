@@ -1,5 +1,7 @@
 // The shader functions that read stored weights, whatever their element type is.
 import bfloat from "../../../shaders/common/weights-bf16.wgsl?raw";
+import columnsBlocks from "../../../shaders/common/columns-blocks.wgsl?raw";
+import columnsFloat from "../../../shaders/common/columns-float.wgsl?raw";
 import blocks from "../../../shaders/common/weights-blocks.wgsl?raw";
 import float from "../../../shaders/common/weights-float.wgsl?raw";
 import packed from "../../../shaders/common/weights-packed.wgsl?raw";
@@ -20,6 +22,11 @@ export function weightReader(element: ElementType): readonly string[] {
   if (isBlocks(element)) return [blocks, words];
   if (element === "bf16") return [bfloat];
   return [element === "packed-f16" ? packed : float];
+}
+
+/** The fragment by which kernels of linear layers read four outputs at a time. */
+export function columnReader(element: ElementType): string {
+  return isBlocks(element) ? columnsBlocks : columnsFloat;
 }
 
 /** The prelude's constants that they need. */

@@ -40,10 +40,10 @@ export const formatsCase: BenchCase<FormatsRequest> = {
       repeats,
       quick,
       decodes: [
-        { requests: 1, tokens: quick ? 3 : 16 },
-        { requests: 16, tokens: quick ? 2 : 8 },
+        { requests: 1, tokens: quick ? 3 : 8 },
+        { requests: 16, tokens: quick ? 2 : 4 },
       ],
-      promptTokens: quick ? 20 : 128,
+      promptTokens: quick ? 20 : 64,
     };
   },
   describe({ measurements }: CaseResult): string[] {

@@ -35,8 +35,10 @@ fn columnScaling(k: u32, column: u32) -> ColumnScaling {
     let words = planeWords(at, 0u, k / (2u * vectors)) >> vec4<u32>(16u * (k / vectors % 2u));
     let units = bitcast<vec4<f32>>(planeWords(at, pairs, k / 64u));
     let minimumUnits = bitcast<vec4<f32>>(planeWords(at, pairs + groups / 8u, k / 64u));
-    s.scale = units * vec4<f32>(bitcast<vec4<i32>>(words & vec4<u32>(0xffu)));
-    s.minimum = -(minimumUnits * vec4<f32>(bitcast<vec4<i32>>((words >> vec4<u32>(8u)) & vec4<u32>(0xffu))));
+    let low = vec4<u32>(0xffu);
+    let minimums = words >> vec4<u32>(8u);
+    s.scale = units * vec4<f32>(bitcast<vec4<i32>>(words & low));
+    s.minimum = -(minimumUnits * vec4<f32>(bitcast<vec4<i32>>(minimums & low)));
   }
   return s;
 }

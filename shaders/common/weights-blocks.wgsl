@@ -90,7 +90,7 @@ fn wholesOf(k: u32, panel: u32, lane: u32, upper: u32) -> vec4<f32> {
   if (UPPER_BITS > 0u) {
     // Four at a time, in the bytes of a word.
     let shift = UPPER_BITS * (part % (8u / max(UPPER_BITS, 1u)));
-    bits = (bits & 0x0f0f0f0fu) | (((upper >> shift) & (0x01010101u * ((1u << UPPER_BITS) - 1u))) << 4u);
+    bits = (bits & 0x0f0f0f0fu) | (((upper >> shift) & select(0x01010101u, 0x03030303u, UPPER_BITS == 2u)) << 4u);
     mask = 0xffu;
   }
   let wholes = (vec4<u32>(bits) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(mask);

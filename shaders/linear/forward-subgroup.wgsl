@@ -8,12 +8,12 @@
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(workgroup_id) place: vec3<u32>,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let left = 2u * (workgroup.x * WORKGROUP + index);
-  let entry = workgroup.y * 8u;
+  let left = 2u * (place.x * WORKGROUP + index);
+  let entry = place.y * 8u;
   let last = params.outputVectors - 1u;
   let near = min(left, last);
   let far = min(left + 1u, last);

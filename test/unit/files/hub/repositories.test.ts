@@ -49,7 +49,7 @@ async function choose(paths: readonly string[], file?: string): Promise<string |
 async function countNumbers(onProgress?: (progress: DownloadProgress) => void): Promise<number> {
   const files = await openModelFiles("own/model", undefined, undefined, { hub: server.url });
   const { config, recipe, names } = defineModel(files.familyModel, 4);
-  const parameters = listParameters(config, recipe, names, { format: files.formatOf });
+  const parameters = listParameters(config, recipe, names, { format: await files.readFormats(undefined) });
   files.checkTensors(parameters);
   let numbers = 0;
   for await (const { values, blocks } of files.readWeights(parameters, onProgress ? { onProgress } : {}))

@@ -26,8 +26,10 @@ describe("the built module", () => {
   it("has training, GGUF, the hub and each library in a file of its own, which is loaded when it is needed", async () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
     expect(files.toSorted()).toEqual([
+      "cache-store.js",
       "core.js",
       "dequantise.js",
+      "embed.js",
       "gguf-files.js",
       "grouped-weights.js",
       "index.js",
@@ -35,6 +37,7 @@ describe("the built module", () => {
       "model-worker.js",
       "open-hub.js",
       "open-store.js",
+      "sentence-files.js",
       "shared.js",
       "tokenizers.js",
       "training.js",

@@ -232,6 +232,8 @@ describeWithModel("tiny", 2, () => {
 
   it("has configs that are refused, with the key and what is known", () => {
     const keys: Readonly<Record<string, RegExp>> = {
+      "bert-decoder": /architectures: expected one of BertModel/,
+      "bert-relative": /position_embedding_type: expected absolute/,
       "gpt2-inverse-layer": /scale_attn_by_inverse_layer_idx: expected false/,
       "llama-dynamic-rope": /rope_scaling\.type: expected default, linear/,
       "llama-heads-do-not-divide": /num_key_value_heads: expected a divisor/,

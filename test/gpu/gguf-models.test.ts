@@ -30,6 +30,11 @@ for (const name of Object.values(ggufModels).flat()) {
       return;
     }
 
+    if (expected.kind === "encoder") {
+      it("gives the float64 rows and ids", () => testEncoder(folder, name, expected));
+      return;
+    }
+
     it("gives the float64 logits, greedy texts and ids", async () => {
       await using model = await Model.load(`${folder}/${name}.gguf`);
       const { logits } = await model.forward(expected.sentences, { output: "all" });
@@ -73,11 +78,34 @@ it("saves a model from GGUF as a folder that gives the same bits", async () => {
 });
 
 /** The expected logits of each sentence. */
-async function readExpected(location: string): Promise<Float32Array[]> {
+async function readExpected(
+  location: string,
+  kind: "logits" | "hidden" | "pooled" = "logits",
+): Promise<Float32Array[]> {
   const folder = new MemoryFolder(new Map([["model.safetensors", await readFileBytes(location)]]));
   const rows = new Map<string, Float32Array>();
   for await (const { name, bytes } of readTensors(folder)) rows.set(name, new Float32Array(bytes.buffer));
   // A file may also hold "logitsLong", by factors for a longer context than weft computes.
-  const count = [...rows.keys()].filter((name) => name.startsWith("logits.")).length;
-  return Array.from({ length: count }, (_, index) => rows.get(`logits.${index}`)!);
+  const count = [...rows.keys()].filter((name) => name.startsWith(`${kind}.`)).length;
+  return Array.from({ length: count }, (_, index) => rows.get(`${kind}.${index}`)!);
+}
+
+async function testEncoder(folder: string, name: string, expected: GgufOracle): Promise<void> {
+  const options = { output: "hidden" } as const;
+  await using model = await Model.load(`${folder}/${name}.gguf`);
+  await using plain = await Model.load(`${folder}/${name}.gguf`, { weights: "f32" });
+  const { hidden } = await model.forward(expected.sentences, options);
+  expect((await plain.forward(expected.sentences, options)).hidden).toEqual(hidden);
+  expect(model.info.weightBytes).toBeLessThan(plain.info.weightBytes);
+  const rows = await readExpected(`${folder}/${name}.expected.safetensors`, "hidden");
+  expect(rows.length).toBe(expected.sentences.length);
+  for (const [index, wanted] of rows.entries()) {
+    const own = hidden[index]!;
+    expectClose(own.subarray(own.length - wanted.length), wanted, ggufModel(wanted));
+  }
+  for (const { text, ids } of expected.tokenized) expect(await model.encode(text)).toEqual(ids);
+  // The file says how rows become one.
+  const { vectors } = await model.embed(expected.sentences);
+  const pooled = await readExpected(`${folder}/${name}.expected.safetensors`, "pooled");
+  for (const [index, wanted] of pooled.entries()) expectClose(vectors[index]!, wanted, ggufModel(wanted));
 }

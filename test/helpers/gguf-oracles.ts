@@ -38,6 +38,9 @@ export const ggufModels: Readonly<Record<string, readonly string[]>> = {
   gemma2: ["gemma2-BF16", "gemma2-Q4_K_M"],
   gemma3: ["gemma3-Q8_0", "gemma3-Q4_K_M"],
   phi3: ["phi3-F16", "phi3-Q4_K_M", "phi4-mini-Q8_0", "phi4-mini-Q4_K_M"],
+  bert: ["bert-F16", "bert-Q8_0", "bert-Q4_K_M"],
+  "nomic-bert": ["nomic-bert-Q8_0", "nomic-bert-Q4_K_M"],
+  "modern-bert": ["modern-bert-Q8_0", "modern-bert-Q4_K_M"],
   gptneox: ["gptneox-Q8_0", "gptneox-Q4_K_M"],
 };
 
@@ -46,6 +49,7 @@ export const ownGgufModels: readonly string[] = ["gpt2-Q4_K_M"];
 
 /** What is known of each, beside its outputs. */
 export interface GgufOracle {
+  readonly kind?: string;
   readonly sentences: readonly (readonly number[])[];
   readonly greedy: readonly { readonly prompt: readonly number[]; readonly tokens: readonly number[] }[];
   readonly tokenized: readonly { readonly text: string; readonly ids: readonly number[] }[];

@@ -4,8 +4,10 @@ import type { ConfigReader } from "../config-reader.js";
 import { activationNames } from "../decoder-config.js";
 import { joined } from "../decoder.js";
 import { tensor, type Family, type TensorNames } from "../family.js";
+import type { GgufDescription } from "../gguf/description.js";
 import type { ModelConfig } from "../model-config.js";
 import { linear, lookUp, norm, type LayerRecipe, type Recipe } from "../recipe.js";
+import { encoderGguf } from "./gguf.js";
 
 interface Kind {
   readonly name: string;
@@ -20,6 +22,7 @@ interface Kind {
   /** The row of positions of the first token: in RoBERTa it follows that of the padding token. */
   readonly firstPosition: (keys: ConfigReader) => number;
   readonly tensors: TensorNames;
+  readonly gguf?: GgufDescription;
 }
 
 /** A row's type has 7 bits beside its id. */
@@ -81,6 +84,19 @@ const kinds: readonly Kind[] = [
     tokenTypes: readTokenTypes,
     firstPosition: () => 0,
     tensors: bertTensors("bert."),
+    gguf: encoderGguf({
+      architecture: "bert",
+      modelType: "bert",
+      class: "BertModel",
+      epsilon: "layer_norm_eps",
+      roles: () => ({
+        query: tensor("blk.{l}.attn_q"),
+        keyValue: joined({ of: "blk.{l}.attn_k" }, { of: "blk.{l}.attn_v" }),
+        norm1: tensor("blk.{l}.attn_output_norm"),
+        up: tensor("blk.{l}.ffn_up"),
+        norm2: tensor("blk.{l}.layer_output_norm"),
+      }),
+    }),
   },
   {
     name: "roberta",
@@ -118,6 +134,7 @@ export const bertLike: readonly Family[] = kinds.map((kind): Family => ({
   readConfig: (keys) => readConfig(keys, kind),
   recipe: bertRecipe,
   tensors: () => kind.tensors,
+  ...(kind.gguf ? { gguf: kind.gguf } : {}),
 }));
 
 function readConfig(keys: ConfigReader, kind: Kind): ModelConfig {

@@ -5,6 +5,7 @@ import { activationNames, readLayers } from "../decoder-config.js";
 import { attentionStep, fusedProjections } from "../decoder.js";
 import { tensor, type Family } from "../family.js";
 import type { ModelConfig } from "../model-config.js";
+import { encoderGguf } from "./gguf.js";
 import { gate, linear, lookUp, norm, rotary, type LayerRecipe } from "../recipe.js";
 
 export const modernBert: Family = {
@@ -83,6 +84,27 @@ export const modernBert: Family = {
       down: tensor("layers.{l}.mlp.Wo"),
       finalNorm: tensor("final_norm"),
     },
+  }),
+
+  gguf: encoderGguf({
+    architecture: "modern-bert",
+    modelType: "modernbert",
+    class: "ModernBertModel",
+    epsilon: "norm_eps",
+    optional: {
+      local_attention: "attention.sliding_window",
+      global_attn_every_n_layers: "attention.sliding_window_pattern",
+      global_rope_theta: "rope.freq_base",
+      local_rope_theta: "rope.freq_base_swa",
+      hidden_activation: "hidden_activation",
+    },
+    roles: (config) => ({
+      norm1: tensor("blk.{l}.attn_norm"),
+      ...fusedProjections(config, "blk.{l}.attn_qkv"),
+      norm2: tensor("blk.{l}.ffn_norm"),
+      gateUp: tensor("blk.{l}.ffn_up"),
+      finalNorm: tensor("output_norm"),
+    }),
   }),
 };
 

@@ -4,6 +4,7 @@ import { tensor, type Family } from "../family.js";
 import type { ModelConfig } from "../model-config.js";
 import { gate, linear, lookUp, norm, rotary, type LayerRecipe } from "../recipe.js";
 import { readRotation } from "../rotary.js";
+import { encoderGguf } from "./gguf.js";
 
 export const nomicBert: Family = {
   name: "nomic-bert",
@@ -95,5 +96,20 @@ export const nomicBert: Family = {
       down: tensor("encoder.layers.{l}.mlp.fc2"),
       norm2: tensor("encoder.layers.{l}.norm2"),
     },
+  }),
+
+  gguf: encoderGguf({
+    architecture: "nomic-bert",
+    modelType: "nomic_bert",
+    class: "NomicBertModel",
+    epsilon: "layer_norm_eps",
+    optional: { rotary_emb_base: "rope.freq_base" },
+    constants: { hidden_act: "silu" },
+    roles: (config) => ({
+      ...fusedProjections(config, "blk.{l}.attn_qkv"),
+      norm1: tensor("blk.{l}.attn_output_norm"),
+      gateUp: joined({ of: "blk.{l}.ffn_gate" }, { of: "blk.{l}.ffn_up" }),
+      norm2: tensor("blk.{l}.layer_output_norm"),
+    }),
   }),
 };

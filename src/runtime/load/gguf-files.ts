@@ -13,6 +13,8 @@ import { matchGguf, readGgufWeights, type MatchedGguf } from "../../model/weight
 import { dequantise, isReadable } from "../../tensor/blocks/dequantise.js";
 import { readSpecialTokens, readTokens } from "../../text/gguf/special-tokens.js";
 import { tokenizerFiles } from "../../text/gguf/tokenizer-files.js";
+import type { PoolingName } from "../../kernels/pooling/pooling.js";
+import type { SentenceSettings } from "./sentence-files.js";
 import type { ModelFiles } from "./model-files.js";
 
 export async function openGgufFiles(
@@ -49,7 +51,13 @@ export async function openGgufFiles(
     familyModel,
     readFormats: async () => formatsOfFiles((key) => types.get(key), names),
     checkTensors: (parameters) => void match(parameters),
-    readTexts: async () => tokenizerFiles(facts),
+    async readTexts() {
+      const texts = tokenizerFiles(facts);
+      const isEncoder = own.family.recipe(familyModel.config).head === undefined;
+      return isEncoder
+        ? { ...texts, sentence: sentenceSettings(value, own.description.architecture) }
+        : texts;
+    },
     async *readWeights(parameters, options) {
       const matched = match(parameters);
       yield* readGgufWeights(folder, model, matched, options);
@@ -62,6 +70,27 @@ export async function openGgufFiles(
         shape,
         bytes: end - begin,
       })),
+  };
+}
+
+/** The ways to pool by their numbers in files. Files do not say whether vectors are normalised. */
+const poolings: readonly (PoolingName | undefined)[] = [undefined, "mean", "cls", "lasttoken"];
+
+function sentenceSettings(
+  value: (key: string) => unknown,
+  architecture: string,
+): SentenceSettings | undefined {
+  const pooling = poolings[Number(value(`${architecture}.pooling_type`))];
+  if (!pooling) return undefined;
+  return {
+    poolings: [pooling],
+    includesPrompt: true,
+    dense: [],
+    normalizes: false,
+    isLowerCase: false,
+    maxTokens: undefined,
+    prompts: {},
+    defaultPrompt: undefined,
   };
 }
 

@@ -91,7 +91,7 @@ export function failMissing(folder: ModelFolder, name: string): never {
     problem: "there is no such file",
     remedy:
       "A model folder contains config.json, model.safetensors (or model.safetensors.index.json and its shards) and, " +
-      "for text, tokenizer.json. A model of the Hugging Face hub is the folder " +
+      "for text, tokenizer.json; weights in .bin files alone are not read: save the model as safetensors. A model of the Hugging Face hub is the folder " +
       "https://huggingface.co/<owner>/<name>/resolve/main.",
   });
 }

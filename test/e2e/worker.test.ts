@@ -197,7 +197,7 @@ describe("a model in a worker", () => {
     const left = await inPage(`
       const config = await (await fetch(folder + "config.json")).json();
       const weights = await (await fetch(folder + "model.safetensors")).arrayBuffer();
-      const model = await WorkerModel.load({ config, weights });
+      const model = await WorkerModel.load({ config, weights }, { weights: "f32" });
       const ids = Uint32Array.of(1, 2, 3);
       await model.forward([ids]);
       await model.score([ids]);

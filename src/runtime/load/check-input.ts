@@ -175,6 +175,8 @@ export function needsTokenizer(argument: string): ArgumentError {
     argument,
     expected: "token ids, as this model came without tokenizer.json",
     received: "text",
-    remedy: "Pass arrays of token ids, or add the tokenizer to the model's folder.",
+    remedy:
+      "Pass arrays of token ids, or add tokenizer.json to the model's folder: a tokenizer.model or vocab.json alone is not read, but " +
+      "transformers saves such a tokenizer as tokenizer.json.",
   });
 }

@@ -80,7 +80,7 @@ const cliBuild: UserConfig = {
 /** Each command and the module that it runs in a page, by the name of its file in dist/cli. */
 function commandEntries(): Record<string, string> {
   const entries = Object.fromEntries(
-    ["start", "generate", "score", "inspect", "train", "bench"].flatMap((command) => [
+    ["start", "generate", "score", "embed", "inspect", "train", "bench"].flatMap((command) => [
       [command, path(`src/cli/${command}/command.ts`)],
       [`page-${command}`, path(`src/cli/${command}/page.ts`)],
     ]),

@@ -3,7 +3,7 @@
 // names a browser, and puppeteer and sirv are installed, they can run in a page.
 import { readFile } from "node:fs/promises";
 
-const commands = ["generate", "score", "inspect", "train", "bench"] as const;
+const commands = ["generate", "score", "embed", "inspect", "train", "bench"] as const;
 
 const helpText = `weft runs transformers on WebGPU.
 
@@ -11,6 +11,7 @@ Usage: npx weft COMMAND [options]
 
   generate "A text"       continue a text
   score "A text" …        how likely texts are
+  embed "A text" …        the vectors of texts, by an encoder
   inspect [MODEL]         what a model holds and needs, and whether this machine fits
   train                   train a model on texts
   bench                   measure weft on this machine

@@ -29,7 +29,7 @@ export function runGenerate(args: readonly string[], options?: RunStartOptions):
 
 /** `name`: that of the npm script. */
 export async function runCommand(
-  name: "start" | "generate" | "score" | "inspect" | "train" | "bench",
+  name: "start" | "generate" | "score" | "embed" | "inspect" | "train" | "bench",
   args: readonly string[],
   { environment, signal }: RunStartOptions = {},
 ): Promise<Ended> {

@@ -40,28 +40,31 @@ export async function embedTexts(
     dimensions,
     normalizes: options.normalize ?? settings?.normalizes ?? false,
   };
-  const encoder = new TextEncoderOf(loaded, settings, options, tokenizer);
+  const encoder = new PromptedEncoder(loaded, settings, options, tokenizer);
   const vectors: Float32Array<ArrayBuffer>[] = [];
   const known = new Map<string, Float32Array<ArrayBuffer>>();
   const truncated: number[] = [];
   let tokens = 0;
-  let pass: { readonly key: string; readonly ids: Uint32Array; readonly skipped: number }[] = [];
+  // Texts by what distinguishes them, so that the same ones are computed once.
+  const pass = new Map<string, { readonly ids: Uint32Array; readonly skipped: number }>();
   let rows = 0;
   const waiting: { readonly index: number; readonly key: string }[] = [];
   const run = async (): Promise<void> => {
-    if (pass.length > 0) {
-      const hasSkipped = pass.some(({ skipped }) => skipped > 0);
-      const pooled = await pool(
-        pass.map(({ ids }) => ids),
-        methods,
-        hasSkipped ? pass.map(({ skipped }) => skipped) : undefined,
-        signal,
-      );
-      for (const [index, { key }] of pass.entries()) known.set(key, finishVector(pooled[index]!, finish));
-    }
-    for (const { index, key } of waiting) vectors[index] = known.get(key)!;
-    [pass, rows] = [[], 0];
-    waiting.length = 0;
+    const own = [...pass.values()];
+    const pooled =
+      own.length === 0
+        ? []
+        : await pool(
+            own.map(({ ids }) => ids),
+            methods,
+            own.some(({ skipped }) => skipped > 0) ? own.map(({ skipped }) => skipped) : undefined,
+            signal,
+          );
+    for (const [index, key] of [...pass.keys()].entries())
+      known.set(key, finishVector(pooled[index]!, finish));
+    for (const { index, key } of waiting.splice(0)) vectors[index] = known.get(key)!;
+    pass.clear();
+    rows = 0;
     onProgress?.({ done: vectors.length, total: texts.length });
   };
   for (const [index, text] of texts.entries()) {
@@ -71,8 +74,8 @@ export async function embedTexts(
     tokens += ids.length;
     const key = `${skipped}:${ids.join()}`;
     waiting.push({ index, key });
-    if (known.has(key) || pass.some((own) => own.key === key)) continue;
-    pass.push({ key, ids, skipped });
+    if (known.has(key) || pass.has(key)) continue;
+    pass.set(key, { ids, skipped });
     rows += ids.length;
     if (rows >= ROWS_PER_PASS) await run();
   }
@@ -106,12 +109,13 @@ interface EncodedText {
 }
 
 /** Encodes texts with a prompt in front, and cuts them. */
-class TextEncoderOf {
+class PromptedEncoder {
   readonly #loaded: LoadedModel;
   readonly #settings: SentenceSettings | undefined;
   readonly #tokenizer: () => Promise<TextTokenizer>;
   readonly #prompt: string;
   readonly #tooLong: "cut" | "refuse";
+  #promptTokens: number | undefined;
 
   constructor(
     loaded: LoadedModel,
@@ -160,9 +164,11 @@ class TextEncoderOf {
   /** The tokens of the prompt with those in front of it, if they do not count: without those that end a text. */
   #skipped(tokenizer: TextTokenizer, length: number): number {
     if (this.#prompt === "" || this.#settings?.includesPrompt !== false) return 0;
-    const all = tokenizer.encode(this.#prompt);
-    const { suffix } = frameOf(tokenizer, this.#prompt, all);
-    return Math.min(all.length - suffix.length, length - 1);
+    if (this.#promptTokens === undefined) {
+      const all = tokenizer.encode(this.#prompt);
+      this.#promptTokens = all.length - frameOf(tokenizer, this.#prompt, all).suffix.length;
+    }
+    return Math.min(this.#promptTokens, length - 1);
   }
 }
 

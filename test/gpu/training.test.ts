@@ -138,7 +138,9 @@ describe("training", () => {
   });
 
   it("over-fits one sentence to less than 0.01 nats", async () => {
-    await using model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"), { weights: "f32" });
+    await using model = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"), {
+      weights: "f32",
+    });
     const text = "Once upon a time there was a purple dragon who ate green cheese on the moon.";
     let last: TrainStep | undefined;
     const schedule = { peak: 2e-3, warmupSteps: 3, decay: "constant" } as const;

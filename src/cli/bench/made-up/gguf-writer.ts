@@ -16,9 +16,10 @@ interface BlockKind {
   readonly scales: readonly (readonly [at: number, below: number, isNegative?: boolean])[];
 }
 
-export type BlockName = "Q4_1" | "Q5_0" | "Q4_K" | "Q6_K";
+export type BlockName = "Q8_0" | "Q4_1" | "Q5_0" | "Q4_K" | "Q6_K";
 
 const kinds: Readonly<Record<BlockName, BlockKind>> = {
+  Q8_0: { type: 8, weights: 32, bytes: 34, scales: [[0, 7]] },
   Q4_1: {
     type: 3,
     weights: 32,

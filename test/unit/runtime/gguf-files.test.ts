@@ -47,7 +47,9 @@ async function readAll({ files, parameters }: Opened, mayHaveMore: boolean = fal
 }
 
 describe("models in GGUF", () => {
+  // The rows of encoders are checked where they are computed: test/gpu/gguf-models.test.ts.
   for (const name of Object.values(ggufModels).flat()) {
+    if (name.includes("bert")) continue;
     const folder = ownGgufModels.includes(name)
       ? fixturePath("gguf", "models")
       : sharedPath("models", "gguf", "models");

@@ -256,7 +256,7 @@ describe("the packed package", () => {
     );
     await expect(weft("sing")).rejects.toMatchObject({
       code: 2,
-      stderr: 'weft: there is no command "sing"; there are generate, score, inspect, train, bench\n',
+      stderr: 'weft: there is no command "sing"; there are generate, score, embed, inspect, train, bench\n',
     });
     await expect(weft("generate", "A cat", "--runtime", "chromium")).rejects.toMatchObject({
       code: 1,

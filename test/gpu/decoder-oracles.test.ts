@@ -7,7 +7,7 @@ import { Model } from "../../src/runtime/model.js";
 import { describeWithSharedModel } from "../helpers/data-files.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { largestRowError, readOracle, readTensorFile, tensorsOf, type Oracle } from "../helpers/oracles.js";
-import { caseCount } from "../helpers/long-run.js";
+import { isLongRun } from "../helpers/long-run.js";
 import { modelGradient, oracleRows } from "../helpers/tolerances.js";
 
 const kinds = [
@@ -31,8 +31,6 @@ const kinds = [
   "gemma3",
   "gemma3-wrapped",
 ] as const;
-
-const isLong = caseCount({ usual: 0, long: 1 }) === 1;
 
 /** These between them have every kernel of training. With --long, all kinds learn. */
 const learners = [
@@ -154,7 +152,7 @@ function testKind(folder: string, kind: string): void {
     }
   });
 
-  if (isLong || learners.includes(kind))
+  if (isLongRun() || learners.includes(kind))
     it("learns with the same bits whatever k and the queues, and is loaded again as it was saved", async () => {
       const { forms, sentences } = oracle;
       const targets = sentences.slice(1, 6);

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ElementType } from "../../src/gpu/kernel.js";
 import { Activation, LinearFlag, type LinearKernel } from "../../src/kernels/linear/linear.js";
 import { halfLinearKernels, linearKernels } from "../../src/kernels/registry.js";
-import { caseCount } from "../helpers/long-run.js";
+import { isLongRun } from "../helpers/long-run.js";
 import { expectClose } from "../helpers/expect-close.js";
 import {
   pad4,
@@ -64,8 +64,6 @@ const referenceActivation = {
   [Activation.silu]: "silu",
 } as const;
 
-const isLong = caseCount({ usual: 0, long: 1 }) === 1;
-
 describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel) => {
   const queue = useTestQueue();
   const isHalf = halfLinearKernels.includes(kernel);
@@ -92,7 +90,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
     if (isHalf && !hasShaderF16) context.skip("products in f16 left out: no shader-f16");
     // The second software adapter is there for f16. What needs none runs on the first, and with --long here too.
     const isOfFirst = !isHalf && hasShaderF16 && isSoftware && !context.task.name.includes("in 16 bits");
-    if (isOfFirst && !isLong) context.skip("without f16: as on the first software adapter");
+    if (isOfFirst && !isLongRun()) context.skip("without f16: as on the first software adapter");
   });
 
   /** Runs a case over an arena twice as tall, its rows listed in random order; compares, and checks the other rows. */

@@ -2,5 +2,10 @@
 
 /** `usual` random cases, or `long` of them in a long run. */
 export function caseCount({ usual, long }: { readonly usual: number; readonly long: number }): number {
-  return process.env["WEFT_LONG"] === "1" ? long : usual;
+  return isLongRun() ? long : usual;
+}
+
+/** Whether everything runs. */
+export function isLongRun(): boolean {
+  return process.env["WEFT_LONG"] === "1";
 }

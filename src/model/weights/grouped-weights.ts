@@ -3,9 +3,8 @@ import { FormatError, ShapeError } from "../../errors.js";
 import type { Grouping } from "./grouping.js";
 import type { StoredTensor } from "../../files/safetensors.js";
 import type { FileTensor } from "./file-tensors.js";
-import type { FileWeight } from "./read-weights.js";
+import { rowsFor, type FileWeight } from "./read-weights.js";
 import { dequantiseBlocks } from "../../tensor/blocks/dequantise.js";
-import { takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { isDtype, toFloat32 } from "../../tensor/formats.js";
 import type { AffineRows } from "../../tensor/grouped/affine-rows.js";
 import { bitsOf, partsOfScheme, toAffineRows, wholesOfScheme } from "../../tensor/grouped/schemes.js";
@@ -57,16 +56,6 @@ export class GroupedFiles {
   }
 }
 
-/** The rows of a matrix as its parameters take them: as blocks, or as float32. */
-function fileWeightOf(tensor: FileTensor, { bytes, format }: AffineRows): FileWeight {
-  const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, format.name));
-  return {
-    tensor,
-    values: isKept.every(Boolean) ? new Float32Array(0) : dequantiseBlocks(bytes, format),
-    ...(isKept.some(Boolean) ? { blocks: { format, bytes } } : {}),
-  };
-}
-
 /** Holds the parts of each matrix until all are there. */
 export class GroupedWeights {
   readonly #scheme: Grouping;
@@ -93,7 +82,11 @@ export class GroupedWeights {
     this.#begun.set(weight, parts.set(part, stored));
     if (parts.size < partsOfScheme[this.#scheme].length) return undefined;
     this.#begun.delete(weight);
-    return fileWeightOf(tensor, this.#join(weight, parts, tensor));
+    const { bytes, format } = this.#join(weight, parts, tensor);
+    return {
+      tensor,
+      ...rowsFor(tensor, format.name, { format, bytes }, () => dequantiseBlocks(bytes, format)),
+    };
   }
 
   /** @throws FormatError if parts of a matrix are missing. */

@@ -7,9 +7,8 @@ import { readGgufRows } from "../../files/gguf/read-gguf.js";
 import type { ModelFolder } from "../../files/model-folder.js";
 import type { ReadOptions } from "../../files/read-tensors.js";
 import { blockFormats, dequantise, isReadable, readableFormats } from "../../tensor/blocks/dequantise.js";
-import { takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
-import type { FileWeight } from "./read-weights.js";
+import { rowsFor, type FileWeight } from "./read-weights.js";
 
 /** Which tensors of the model the tensors of the files are, and which of these it has no use for. */
 export interface MatchedGguf {
@@ -67,16 +66,16 @@ export async function* readGgufWeights(
     wants,
   })) {
     const tensor = tensors.get(stored)!;
-    const format = blockFormats.get(stored.type.name);
-    const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, stored.type.name));
-    const values = isKept.every(Boolean) ? new Float32Array(0) : dequantise(bytes, stored.type.name);
+    const name = stored.type.name;
+    const format = blockFormats.get(name);
+    const own = rowsFor(tensor, name, format && { format, bytes }, () => dequantise(bytes, name));
+    const { values } = own;
     if (tensor.offset !== 0) for (let i = 0; i < values.length; i++) values[i]! += tensor.offset;
     // A vector is one row of its file, and a row per output of the model.
     yield {
       tensor,
-      values,
+      ...own,
       firstOutput: stored.shape.length > 1 ? firstRow : 0,
-      ...(format && isKept.some(Boolean) ? { blocks: { format, bytes } } : {}),
     };
   }
 }

@@ -4,6 +4,7 @@ import type { ModelFolder } from "../../files/model-folder.js";
 import { readTensors, type ReadOptions } from "../../files/read-tensors.js";
 import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
 import type { GroupedFiles } from "./grouped-weights.js";
+import { takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { toFloat32, type Dtype } from "../../tensor/formats.js";
 import { TensorMatcher, type FileTensor } from "./file-tensors.js";
 
@@ -16,6 +17,23 @@ export interface FileWeight {
   readonly blocks?: { readonly format: BlockFormat; readonly bytes: Uint8Array<ArrayBuffer> };
   /** Only tensors that are stored as rows of outputs come in parts. Default: 0. */
   readonly firstOutput?: number;
+}
+
+/**
+ * The rows of a tensor as its parameters take them: `blocks` where some keep them, and `dequantise()` unless all do. `format`: what
+ * files call it.
+ */
+export function rowsFor(
+  tensor: FileTensor,
+  format: string,
+  blocks: FileWeight["blocks"],
+  dequantise: () => Float32Array<ArrayBuffer>,
+): Pick<FileWeight, "values" | "blocks"> {
+  const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, format));
+  return {
+    values: isKept.every(Boolean) ? new Float32Array(0) : dequantise(),
+    ...(blocks && isKept.some(Boolean) ? { blocks } : {}),
+  };
 }
 
 /**

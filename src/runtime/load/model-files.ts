@@ -79,6 +79,10 @@ async function openFolder(
   const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;
   const names: TensorNames = family.tensors(config);
+  /** The headers are read once, whoever asks for them. */
+  let entries: ReturnType<typeof readTensorEntries> | undefined;
+  const readEntries = (own: AbortSignal | undefined): ReturnType<typeof readTensorEntries> =>
+    (entries ??= readTensorEntries(folder, own));
   return {
     familyModel,
     async readFormats(own) {
@@ -86,7 +90,7 @@ async function openFolder(
       const tensors = listFileTensors(parameters, names);
       const matcher = new TensorMatcher(tensors, names);
       const formats = new Map<string, string>();
-      for (const [name, { dtype, shape }] of await readTensorEntries(folder, own)) {
+      for (const [name, { dtype, shape }] of await readEntries(own)) {
         const part = grouped?.partOf(name, dtype);
         const key = matcher.keyOf(part?.weight ?? name);
         const extent = tensors.get(key);
@@ -117,8 +121,7 @@ async function openFolder(
     readWeights: (parameters, options) =>
       readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouped }),
     async listTensors(own) {
-      const entries = await readTensorEntries(folder, own);
-      return [...entries].map(([name, { dtype, shape, begin, end }]) => ({
+      return [...(await readEntries(own))].map(([name, { dtype, shape, begin, end }]) => ({
         name,
         dtype,
         shape,

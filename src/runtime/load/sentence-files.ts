@@ -71,29 +71,31 @@ export async function readSentenceFiles(
   };
 }
 
-/** The order that files with several poolings join them in. */
-const order: readonly PoolingName[] = [
-  "cls",
-  "max",
-  "mean",
-  "mean_sqrt_len_tokens",
-  "weightedmean",
-  "lasttoken",
+/** How versions 2 to 4 call the poolings, in the order that several are joined in. */
+const flags: readonly (readonly [name: PoolingName, flag: string])[] = [
+  ["cls", "pooling_mode_cls_token"],
+  ["max", "pooling_mode_max_tokens"],
+  ["mean", "pooling_mode_mean_tokens"],
+  ["mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"],
+  ["weightedmean", "pooling_mode_weightedmean_tokens"],
+  ["lasttoken", "pooling_mode_lasttoken"],
 ];
-
-/** How versions 2 to 4 call them. */
-const flagOf = (name: PoolingName): string =>
-  `pooling_mode_${name}${["cls"].includes(name) ? "_token" : ["max", "mean", "weightedmean"].includes(name) ? "_tokens" : ""}`;
 
 function readPooling(config: unknown, path: string): Pick<SentenceSettings, "poolings" | "includesPrompt"> {
   const file = `${path}/config.json`;
   if (!isRecord(config)) return fail(file, `expected an object, received ${showJson(config)}`);
   const { pooling_mode: mode, include_prompt: includesPrompt = true } = config;
-  const names = mode === undefined ? order.filter((name) => config[flagOf(name)] === true) : [mode].flat();
+  const names =
+    mode === undefined
+      ? flags.filter(([, flag]) => config[flag] === true).map(([name]) => name)
+      : [mode].flat();
   const poolings = names.map((name) =>
     typeof name === "string" && Object.hasOwn(poolingMethods, name)
       ? (name as PoolingName)
-      : fail(file, `pooling_mode: expected one of ${order.join(", ")}, received ${showJson(name)}`),
+      : fail(
+          file,
+          `pooling_mode: expected one of ${flags.map(([own]) => own).join(", ")}, received ${showJson(name)}`,
+        ),
   );
   if (poolings.length === 0) fail(file, `expected a pooling, received ${showJson(config)}`);
   return { poolings, includesPrompt: includesPrompt !== false };

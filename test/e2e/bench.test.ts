@@ -190,6 +190,45 @@ it("measures formats of weights, after checking their bits", async () => {
   expect((await readFile(report, "utf8")).match(/<figure>/g)).toHaveLength(6);
 });
 
+it("measures decoding against the number of texts, after checking the tokens", async () => {
+  const json = join(folder, "decode.json");
+  const report = join(folder, "decode.html");
+  const { code, output, errors } = await runCommand("bench", [
+    "--case",
+    "decode",
+    "--quick",
+    "--json",
+    json,
+    "--report",
+    report,
+  ]);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +3 greedy texts of 2 tokens are those of stepwise forward passes$/m);
+  expect(output).toMatch(/^ +4 +\d+\.\d +\d+ +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as (Measured & {
+    readonly parameters: { readonly requests: number };
+  })[];
+  for (const { metric, value } of records) expect(value, metric).toBeGreaterThan(0);
+  const find = (metric: string, requests: number): number =>
+    records.find((one) => one.metric === metric && one.parameters.requests === requests)!.value;
+  for (const requests of [1, 4]) {
+    expect(find("ofLinears", requests)).toBeCloseTo(
+      find("step", requests) / find("linearsAlone", requests),
+      1,
+    );
+    expect(find("dispatchesPerStep", requests)).toBe(find("dispatchesPerStep", 1));
+  }
+  expect((await readFile(report, "utf8")).match(/<figure>/g)).toHaveLength(1);
+});
+
+it("tells which models and cases peers are for", async () => {
+  const withoutFile = await runCommand("bench", ["--case", "decode", "--peers"]);
+  expect(withoutFile.errors).toMatch(/--peers: expected --model with a \.gguf file/);
+  const otherCase = await runCommand("bench", ["--case", "formats", "--model", "."]);
+  expect(otherCase.code).toBe(2);
+});
+
 it("measures what the page's thread has to do, after checking that both threads give the same", async () => {
   const json = join(folder, "page-thread.json");
   const args = ["--case", "page-thread", "--quick", "--json", json];

@@ -2,6 +2,8 @@
 // other half does the work, in a page or in this process with Dawn.
 import type { AdapterDescription } from "../../index.js";
 import type { PageHooks } from "../browser/page-call.js";
+import type { Runtime } from "../browser/run-module.js";
+import type { PlacedModel } from "../terminal/model-choice.js";
 import type { Plot } from "./plots.js";
 
 /** One number that was measured. */
@@ -28,8 +30,11 @@ export interface CaseOptions {
   readonly repeats: number;
   /** Whether to use a small shape, which only shows that the benchmark works. Its figures mean nothing. */
   readonly quick: boolean;
-  /** The address of other runtimes' packages for a page; undefined leaves them out. */
+  /** The address of other runtimes' packages, for a page a URL, in Node a path; undefined leaves them out. */
   readonly peers: string | undefined;
+  readonly runtime: Runtime;
+  /** For cases that measure a model of the user's choice. */
+  readonly model: PlacedModel;
 }
 
 /** The command's half. */

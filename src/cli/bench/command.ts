@@ -1,17 +1,19 @@
 // `npm run bench`: measures one case in a headless browser or in Node, prints a table and writes the records.
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describeAdapter } from "../../jobs/words.js";
 import type { BenchRequest } from "./page.js";
 import { autoCase } from "./auto/command.js";
 import type { BenchCase, BenchRecord, CaseResult, Report } from "./case.js";
 import { curvesCase } from "./curves/command.js";
+import { decodeCase } from "./decode/command.js";
 import { formatsCase } from "./formats/command.js";
 import { forwardCaseOf } from "./forward/command.js";
 import { generateCase } from "./generate/command.js";
-import { installPeers, PEERS_ADDRESS } from "./peers/install.js";
+import { forwardPeers, installPeers, PEERS_ADDRESS, textPeers } from "./peers/install.js";
 import { helpText, parseBenchOptions, type BenchOptions } from "./options.js";
 import { pageThreadCase } from "./page-thread/command.js";
 import { renderReport } from "./report-page.js";
@@ -20,6 +22,7 @@ import { workloads } from "./workloads.js";
 import { Progress } from "../terminal/progress.js";
 import { distFolder } from "../browser/dist-folder.js";
 import { runModule, type Runtime } from "../browser/run-module.js";
+import { placeModel } from "../terminal/model-choice.js";
 import { OptionError, usage } from "../terminal/option-values.js";
 
 /** The command's half of every case. page.ts lists the other halves. */
@@ -28,6 +31,7 @@ const cases: readonly BenchCase<unknown>[] = [
   curvesCase,
   autoCase,
   generateCase,
+  decodeCase,
   formatsCase,
   pageThreadCase,
   trainCase,
@@ -37,17 +41,19 @@ async function bench(options: BenchOptions): Promise<void> {
   const benchCase = cases.find(({ name }) => name === options.case)!;
   const progress = new Progress();
   progress.show("Computing what float64 expects");
-  const folders: Record<string, string> = {};
+  const { runtime: place } = options;
+  const model = placeModel(options.model, place);
+  const folders: Record<string, string> = { ...model.folders };
+  let peers: string | undefined;
   if (options.peers) {
     progress.show("Installing other runtimes");
-    folders[PEERS_ADDRESS] = await installPeers();
+    const packages = await installPeers(benchCase.name === "decode" ? textPeers : forwardPeers);
+    peers = place === "node" ? packages : PEERS_ADDRESS;
+    if (place !== "node") folders[PEERS_ADDRESS] = packages;
   }
-  const request = benchCase.prepare({ ...options, peers: options.peers ? PEERS_ADDRESS : undefined });
-  const { result, runtime } = await runOn(
-    options.runtime,
-    { case: benchCase.name, request },
-    folders,
-    (words, part) => progress.show(words, part),
+  const request = benchCase.prepare({ ...options, model, peers });
+  const { result, runtime } = await runOn(place, { case: benchCase.name, request }, folders, (words, part) =>
+    progress.show(words, part),
   ).finally(() => progress.end());
   const commit = await readCommit();
   const size = options.quick ? " --quick: too small for its figures to mean anything" : "";
@@ -85,6 +91,20 @@ async function bench(options: BenchOptions): Promise<void> {
   // One record per line, which is easy to read in a diff.
   await write(options.json, `[\n${records.map((record) => JSON.stringify(record)).join(",\n")}\n]\n`);
   print([line("json", `${records.length} records in ${options.json}`)]);
+}
+
+/** Whether a peer needs a process that has a single thread for Node's own work. */
+const needsSmallPool = ({ case: name, runtime, peers }: BenchOptions): boolean =>
+  peers && name === "decode" && runtime === "node" && process.env["UV_THREADPOOL_SIZE"] !== "1";
+
+/** Runs this command once more, as the size of the pool is read when a process begins. */
+function repeatWithSmallPool(): number {
+  const { execPath, execArgv, argv, env } = process;
+  const { status } = spawnSync(execPath, [...execArgv, fileURLToPath(import.meta.url), ...argv.slice(2)], {
+    stdio: "inherit",
+    env: { ...env, UV_THREADPOOL_SIZE: "1" },
+  });
+  return status ?? 1;
 }
 
 async function write(file: string, content: string): Promise<void> {
@@ -133,6 +153,7 @@ try {
     cases.map(({ name }) => name),
   );
   if (options.help) print([helpText(cases)]);
+  else if (needsSmallPool(options)) process.exitCode = repeatWithSmallPool();
   else await bench(options);
 } catch (error) {
   const isOption = error instanceof OptionError;

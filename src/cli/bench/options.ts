@@ -12,6 +12,8 @@ import {
   word,
 } from "../terminal/option-values.js";
 import type { Runtime } from "../browser/run-module.js";
+import { choosePath, isGgufPath } from "../terminal/model-choice.js";
+import { forwardPeers, textPeers, type Packages } from "./peers/install.js";
 import { workloads } from "./workloads.js";
 
 export interface BenchOptions {
@@ -22,6 +24,8 @@ export interface BenchOptions {
   readonly repeats: number;
   /** Whether to install and measure other runtimes too. */
   readonly peers: boolean;
+  /** The path of a model; undefined stands for the embedded one. */
+  readonly model: string | undefined;
   /** The file for the records. */
   readonly json: string | undefined;
   /** The file for the report. */
@@ -39,8 +43,11 @@ ${cases.map(({ name, summary }) => `                          ${name}: ${summary
 ${runtimeHelp}
   --repeats N             how often everything is measured, at least 5 (default 7)
   --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
-  --peers                 also measure onnxruntime-web and TensorFlow.js, which are installed for it under out/peers;
-                          only in a page, and for forward passes
+  --model MODEL           decode: a folder in Hugging Face layout or a .gguf file, with a tokenizer, instead of the
+                          embedded model
+  --peers                 also measure other runtimes, which are installed for it under out/peers: for forward passes
+                          ${namesOf(forwardPeers)}, in a page;
+                          for decode, with a .gguf file, ${namesOf(textPeers)}
   --json FILE             also write one record per measurement, a JSON array
   --report FILE           also write a page with plots and a picture of the schedule
   --help                  print this
@@ -53,8 +60,10 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
   const { values } = readOptions(args, known);
   const quick = values.quick ?? false;
   const runtime = checkRuntime(values.runtime);
-  if (values.peers && (runtime === "node" || !isForward(values.case)))
-    throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes only");
+  const model = choosePath(values.model);
+  if (model !== undefined && values.case !== "decode")
+    throw new OptionError("--model: the other cases have models of their own; it is for --case decode");
+  if (values.peers) checkPeers(values.case, runtime, model);
   if (runtime === "node" && values.case === "page-thread")
     throw new OptionError("--case page-thread: there is a page's thread in --runtime chromium only");
   return {
@@ -64,10 +73,24 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
     quick,
     repeats: checkRepeats(values.repeats, quick),
     peers: values.peers ?? false,
+    model,
     json: values.json === undefined ? undefined : fromCaller(values.json),
     report: values.report === undefined ? undefined : fromCaller(values.report),
   };
 }
+
+function checkPeers(name: string | undefined, runtime: Runtime, model: string | undefined): void {
+  if (name === "decode") {
+    if (model !== undefined && isGgufPath(model)) return;
+    throw new OptionError(
+      "--peers: expected --model with a .gguf file, which is what the peers of decode read",
+    );
+  }
+  if (runtime === "node" || !isForward(name))
+    throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes or decode");
+}
+
+const namesOf = (packages: Packages): string => Object.keys(packages).join(", ");
 
 const isForward = (name = workloads[0].name): boolean => workloads.some((own) => own.name === name);
 
@@ -78,6 +101,7 @@ const known = {
   repeats: word,
   quick: flag,
   peers: flag,
+  model: word,
   json: word,
   report: word,
 } as const;

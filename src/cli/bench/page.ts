@@ -2,6 +2,7 @@
 import { runAuto } from "./auto/page.js";
 import type { CaseResult, Report, RunCase } from "./case.js";
 import { runCurves } from "./curves/page.js";
+import { runDecode } from "./decode/page.js";
 import { runFormats } from "./formats/page.js";
 import { runForward } from "./forward/page.js";
 import { runGenerate } from "./generate/page.js";
@@ -16,6 +17,7 @@ const cases: Readonly<Record<string, RunCase<never>>> = {
   curves: runCurves,
   auto: runAuto,
   generate: runGenerate,
+  decode: runDecode,
   formats: runFormats,
   "page-thread": runPageThread,
   train: runTrain,

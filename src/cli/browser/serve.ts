@@ -18,6 +18,9 @@ export async function serve(folders: Readonly<Record<string, string>>): Promise<
     .toSorted((a, b) => b.address.length - a.address.length);
   const server = createServer((request, response) => {
     const url = request.url ?? "/";
+    // An isolated page has shared memory, which other runtimes' threads need.
+    response.setHeader("cross-origin-opener-policy", "same-origin");
+    response.setHeader("cross-origin-embedder-policy", "require-corp");
     const answerOtherwise = (): void => {
       if (url === "/") response.writeHead(200, { "content-type": "text/html" }).end(emptyPage);
       else response.writeHead(404).end();

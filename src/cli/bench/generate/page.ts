@@ -1,6 +1,7 @@
 // Benchmark: generation. The half that measures: first that tokens are those of forward passes, then dispatches, then times.
 import { Model } from "../../../index.js";
 import type { CaseResult, Report } from "../case.js";
+import { checkGreedy } from "./check-greedy.js";
 import { measureArrivals, measureBehind, measureShared, measureStall } from "./loads.js";
 import { StepLog, writeAll, type GenerateBench, type GenerateBenchRequest } from "./streams.js";
 import { quantile, spreadOf } from "../statistics.js";
@@ -29,7 +30,9 @@ export async function runGenerate(request: GenerateBenchRequest, report: Report)
     },
   };
   report("Checking tokens against forward passes");
-  const checks = [await checkTokens(bench)];
+  const { checkedTokens, shortPrompt, longPrompt } = request;
+  const checked = [shortPrompt, 1, Math.floor(longPrompt / 2)].map(bench.prompt);
+  const checks = [await checkGreedy(model, checked, checkedTokens)];
   const measurements = [
     bench.measured("loadToFirstToken", "ms", loads.slice(0, 1), { isWarm: false }),
     bench.measured("loadToFirstToken", "ms", loads.slice(1), { isWarm: true }),
@@ -92,26 +95,4 @@ async function timeLoad(): Promise<number> {
   using model = await loadEmbedded();
   await model.generate([1], { maxTokens: 1 });
   return performance.now() - start;
-}
-
-/** @throws when a greedy token is not the likeliest one in a forward pass over all tokens before it. */
-async function checkTokens({ model, request, prompt }: GenerateBench): Promise<string> {
-  const { checkedTokens, shortPrompt, longPrompt } = request;
-  const texts = [shortPrompt, 1, Math.floor(longPrompt / 2)].map(prompt);
-  const options = { temperature: 0, maxTokens: checkedTokens, stopTokens: [] };
-  const generated = await Promise.all(texts.map((text) => model.generate(text, options)));
-  for (let step = 0; step < checkedTokens; step++) {
-    const { logits } = await model.forward(texts);
-    for (const [index, row] of logits.entries()) {
-      const likeliest = row.indexOf(row.reduce((most, value) => Math.max(most, value), -Infinity));
-      const received = generated[index]!.tokens[step];
-      if (received !== likeliest)
-        throw new Error(
-          `the results are wrong, nothing was measured: token ${step} of text ${index} is ${received}, ` +
-            `expected ${likeliest}`,
-        );
-      texts[index]!.push(likeliest);
-    }
-  }
-  return `${texts.length} greedy texts of ${checkedTokens} tokens are those of stepwise forward passes`;
 }

@@ -9,15 +9,31 @@ import { distFolder } from "../../browser/dist-folder.js";
 /** The address of their packages for a page. */
 export const PEERS_ADDRESS = "/peers/";
 
-const packages: Readonly<Record<string, string>> = {
+export type Packages = Readonly<Record<string, string>>;
+
+/** Those that run forward passes. */
+export const forwardPeers: Packages = {
   "onnxruntime-web": "1.30.0",
   "@tensorflow/tfjs-core": "4.22.0",
   "@tensorflow/tfjs-backend-webgpu": "4.22.0",
 };
 
-/** Returns the folder with their packages. Throws with npm's message when they cannot be installed. */
-export async function installPeers(): Promise<string> {
-  const folder = join(dirname(distFolder), "out", "peers");
+/** Those that write texts, in a page and in Node. */
+export const textPeers: Packages = {
+  "@wllama/wllama": "3.13.0",
+  "node-llama-cpp": "3.21.1",
+  // Its binaries are optional packages, of which the one for this machine's CPU will do.
+  [`@node-llama-cpp/${llamaCppBinary()}`]: "3.21.1",
+};
+
+function llamaCppBinary(): string {
+  if (process.platform === "darwin") return process.arch === "arm64" ? "mac-arm64-metal" : "mac-x64";
+  return `${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+}
+
+/** Returns the folder with these packages. Throws with npm's message when they cannot be installed. */
+export async function installPeers(packages: Packages): Promise<string> {
+  const folder = join(dirname(distFolder), "out", "peers", packages === forwardPeers ? "forward" : "text");
   const modules = join(folder, "node_modules");
   await mkdir(folder, { recursive: true });
   await writeFile(
@@ -26,9 +42,13 @@ export async function installPeers(): Promise<string> {
   );
   if (Object.keys(packages).every((name) => existsSync(join(modules, name)))) return modules;
   try {
-    await promisify(execFile)("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts"], {
-      cwd: folder,
-    });
+    await promisify(execFile)(
+      "npm",
+      ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"],
+      {
+        cwd: folder,
+      },
+    );
   } catch (error) {
     const { stderr = "" } = error as { stderr?: string };
     throw new Error(`--peers: npm could not install ${Object.keys(packages).join(", ")}:\n${stderr.trim()}`, {

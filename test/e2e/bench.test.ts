@@ -222,6 +222,19 @@ it("measures decoding against the number of texts, after checking the tokens", a
   expect((await readFile(report, "utf8")).match(/<figure>/g)).toHaveLength(1);
 });
 
+it("measures embedding, after checking vectors against float64", async () => {
+  const json = join(folder, "embed.json");
+  const { code, output, errors } = await runCommand("bench", ["--case", "embed", "--quick", "--json", json]);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +weft: 2 vectors differ from float64 by at most \d/m);
+  expect(output).toMatch(/^ +weft( +\d+\.\d +\d+ +128){2} +\d+ +\d+\.\d \/ \d+\.\d$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
+  for (const { metric, value } of records) expect(value, metric).toBeGreaterThan(0);
+  expect(records.filter(({ metric }) => metric === "byBatch")).toHaveLength(2);
+  expect(records.filter(({ metric }) => metric === "byLength")).toHaveLength(2);
+});
+
 it("tells which models and cases peers are for", async () => {
   const withoutFile = await runCommand("bench", ["--case", "decode", "--peers"]);
   expect(withoutFile.errors).toMatch(/--peers: expected --model with a \.gguf file/);

@@ -10,10 +10,18 @@ import { autoCase } from "./auto/command.js";
 import type { BenchCase, BenchRecord, CaseResult, Report } from "./case.js";
 import { curvesCase } from "./curves/command.js";
 import { decodeCase } from "./decode/command.js";
+import { embedCase } from "./embed/command.js";
 import { formatsCase } from "./formats/command.js";
 import { forwardCaseOf } from "./forward/command.js";
 import { generateCase } from "./generate/command.js";
-import { forwardPeers, installPeers, PEERS_ADDRESS, textPeers } from "./peers/install.js";
+import {
+  embeddingPeers,
+  forwardPeers,
+  installPeers,
+  PEERS_ADDRESS,
+  textPeers,
+  type Peers,
+} from "./peers/install.js";
 import { helpText, parseBenchOptions, type BenchOptions } from "./options.js";
 import { pageThreadCase } from "./page-thread/command.js";
 import { renderReport } from "./report-page.js";
@@ -32,10 +40,14 @@ const cases: readonly BenchCase<unknown>[] = [
   autoCase,
   generateCase,
   decodeCase,
+  embedCase,
   formatsCase,
   pageThreadCase,
   trainCase,
 ];
+
+/** The peers of cases other than forward passes. */
+const peersOf: Readonly<Record<string, Peers>> = { decode: textPeers, embed: embeddingPeers };
 
 async function bench(options: BenchOptions): Promise<void> {
   const benchCase = cases.find(({ name }) => name === options.case)!;
@@ -47,7 +59,7 @@ async function bench(options: BenchOptions): Promise<void> {
   let peers: string | undefined;
   if (options.peers) {
     progress.show("Installing other runtimes");
-    const packages = await installPeers(benchCase.name === "decode" ? textPeers : forwardPeers);
+    const packages = await installPeers(peersOf[benchCase.name] ?? forwardPeers);
     peers = place === "node" ? packages : PEERS_ADDRESS;
     if (place !== "node") folders[PEERS_ADDRESS] = packages;
   }

@@ -13,7 +13,7 @@ import {
 } from "../terminal/option-values.js";
 import type { Runtime } from "../browser/run-module.js";
 import { choosePath, isGgufPath } from "../terminal/model-choice.js";
-import { forwardPeers, textPeers, type Packages } from "./peers/install.js";
+import { embeddingPeers, forwardPeers, textPeers, type Peers } from "./peers/install.js";
 import { workloads } from "./workloads.js";
 
 export interface BenchOptions {
@@ -47,6 +47,7 @@ ${runtimeHelp}
                           embedded model
   --peers                 also measure other runtimes, which are installed for it under out/peers: for forward passes
                           ${namesOf(forwardPeers)}, in a page;
+                          for embed ${namesOf(embeddingPeers)}, in a page;
                           for decode, with a .gguf file, ${namesOf(textPeers)}
   --json FILE             also write one record per measurement, a JSON array
   --report FILE           also write a page with plots and a picture of the schedule
@@ -86,11 +87,13 @@ function checkPeers(name: string | undefined, runtime: Runtime, model: string | 
       "--peers: expected --model with a .gguf file, which is what the peers of decode read",
     );
   }
-  if (runtime === "node" || !isForward(name))
-    throw new OptionError("--peers: other runtimes are measured in a page, and run forward passes or decode");
+  if (runtime === "node" || !(name === "embed" || isForward(name)))
+    throw new OptionError(
+      "--peers: other runtimes are measured in a page, for forward passes and embed, and for decode in Node too",
+    );
 }
 
-const namesOf = (packages: Packages): string => Object.keys(packages).join(", ");
+const namesOf = ({ packages }: Peers): string => Object.keys(packages).join(", ");
 
 const isForward = (name = workloads[0].name): boolean => workloads.some((own) => own.name === name);
 

@@ -3,6 +3,7 @@ import { runAuto } from "./auto/page.js";
 import type { CaseResult, Report, RunCase } from "./case.js";
 import { runCurves } from "./curves/page.js";
 import { runDecode } from "./decode/page.js";
+import { runEmbed } from "./embed/page.js";
 import { runFormats } from "./formats/page.js";
 import { runForward } from "./forward/page.js";
 import { runGenerate } from "./generate/page.js";
@@ -18,6 +19,7 @@ const cases: Readonly<Record<string, RunCase<never>>> = {
   auto: runAuto,
   generate: runGenerate,
   decode: runDecode,
+  embed: runEmbed,
   formats: runFormats,
   "page-thread": runPageThread,
   train: runTrain,

@@ -9,21 +9,37 @@ import { distFolder } from "../../browser/dist-folder.js";
 /** The address of their packages for a page. */
 export const PEERS_ADDRESS = "/peers/";
 
-export type Packages = Readonly<Record<string, string>>;
+/** Packages that are installed together, in a folder of their own. */
+export interface Peers {
+  readonly folder: string;
+  readonly packages: Readonly<Record<string, string>>;
+}
 
 /** Those that run forward passes. */
-export const forwardPeers: Packages = {
-  "onnxruntime-web": "1.30.0",
-  "@tensorflow/tfjs-core": "4.22.0",
-  "@tensorflow/tfjs-backend-webgpu": "4.22.0",
+export const forwardPeers: Peers = {
+  folder: "forward",
+  packages: {
+    "onnxruntime-web": "1.30.0",
+    "@tensorflow/tfjs-core": "4.22.0",
+    "@tensorflow/tfjs-backend-webgpu": "4.22.0",
+  },
+};
+
+/** Those that embed. */
+export const embeddingPeers: Peers = {
+  folder: "embedding",
+  packages: { "@huggingface/transformers": "4.3.2" },
 };
 
 /** Those that write texts, in a page and in Node. */
-export const textPeers: Packages = {
-  "@wllama/wllama": "3.13.0",
-  "node-llama-cpp": "3.21.1",
-  // Its binaries are optional packages, of which the one for this machine's CPU will do.
-  [`@node-llama-cpp/${llamaCppBinary()}`]: "3.21.1",
+export const textPeers: Peers = {
+  folder: "text",
+  packages: {
+    "@wllama/wllama": "3.13.0",
+    "node-llama-cpp": "3.21.1",
+    // Its binaries are optional packages, of which the one for this machine's CPU will do.
+    [`@node-llama-cpp/${llamaCppBinary()}`]: "3.21.1",
+  },
 };
 
 function llamaCppBinary(): string {
@@ -32,8 +48,8 @@ function llamaCppBinary(): string {
 }
 
 /** Returns the folder with these packages. Throws with npm's message when they cannot be installed. */
-export async function installPeers(packages: Packages): Promise<string> {
-  const folder = join(dirname(distFolder), "out", "peers", packages === forwardPeers ? "forward" : "text");
+export async function installPeers({ folder: own, packages }: Peers): Promise<string> {
+  const folder = join(dirname(distFolder), "out", "peers", own);
   const modules = join(folder, "node_modules");
   await mkdir(folder, { recursive: true });
   await writeFile(

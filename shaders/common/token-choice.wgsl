@@ -1,61 +1,35 @@
-// common/token-choice.wgsl — what the kernels that choose tokens share. They give the same tokens because they add in the
-// same order: the vocabulary is cut into PARTS runs of consecutive tokens; each is added up in order, then their sums are.
-// logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
-// An interface fragment: it has the bindings of its kernels.
+// common/token-choice.wgsl — what the kernels that choose tokens share: the options of a row, random numbers, and masses.
+// A weight exp((logit − highest) / temperature) is at most 1. Its mass is a whole number, in units of 2^-32; sums of masses are exact,
+// in 64 bits, and do not depend on the order of adding. So all kernels keep and draw the same tokens.
+// options (rows,OPTION_WORDS).
+// An interface fragment: it has the parameters and the first binding of its kernels.
 
 struct Params {
   rowCount: u32,    // rows of this dispatch
-  vocabulary: u32,  // V
+  vocabulary: u32,  // V, at most 2^20
   rowStride: u32,   // row stride of logits in elements
   firstOption: u32, // first word of row 0 in options
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> options: array<u32>;          // (rows, OPTION_WORDS), as in OptionWord
-@group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
-@group(0) @binding(3) var<storage, read> logits: array<f32>;           // (rows, rowStride)
-@group(0) @binding(4) var<storage, read_write> weights: array<f32>;    // (rows, rowStride), scratch: exp, at most 1
-@group(0) @binding(5) var<storage, read_write> counts: array<u32>;     // (slots, V): times generated | in prompt << 31
-@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
-@group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
-
-const PARTS = 64u;
+@group(0) @binding(1) var<storage, read> options: array<u32>; // (rows, OPTION_WORDS), as in OptionWord
 
 const OPTION_WORDS = 16u;
 const NONE = 0xffffffffu;
 const IN_PROMPT = 0x80000000u;
 
-// No logit is below it; NaN is not above it, and so never the likeliest.
+// No logit is below it.
 const LOWEST = -3.4028234e38;
+// Below all logits, and so far that its exponential is 0; a bias of as much bans a token. Finite, as WGSL may assume.
+const BANNED = -1e30;
+
+// Consecutive tokens whose sums are formed first, and those of one invocation among 64.
+const SPAN = 1024u;
+const SPAN_LANES = 64u;
 
 // Non-negative floats are ordered as their bits are. The bits of the smallest weight that counts: smaller ones may be
 // flushed to 0.
 const SMALLEST = 0x00800000u;
-// One more than the bits of 1, the largest weight.
-const BEYOND = 0x3f800001u;
-
-// Tokens of a part but the last ones, which may have fewer.
-fn partLength(vocabulary: u32) -> u32 {
-  return (vocabulary + PARTS - 1u) / PARTS;
-}
-
-// A counter-based generator, pcg3d (Jarzynski and Olano 2020, jcgt.org/published/0009/03/02): 24 random bits as a
-// fraction in [0, 1) from seed and position alone, so that batch mates and the moment do not matter.
-fn uniformOf(seedLow: u32, seedHigh: u32, position: u32) -> f32 {
-  var v = vec3<u32>(seedLow, seedHigh, position) * 1664525u + 1013904223u;
-  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
-  v ^= v >> vec3<u32>(16u);
-  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
-  return f32(v.x >> 8u) * (1.0 / 16777216.0);
-}
-
-// Returns a logit after the penalties. `count` is how often its token was generated | whether it is in the prompt << 31.
-fn penalise(logit: f32, count: u32, repetition: f32, frequency: f32, presence: f32) -> f32 {
-  if (count == 0u) { return logit; }
-  let value = select(logit * repetition, logit / repetition, logit > 0.0);
-  let generated = count & ~IN_PROMPT;
-  return fma(-frequency, f32(generated), value) - select(0.0, presence, generated > 0u);
-}
 
 fn optionAt(row: u32, word: u32) -> u32 {
   return options[params.firstOption + row * OPTION_WORDS + word];
@@ -65,38 +39,96 @@ fn realAt(row: u32, word: u32) -> f32 {
   return bitcast<f32>(optionAt(row, word));
 }
 
-// Below all logits, and so far that its exponential is 0; a bias of as much bans a token. Finite, as WGSL may assume.
-const BANNED = -1e30;
-
-// What changes the logits of a row. Read once: a row has as many logits as the vocabulary has tokens.
-struct Penalties {
-  start: u32,      // first logit
-  choosable: u32,  // tokens from here on are never chosen; 0: all may be
-  biasStart: u32,  // in bias; NONE: none
-  countStart: u32, // in counts; NONE: none
-  repetition: f32,
-  frequency: f32,
-  presence: f32,
+fn spanCount() -> u32 {
+  return (params.vocabulary + SPAN - 1u) / SPAN;
 }
 
-fn penaltiesOf(row: u32) -> Penalties {
-  let biasSlot = optionAt(row, 2u);
-  let countSlot = optionAt(row, 1u);
-  return Penalties(
-    row * params.rowStride, optionAt(row, 14u), select(biasSlot * params.vocabulary, NONE, biasSlot == NONE),
-    select(countSlot * params.vocabulary, NONE, countSlot == NONE),
-    realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
+// Whether a value is NaN or infinite, by its bits: a compiler may assume that it is neither.
+fn isBroken(value: f32) -> bool {
+  return (bitcast<u32>(value) & 0x7f800000u) == 0x7f800000u;
 }
 
-fn penalised(own: Penalties, token: u32) -> f32 {
-  if (own.choosable != 0u && token >= own.choosable) { return BANNED; }
-  var value = logits[own.start + token];
-  if (own.biasStart != NONE) { value += bias[own.biasStart + token]; }
-  if (own.countStart == NONE) { return value; }
-  return penalise(value, counts[own.countStart + token], own.repetition, own.frequency, own.presence);
+// 64 bits: the low word, then the high one.
+alias Wide = vec2<u32>;
+
+fn addWide(a: Wide, b: Wide) -> Wide {
+  let low = a.x + b.x;
+  return Wide(low, a.y + b.y + select(0u, 1u, low < a.x));
 }
 
-// Returns how many weights of exactly `bits` bits are needed to make up `missing`.
-fn countFor(missing: f32, bits: u32) -> u32 {
-  return u32(clamp(ceil(missing / bitcast<f32>(bits)), 1.0, 1e9));
+fn subtractWide(a: Wide, b: Wide) -> Wide {
+  return Wide(a.x - b.x, a.y - b.y - select(0u, 1u, a.x < b.x));
+}
+
+fn isLess(a: Wide, b: Wide) -> bool {
+  return a.y < b.y || (a.y == b.y && a.x < b.x);
+}
+
+// a · b where the product has at most 64 bits and b at most 16.
+fn multiplyWide(a: Wide, b: u32) -> Wide {
+  let p0 = (a.x & 0xffffu) * b;
+  let p1 = (a.x >> 16u) * b + (p0 >> 16u);
+  let p2 = (a.y & 0xffffu) * b + (p1 >> 16u);
+  let p3 = (a.y >> 16u) * b + (p2 >> 16u);
+  return Wide((p0 & 0xffffu) | (p1 << 16u), (p2 & 0xffffu) | (p3 << 16u));
+}
+
+fn shiftBy12(a: Wide) -> Wide {
+  return Wide((a.x >> 12u) | (a.y << 20u), a.y >> 12u);
+}
+
+// ⌊a · b / 2^24⌋, where a has at most 52 bits and b is at most 2^24.
+fn partOf(a: Wide, b: u32) -> Wide {
+  return shiftBy12(addWide(multiplyWide(a, b >> 12u), shiftBy12(multiplyWide(a, b & 0xfffu))));
+}
+
+fn massOf(weight: f32) -> Wide {
+  if (weight >= 1.0) { return Wide(0u, 1u); }
+  return Wide(u32(weight * 4294967296.0), 0u);
+}
+
+// The mass that a share of the total in (0, 1) asks for: at least one unit.
+fn goalOf(total: Wide, share: f32) -> Wide {
+  let goal = partOf(total, clamp(u32(ceil(share * 16777216.0)), 1u, 16777216u));
+  return select(goal, Wide(1u, 0u), goal.x == 0u && goal.y == 0u);
+}
+
+fn weightOf(value: f32, highest: f32, temperature: f32) -> f32 {
+  return min(exp((value - highest) / temperature), 1.0);
+}
+
+// What stays of a row: weights of more bits than these, and among those of exactly these the ones of tokens before `end`.
+struct Kept {
+  bits: u32,
+  end: u32,
+}
+
+const ALL = Kept(SMALLEST, NONE);
+
+fn isKept(bits: u32, token: u32, kept: Kept) -> bool {
+  return bits > kept.bits || (bits == kept.bits && token < kept.end);
+}
+
+// How many equal weights of these bits are needed to make up a mass: the fewest n for which n · mass ≥ missing. Found bit by bit, as
+// there are at most 2^20.
+fn countFor(missing: Wide, bits: u32) -> u32 {
+  let mass = massOf(bitcast<f32>(bits));
+  var fewer = 0u; // the most that do not suffice
+  for (var bit = 1u << 19u; bit > 0u; bit >>= 1u) {
+    let more = fewer + bit;
+    // In two factors of at most 16 bits.
+    let product = addWide(multiplyWide(multiplyWide(mass, more >> 10u), 1024u), multiplyWide(mass, more & 1023u));
+    if (isLess(product, missing)) { fewer = more; }
+  }
+  return fewer + 1u;
+}
+
+// A counter-based generator, pcg3d (Jarzynski and Olano 2020, jcgt.org/published/0009/03/02): 24 random bits from seed and
+// position alone, so that batch mates and the moment do not matter.
+fn randomBits(seedLow: u32, seedHigh: u32, position: u32) -> u32 {
+  var v = vec3<u32>(seedLow, seedHigh, position) * 1664525u + 1013904223u;
+  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
+  v ^= v >> vec3<u32>(16u);
+  v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
+  return v.x >> 8u;
 }

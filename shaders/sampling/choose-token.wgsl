@@ -1,82 +1,109 @@
-// sampling/choose-token.wgsl — one token per row of logits: greedy, or drawn after penalties, temperature and filters.
-// Shapes, bindings, options and penalties: common/token-choice.wgsl.
+// sampling/choose-token.wgsl — one token per row of logits: greedy, or drawn after penalties, temperature and filters. A row per
+// invocation, for software adapters: sampling/span-logits.wgsl and sampling/choose-among-spans.wgsl choose the same on GPUs.
+// logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
 // Grid: ceil(rowCount/4), 1, 1.  Needs: core limits, no workgroup memory.
-// Reference: test/reference/choose-token.ts chooseToken.  One invocation per row; sums part by part, in the order of V.
-// Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw.
+// Reference: test/reference/choose-token.ts chooseToken.
+// Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw. The log-probability's sum: span by
+// span of 1024 tokens, each relative to its own maximum, in 64 chains of the tokens v, v + 64, v + 128 … that are added in order.
+// A row with a logit that is no finite number gets the token NONE.
 
-fn countFrom(start: u32, bits: u32) -> u32 {
-  var count = 0u;
-  for (var v = 0u; v < params.vocabulary; v++) {
-    count += select(0u, 1u, bitcast<u32>(weights[start + v]) >= bits);
-  }
-  return count;
-}
+@group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
+@group(0) @binding(3) var<storage, read> logits: array<f32>;           // (rows, rowStride)
+@group(0) @binding(4) var<storage, read_write> weights: array<f32>;    // (rows, rowStride), scratch: exp, at most 1
+@group(0) @binding(5) var<storage, read_write> counts: array<u32>;     // (slots, V): times generated | in prompt << 31
+@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;    // newest token of each sequence
+@group(0) @binding(7) var<storage, read_write> chosen: array<vec2<u32>>; // (rows): token, bits of its log-probability
 
-fn massFrom(start: u32, bits: u32) -> f32 {
-  var mass = 0.0;
-  let length = partLength(params.vocabulary);
-  for (var first = 0u; first < params.vocabulary; first += length) {
-    var part = 0.0;
-    for (var v = first; v < min(first + length, params.vocabulary); v++) {
+// Weights by a part of their bits, ten at a time: how many they are, or their mass.
+const BUCKETS = 1024u;
+var<private> buckets: array<Wide, BUCKETS>;
+
+// Keeps the largest weights that `kept` has left: `most` of them, or if that is 0 the fewest whose mass is `share` of all.
+fn keepLargest(start: u32, kept: Kept, most: u32, share: f32) -> Kept {
+  var bits = 0u; // of the last weight that stays, ten more with every level
+  var missing = Wide();
+  for (var level = 0u; level < 3u; level++) {
+    let shift = 20u - 10u * level;
+    for (var i = 0u; i < BUCKETS; i++) { buckets[i] = Wide(); }
+    for (var v = 0u; v < params.vocabulary; v++) {
       let weight = weights[start + v];
-      part += select(0.0, weight, bitcast<u32>(weight) >= bits);
+      let own = bitcast<u32>(weight);
+      if (!isKept(own, v, kept) || (level > 0u && own >> (shift + 10u) != bits)) { continue; }
+      let at = (own >> shift) & (BUCKETS - 1u);
+      if (most > 0u) { buckets[at].x += 1u; } else { buckets[at] = addWide(buckets[at], massOf(weight)); }
     }
-    mass += part;
+    if (level == 0u) {
+      var total = Wide();
+      for (var i = 0u; i < BUCKETS; i++) { total = addWide(total, buckets[i]); }
+      if (most > 0u) { missing = Wide(most, 0u); } else { missing = goalOf(total, share); }
+      if (isLess(total, missing)) { return kept; }
+    }
+    var bucket = BUCKETS - 1u;
+    while (bucket > 0u && isLess(buckets[bucket], missing)) {
+      missing = subtractWide(missing, buckets[bucket]);
+      bucket -= 1u;
+    }
+    bits = (bits << 10u) | bucket;
   }
-  return mass;
-}
-
-// Sets weights beyond the first `kept` that have exactly these bits to 0, and all smaller ones.
-fn cutBelow(start: u32, bits: u32, kept: u32) {
-  var left = kept;
+  var left = missing.x;
+  if (most == 0u) { left = countFor(missing, bits); }
   for (var v = 0u; v < params.vocabulary; v++) {
-    let own = bitcast<u32>(weights[start + v]);
-    if (own == bits && left > 0u) { left -= 1u; } else if (own <= bits) { weights[start + v] = 0.0; }
+    if (bitcast<u32>(weights[start + v]) != bits || !isKept(bits, v, kept)) { continue; }
+    left -= 1u;
+    if (left == 0u) { return Kept(bits, v + 1u); }
   }
+  return Kept(bits, kept.end); // not reached
 }
 
-// The k largest weights stay; of equal ones those of lower ids.
-fn keepTop(start: u32, k: u32) {
-  var low = 0u;           // countFrom(low) ≥ k
-  var high = BEYOND;      // countFrom(high) = 0 < k, as no weight exceeds 1
-  while (high - low > 1u) {
-    let middle = (low + high) / 2u;
-    if (countFrom(start, middle) >= k) { low = middle; } else { high = middle; }
-  }
-  cutBelow(start, low, k - countFrom(start, low + 1u));
-}
-
-// The fewest, largest weights that make up `share` of the mass stay.
-fn keepMass(start: u32, share: f32) {
-  let goal = share * massFrom(start, SMALLEST);
-  var low = SMALLEST;
-  var high = BEYOND;
-  while (high - low > 1u) {
-    let middle = (low + high) / 2u;
-    if (massFrom(start, middle) >= goal) { low = middle; } else { high = middle; }
-  }
-  let missing = goal - massFrom(start, low + 1u);
-  cutBelow(start, low, countFor(missing, low));
-}
-
-fn draw(start: u32, uniformValue: f32, leastWeight: f32) -> u32 {
-  let least = max(bitcast<u32>(leastWeight), SMALLEST);
-  let goal = uniformValue * massFrom(start, least);
-  var mass = 0.0;
-  var last = 0u;
-  let length = partLength(params.vocabulary);
-  for (var first = 0u; first < params.vocabulary; first += length) {
-    var part = 0.0;
-    for (var v = first; v < min(first + length, params.vocabulary); v++) {
+// The first token whose mass, with those of all before it, exceeds a random part of the whole.
+fn draw(start: u32, kept: Kept, random: u32) -> u32 {
+  var total = Wide();
+  for (var span = 0u; span < spanCount(); span++) {
+    var mass = Wide();
+    for (var v = span * SPAN; v < min((span + 1u) * SPAN, params.vocabulary); v++) {
       let weight = weights[start + v];
-      if (bitcast<u32>(weight) < least) { continue; }
-      part += weight;
-      last = v;
-      if (mass + part > goal) { return v; }
+      if (isKept(bitcast<u32>(weight), v, kept)) { mass = addWide(mass, massOf(weight)); }
     }
-    mass += part;
+    buckets[span] = mass;
+    total = addWide(total, mass);
   }
-  return last;
+  var goal = partOf(total, random);
+  var own = 0u;
+  while (!isLess(goal, buckets[own])) {
+    goal = subtractWide(goal, buckets[own]);
+    own += 1u;
+  }
+  for (var v = own * SPAN; v < params.vocabulary; v++) {
+    let weight = weights[start + v];
+    if (!isKept(bitcast<u32>(weight), v, kept)) { continue; }
+    let mass = massOf(weight);
+    if (isLess(goal, mass)) { return v; }
+    goal = subtractWide(goal, mass);
+  }
+  return 0u; // not reached: the goal is less than the total
+}
+
+const CHAIN_FOURS = SPAN_LANES / 4u;
+
+// The sum of exponentials of the logits of tokens first…end−1, relative to their maximum.
+fn spanSum(start: u32, first: u32, end: u32, maximum: f32) -> f32 {
+  var chains = array<vec4<f32>, CHAIN_FOURS>();
+  let whole = end - (end - first) % SPAN_LANES;
+  for (var chain = first; chain < whole; chain += SPAN_LANES) {
+    for (var c = 0u; c < CHAIN_FOURS; c++) {
+      let at = start + chain + 4u * c;
+      let values = vec4<f32>(logits[at], logits[at + 1u], logits[at + 2u], logits[at + 3u]);
+      chains[c] += exp(values - maximum);
+    }
+  }
+  for (var v = whole; v < end; v++) {
+    chains[(v - whole) / 4u][v % 4u] += exp(logits[start + v] - maximum);
+  }
+  var sum = 0.0;
+  for (var c = 0u; c < CHAIN_FOURS; c++) {
+    for (var i = 0u; i < 4u; i++) { sum += chains[c][i]; }
+  }
+  return sum;
 }
 
 @compute @workgroup_size(4)
@@ -84,40 +111,47 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x;
   if (row >= params.rowCount) { return; }
   let start = row * params.rowStride;
-
+  let penalties = penaltiesOf(row);
+  var isWrong = false;
+  var token = 0u;
+  var highest = LOWEST;
+  for (var v = 0u; v < params.vocabulary; v++) {
+    isWrong |= isBroken(logits[start + v]);
+    let value = penalised(penalties, v);
+    if (value > highest) { highest = value; token = v; }
+  }
+  if (isWrong) {
+    sampled[optionAt(row, 0u)] = 0u;
+    chosen[row] = vec2<u32>(NONE, 0u);
+    return;
+  }
   var highestRaw = 0.0;
   var sumRaw = 1.0;
   if (optionAt(row, 13u) != 0u) {
     highestRaw = LOWEST;
     for (var v = 0u; v < params.vocabulary; v++) { highestRaw = max(highestRaw, logits[start + v]); }
     sumRaw = 0.0;
-    let length = partLength(params.vocabulary);
-    for (var first = 0u; first < params.vocabulary; first += length) {
-      var part = 0.0;
-      for (var v = first; v < min(first + length, params.vocabulary); v++) {
-        part += exp(logits[start + v] - highestRaw);
-      }
-      sumRaw += part;
+    for (var first = 0u; first < params.vocabulary; first += SPAN) {
+      let end = min(first + SPAN, params.vocabulary);
+      var maximum = LOWEST;
+      for (var v = first; v < end; v++) { maximum = max(maximum, logits[start + v]); }
+      sumRaw = fma(spanSum(start, first, end, maximum), exp(maximum - highestRaw), sumRaw);
     }
-  }
-
-  let penalties = penaltiesOf(row);
-  var token = 0u;
-  var highest = LOWEST;
-  for (var v = 0u; v < params.vocabulary; v++) {
-    let value = penalised(penalties, v);
-    if (value > highest) { highest = value; token = v; }
   }
   let temperature = realAt(row, 3u);
   if (temperature > 0.0) {
     for (var v = 0u; v < params.vocabulary; v++) {
-      weights[start + v] = exp((penalised(penalties, v) - highest) / temperature);
+      weights[start + v] = weightOf(penalised(penalties, v), highest, temperature);
     }
-    let k = optionAt(row, 4u);
-    if (k > 0u && k < params.vocabulary) { keepTop(start, k); }
+    var kept = ALL;
+    let most = optionAt(row, 4u);
+    if (most > 0u && most < params.vocabulary) { kept = keepLargest(start, kept, most, 1.0); }
     let share = realAt(row, 5u);
-    if (share < 1.0) { keepMass(start, share); }
-    token = draw(start, uniformOf(optionAt(row, 10u), optionAt(row, 11u), optionAt(row, 12u)), realAt(row, 6u));
+    if (share < 1.0) { kept = keepLargest(start, kept, 0u, share); }
+    // Of what is smaller than the least weight, nothing stays.
+    let least = optionAt(row, 6u);
+    if (least > kept.bits) { kept = Kept(least, NONE); }
+    token = draw(start, kept, randomBits(optionAt(row, 10u), optionAt(row, 11u), optionAt(row, 12u)));
   }
 
   sampled[optionAt(row, 0u)] = token;

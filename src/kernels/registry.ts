@@ -3,7 +3,7 @@ import type { AttentionKernel } from "./attention/attention.js";
 import { serialAttention } from "./attention/serial.js";
 import { splitAttention } from "./attention/split.js";
 import { tiledAttention } from "./attention/tiled.js";
-import { workgroupChooseToken } from "./sampling/choose-token-workgroup.js";
+import { spansChooseToken } from "./sampling/choose-among-spans.js";
 import { invocationChooseToken, type ChooseTokenKernel } from "./sampling/choose-token.js";
 import { registerTiledLinear, type LinearKernel } from "./linear/linear.js";
 import { fewRowHalfLinear, registerTiledHalfLinear } from "./linear/half.js";
@@ -35,5 +35,5 @@ export const attentionKernels: readonly [AttentionKernel, ...AttentionKernel[]] 
 
 export const chooseTokenKernels: readonly [ChooseTokenKernel, ...ChooseTokenKernel[]] = [
   invocationChooseToken,
-  workgroupChooseToken,
+  spansChooseToken,
 ];

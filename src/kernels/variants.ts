@@ -29,6 +29,7 @@ import { poolingVariant } from "./pooling/pooling.js";
 import { rotaryVariant } from "./rotary/rotary.js";
 import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
+import { invocationChooseToken } from "./sampling/choose-token.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
 
 const softwareShape = {
@@ -84,7 +85,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     scaleVariant,
     adjustLogitsVariant,
     ...adapterKinds.map(logProbabilityVariant),
-    ...chooseTokenKernels.map(({ variant }) => variant),
+    ...chooseTokenKernels.flatMap(({ stages }) => stages),
     copySlotsVariant,
     poolingVariant,
     storeHalfVariant,
@@ -127,6 +128,7 @@ const softwareKernels: ReadonlySet<string> = new Set([
     .flatMap((kernel) => kernel.stages(softwareShape).map(({ definition }) => definition.name)),
   attentionBackwardQueryVariant(softwareShape, "software").definition.name,
   attentionBackwardKeyValueVariant(softwareShape, "software").definition.name,
+  ...invocationChooseToken.stages.map(({ definition }) => definition.name),
   logProbabilityVariant("software").definition.name,
   crossEntropyVariant("software").definition.name,
 ]);

@@ -2,10 +2,20 @@
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList } from "../gpu/command-list.js";
 import type { Pipeline } from "../gpu/pipelines.js";
-import type { ChooseTokenBinding, ChooseTokenParam } from "../kernels/sampling/choose-token.js";
+import {
+  PARTIAL_WORDS,
+  SPAN_TOKENS,
+  type ChooseTokenBinding,
+  type ChooseTokenParam,
+} from "../kernels/sampling/choose-token.js";
 import type { VocabularySize } from "./head.js";
 
-export type ChooseTokenPipeline = Pipeline<ChooseTokenBinding, ChooseTokenParam>;
+/** The dispatches of a kernel that chooses tokens, in order. */
+export type ChooseTokenPipeline = readonly Pipeline<string, ChooseTokenParam>[];
+
+/** Bytes of what a row's spans leave for the second dispatch. */
+export const choicePartialBytes = (vocabulary: number): number =>
+  4 * PARTIAL_WORDS * Math.ceil(vocabulary / SPAN_TOKENS);
 
 export interface TokenChoice extends Readonly<Record<Exclude<ChooseTokenBinding, "options">, GpuBuffer>> {
   readonly rowCount: number;
@@ -16,14 +26,11 @@ export interface TokenChoice extends Readonly<Record<Exclude<ChooseTokenBinding,
 
 export function chooseTokens(list: CommandList, pipeline: ChooseTokenPipeline, choice: TokenChoice): void {
   const { rowCount, firstOption, size, ...buffers } = choice;
-  list.dispatch(
-    pipeline,
-    { options: TABLES, ...buffers },
-    {
-      rowCount,
-      vocabulary: size.vocabulary,
-      rowStride: 4 * size.vocabularyVectors,
-      firstOption,
-    },
-  );
+  const params = {
+    rowCount,
+    vocabulary: size.vocabulary,
+    rowStride: 4 * size.vocabularyVectors,
+    firstOption,
+  };
+  for (const stage of pipeline) list.dispatch(stage, { options: TABLES, ...buffers }, params);
 }

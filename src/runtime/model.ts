@@ -27,6 +27,7 @@ import {
   expectNoPadding,
   type Sentence,
 } from "./load/check-input.js";
+import { expectFinite } from "./passes/finite.js";
 import type { OutputKind, PoolingRequest } from "./passes/output.js";
 import { embedOptionNames, type Embeddings, type EmbedOptions } from "./embed/options.js";
 import { saveModel, type SavedModel } from "./save-model.js";
@@ -387,6 +388,7 @@ export class Model {
       signal: options.signal,
     });
     const { trace, ...outcome } = await this.#track(running);
+    expectFinite(outcome.values, output);
     return trace ? { ...outcome, trace } : outcome;
   }
 

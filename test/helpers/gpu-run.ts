@@ -50,7 +50,18 @@ export async function runKernelOutputs<B extends string, P extends string, O ext
   params: Readonly<Record<P, number>>,
   outputs: readonly O[],
 ): Promise<Record<O, Float32Array<ArrayBuffer>>> {
-  const pipeline = await queue.pipelines.get(variant);
+  return runStages(queue, [variant], values, params, outputs);
+}
+
+/** Like `runKernelOutputs`, for kernels of several dispatches, whose bindings are among those of `values`. */
+export async function runStages<B extends string, P extends string, O extends B>(
+  queue: Queue,
+  stages: readonly KernelVariant<string, P>[],
+  values: Readonly<Record<B, Values>>,
+  params: Readonly<Record<P, number>>,
+  outputs: readonly O[],
+): Promise<Record<O, Float32Array<ArrayBuffer>>> {
+  const pipelines = await Promise.all(stages.map((stage) => queue.pipelines.get(stage)));
   const usage = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyTarget;
   const names = Object.keys(values) as B[];
   const buffers = new Map(
@@ -63,11 +74,8 @@ export async function runKernelOutputs<B extends string, P extends string, O ext
   );
   try {
     const list = new CommandList(queue);
-    list.dispatch(
-      pipeline,
-      Object.fromEntries(buffers) as Record<B, ReturnType<Queue["createBuffer"]>>,
-      params,
-    );
+    const bindings = Object.fromEntries(buffers) as Record<B, ReturnType<Queue["createBuffer"]>>;
+    for (const pipeline of pipelines) list.dispatch(pipeline, bindings, params);
     const sizeBytes = outputs.reduce((sum, output) => sum + values[output].byteLength, 0);
     const readback = new Readback(queue, sizeBytes);
     const places = outputs.map((output) =>

@@ -1,9 +1,11 @@
 // Chooses one token per row of logits: greedy, or drawn after penalties, temperature and filters.
+import penalties from "../../../shaders/common/token-penalties.wgsl?raw";
 import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-token.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
-export type ChooseTokenBinding = "options" | "bias" | "logits" | "weights" | "counts" | "sampled" | "chosen";
+export type ChooseTokenBinding =
+  "options" | "bias" | "logits" | "weights" | "partials" | "counts" | "sampled" | "chosen";
 export type ChooseTokenParam = "rowCount" | "vocabulary" | "rowStride" | "firstOption";
 
 /** Words of a row's options in `options`; [real] ones hold the bits of an f32. */
@@ -43,12 +45,33 @@ export const NO_SLOT = 0xffffffff;
 /** In `counts`: the token is in the prompt. The other bits say how often it was generated. */
 export const IN_PROMPT = 0x80000000;
 
-/** The part of a definition that all kernels that choose tokens share. */
-export const chooseTokenInterface: Pick<
-  KernelDefinition<ChooseTokenBinding, ChooseTokenParam>,
-  "common" | "bindings" | "params"
-> = {
-  common: [tokenChoice],
+/** Tokens whose sums are formed together: SPAN in shaders/common/token-choice.wgsl. */
+export const SPAN_TOKENS = 1024;
+/** The most tokens of a vocabulary: spans and tokens of a span are counted in tables of as many. */
+export const MOST_CHOICES: number = SPAN_TOKENS * SPAN_TOKENS;
+/** Words of what a span leaves in `partials`. */
+export const PARTIAL_WORDS = 4;
+/** Instead of a token: the row has a logit that is no finite number. */
+export const NO_TOKEN = 0xffffffff;
+
+export const chooseTokenParams = {
+  rowCount: "u32",
+  vocabulary: "u32",
+  rowStride: "u32",
+  firstOption: "u32",
+} as const;
+
+/** A kernel that chooses tokens, in one dispatch or several. All of them choose the same tokens, and differ in where they are fast. */
+export interface ChooseTokenKernel {
+  readonly name: string;
+  /** Their bindings are among all of them. */
+  readonly stages: readonly KernelVariant<string, ChooseTokenParam>[];
+}
+
+const choose: KernelDefinition<Exclude<ChooseTokenBinding, "partials">, ChooseTokenParam> = {
+  name: "sampling.choose-token",
+  source,
+  common: [tokenChoice, penalties],
   bindings: {
     options: "read",
     bias: "read",
@@ -58,24 +81,12 @@ export const chooseTokenInterface: Pick<
     sampled: "readWrite",
     chosen: "readWrite",
   },
-  params: { rowCount: "u32", vocabulary: "u32", rowStride: "u32", firstOption: "u32" },
-};
-
-/** A kernel that chooses tokens. All of them choose the same tokens, and differ in where they are fast. */
-export interface ChooseTokenKernel {
-  readonly name: string;
-  readonly variant: KernelVariant<ChooseTokenBinding, ChooseTokenParam>;
-}
-
-const choose: KernelDefinition<ChooseTokenBinding, ChooseTokenParam> = {
-  name: "sampling.choose-token",
-  source,
-  ...chooseTokenInterface,
+  params: chooseTokenParams,
   grid: ({ rowCount }) => [Math.ceil(rowCount / 4), 1, 1],
 };
 
 /** A row per invocation, no workgroup memory: fast on software adapters, runs on all. */
 export const invocationChooseToken: ChooseTokenKernel = {
   name: "row-per-invocation",
-  variant: specialise(choose, {}),
+  stages: [specialise(choose, {})],
 };

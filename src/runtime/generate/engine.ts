@@ -3,6 +3,7 @@
 // needs is read on the GPU, and a stop that is noticed late only wastes a row.
 import { DeviceError } from "../../errors.js";
 import { CommandList } from "../../gpu/command-list.js";
+import { NO_TOKEN } from "../../kernels/sampling/choose-token.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import { cacheLayersOf } from "../../model/cache-layers.js";
@@ -16,6 +17,7 @@ import { settleAll } from "../../util/settle-all.js";
 import { CacheSizes } from "./cache-sizes.js";
 import { bannedNext, type BanRules } from "./bans.js";
 import type { GenerationStep } from "./step.js";
+import { brokenResults } from "../load/broken-results.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
 import type { Sampling } from "./sampling.js";
 import { SequenceRows } from "./sequence-rows.js";
@@ -413,6 +415,11 @@ export class GenerationEngine {
       const request = this.#requests.get(sequence);
       if (!request) continue; // ended while the step ran
       const token = chosen[2 * row]!;
+      if (token === NO_TOKEN) {
+        this.#end(sequence);
+        request.onError(brokenResults("Its logits"));
+        continue;
+      }
       this.#scheduler.resolve(sequence, token);
       this.#counts.generatedTokens++;
       const logProbability = request.sampling.wantsLogProbabilities ? reals[2 * row + 1]! : undefined;

@@ -1,9 +1,9 @@
 // Encodes a step of generation: the rows that the step scheduler chose, through all segments, and the choice of tokens.
 import type { CommandList } from "../../gpu/command-list.js";
 import { Readback } from "../../gpu/readback.js";
-import { OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
+import { MOST_CHOICES, OPTION_WORDS } from "../../kernels/sampling/choose-token.js";
 import { presumedChooseToken } from "../../kernels/sampling/presumed.js";
-import { chooseTokens, type ChooseTokenPipeline } from "../../layers/sampling.js";
+import { choicePartialBytes, chooseTokens, type ChooseTokenPipeline } from "../../layers/sampling.js";
 import { SAMPLED_TOKEN } from "../../kernels/embedding/embedding.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { CacheRows } from "../../model/forward.js";
@@ -57,7 +57,9 @@ export class StepEncoder {
   /** Compiles the kernel that chooses tokens, which only generation needs. Throws ShaderError. */
   async prepare(): Promise<void> {
     const { queue } = this.#replica;
-    this.#choice ??= await queue.pipelines.get(presumedChooseToken(queue.adapter).variant);
+    invariant(this.#shape.vocabulary <= MOST_CHOICES, "choosing tokens counts to 2^20");
+    const { stages } = presumedChooseToken(queue.adapter);
+    this.#choice ??= await Promise.all(stages.map((stage) => queue.pipelines.get(stage)));
   }
 
   /** Adds a step. Returns pairs of words per entry that samples, (token, log-probability as f32), or undefined if none does. */
@@ -171,6 +173,7 @@ export class StepEncoder {
       firstOption,
       logits,
       weights: arena.scratch("weights", scratchRows * rowBytes),
+      partials: arena.scratch("choicePartials", scratchRows * choicePartialBytes(this.#shape.vocabulary)),
       counts: this.#sequenceRows.counts,
       bias: this.#sequenceRows.bias,
       sampled: this.#sequenceRows.sampled,

@@ -56,9 +56,9 @@ export class HttpFolder implements ModelFolder {
 }
 
 /** Servers of single-page sites send their page with status 200 for a missing file. No model file is HTML. */
-function isMissing(response: Response): boolean {
-  const isPage = response.headers.get("content-type")?.startsWith("text/html") === true;
-  return response.status === 404 || (response.ok && isPage);
+function isMissing({ status, ok, headers }: Response): boolean {
+  const isPage = /^(text\/html|application\/xhtml\+xml)\b/i.test(headers.get("content-type") ?? "");
+  return status === 404 || status === 410 || status === 204 || (ok && isPage);
 }
 
 /** Whether the answer has the bytes from `from` on, rather than the whole file. @throws FetchError for other bytes. */

@@ -39,7 +39,10 @@ export async function openRequired(
   return (await folder.open(name, signal, from)) ?? failMissing(folder, name);
 }
 
-/** The text of a file (UTF-8), or undefined if there is no such file. */
+/** More than any JSON file or template of a model has. */
+const MOST_TEXT_BYTES = 256 * 2 ** 20;
+
+/** The text of a file (UTF-8), or undefined if there is no such file. @throws FormatError for one that does not end. */
 export async function readText(
   folder: ModelFolder,
   name: string,
@@ -50,7 +53,15 @@ export async function readText(
   try {
     const decoder = new TextDecoder();
     let text = "";
+    let bytes = 0;
     for (let chunk = await file.read(); chunk; chunk = await file.read()) {
+      bytes += chunk.length;
+      if (bytes > MOST_TEXT_BYTES)
+        throw new FormatError({
+          file: name,
+          problem: `expected at most ${MOST_TEXT_BYTES} bytes of text, received more`,
+          remedy: `Check ${folder.location}: it gives something else than this file.`,
+        });
       text += decoder.decode(chunk, { stream: true });
     }
     return text + decoder.decode();
@@ -72,6 +83,23 @@ export async function readJson(folder: ModelFolder, name: string, signal?: Abort
       remedy: `Check ${folder.location}: copy or download the file again.`,
       cause,
     });
+  }
+}
+
+/**
+ * What `read` returns, for files that a model can do without: undefined too if one may not be read, as servers say in many ways that
+ * there is none. `onUnreadable` is told why.
+ */
+export async function readOptional<T>(
+  read: Promise<T | undefined>,
+  onUnreadable: (error: FetchError) => void,
+): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (!(error instanceof FetchError)) throw error;
+    onUnreadable(error);
+    return undefined;
   }
 }
 

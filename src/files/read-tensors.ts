@@ -1,7 +1,14 @@
 // Streams the tensors of a model folder, one at a time, from one safetensors file or from several.
-import { FormatError } from "../errors.js";
+import { FormatError, type FetchError } from "../errors.js";
 import { ByteReader } from "./byte-reader.js";
-import { failMissing, openRequired, readJson, type ModelFolder, type OpenFile } from "./model-folder.js";
+import {
+  failMissing,
+  openRequired,
+  readJson,
+  readOptional,
+  type ModelFolder,
+  type OpenFile,
+} from "./model-folder.js";
 import {
   fail,
   headerEnd,
@@ -89,13 +96,17 @@ async function* openFiles(
   undefined
 > {
   if (whole) await folder.fetchWhole?.(singleFileName, whole);
-  const single = await folder.open(singleFileName, signal);
+  let refusal: FetchError | undefined;
+  const single = await readOptional(folder.open(singleFileName, signal), (error) => (refusal = error));
   if (single) {
     yield { file: single, fileName: singleFileName, listedTensors: [] };
     return;
   }
-  const index = await readJson(folder, shardIndexName, signal);
-  if (index === undefined) failMissing(folder, singleFileName);
+  const index = await readOptional(readJson(folder, shardIndexName, signal), (error) => (refusal ??= error));
+  if (index === undefined) {
+    if (refusal) throw refusal;
+    failMissing(folder, singleFileName);
+  }
   for (const [fileName, listedTensors] of parseShardIndex(index)) {
     if (whole) await folder.fetchWhole?.(fileName, whole);
     yield { file: await openRequired(folder, fileName, signal), fileName, listedTensors };

@@ -13,10 +13,11 @@ import { loadModel } from "./load/load-model.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generate/defaults.js";
 import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
 import { fences, placements } from "../plan/vocabulary.js";
-import { checkChoice, checkWhole, checkWholeOrAuto } from "../util/check.js";
+import { checkChoice, checkText, checkWhole, checkWholeOrAuto } from "../util/check.js";
 import { checkOptionNames } from "../util/option-names.js";
 import {
   checkGpuBudget,
+  checkIds,
   checkList,
   checkSentences,
   checkSliceTokens,
@@ -323,12 +324,12 @@ export class Model {
 
   /** Returns the token ids of `text`. Throws ArgumentError if the model has no tokenizer. */
   async encode(text: string): Promise<number[]> {
-    return (await this.#text.tokenizer()).encode(text);
+    return (await this.#text.tokenizer()).encode(checkText("text", text));
   }
 
   /** Returns the text of token ids. Throws ArgumentError for an unknown id, or if the model has no tokenizer. */
   async decode(ids: Sentence): Promise<string> {
-    return (await this.#text.tokenizer()).decode([...ids]);
+    return (await this.#text.tokenizer()).decode([...checkIds(ids, "ids")]);
   }
 
   /** Frees everything on the GPU. Calls that are running reject with DisposedError. Disposing twice is allowed. */

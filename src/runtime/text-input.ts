@@ -17,8 +17,8 @@ export class TextInput {
 
   /** Returns the tokenizer, which is loaded at the first call. Throws ArgumentError if the model has none. */
   tokenizer(): Promise<TextTokenizer> {
-    const { tokenizer, tokenizerConfig } = this.#files;
-    if (tokenizer === undefined) throw needsTokenizer("text");
+    const { tokenizer, tokenizerConfig, unreadable } = this.#files;
+    if (tokenizer === undefined) throw needsTokenizer("text", unreadable);
     this.#tokenizer ??= loadTokenizer(tokenizer, tokenizerConfig);
     return this.#tokenizer;
   }
@@ -50,9 +50,9 @@ export class TextInput {
   }
 
   /** Returns ids with the begin token in front of texts and the end token behind, if the model has them. Of any length. */
-  async encodeForTraining(sentences: readonly (string | Sentence)[]): Promise<Sentence[]> {
+  async encodeForTraining(sentences: readonly (string | Sentence)[]): Promise<number[][]> {
     const { beginToken, endTokens, contextLength, vocabularySize: vocabulary } = this.#config;
-    const encoded: Sentence[] = [];
+    const encoded: number[][] = [];
     for (const [index, sentence] of checkList(sentences).entries()) {
       const ids = await this.#idsOf(sentence, index);
       const frame = (token: number | undefined, found: number | undefined): number[] =>
@@ -69,7 +69,7 @@ export class TextInput {
     return encoded;
   }
 
-  async #idsOf(sentence: string | Sentence, index: number): Promise<Sentence> {
+  async #idsOf(sentence: string | Sentence, index: number): Promise<readonly number[] | Uint32Array> {
     if (typeof sentence === "string") return (await this.tokenizer()).encode(sentence);
     return checkIds(sentence, `sentences[${index}]`);
   }

@@ -49,9 +49,9 @@ export async function renderChat(
       remedy: "Write the conversation as one text, or use a model that was trained on conversations.",
     });
   }
-  const { Template } = await import("@huggingface/jinja");
+  const { renderBounded } = await import("./jinja.js");
   try {
-    return new Template(template).render({
+    return renderBounded(template, {
       ...specialTokens(config),
       messages,
       add_generation_prompt: true,

@@ -1,6 +1,7 @@
 // Turns text into token ids and back: an adapter over @huggingface/tokenizers, which is loaded when first used.
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
+import { checkPatterns } from "./pattern-check.js";
 import { isRecord, showJson } from "../util/json-value.js";
 
 /** Turns text into token ids and back. */
@@ -44,6 +45,7 @@ export async function loadTokenizer(
 ): Promise<TextTokenizer> {
   checkObject(tokenizerJson, "tokenizer.json");
   if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
+  checkPatterns(tokenizerJson);
   const library = await import("@huggingface/tokenizers");
   try {
     const config = {

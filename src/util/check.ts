@@ -84,6 +84,12 @@ export function checkReal<Missing extends number | undefined>(
   throw outOfRange(argument, describeReal(range), value, range);
 }
 
+/** A text. */
+export function checkText(argument: string, value: string): string {
+  if (typeof value === "string") return value;
+  throw outOfRange(argument, "a text", value, {});
+}
+
 /** One of `choices`, or `missing` when undefined. */
 export function checkChoice<Choice extends string>(
   argument: string,

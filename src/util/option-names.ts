@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.js";
 /** The names of the options `O`, every one of them. */
 export type OptionNames<O> = Readonly<Record<keyof O, true>>;
 
-/** @throws ArgumentError when `options` is no object, or has an option that is not among `names`. */
+/** @throws ArgumentError when `options` is no object, has an option that is not among `names`, or a signal or callback that is none. */
 export function checkOptionNames<O extends object>(
   options: O,
   names: OptionNames<O>,
@@ -12,8 +12,11 @@ export function checkOptionNames<O extends object>(
 ): void {
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new ArgumentError({ argument, expected: "an object with options", received: options });
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(names, name)) continue;
+  for (const [name, value] of Object.entries(options as Readonly<Record<string, unknown>>)) {
+    if (Object.hasOwn(names, name)) {
+      checkUsable(name, value);
+      continue;
+    }
     const known = Object.keys(names);
     const near = nearest(name, known);
     throw new ArgumentError({
@@ -24,6 +27,23 @@ export function checkOptionNames<O extends object>(
     });
   }
 }
+
+/** Signals and callbacks are used long after the call, where what is none would fail without saying where it came from. */
+function checkUsable(name: string, value: unknown): void {
+  if (value === undefined) return;
+  if (/^on[A-Z]/.test(name) && typeof value !== "function")
+    throw new ArgumentError({ argument: name, expected: "a function", received: value });
+  if (name === "signal" && !isSignal(value))
+    throw new ArgumentError({
+      argument: name,
+      expected: "an AbortSignal",
+      received: value,
+      remedy: "It is the signal of an AbortController.",
+    });
+}
+
+const isSignal = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
 
 /** The name that differs least from `name`, if at most two fifths of it differ. `max_new_tokens` is near to `maxTokens`. */
 function nearest(name: string, names: readonly string[]): string | undefined {

@@ -3,8 +3,9 @@
 /** Whether `prompt` holds several prompts. */
 export function isPromptList<P>(prompt: P | readonly P[]): prompt is readonly P[] {
   if (!Array.isArray(prompt)) return false;
+  // An empty list is a batch without prompts.
   const [first] = prompt as readonly unknown[];
-  return first !== undefined && typeof first !== "number" && !isMessages(prompt);
+  return typeof first !== "number" && !isMessages(prompt);
 }
 
 /** Whether `prompt` is the messages of a conversation. */

@@ -215,6 +215,20 @@ export class TensorMatcher {
   }
 }
 
+/**
+ * The names of a model whose head is its embedding, in files that hold it as either: as the head alone it is read as the embedding.
+ * `stored`: the names of all tensors of the files.
+ */
+export function namesOfTied(names: TensorNames, stored: Iterable<string>): TensorNames {
+  const [tokens, head] = ["tokens", "head"].map((role) => names.roles[role]?.parts[0]?.of);
+  if (tokens === undefined || head === undefined) return names;
+  const all = [...stored];
+  const has = (of: string): boolean =>
+    all.some((name) => name === `${of}.weight` || name.endsWith(`.${of}.weight`));
+  if (has(tokens) || !has(head)) return names;
+  return { ...names, aliases: { ...names.aliases, [head]: tokens } };
+}
+
 /** The first names, and how many more there are. */
 function listFirst(names: readonly string[]): string {
   const most = 12;

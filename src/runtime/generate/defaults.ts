@@ -3,6 +3,7 @@ import { ArgumentError, FormatError } from "../../errors.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import { checkWhole } from "../../util/check.js";
 import { showJson } from "../../util/json-value.js";
+import { optionKeys } from "../load/generation-keys.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 
 export interface GenerationDefaults {
@@ -16,17 +17,6 @@ export interface GenerationDefaults {
   readonly maxLength: number | undefined;
 }
 
-/** For each option, the key of the file that has its default. */
-const keys = {
-  temperature: "temperature",
-  topK: "top_k",
-  topP: "top_p",
-  minP: "min_p",
-  repetitionPenalty: "repetition_penalty",
-  noRepeatSize: "no_repeat_ngram_size",
-  minTokens: "min_new_tokens",
-} as const satisfies Partial<Record<keyof SamplingOptions, string>>;
-
 /** Reads a parsed generation_config.json. `file` is undefined if the model has none. Throws FormatError. */
 export function readGenerationDefaults(file: unknown, config: ModelConfig): GenerationDefaults {
   if (file !== undefined && (typeof file !== "object" || file === null || Array.isArray(file)))
@@ -37,7 +27,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
     if (value === undefined || typeof value === "number") return value;
     throw unusable(`${key}: expected a number`, value);
   };
-  const given = Object.entries(keys).flatMap(([option, key]) => {
+  const given = Object.entries(optionKeys).flatMap(([option, key]) => {
     const value = number(key);
     return value === undefined ? [] : [[option, value] as const];
   });
@@ -59,7 +49,7 @@ export function readGenerationDefaults(file: unknown, config: ModelConfig): Gene
     const isBan = error.argument.startsWith("banned");
     const key = isBan
       ? "suppress_tokens and bad_words_ids"
-      : ((keys as Record<string, string>)[error.argument] ?? error.argument);
+      : ((optionKeys as Record<string, string>)[error.argument] ?? error.argument);
     throw unusable(`${key}: expected ${error.expected}`, values[key]);
   }
   // Either file may name tokens that the other lacks, and a text must not run on behind one of them.

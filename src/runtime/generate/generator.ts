@@ -9,14 +9,14 @@ import type { GenerationDefaults } from "./defaults.js";
 import type { GenerationStep } from "./step.js";
 import { GenerationRun } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
-import { checkIds, checkSentence, needsTokenizer } from "../load/check-input.js";
+import { checkIds, checkSentence, needsTokenizer, type Sentence } from "../load/check-input.js";
 import { checkChoice, checkWhole } from "../../util/check.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 import type { ModelStats } from "./stats.js";
 
 /** A text, its token ids, or the messages of a conversation. */
-export type Prompt = string | readonly number[] | Uint32Array | readonly ChatMessage[];
+export type Prompt = string | Sentence | readonly ChatMessage[];
 
 /** How a text is generated and where it ends. Defaults come from the model's generation_config.json. */
 export interface GenerateOptions extends SamplingOptions, ChatOptions {

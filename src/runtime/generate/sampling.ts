@@ -61,7 +61,11 @@ export function checkSampling(
   for (const [key, value] of bias as Map<string | number, number>) {
     const argument = `logitBias[${key}]`;
     const remedy = "Keys are token ids, values are added to their logits.";
-    checkWhole(`the key of ${argument}`, Number(key), 0, { least: 0, most: vocabulary - 1, remedy });
+    checkWhole(`the key of ${argument}`, key === "" ? NaN : Number(key), 0, {
+      least: 0,
+      most: vocabulary - 1,
+      remedy,
+    });
     logitBias.set(Number(key), checkReal(argument, value, 0, { least: -1e4, most: 1e4 }));
   }
   return {

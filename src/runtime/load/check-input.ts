@@ -3,9 +3,10 @@
 import { ArgumentError } from "../../errors.js";
 import type { Recipe } from "../../families/recipe.js";
 import { checkReal, checkWholeOrAuto } from "../../util/check.js";
+import type { TextFiles } from "./loaded-model.js";
 
 /** Token ids of one sentence. */
-export type Sentence = readonly number[] | Uint32Array;
+export type Sentence = readonly number[] | Uint32Array | Int32Array | BigInt64Array;
 
 /** Milliseconds above 0, or undefined for no bound. */
 export function checkGpuBudget(value: number | undefined): number | undefined {
@@ -41,11 +42,10 @@ export function checkList<S>(sentences: readonly S[]): readonly S[] {
 }
 
 /** A list of token ids, of whatever length and content. */
-export function checkIds(
-  sentence: readonly number[] | Uint32Array,
-  argument: string,
-): readonly number[] | Uint32Array {
+export function checkIds(sentence: Sentence, argument: string): readonly number[] | Uint32Array {
   if (Array.isArray(sentence) || sentence instanceof Uint32Array) return sentence;
+  if (sentence instanceof Int32Array || sentence instanceof BigInt64Array)
+    return Array.from<number | bigint, number>(sentence, Number);
   throw new ArgumentError({
     argument,
     expected: "an array of token ids",
@@ -56,7 +56,7 @@ export function checkIds(
 
 /** Token ids as the GPU takes them. Checks that every sentence is a list of 1…contextLength ids below `vocabulary`. */
 export function checkSentences(
-  sentences: readonly (readonly number[] | Uint32Array)[],
+  sentences: readonly Sentence[],
   limits: { readonly contextLength: number; readonly vocabulary: number },
 ): Uint32Array[] {
   return checkList(sentences).map((sentence, index) =>
@@ -66,11 +66,11 @@ export function checkSentences(
 
 /** Checks one sentence as `checkSentences` does. */
 export function checkSentence(
-  sentence: readonly number[] | Uint32Array,
+  given: Sentence,
   argument: string,
   { contextLength, vocabulary }: { readonly contextLength: number; readonly vocabulary: number },
 ): Uint32Array {
-  checkIds(sentence, argument);
+  const sentence = checkIds(given, argument);
   if (sentence.length === 0 || sentence.length > contextLength) {
     throw new ArgumentError({
       argument,
@@ -92,7 +92,7 @@ export function checkSentence(
 
 /** The types of all tokens, as many as there are tokens, each below `tokenTypes`. */
 export function checkTokenTypes(
-  given: readonly (readonly number[] | Uint32Array)[] | undefined,
+  given: readonly Sentence[] | undefined,
   tokens: readonly Uint32Array[],
   tokenTypes: number,
 ): Uint32Array[] | undefined {
@@ -101,7 +101,8 @@ export function checkTokenTypes(
   const wrong = isList
     ? given.findIndex((own, index) => !hasTypes(own, tokens[index]!.length, tokenTypes))
     : -1;
-  if (isList && wrong < 0) return given.map((own) => Uint32Array.from(own));
+  if (isList && wrong < 0)
+    return given.map((own, index) => Uint32Array.from(checkIds(own, `tokenTypes[${index}]`)));
   throw new ArgumentError({
     argument: isList ? `tokenTypes[${wrong}]` : "tokenTypes",
     expected: isList
@@ -113,10 +114,11 @@ export function checkTokenTypes(
 }
 
 function hasTypes(own: unknown, length: number, tokenTypes: number): boolean {
-  if (!Array.isArray(own) && !(own instanceof Uint32Array)) return false;
+  const isIds = own instanceof Int32Array || own instanceof Uint32Array || own instanceof BigInt64Array;
+  if (!Array.isArray(own) && !isIds) return false;
   return (
     own.length === length &&
-    Array.from(own as readonly number[]).every(
+    Array.from(own as readonly number[], Number).every(
       (type) => Number.isInteger(type) && type >= 0 && type < tokenTypes,
     )
   );
@@ -170,10 +172,11 @@ export function expectNoPadding(tokens: readonly Uint32Array[], paddingToken: nu
 }
 
 /** The error for text where only token ids can be used. */
-export function needsTokenizer(argument: string): ArgumentError {
+export function needsTokenizer(argument: string, unreadable?: TextFiles["unreadable"]): ArgumentError {
+  const reason = unreadable?.["tokenizer.json"];
   return new ArgumentError({
     argument,
-    expected: "token ids, as this model came without tokenizer.json",
+    expected: `token ids, as this model came without tokenizer.json${reason === undefined ? "" : ` (${reason})`}`,
     received: "text",
     remedy:
       "Pass arrays of token ids, or add tokenizer.json to the model's folder: a tokenizer.model or vocab.json alone is not read, but " +

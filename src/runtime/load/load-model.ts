@@ -30,6 +30,7 @@ import type { ModelSource } from "../../files/source.js";
 import type { Rotation } from "../../families/model-config.js";
 import { ArenaPool } from "../../model/arena/arena-pool.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "./loaded-model.js";
+import { unusedGenerationKeys } from "./generation-keys.js";
 import { openModelFiles, type ModelFiles } from "./model-files.js";
 import { openModelQueues } from "./open-model-queues.js";
 import { checkSliceTokens } from "./check-input.js";
@@ -137,6 +138,8 @@ export async function loadModel(
       kernels: kernels.picks,
       ...(options.verify ? { verification: describeVerification(queues[0]!, kernels) } : {}),
       unexpectedTensors,
+      unreadableFiles: textFiles.unreadable ?? {},
+      unusedGenerationKeys: unusedGenerationKeys(textFiles.generationConfig),
     };
     return {
       definition,

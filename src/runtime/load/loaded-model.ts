@@ -58,6 +58,8 @@ export interface TextFiles {
   /** The text of chat_template.jinja. */
   readonly chatTemplate: string | undefined;
   readonly generationConfig: unknown;
+  /** Why files could not be read that the model can do without, by their names. */
+  readonly unreadable?: Readonly<Record<string, string>>;
   /** What files of sentence-transformers say, if the model is an encoder. */
   readonly sentence?: SentenceSettings | undefined;
 }

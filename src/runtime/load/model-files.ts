@@ -1,12 +1,18 @@
 // The files of a model, whatever their kind: its configuration, its texts, and its weights as they are read.
 import type { Family, TensorNames } from "../../families/family.js";
 import { readModelConfig, type FamilyModel } from "../../families/registry.js";
-import { readJson, readRequiredJson, readText, type ModelFolder } from "../../files/model-folder.js";
+import {
+  readJson,
+  readOptional,
+  readRequiredJson,
+  readText,
+  type ModelFolder,
+} from "../../files/model-folder.js";
 import { readTensorEntries, type ReadOptions } from "../../files/read-tensors.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
 import { formatsOfFiles } from "../../model/weights/file-formats.js";
-import { listFileTensors, TensorMatcher } from "../../model/weights/file-tensors.js";
+import { listFileTensors, namesOfTied, TensorMatcher } from "../../model/weights/file-tensors.js";
 import { readGrouping, withoutGrouping } from "../../model/weights/grouping.js";
 import { listParameters, type Matrix, type Parameter } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
@@ -78,14 +84,17 @@ async function openFolder(
   const read = readModelConfig(configFile, "config.json", families);
   const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;
-  const names: TensorNames = family.tensors(config);
+  const usualNames: TensorNames = family.tensors(config);
   /** The headers are read once, whoever asks for them. */
   let entries: ReturnType<typeof readTensorEntries> | undefined;
   const readEntries = (own: AbortSignal | undefined): ReturnType<typeof readTensorEntries> =>
     (entries ??= readTensorEntries(folder, own));
+  const namesOf = async (own: AbortSignal | undefined): Promise<TensorNames> =>
+    config.tiedHead ? namesOfTied(usualNames, (await readEntries(own)).keys()) : usualNames;
   return {
     familyModel,
     async readFormats(own) {
+      const names = await namesOf(own);
       const parameters = listParameters(config, family.recipe(config), names, { format: "f32" });
       const tensors = listFileTensors(parameters, names);
       const matcher = new TensorMatcher(tensors, names);
@@ -103,14 +112,18 @@ async function openFolder(
     async readTexts(own) {
       const isEncoder = family.recipe(config).head === undefined;
       // A browser writes a line into its console for a file that is not there, so that only those are asked for that may be.
+      const unreadable: Record<string, string> = {};
+      const optional = <T>(reader: typeof readJson | typeof readText, name: string): Promise<T | undefined> =>
+        readOptional(reader(folder, name, own) as Promise<T>, ({ message }) => (unreadable[name] = message));
       const [tokenizer, tokenizerConfig, chatTemplate, generationConfig, sentence] = await Promise.all([
-        readJson(folder, "tokenizer.json", own),
-        readJson(folder, "tokenizer_config.json", own),
-        isEncoder ? undefined : readText(folder, "chat_template.jinja", own),
-        isEncoder ? undefined : readJson(folder, "generation_config.json", own),
+        optional(readJson, "tokenizer.json"),
+        optional(readJson, "tokenizer_config.json"),
+        isEncoder ? undefined : optional<string>(readText, "chat_template.jinja"),
+        isEncoder ? undefined : optional(readJson, "generation_config.json"),
         isEncoder ? readSentence(folder, own) : undefined,
       ]);
       return {
+        unreadable,
         tokenizer,
         tokenizerConfig,
         chatTemplate,
@@ -118,8 +131,10 @@ async function openFolder(
         ...(sentence ? { sentence } : {}),
       };
     },
-    readWeights: (parameters, options) =>
-      readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouped }),
+    async *readWeights(parameters, options) {
+      const names = await namesOf(options?.signal);
+      yield* readWeights(folder, listFileTensors(parameters, names), names, { ...options, grouped });
+    },
     async listTensors(own) {
       return [...(await readEntries(own))].map(([name, { dtype, shape, begin, end }]) => ({
         name,

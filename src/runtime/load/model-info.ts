@@ -29,6 +29,10 @@ export interface ModelInfo {
   readonly verification?: string;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
+  /** Why files could not be read that the model can do without, such as tokenizer.json, by their names. */
+  readonly unreadableFiles: Readonly<Record<string, string>>;
+  /** Keys of generation_config.json that weft makes no use of. */
+  readonly unusedGenerationKeys: readonly string[];
 }
 
 /** What a call uses if it does not say otherwise. JSON-serialisable. */

@@ -5,6 +5,7 @@ import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import { decays, type LearningRateSchedule } from "./learning-rate.js";
 import { checkOptimizer, type CheckedOptimizer, type OptimizerOptions } from "./optimizer-options.js";
+import type { Sentence } from "../load/check-input.js";
 
 /** The options of a training run. */
 export interface TrainOptions {
@@ -20,7 +21,7 @@ export interface TrainOptions {
   readonly schedule?: LearningRateSchedule;
   /** Sentences or texts whose mean loss every `every`th step reports. */
   readonly validation?: {
-    readonly sentences: readonly (string | readonly number[] | Uint32Array)[];
+    readonly sentences: readonly (string | Sentence)[];
     readonly every?: number;
   };
   /** Decides the order of the data. Default: 0. */

@@ -8,6 +8,7 @@ import type { CheckpointState } from "./checkpoint.js";
 import { learningRate } from "./learning-rate.js";
 import { checkTrainOptions, type TrainOptions, type TrainSettings } from "./options.js";
 import type { TrainingSession } from "./session.js";
+import type { Sentence } from "../load/check-input.js";
 
 const loadTraining = (): Promise<typeof import("./training.js")> => import("./training.js");
 
@@ -32,14 +33,9 @@ export interface TrainStep {
 export interface TrainedModel {
   readonly loaded: LoadedModel;
   /** Returns ids of sentences. Texts get the begin token in front and the end token behind. */
-  encode(
-    sentences: readonly (string | readonly number[] | Uint32Array)[],
-  ): Promise<(readonly number[] | Uint32Array)[]>;
+  encode(sentences: readonly (string | Sentence)[]): Promise<number[][]>;
   /** Returns the mean loss per token. */
-  evaluate(
-    sentences: readonly (readonly number[] | Uint32Array)[],
-    signal: AbortSignal | undefined,
-  ): Promise<number>;
+  evaluate(sentences: readonly Sentence[], signal: AbortSignal | undefined): Promise<number>;
   /** Runs `update` while nothing else reads the weights. */
   exclusive<R>(update: () => Promise<R>): Promise<R>;
 }
@@ -47,17 +43,13 @@ export interface TrainedModel {
 /** A training run. Iterate over it to train. Leaving the loop stops it and frees its memory. */
 export class TrainingRun implements AsyncIterable<TrainStep> {
   readonly #model: TrainedModel;
-  readonly #data: readonly (string | readonly number[] | Uint32Array)[];
+  readonly #data: readonly (string | Sentence)[];
   readonly #options: TrainOptions;
   #session: TrainingSession | undefined;
   #state: CheckpointState | undefined;
   #isStarted = false;
 
-  constructor(
-    model: TrainedModel,
-    data: readonly (string | readonly number[] | Uint32Array)[],
-    options: TrainOptions,
-  ) {
+  constructor(model: TrainedModel, data: readonly (string | Sentence)[], options: TrainOptions) {
     this.#model = model;
     this.#data = data;
     this.#options = options;

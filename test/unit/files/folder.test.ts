@@ -10,6 +10,7 @@ import { ArgumentError, CancelledError, FetchError, FormatError } from "../../..
 import {
   openRequired,
   readJson,
+  readOptional,
   readRequiredJson,
   readText,
   type ModelFolder,
@@ -58,6 +59,22 @@ describe("a folder behind http", () => {
       response.write(weights.subarray(0, 1000), () => response.destroy());
     } else if (path.startsWith("/page/")) {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<!doctype html>");
+    } else if (/^\/(nothing|gone|xhtml)\//.test(path)) {
+      const status = path.startsWith("/nothing/") ? 204 : path.startsWith("/gone/") ? 410 : 200;
+      response.writeHead(status, { "content-type": "Application/XHTML+xml" }).end();
+    } else if (
+      path.startsWith("/closed/") &&
+      !["config.json", "model.safetensors.index.json"].includes(name)
+    ) {
+      // As a store of objects that may not be listed.
+      response.writeHead(403).end();
+    } else if (path.startsWith("/endless/")) {
+      const chunk = Buffer.alloc(2 ** 20, " ");
+      const go = (): void => {
+        while (!response.destroyed && response.write(chunk));
+        response.once("drain", go);
+      };
+      go();
     } else if (path.startsWith("/fails/")) {
       response.writeHead(503, { "content-type": "text/html" }).end("<!doctype html>busy");
     } else if (name === "model.safetensors" && path.startsWith("/zipped/")) {
@@ -116,6 +133,27 @@ describe("a folder behind http", () => {
 
   it("takes the page that some servers send in place of a missing file for what it means", async () => {
     expect(await readText(openModelFolder(`${origin}/page`), "tokenizer.json")).toBeUndefined();
+  });
+
+  it.each(["nothing", "gone", "xhtml"])("knows other ways to say so: %s", async (way) => {
+    expect(await readText(openModelFolder(`${origin}/${way}`), "tokenizer.json")).toBeUndefined();
+  });
+
+  it("goes on without what may be missing and may not be read, and says why", async () => {
+    const folder = openModelFolder(`${origin}/closed`);
+    const reasons: string[] = [];
+    const read = readOptional(readJson(folder, "tokenizer.json"), ({ message }) => reasons.push(message));
+    expect(await read).toBeUndefined();
+    expect(reasons).toEqual([expect.stringMatching(/tokenizer\.json: the server answered 403 Forbidden/)]);
+    // Weights are needed: the first refusal is what counts.
+    const error = await rejection(readAll(folder));
+    expect(error).toMatchObject({ status: 403, url: `${origin}/closed/model.safetensors` });
+  });
+
+  it("refuses a text that does not end", async () => {
+    const error = await rejection(readJson(openModelFolder(`${origin}/endless`), "config.json"));
+    expect(error).toBeInstanceOf(FormatError);
+    expect(String(error)).toMatch(/config\.json: expected at most 268435456 bytes of text, received more/);
   });
 
   it("reports the status of any other refusal", async () => {

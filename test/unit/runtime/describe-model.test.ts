@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { FetchError, FormatError } from "../../../src/errors.js";
 import { describeModel } from "../../../src/runtime/load/describe-model.js";
+import { readModelConfig } from "../../../src/families/registry.js";
+import { namesOfTied } from "../../../src/model/weights/file-tensors.js";
 import { readTensorEntries } from "../../../src/files/read-tensors.js";
 import type { StoredTensor } from "../../../src/files/safetensors.js";
 import { writeSafetensors } from "../../../src/files/safetensors-writer.js";
@@ -37,6 +39,17 @@ describe("describeModel", () => {
     const cut = new Uint8Array(parts.weights as Uint8Array<ArrayBuffer>).slice(0, 40);
     expect(await rejection(describeModel({ ...parts, weights: cut }))).toBeInstanceOf(FormatError);
     expect(await rejection(readTensorEntries(new ChunkedFolder({}, 10)))).toBeInstanceOf(FetchError);
+  });
+
+  it("takes a head for the embedding that it is, where files have it under that name alone", async () => {
+    const { parts } = makeTinyModel();
+    const { family, config } = readModelConfig(parts.config);
+    const names = family.tensors(config);
+    const stored = (await describeModel(parts)).tensors.map(({ name }) => name);
+    expect(namesOfTied(names, stored)).toBe(names);
+    expect(namesOfTied(names, [...stored, "lm_head.weight"])).toBe(names);
+    const headOnly = stored.map((name) => (name.endsWith("wte.weight") ? "lm_head.weight" : name));
+    expect(namesOfTied(names, headOnly).aliases).toEqual({ lm_head: "wte" });
   });
 
   it("reads all shards that an index lists, and no more than their headers", async () => {

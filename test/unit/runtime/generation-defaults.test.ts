@@ -3,9 +3,26 @@ import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import { readGenerationDefaults } from "../../../src/runtime/generate/defaults.js";
 import { readModelConfig } from "../../../src/families/registry.js";
+import { unusedGenerationKeys } from "../../../src/runtime/load/generation-keys.js";
 import { makeTinyModel } from "../../helpers/tiny-model.js";
 
 const config = { ...readModelConfig(makeTinyModel().config).config, endTokens: [7] };
+
+describe("unusedGenerationKeys", () => {
+  it("lists what would change a text and is not computed", () => {
+    const file = {
+      num_beams: 4,
+      penalty_alpha: 0.6,
+      top_k: 5,
+      bos_token_id: 1,
+      use_cache: true,
+      eos_token_id: 2,
+    };
+    expect(unusedGenerationKeys(file)).toEqual(["num_beams", "penalty_alpha"]);
+    expect(unusedGenerationKeys({ num_beams: 1, output_scores: false, guidance_scale: null })).toEqual([]);
+    expect(unusedGenerationKeys(undefined)).toEqual([]);
+  });
+});
 
 describe("readGenerationDefaults", () => {
   it("takes the likeliest token, until the config's end token, where there is no file", () => {

@@ -91,6 +91,29 @@ describe("renderChat", () => {
   );
 
   it.each([
+    ["a long loop", "{% for i in range(10000000000) %}{% endfor %}x", /range\(\) for more than/],
+    [
+      "loops within loops",
+      "{% for i in range(90000) %}{% for j in range(2) %}{% endfor %}{% endfor %}",
+      /range\(\) for more than/,
+    ],
+    [
+      "a text that doubles",
+      `{% set s = 'abcdefgh' %}${"{% set s = s ~ s %}".repeat(40)}{{ s.split('a') }}`,
+      /more than \d+ characters/,
+    ],
+    [
+      "calls that double",
+      "{% macro f(n) %}{% if n > 0 %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(40) }}",
+      /more than \d+ steps/,
+    ],
+  ])("ends %s within bounds", async (_, endless, message) => {
+    await expect(render(endless)).rejects.toThrow(message);
+    // What comes after it has bounds of its own.
+    await expect(render("{% for i in range(3, 90000) %}x{% endfor %}")).resolves.toHaveLength(89_997);
+  });
+
+  it.each([
     [
       "what the template itself refuses",
       "{{ raise_exception('Roles must alternate') }}",
@@ -105,3 +128,6 @@ describe("renderChat", () => {
     expect(error.cause).toBeInstanceOf(Error);
   });
 });
+
+const render = (chat_template: string): Promise<string> =>
+  renderChat([{ role: "user", content: "hi" }], { tokenizerConfig: { chat_template } });

@@ -5,13 +5,24 @@ import { ArgumentError } from "../../../src/errors.js";
 import { checkOptimizer } from "../../../src/runtime/train/optimizer-options.js";
 import { checkOptionNames } from "../../../src/util/option-names.js";
 
-const names = { maxTokens: true, temperature: true, topK: true, signal: true } as const;
+const names = { maxTokens: true, temperature: true, topK: true, signal: true, onProgress: true } as const;
 const check = (options: unknown): void => checkOptionNames(options as object, names);
 
 describe("checkOptionNames", () => {
   it("accepts known names, whatever their values", () => {
     check({});
     check({ maxTokens: undefined, topK: "x" });
+  });
+
+  it("accepts signals and callbacks that are some", () => {
+    check({ signal: new AbortController().signal, onProgress: () => undefined });
+    check({ signal: undefined, onProgress: undefined });
+    for (const [options, words] of [
+      [{ signal: {} }, "signal: expected an AbortSignal, received an object (Object)"],
+      [{ signal: null }, "signal: expected an AbortSignal, received null"],
+      [{ onProgress: 1 }, "onProgress: expected a function, received 1"],
+    ] as const)
+      expect(() => check(options)).toThrow(words);
   });
 
   it.each([
@@ -28,7 +39,7 @@ describe("checkOptionNames", () => {
 
   it("guesses nothing where nothing is near", () => {
     expect(() => check({ tools: [] })).toThrow(
-      'received "tools". There are maxTokens, temperature, topK, signal.',
+      'received "tools". There are maxTokens, temperature, topK, signal, onProgress.',
     );
     expect(() => check({ toString: 1 })).toThrow(ArgumentError);
     expect(() => check({ ["x".repeat(1e6)]: 1 })).toThrow(ArgumentError);

@@ -92,8 +92,8 @@ it("hands over every buffer once, however deep it lies", () => {
 });
 
 it("tells lists of prompts from prompts that are lists", () => {
-  for (const one of ["a", [], [1, 2], Uint32Array.of(1), [{ role: "user", content: "a" }]])
+  for (const one of ["a", [1, 2], Uint32Array.of(1), [{ role: "user", content: "a" }]])
     expect(isPromptList<unknown>(one)).toBe(false);
-  for (const several of [["a"], [[1], [2]], [Uint32Array.of(1)], [[{ role: "user", content: "a" }]]])
+  for (const several of [[], ["a"], [[1], [2]], [Uint32Array.of(1)], [[{ role: "user", content: "a" }]]])
     expect(isPromptList<unknown>(several)).toBe(true);
 });

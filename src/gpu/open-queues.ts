@@ -13,6 +13,13 @@ export interface OpenQueuesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const browserRemedy =
+  "Check that the browser's GPU acceleration is on and its drivers are current (chrome://gpu tells). " +
+  "Chromium without a GPU needs --enable-unsafe-webgpu for its software adapter.";
+const nodeRemedy =
+  "Install the GPU's driver (on Linux one for Vulkan), or name a software driver: Debian's package chromium-common has " +
+  "SwiftShader, VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json with LD_LIBRARY_PATH=/usr/lib/chromium.";
+
 /** Opens `count` queues, each a device of its own. Throws DeviceError ("no-webgpu", "no-adapter", "lost"). */
 export async function openQueues(options: OpenQueuesOptions): Promise<Queue[]> {
   const gpu = options.gpu ? checkGpu(options.gpu) : await findGpu();
@@ -46,10 +53,7 @@ async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | unde
     throw new DeviceError({
       reason: "no-adapter",
       problem: "WebGPU is present but gave no adapter",
-      remedy:
-        "Check that the browser's GPU acceleration is on and its drivers are current (chrome://gpu tells). " +
-        "Chromium without a GPU needs --enable-unsafe-webgpu for its software adapter; " +
-        "in Node a Vulkan, Metal or D3D12 driver must be installed.",
+      remedy: "document" in globalThis || "importScripts" in globalThis ? browserRemedy : nodeRemedy,
     });
   }
   const { features, limits } = adapter;

@@ -1,4 +1,5 @@
 // Runs one module of the built commands in a page of a headless browser, or in this process.
+import { repeatOnOtherDriver } from "./other-driver.js";
 import { watchInterruption } from "./ending-signals.js";
 import type { PageAnswer, PageCall, PageRun } from "./page-call.js";
 
@@ -42,10 +43,17 @@ async function runHere<Request, Result, Event>({
   const { run } = (await import(/* @vite-ignore */ new URL(`./${module}.js`, import.meta.url).href)) as {
     run: PageRun<Request, Result, Event>;
   };
-  const result = await run(request, (words, part) => onProgress?.(words, part), {
-    emit: (event) => onEvent?.(event, runtime),
-    send: async (name, bytes) => onPiece?.(name, bytes, true),
-    signal,
-  });
-  return { result, browser: runtime };
+  try {
+    const result = await run(request, (words, part) => onProgress?.(words, part), {
+      emit: (event) => onEvent?.(event, runtime),
+      send: async (name, bytes) => onPiece?.(name, bytes, true),
+      signal,
+    });
+    return { result, browser: runtime };
+  } catch (error) {
+    if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
+    const status = await repeatOnOtherDriver(module);
+    if (status === undefined) throw error;
+    return process.exit(status);
+  }
 }

@@ -2,11 +2,12 @@
 // Plain JavaScript, because it runs before anything is installed. `node src/cli/setup/setup.js <command> [arguments]`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hashSource, isBuilt, markBuilt } from "./build-stamp.js";
+import { listDrivers, tryDrivers } from "./find-adapter.js";
 import { findChromium } from "./find-chromium.js";
 import { findLavapipe } from "./find-lavapipe.js";
 
@@ -62,12 +63,17 @@ const environment = { ...process.env, ...(isLong ? { WEFT_LONG: "1" } : {}) };
 if (command.needsBrowser) {
   const chromium = await findChromium();
   environment.WEFT_CHROMIUM = chromium;
-  useSoftwareVulkan(environment, chromium);
-}
-if (command.needsLavapipe) {
-  const { icd, libraries, missing } = findLavapipe(join(root, "node_modules", ".weft-lavapipe"));
-  if (missing) environment.WEFT_LAVAPIPE_MISSING = missing;
-  else Object.assign(environment, { WEFT_LAVAPIPE_ICD: icd, WEFT_LAVAPIPE_LIBRARIES: libraries });
+  let lavapipe;
+  if (command.needsLavapipe) {
+    const { missing, ...found } = findLavapipe(join(root, "node_modules", ".weft-lavapipe"));
+    if (missing) environment.WEFT_LAVAPIPE_MISSING = missing;
+    else {
+      lavapipe = found;
+      environment.WEFT_LAVAPIPE_ICD = found.icd;
+      environment.WEFT_LAVAPIPE_LIBRARIES = found.libraries;
+    }
+  }
+  useVulkan(environment, { chromium, lavapipe });
 }
 const source = hashSource(root);
 const isCurrent = !command.rebuilds && isBuilt(root, source);
@@ -101,24 +107,20 @@ async function installDependencies() {
 }
 
 /**
- * In Node, Dawn loads Vulkan like any program. If Linux has no Vulkan driver, use Chromium's software driver (SwiftShader),
- * which comes with the browser. Every test run prints the adapter's name.
+ * In Node, Dawn loads Vulkan like any program. On Linux the first driver is taken that gives an adapter; what is passed over is said.
+ * Every test run prints the adapter's name.
  */
-function useSoftwareVulkan(env, chromium) {
-  if (process.platform !== "linux" || env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES) return;
-  if (["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].some(hasDriver)) return;
-  const folders = [dirname(chromium), "/usr/lib/chromium", "/usr/lib/chromium-browser"];
-  const folder = folders.find((candidate) => existsSync(join(candidate, "vk_swiftshader_icd.json")));
-  if (!folder) return;
-  env.VK_ICD_FILENAMES = join(folder, "vk_swiftshader_icd.json");
-  // Chromium's Vulkan loader too, for machines without one.
-  env.LD_LIBRARY_PATH = [env.LD_LIBRARY_PATH, folder].filter(Boolean).join(":");
-  env.XDG_RUNTIME_DIR ??= "/tmp";
-}
-
-/** Vulkan's loader alone brings such a folder with nothing in it. */
-function hasDriver(folder) {
-  return existsSync(folder) && readdirSync(folder).some((file) => file.endsWith(".json"));
+function useVulkan(env, known) {
+  if (process.platform !== "linux") return;
+  const drivers = listDrivers(env, known);
+  const { driver, adapter, tried } = tryDrivers(drivers, env, root);
+  // What the environment names is never replaced: it is for the command to say that it gives nothing.
+  if (!driver && tried.length > 0)
+    console.error(`weft: no adapter in Node from ${tried.join(", nor from ")}.`);
+  if (!driver) return;
+  Object.assign(env, driver.env);
+  if (tried.length > 0)
+    console.log(`In Node weft runs on ${driver.name} (${adapter}): ${tried.join(" and ")} gave no adapter.`);
 }
 
 /** Returns the exit status. Passes signals on and waits for the end, because the step may have to tidy up. */

@@ -27,6 +27,7 @@ export class Connection {
   readonly #pending = new Map<number, Pending>();
   #lastCall = 0;
   #failure: Error | undefined;
+  readonly #watching = new AbortController();
 
   /** Starts the worker. @throws WorkerError if the environment has none. */
   constructor() {
@@ -39,6 +40,17 @@ export class Connection {
       this.end(failed(event.message || "its script could not be loaded"));
     });
     this.#worker.addEventListener("messageerror", () => this.end(failed("an answer could not be read")));
+  }
+
+  /**
+   * Notices if the worker is gone without an "error" event, as one that closes itself or is ended by others: it holds a lock of this
+   * name as long as it lives. Nothing is noticed where there are no locks.
+   */
+  watch(lock: string): void {
+    const { locks } = (globalThis.navigator ?? {}) as { locks?: LockManager };
+    if (!locks) return;
+    const { signal } = this.#watching;
+    locks.request(lock, { signal }, () => this.end(failed("it was ended"))).catch(() => undefined);
   }
 
   /** Why no more calls are possible. */
@@ -69,6 +81,7 @@ export class Connection {
   /** Ends the worker and everything in it. Running and later calls reject with `error`. */
   end(error: Error): void {
     this.#failure ??= error;
+    this.#watching.abort();
     this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();

@@ -25,6 +25,8 @@ export interface PageFacts {
   /** The page's performance.timeOrigin. */
   readonly timeOrigin: number;
   readonly kept: Kept;
+  /** The name of the lock that the worker holds as long as it lives. */
+  readonly lock: string;
 }
 
 /** The result of `load`. */

@@ -45,6 +45,7 @@ const methods: Readonly<Record<string, Method>> = {
   async load({ emit }, source: string, options: LoadOptions, page: PageFacts): Promise<Loaded> {
     clockOffsetMs = performance.timeOrigin - page.timeOrigin;
     const addedTo = lendStorage(page.kept);
+    await holdLock(page.lock);
     model = await Model.load(source, { ...options, onProgress: emit });
     return { info: model.info, kept: addedTo() };
   },
@@ -112,6 +113,17 @@ const methods: Readonly<Record<string, Method>> = {
     return { memory: model.memory(), stats: model.stats() };
   },
 };
+
+/** Holds a lock from now on, by which the page knows that this worker is there. Resolves when it is held. */
+async function holdLock(name: string): Promise<void> {
+  const { locks } = (globalThis.navigator ?? {}) as { locks?: LockManager };
+  if (!locks) return;
+  await new Promise<void>((resolve) => {
+    const held = new Promise<never>(() => undefined);
+    // Where a page may have no locks, it does without.
+    locks.request(name, () => (resolve(), held)).catch(() => resolve());
+  });
+}
 
 scope.addEventListener("message", ({ data }) => {
   if ("abort" in data) return open.get(data.abort)?.stopping.abort();

@@ -34,6 +34,25 @@ import type { LastFigures, Loaded, PageFacts } from "./messages.js";
 import type { Promisified } from "./promisified.js";
 import { WorkerTrainingRun } from "./worker-training-run.js";
 
+/** How long a worker may take to answer that it has freed everything. */
+const DISPOSE_MS = 1500;
+
+const noMemory: QueueMemory = { buffers: 0, bytes: 0, peakBytes: 0 };
+const noStats: ModelStats = {
+  running: 0,
+  waiting: 0,
+  steps: 0,
+  generatedTokens: 0,
+  computedRows: 0,
+  sharedRows: 0,
+  preemptions: 0,
+  dispatches: 0,
+  cachePages: 0,
+  freePages: 0,
+  windowPages: 0,
+  freeWindowPages: 0,
+};
+
 /** LoadOptions without `gpu`: the worker uses its own. */
 export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
 
@@ -84,10 +103,12 @@ export class WorkerModel implements Promisified<Model> {
     const cancel = (): void => connection.end(new CancelledError("Loading the model", signal?.reason));
     signal?.addEventListener("abort", cancel);
     try {
-      const page: PageFacts = { timeOrigin: performance.timeOrigin, kept: readKept() };
+      const lock = `weft worker ${crypto.randomUUID()}`;
+      const page: PageFacts = { timeOrigin: performance.timeOrigin, kept: readKept(), lock };
       const args = [addressOf(source), others, page];
       const { info, kept } = await connection.call<Loaded>("load", args, { onEvent: onProgress });
       throwIfAborted(signal, "Loading the model");
+      connection.watch(lock);
       writeKept(kept);
       return new WorkerModel(connection, info);
     } catch (error) {
@@ -211,8 +232,8 @@ export class WorkerModel implements Promisified<Model> {
   }
 
   /**
-   * Frees everything on the GPU and ends the worker. Calls that are running reject with DisposedError. Disposing twice is
-   * allowed.
+   * Frees everything on the GPU and ends the worker, after a second and a half at most, whatever it does. Calls that are running
+   * reject with DisposedError. Disposing twice is allowed.
    */
   dispose(): void {
     this.#ending ??= this.#end();
@@ -232,7 +253,7 @@ export class WorkerModel implements Promisified<Model> {
 
   async #end(): Promise<LastFigures> {
     try {
-      return await this.#connection.call("dispose", []);
+      return await Promise.race([this.#connection.call<LastFigures>("dispose", []), this.#giveUp()]);
     } finally {
       this.#connection.end(new DisposedError("The model", "the call"));
     }
@@ -254,6 +275,12 @@ export class WorkerModel implements Promisified<Model> {
       },
       () => abort?.(),
     );
+  }
+
+  /** What is left of a worker that does not answer: nothing. */
+  async #giveUp(): Promise<LastFigures> {
+    await new Promise((resolve) => setTimeout(resolve, DISPOSE_MS));
+    return { memory: Array.from({ length: this.info.queues }, () => noMemory), stats: noStats };
   }
 
   #expectUsable(operation: string): void {

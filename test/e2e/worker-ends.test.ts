@@ -9,6 +9,14 @@ async function breakWorker(): Promise<void> {
   await page.workers()[0]!.evaluate("setTimeout(() => { throw new Error('broken on purpose'); }), undefined");
 }
 
+/** Loads a model that goes on writing. */
+const beginWriting = (): Promise<unknown> =>
+  inPage(`
+    globalThis.model = await WorkerModel.load(folder);
+    const options = { maxTokens: 250, stopTokens: [] };
+    globalThis.writing = failing(() => model.generate("Once upon a time", options));
+  `);
+
 describe("a model in a worker", () => {
   it("fails with the errors of a Model, and with one of its own for what cannot leave the page", async () => {
     const found = (await inPage(`
@@ -48,6 +56,37 @@ describe("a model in a worker", () => {
       disposed: { name: "DisposedError", isWeft: true },
       thrown: { name: "DisposedError" },
       same: [],
+    });
+  });
+
+  it("is disposed in time, whatever its worker does", async () => {
+    await beginWriting();
+    await page.workers()[0]!.evaluate("setTimeout(() => { for (;;); }), undefined");
+    const found = (await inPage(`
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const began = performance.now();
+      model.dispose();
+      await model[Symbol.asyncDispose]();
+      const elapsedMs = performance.now() - began;
+      return { elapsedMs, memory: await model.memory(), writing: await writing };
+    `)) as { elapsedMs: number };
+    expect(found).toMatchObject({ memory: [{ buffers: 0 }], writing: { name: "DisposedError" } });
+    expect(found.elapsedMs).toBeLessThan(2000);
+  });
+
+  it("says so if its worker has ended by itself", async () => {
+    await beginWriting();
+    await page.workers()[0]!.evaluate("setTimeout(() => self.close()), undefined");
+    const found = await inPage(`
+      const { name, text } = await writing;
+      const later = await failing(() => model.forward([[1]]));
+      await model[Symbol.asyncDispose]();
+      return { name, text, later: later.name };
+    `);
+    expect(found).toEqual({
+      name: "WorkerError",
+      text: expect.stringMatching(/The model's worker failed: it was ended/) as string,
+      later: "WorkerError",
     });
   });
 

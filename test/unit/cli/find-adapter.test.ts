@@ -15,10 +15,10 @@ const driver = { library_path: join(folder, "nothing.so"), api_version: "1.3.0" 
 writeFileSync(broken, JSON.stringify({ file_format_version: "1.0.0", ICD: driver }));
 writeFileSync(join(folder, "vk_swiftshader_icd.json"), "{}");
 
-describe("drivers", () => {
-  const names = (...given: Parameters<typeof listDrivers>): string[] =>
-    listDrivers(...given).map(({ name }) => name);
+const names = (...given: Parameters<typeof listDrivers>): string[] =>
+  listDrivers(...given).map(({ name }) => name);
 
+describe("drivers", () => {
   it("are the system's, then those of software", () => {
     const lavapipe = { icd: "lvp.json", libraries: "lib" };
     const known = { folders: [folder], chromium: join(folder, "chromium"), lavapipe };

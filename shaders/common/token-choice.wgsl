@@ -2,7 +2,7 @@
 // A weight exp((logit − highest) / temperature) is at most 1. Its mass is a whole number, in units of 2^-32; sums of masses are exact,
 // in 64 bits, and do not depend on the order of adding. So all kernels keep and draw the same tokens.
 // options (rows,OPTION_WORDS).
-// An interface fragment: it has the parameters and the first binding of its kernels.
+// An interface fragment: it has the parameters and the first binding of its kernels. Needs common/spans.wgsl.
 
 struct Params {
   rowCount: u32,    // rows of this dispatch
@@ -18,14 +18,8 @@ const OPTION_WORDS = 16u;
 const NONE = 0xffffffffu;
 const IN_PROMPT = 0x80000000u;
 
-// No logit is below it.
-const LOWEST = -3.4028234e38;
 // Below all logits, and so far that its exponential is 0; a bias of as much bans a token. Finite, as WGSL may assume.
 const BANNED = -1e30;
-
-// Consecutive tokens whose sums are formed first, and those of one invocation among 64.
-const SPAN = 1024u;
-const SPAN_LANES = 64u;
 
 // Non-negative floats are ordered as their bits are. The bits of the smallest weight that counts: smaller ones may be
 // flushed to 0.
@@ -37,10 +31,6 @@ fn optionAt(row: u32, word: u32) -> u32 {
 
 fn realAt(row: u32, word: u32) -> f32 {
   return bitcast<f32>(optionAt(row, word));
-}
-
-fn spanCount() -> u32 {
-  return (params.vocabulary + SPAN - 1u) / SPAN;
 }
 
 // Whether a value is NaN or infinite, by its bits: a compiler may assume that it is neither.

@@ -4,7 +4,7 @@
 // logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts (slots,V) · partials (rows,spans) · chosen (rows).
 // Grid: rowCount, 1, 1 (folded into y beyond 65,535).  Needs: 256 invocations, 9.2 KiB of workgroup memory.
 // Loads: neighbouring lanes read neighbouring weights.
-// Reference: test/reference/choose-token.ts chooseToken.  Reduction order: that of sampling/choose-token.wgsl; masses are whole numbers.
+// Reference: test/reference/choose-token.ts chooseToken.  Reduction order: that of common/spans.wgsl; masses are whole numbers.
 // A row with a logit that is no finite number gets the token NONE.
 
 @group(0) @binding(2) var<storage, read> logits: array<f32>;             // (rows, rowStride)
@@ -176,7 +176,7 @@ fn merge(row: u32) -> vec4<u32> {
     sumRaw = 0.0;
     for (var i = 0u; i < spanCount(); i++) {
       let own = partials[first + i];
-      sumRaw = fma(bitcast<f32>(own.w), exp(bitcast<f32>(own.z) - highestRaw), sumRaw);
+      sumRaw = mergeSpan(sumRaw, bitcast<f32>(own.w), bitcast<f32>(own.z), highestRaw);
     }
   }
   return vec4<u32>(

@@ -3,8 +3,8 @@
 // logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · chosen (rows).
 // Grid: ceil(rowCount/4), 1, 1.  Needs: core limits, no workgroup memory.
 // Reference: test/reference/choose-token.ts chooseToken.
-// Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw. The log-probability's sum: span by
-// span of 1024 tokens, each relative to its own maximum, in 64 chains of the tokens v, v + 64, v + 128 … that are added in order.
+// Order: bias, repetition, frequency and presence penalty, temperature, top-k, top-p, min-p, draw. The log-probability's sum is
+// in the order of common/spans.wgsl.
 // A row with a logit that is no finite number gets the token NONE.
 
 @group(0) @binding(2) var<storage, read> bias: array<f32>;             // (slots, V), added to logits
@@ -83,29 +83,6 @@ fn draw(start: u32, kept: Kept, random: u32) -> u32 {
   return 0u; // not reached: the goal is less than the total
 }
 
-const CHAIN_FOURS = SPAN_LANES / 4u;
-
-// The sum of exponentials of the logits of tokens first…end−1, relative to their maximum.
-fn spanSum(start: u32, first: u32, end: u32, maximum: f32) -> f32 {
-  var chains = array<vec4<f32>, CHAIN_FOURS>();
-  let whole = end - (end - first) % SPAN_LANES;
-  for (var chain = first; chain < whole; chain += SPAN_LANES) {
-    for (var c = 0u; c < CHAIN_FOURS; c++) {
-      let at = start + chain + 4u * c;
-      let values = vec4<f32>(logits[at], logits[at + 1u], logits[at + 2u], logits[at + 3u]);
-      chains[c] += exp(values - maximum);
-    }
-  }
-  for (var v = whole; v < end; v++) {
-    chains[(v - whole) / 4u][v % 4u] += exp(logits[start + v] - maximum);
-  }
-  var sum = 0.0;
-  for (var c = 0u; c < CHAIN_FOURS; c++) {
-    for (var i = 0u; i < 4u; i++) { sum += chains[c][i]; }
-  }
-  return sum;
-}
-
 @compute @workgroup_size(4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x;
@@ -125,19 +102,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     chosen[row] = vec2<u32>(NONE, 0u);
     return;
   }
-  var highestRaw = 0.0;
-  var sumRaw = 1.0;
-  if (optionAt(row, 13u) != 0u) {
-    highestRaw = LOWEST;
-    for (var v = 0u; v < params.vocabulary; v++) { highestRaw = max(highestRaw, logits[start + v]); }
-    sumRaw = 0.0;
-    for (var first = 0u; first < params.vocabulary; first += SPAN) {
-      let end = min(first + SPAN, params.vocabulary);
-      var maximum = LOWEST;
-      for (var v = first; v < end; v++) { maximum = max(maximum, logits[start + v]); }
-      sumRaw = fma(spanSum(start, first, end, maximum), exp(maximum - highestRaw), sumRaw);
-    }
-  }
+  var raw = RowSum(0.0, 1.0);
+  if (optionAt(row, 13u) != 0u) { raw = rowSum(start); }
   let temperature = realAt(row, 3u);
   if (temperature > 0.0) {
     for (var v = 0u; v < params.vocabulary; v++) {
@@ -157,5 +123,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   sampled[optionAt(row, 0u)] = token;
   let countSlot = optionAt(row, 1u);
   if (countSlot != NONE) { counts[countSlot * params.vocabulary + token] += 1u; }
-  chosen[row] = vec2<u32>(token, bitcast<u32>(logits[start + token] - highestRaw - log(sumRaw)));
+  chosen[row] = vec2<u32>(token, bitcast<u32>(logits[start + token] - raw.maximum - log(raw.total)));
 }

@@ -4,7 +4,7 @@
 // logits, weights (rows,V) row-major f32 · options (rows,OPTION_WORDS) · counts, bias (slots,V) · partials (rows,spans).
 // Grid: spans, rowCount, 1.  Needs: 64 invocations, 772 bytes of workgroup memory.
 // Loads: neighbouring lanes read neighbouring logits.
-// Reference: test/reference/choose-token.ts penalisedLogits.  Reduction order: that of sampling/choose-token.wgsl.
+// Reference: test/reference/choose-token.ts penalisedLogits.  Reduction order: that of common/spans.wgsl.
 
 @group(0) @binding(2) var<storage, read> bias: array<f32>;                 // (slots, V), added to logits
 @group(0) @binding(3) var<storage, read> logits: array<f32>;               // (rows, rowStride)

@@ -16,7 +16,7 @@ import { normVariant, type NormOptions } from "./norm/norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
 import { gpuFormats, type GpuFormatName } from "../tensor/blocks/gpu-layout.js";
 import { adjustLogitsVariant } from "./loss/adjust-logits.js";
-import { logProbabilityVariant } from "./loss/log-probability.js";
+import { logProbabilityStages } from "./loss/log-probability.js";
 import {
   adamwVariant,
   addVariant,
@@ -84,7 +84,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...activations.flatMap((own) => [gateVariant(own), gateBackwardVariant(own)]),
     scaleVariant,
     adjustLogitsVariant,
-    ...adapterKinds.map(logProbabilityVariant),
+    ...adapterKinds.flatMap((kind) => logProbabilityStages[kind]),
     ...chooseTokenKernels.flatMap(({ stages }) => stages),
     copySlotsVariant,
     poolingVariant,
@@ -129,7 +129,7 @@ const softwareKernels: ReadonlySet<string> = new Set([
   attentionBackwardQueryVariant(softwareShape, "software").definition.name,
   attentionBackwardKeyValueVariant(softwareShape, "software").definition.name,
   ...invocationChooseToken.stages.map(({ definition }) => definition.name),
-  logProbabilityVariant("software").definition.name,
+  ...logProbabilityStages.software.map(({ definition }) => definition.name),
   crossEntropyVariant("software").definition.name,
 ]);
 

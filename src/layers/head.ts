@@ -2,13 +2,13 @@
 // row i of a table has row i of the logits, padded to a multiple of 4.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { PipelineOf } from "../gpu/pipelines.js";
+import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows } from "../kernels/by-rows.js";
 import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/gradient.js";
 import { LinearFlag } from "../kernels/linear/linear.js";
 import type { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import type { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
-import type { logProbabilityVariant } from "../kernels/loss/log-probability.js";
+import type { LogProbabilityParam } from "../kernels/loss/log-probability.js";
 import type { LinearBackwardPipelines, LinearPipelines } from "./linear.js";
 import type { HeadShard } from "./weights.js";
 
@@ -69,28 +69,30 @@ export function adjustLogits(
   list.dispatch(pipeline, { logits }, { rowCount, vectors: size.vocabularyVectors, scale, cap });
 }
 
+/** The dispatches of log-probabilities, in order. */
+export type LogProbabilityPipeline = readonly Pipeline<string, LogProbabilityParam>[];
+
 /** Log-probability of the token in entry targets.firstEntry + i of the tables under row i, into output[i]. */
 export function logProbability(
   list: CommandList,
-  pipeline: PipelineOf<ReturnType<typeof logProbabilityVariant>>,
+  stages: LogProbabilityPipeline,
   call: {
     readonly logits: GpuBuffer;
     readonly targets: TableRange;
+    readonly partials: GpuBuffer;
     readonly output: GpuBuffer;
     readonly size: VocabularySize;
   },
 ): void {
-  const { logits, targets, output, size } = call;
-  list.dispatch(
-    pipeline,
-    { logits, targets: TABLES, logProbability: output },
-    {
-      rowCount: targets.count,
-      vocabulary: size.vocabulary,
-      rowStride: 4 * size.vocabularyVectors,
-      firstTarget: targets.firstEntry,
-    },
-  );
+  const { logits, targets, partials, output, size } = call;
+  const params = {
+    rowCount: targets.count,
+    vocabulary: size.vocabulary,
+    rowStride: 4 * size.vocabularyVectors,
+    firstTarget: targets.firstEntry,
+  };
+  for (const stage of stages)
+    list.dispatch(stage, { logits, targets: TABLES, partials, logProbability: output }, params);
 }
 
 /** Cross-entropy of a target per row, and its gradient in place of the logits. */

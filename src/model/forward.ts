@@ -13,6 +13,7 @@ import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
+import { logProbabilityPartialBytes } from "../kernels/loss/log-probability.js";
 import { storesDirectly, type ForwardPipelines } from "./pipelines.js";
 import type { BlockRange } from "./rows.js";
 import { nameOfStep, type ProgramNorm, type ProgramRotary, type ProgramStep } from "./program.js";
@@ -125,8 +126,19 @@ export class Forward {
   }
 
   /** Log-probability of one token per row of `logits`: see `logProbability`. */
-  encodeLogProbability(list: CommandList, logits: GpuBuffer, targets: TableRange, output: GpuBuffer): void {
-    logProbability(list, this.pipelines.logProbability, { logits, targets, output, size: this.model.shape });
+  encodeLogProbability(
+    list: CommandList,
+    arena: Arena,
+    logits: GpuBuffer,
+    targets: TableRange,
+    output: GpuBuffer,
+  ): void {
+    const { shape: size } = this.model;
+    const partials = arena.scratch(
+      "logProbabilityPartials",
+      targets.count * logProbabilityPartialBytes(size.vocabulary),
+    );
+    logProbability(list, this.pipelines.logProbability, { logits, targets, partials, output, size });
   }
 
   /** The shards of the head, which are the embedding's if the head is tied to it. */

@@ -9,13 +9,14 @@ import { storeHalfVariant } from "../kernels/attention/store-half.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
 import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import { adapterKindOf } from "../kernels/workgroup-needs.js";
-import { logProbabilityVariant } from "../kernels/loss/log-probability.js";
+import { logProbabilityStages } from "../kernels/loss/log-probability.js";
 import { rotaryVariant } from "../kernels/rotary/rotary.js";
 import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
 import { widthOf, type Step } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
 import { attentionOptionsOf, type AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
+import type { LogProbabilityPipeline } from "../layers/head.js";
 import type { LinearPipelines } from "../layers/linear.js";
 import { normKey, type NormPipelines } from "../layers/norm.js";
 import type { CacheFormat, WeightFormat } from "../tensor/formats.js";
@@ -34,7 +35,7 @@ export interface ForwardPipelines {
   readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
-  readonly logProbability: PipelineOf<ReturnType<typeof logProbabilityVariant>>;
+  readonly logProbability: LogProbabilityPipeline;
   /** If the cache of generation is in f16, what reads and writes it instead. */
   readonly halfCache: HalfCachePipelines | undefined;
 }
@@ -108,7 +109,9 @@ export async function compileForward(
         compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
       ),
       compileAttention("f32"),
-      queue.pipelines.get(logProbabilityVariant(adapterKindOf(queue.adapter))),
+      Promise.all(
+        logProbabilityStages[adapterKindOf(queue.adapter)].map((stage) => queue.pipelines.get(stage)),
+      ),
       cache === "f16" ? compileHalfCache() : undefined,
     ]);
   return {

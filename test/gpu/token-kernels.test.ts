@@ -1,10 +1,18 @@
 // Embedding and log-probability kernels on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
 import { embeddingVariant, SAMPLED_TOKEN, TOKEN_TYPE } from "../../src/kernels/embedding/embedding.js";
-import { logProbabilityVariant } from "../../src/kernels/loss/log-probability.js";
+import { logProbabilityPartialBytes, logProbabilityStages } from "../../src/kernels/loss/log-probability.js";
 import type { AdapterKind } from "../../src/kernels/workgroup-needs.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, storeWeight, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import {
+  pad4,
+  padRows,
+  runKernel,
+  runStages,
+  storeWeight,
+  unpadRows,
+  useTestQueue,
+} from "../helpers/gpu-run.js";
 import {
   packBfloats,
   packHalves,
@@ -129,7 +137,27 @@ it("looks up rows times a factor, without positions", async () => {
 });
 
 describe("log-probability", () => {
-  it.each([1, 3, 63, 64, 65, 1000, 5003])("gives the token's log-probability among %i", async (V) => {
+  it("is that of more rows than a grid is wide", async () => {
+    const [V, rows] = [2, 70_000];
+    const logits = new Float32Array(4 * rows);
+    for (let row = 0; row < rows; row++) logits.set([row % 7, 1, 0, 0], 4 * row);
+    const { logProbability } = await runStages(
+      queue(),
+      logProbabilityStages.gpu,
+      {
+        logits,
+        targets: new Uint32Array(rows),
+        partials: new Float32Array((rows * logProbabilityPartialBytes(V)) / 4),
+        logProbability: new Float32Array(rows),
+      },
+      { rowCount: rows, vocabulary: V, rowStride: 4, firstTarget: 0 },
+      ["logProbability"],
+    );
+    for (const row of [0, 65_534, 65_536, 69_999])
+      expect(logProbability[row]).toBeCloseTo(-Math.log(1 + Math.exp(1 - (row % 7))), 5);
+  });
+
+  it.each([1, 3, 63, 64, 65, 1000, 1024, 5003])("gives the token's log-probability among %i", async (V) => {
     for (const [rows, scale] of [
       [1, 1],
       [65, 1],
@@ -138,20 +166,23 @@ describe("log-probability", () => {
       const logits = randomFloats(V, rows * V, scale);
       const random = new SeededRandom(V);
       const targets = Array.from({ length: rows }, () => random.integer(V));
-      const run = (kind: AdapterKind): Promise<Float32Array> =>
-        runKernel(
+      const run = async (kind: AdapterKind): Promise<Float32Array> => {
+        const { logProbability } = await runStages(
           queue(),
-          logProbabilityVariant(kind),
+          logProbabilityStages[kind],
           {
             logits: padRows(logits, V, pad4(V)),
             targets: Uint32Array.from([999, ...targets]),
+            partials: new Float32Array((rows * logProbabilityPartialBytes(V)) / 4),
             logProbability: new Float32Array(rows),
           },
           { rowCount: rows, vocabulary: V, rowStride: pad4(V), firstTarget: 1 },
-          "logProbability",
+          ["logProbability"],
         );
+        return logProbability;
+      };
       const result = await run("software");
-      expect(await run("gpu"), "a workgroup per row").toEqual(result);
+      expect(await run("gpu"), "many workgroups per row").toEqual(result);
       expectClose(result, logProbabilityForward({ logits, targets, V }), float32Reduction(scale * scale));
     }
   });

@@ -1,6 +1,7 @@
 // Chooses tokens with many workgroups per row, and then one that merges what they found: where a GPU has few rows and a vocabulary
 // of tens or hundreds of thousands.
 import penalties from "../../../shaders/common/token-penalties.wgsl?raw";
+import spans from "../../../shaders/common/spans.wgsl?raw";
 import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-among-spans.wgsl?raw";
 import spanSource from "../../../shaders/sampling/span-logits.wgsl?raw";
@@ -16,7 +17,7 @@ import {
 const spanLogits: KernelDefinition<Exclude<ChooseTokenBinding, "sampled" | "chosen">, ChooseTokenParam> = {
   name: "sampling.span-logits",
   source: spanSource,
-  common: [tokenChoice, penalties],
+  common: [spans, tokenChoice, penalties],
   bindings: {
     options: "read",
     bias: "read",
@@ -32,7 +33,7 @@ const spanLogits: KernelDefinition<Exclude<ChooseTokenBinding, "sampled" | "chos
 const chooseAmongSpans: KernelDefinition<Exclude<ChooseTokenBinding, "bias">, ChooseTokenParam> = {
   name: "sampling.choose-among-spans",
   source,
-  common: [tokenChoice],
+  common: [spans, tokenChoice],
   bindings: {
     options: "read",
     logits: "read",

@@ -1,5 +1,7 @@
 // Chooses one token per row of logits: greedy, or drawn after penalties, temperature and filters.
 import penalties from "../../../shaders/common/token-penalties.wgsl?raw";
+import rowSum from "../../../shaders/common/row-sum.wgsl?raw";
+import spans from "../../../shaders/common/spans.wgsl?raw";
 import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-token.wgsl?raw";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
@@ -71,7 +73,7 @@ export interface ChooseTokenKernel {
 const choose: KernelDefinition<Exclude<ChooseTokenBinding, "partials">, ChooseTokenParam> = {
   name: "sampling.choose-token",
   source,
-  common: [tokenChoice, penalties],
+  common: [spans, rowSum, tokenChoice, penalties],
   bindings: {
     options: "read",
     bias: "read",

@@ -192,7 +192,7 @@ export class QueueOutput {
         words[at++] = this.#collector.targetOf(sentence, firstToken + row);
     const probabilities = arena.scratch("probabilities", 4 * rows.count);
     const targets = { firstEntry, count: rows.count };
-    this.#forward.encodeLogProbability(list, logits, targets, probabilities);
+    this.#forward.encodeLogProbability(list, arena, logits, targets, probabilities);
     const readback = new Readback(this.#queue, 4 * rows.count);
     readback.copy(list, probabilities, 0, 4 * rows.count);
     return () => this.#storeAll(readback, runs, 1);

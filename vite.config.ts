@@ -189,7 +189,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
       testProject("gpu in Dawn", { include: ["test/gpu/**/*.test.ts"] }),
       // What reads stored weights, once more with f16 as a type of the shaders.
       testProject("gpu in Dawn with shader-f16", {
-        include: ["linear", "token-kernels", "f16-weights", "f16-arithmetic"].map(
+        include: ["linear", "linear-outputs", "token-kernels", "f16-weights", "f16-arithmetic"].map(
           (name) => `test/gpu/${name}.test.ts`,
         ),
         setupFiles: ["test/helpers/expect-shader-f16.ts"],

@@ -1,5 +1,5 @@
 // activation/gate.wgsl — Y[row] = activation(gates of X[row]) · ups of X[row], four values per invocation.
-// X (rows,2,F): gates, then ups · Y (rows,F), row-major f32, F padded to a multiple of 4 with zeros, which the product keeps.
+// X (rows,F,2): pairs of a gate and its up · Y (rows,F), row-major f32, F padded to a multiple of 4 with zeros, which the product keeps.
 // Grid: ceil(rowCount·F/4 / 64), 1, 1 (folded into y beyond 65,535).  Needs: core limits.
 // Source: arxiv.org/abs/2002.05202.  Reference: test/reference/gate.ts gateForward.
 
@@ -10,7 +10,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, 2, F/4)
+@group(0) @binding(1) var<storage, read> X: array<vec4<f32>>;       // (arena rows, F/2)
 @group(0) @binding(2) var<storage, read> rowTable: array<u32>;      // arena row of every row
 @group(0) @binding(3) var<storage, read_write> Y: array<vec4<f32>>; // (arena rows, F/4)
 
@@ -20,6 +20,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   if (index >= params.rowCount * params.vectors) { return; }
   let row = rowTable[params.firstEntry + index / params.vectors];
   let vector = index % params.vectors;
-  let at = 2u * row * params.vectors + vector;
-  Y[row * params.vectors + vector] = activate(X[at]) * X[at + params.vectors];
+  let at = row * params.vectors + vector;
+  let first = X[2u * at];
+  let second = X[2u * at + 1u];
+  Y[at] = activate(vec4<f32>(first.xz, second.xz)) * vec4<f32>(first.yw, second.yw);
 }

@@ -14,6 +14,7 @@ struct Params {
   width: u32,        // numbers that a norm is over
   vectors: u32,      // ceil(width/4)
   inputStride: u32,  // row stride of X and dX in vec4s
+  inputOffset: u32,  // where the first norm of a row of X begins, in vec4s
   outputStride: u32, // row stride of Y and dY in vec4s
   epsilon: f32,
   gainOffset: f32,   // 1 where files hold gain − 1

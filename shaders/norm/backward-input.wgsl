@@ -21,7 +21,7 @@ fn main(
 ) {
   let place = placeOf((group.y * groups.x + group.x) * (THREADS / LANES) + index / LANES);
   let row = rowTable[params.firstEntry + place.row];
-  let start = row * params.inputStride + place.head * params.vectors;
+  let start = row * params.inputStride + params.inputOffset + place.head * params.vectors;
   let output = row * params.outputStride + place.head * params.vectors;
   let lane = index % LANES;
   let own = statsOf(start, index);

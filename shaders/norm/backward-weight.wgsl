@@ -13,6 +13,7 @@ struct Params {
   normsPerRow: u32,  // 1, or how many heads of a row are normalised
   vectors: u32,      // ceil(width/4)
   inputStride: u32,  // row stride of X in vec4s
+  inputOffset: u32,  // where the first norm of a row of X begins, in vec4s
   outputStride: u32, // row stride of dY in vec4s
   slabNorms: u32,    // norms of a slab, the last one's may be fewer
   addToOutput: u32,  // 1: += instead of =
@@ -45,7 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       let at = head * params.vectors + id.x;
       let gradient = dY[row * params.outputStride + at];
       let own = stats[row * params.normsPerRow + head];
-      let normal = (X[row * params.inputStride + at] - own.x) * own.y;
+      let normal = (X[row * params.inputStride + params.inputOffset + at] - own.x) * own.y;
       gainPart = fma(gradient, normal, gainPart);
       biasPart += gradient;
     }

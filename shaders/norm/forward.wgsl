@@ -17,7 +17,7 @@ fn main(
 ) {
   let place = placeOf((group.y * groups.x + group.x) * (THREADS / LANES) + index / LANES);
   let row = rowTable[params.firstEntry + place.row];
-  let start = row * params.inputStride + place.head * params.vectors;
+  let start = row * params.inputStride + params.inputOffset + place.head * params.vectors;
   let stats = statsOf(start, index);
   if (!place.exists) { return; }
   let output = row * params.outputStride + place.head * params.vectors;

@@ -1,5 +1,5 @@
 // The tensors of Llama and its relatives in Hugging Face's files. Gemma and Phi 3 have nearly the same.
-import { joined, turned } from "./decoder.js";
+import { joined, separateProjections, turned } from "./decoder.js";
 import { tensor, type TensorNames } from "./family.js";
 import type { ModelConfig } from "./model-config.js";
 
@@ -7,7 +7,6 @@ import type { ModelConfig } from "./model-config.js";
 export function decoderNames(config: ModelConfig, namesOutputs: boolean): TensorNames {
   const layer = "model.layers.{l}";
   const own = `${layer}.self_attn`;
-  const heads = config.headWidth * config.keyValueHeads;
   const part = (of: string): ReturnType<typeof turned> => turned(config, { of });
   return {
     base: "model.",
@@ -16,8 +15,7 @@ export function decoderNames(config: ModelConfig, namesOutputs: boolean): Tensor
     roles: {
       tokens: tensor("model.embed_tokens"),
       norm1: tensor(`${layer}.input_layernorm`),
-      query: joined(part(`${own}.q_proj`)),
-      keyValue: joined({ ...part(`${own}.k_proj`), size: heads }, { of: `${own}.v_proj`, size: heads }),
+      queryKeyValue: separateProjections(config, [`${own}.q_proj`, `${own}.k_proj`, `${own}.v_proj`]),
       queryNorm: joined(part(`${own}.q_norm`)),
       keyNorm: joined(part(`${own}.k_norm`)),
       projection: tensor(`${own}.o_proj`),

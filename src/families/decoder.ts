@@ -82,21 +82,16 @@ function queries(
 ): Step[] {
   const bias = config.biases?.attention ? "always" : "never";
   const { rotation } = config.attention![layer]!;
-  if (rotation === undefined)
-    return [linear("query", { from, to: "query", bias }), linear("keyValue", { from, to: "keyValue", bias })];
-  const project = [
-    linear("query", { from, to: "rawQuery", bias }),
-    linear("keyValue", { from, to: "rawKeyValue", bias }),
-  ];
-  const own = config.rotations![rotation]!;
-  if (!normsQueries) return [...project, rotary(own)];
+  const project = linear("queryKeyValue", { from, to: "queryKeyValue", bias });
+  const own = rotation === undefined ? undefined : config.rotations![rotation];
+  if (!normsQueries) return [project, rotary(own)];
   const over = normsQueries === "heads" ? "headWidth" : undefined;
-  const rms = rmsOf(kind);
+  const rms = { ...rmsOf(kind), from: "queryKeyValue" };
   return [
-    ...project,
-    norm("queryNorm", { ...rms, from: "rawQuery", to: "normedQuery", ...(over ? { over } : {}) }),
-    norm("keyNorm", { ...rms, from: "rawKeyValue", to: "normedKeys", over: over ?? "key" }),
-    rotary(own, { queries: "normedQuery", keys: "normedKeys", values: "rawKeyValue" }),
+    project,
+    norm("queryNorm", { ...rms, to: "normedQuery", over: over ?? "query" }),
+    norm("keyNorm", { ...rms, to: "normedKeys", over: over ?? "key", behind: "query" }),
+    rotary(own, { queries: "normedQuery", keys: "normedKeys" }),
   ];
 }
 
@@ -131,16 +126,25 @@ export function turned(
 }
 
 /** Queries, keys and values of a file that holds all of them, in this order, in the tensor `of`. */
-export function fusedProjections(
-  config: ModelConfig,
-  of: string,
-): Readonly<Record<"query" | "keyValue", RoleSource>> {
+export function fusedProjections(config: ModelConfig, of: string): RoleSource {
   const { heads, keyValueHeads, headWidth } = config;
   const [query, key] = [heads * headWidth, keyValueHeads * headWidth];
-  return {
-    query: joined(turned(config, { of, size: query })),
-    keyValue: joined(turned(config, { of, first: query, size: key }), { of, first: query + key, size: key }),
-  };
+  return joined(turned(config, { of, size: query }), turned(config, { of, first: query, size: key }), {
+    of,
+    first: query + key,
+    size: key,
+  });
+}
+
+/** Queries, keys and values of files that hold each of them in a tensor. `turn` says so of those that positions turn. */
+export function separateProjections(
+  config: ModelConfig,
+  [query, key, value]: readonly [query: string, key: string, value: string],
+  turn: (part: TensorPart) => TensorPart = (part) => turned(config, part),
+): RoleSource {
+  const { heads, keyValueHeads, headWidth } = config;
+  const size = keyValueHeads * headWidth;
+  return joined(turn({ of: query, size: heads * headWidth }), turn({ of: key, size }), { of: value, size });
 }
 
 /** Several tensors that are joined, in this order. */

@@ -1,6 +1,6 @@
 // GPT-NeoX and Pythia: norms with biases, positions that turn a part of each head, attention and MLP side by side.
 // arxiv.org/abs/2204.06745.
-import { attentionStep, joined, turned } from "./decoder.js";
+import { attentionStep, fusedProjections, joined, turned } from "./decoder.js";
 import { decoderKeys, turnedPart } from "./gguf/decoder.js";
 import { readDecoderSizes, readLayers } from "./decoder-config.js";
 import { tensor, type Family, type TensorPart } from "./family.js";
@@ -41,9 +41,8 @@ export const gptNeox: Family = {
       return {
         beforeAttention: [
           norm("norm1"),
-          linear("query", { from: "normalised", to: "rawQuery", ...own }),
-          linear("keyValue", { from: "normalised", to: "rawKeyValue", ...own }),
-          rotary(config.rotations![0]!),
+          linear("queryKeyValue", { from: "normalised", to: "queryKeyValue", ...own }),
+          rotary(config.rotations![0]),
           ...before,
         ],
         attention: attentionStep(config, layer),
@@ -82,8 +81,7 @@ export const gptNeox: Family = {
       roles: {
         tokens: tensor("gpt_neox.embed_in"),
         norm1: tensor(`${layer}.input_layernorm`),
-        query: joined(turned(config, part(0))),
-        keyValue: joined(turned(config, part(1)), part(2)),
+        queryKeyValue: joined(turned(config, part(0)), turned(config, part(1)), part(2)),
         projection: tensor(`${layer}.attention.dense`),
         norm2: tensor(`${layer}.post_attention_layernorm`),
         up: tensor(`${layer}.mlp.dense_h_to_4h`),
@@ -106,16 +104,13 @@ export const gptNeox: Family = {
     more: (_, own) => ({ rotary_pct: turnedPart(own).partial_rotary_factor ?? 1 }),
     tensors(config) {
       const layer = "blk.{l}";
-      const C = config.channels;
-      const part = (index: number): TensorPart => ({ of: `${layer}.attn_qkv`, first: index * C, size: C });
       return {
         prefixes: [],
         ignored: /$^/,
         roles: {
           tokens: tensor("token_embd"),
           norm1: tensor(`${layer}.attn_norm`),
-          query: joined(turned(config, part(0))),
-          keyValue: joined(turned(config, part(1)), part(2)),
+          queryKeyValue: fusedProjections(config, `${layer}.attn_qkv`),
           projection: tensor(`${layer}.attn_output`),
           norm2: tensor(`${layer}.ffn_norm`),
           up: tensor(`${layer}.ffn_up`),

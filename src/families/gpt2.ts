@@ -1,7 +1,7 @@
 // GPT-2: norms before attention and MLP, learned positions, biases everywhere. Files hold matrices turned (in, out), and
 // queries, keys and values in one. https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
 import { tensor, type Family } from "./family.js";
-import { linear, lookUp, norm } from "./recipe.js";
+import { linear, lookUp, norm, takeApart } from "./recipe.js";
 
 export const gpt2: Family = {
   name: "gpt2",
@@ -44,8 +44,8 @@ export const gpt2: Family = {
     layers: Array.from({ length: layers }, () => ({
       beforeAttention: [
         norm("norm1"),
-        linear("query", { from: "normalised", to: "query" }),
-        linear("keyValue", { from: "normalised", to: "keyValue" }),
+        linear("queryKeyValue", { from: "normalised", to: "queryKeyValue" }),
+        takeApart(),
       ],
       attention: { causal: true, scale: 1 / Math.sqrt(headWidth) },
       afterAttention: [
@@ -60,7 +60,7 @@ export const gpt2: Family = {
     head: { tied: tiedHead, bias: "optional" },
   }),
 
-  tensors: ({ channels: C, tiedHead }) => ({
+  tensors: ({ tiedHead }) => ({
     prefixes: ["transformer."],
     // Old exports hold the causal mask as a buffer; many hold the tied head a second time.
     ignored: tiedHead ? /^(h\.\d+\.attn\.(masked_)?bias|lm_head\.weight)$/ : /^h\.\d+\.attn\.(masked_)?bias$/,
@@ -68,8 +68,7 @@ export const gpt2: Family = {
       tokens: tensor("wte"),
       positions: tensor("wpe"),
       norm1: tensor("h.{l}.ln_1"),
-      query: { parts: [{ of: "h.{l}.attn.c_attn", first: 0, size: C }], order: "in,out" },
-      keyValue: { parts: [{ of: "h.{l}.attn.c_attn", first: C, size: 2 * C }], order: "in,out" },
+      queryKeyValue: tensor("h.{l}.attn.c_attn", "in,out"),
       projection: tensor("h.{l}.attn.c_proj", "in,out"),
       norm2: tensor("h.{l}.ln_2"),
       up: tensor("h.{l}.mlp.c_fc", "in,out"),
@@ -90,15 +89,14 @@ export const gpt2: Family = {
       layer_norm_epsilon: "attention.layer_norm_epsilon",
     },
     constants: { model_type: "gpt2", architectures: ["GPT2LMHeadModel"], activation_function: "gelu_new" },
-    tensors: ({ channels: C }) => ({
+    tensors: () => ({
       prefixes: [],
       ignored: /$^/,
       roles: {
         tokens: tensor("token_embd"),
         positions: tensor("position_embd"),
         norm1: tensor("blk.{l}.attn_norm"),
-        query: { parts: [{ of: "blk.{l}.attn_qkv", first: 0, size: C }] },
-        keyValue: { parts: [{ of: "blk.{l}.attn_qkv", first: C, size: 2 * C }] },
+        queryKeyValue: tensor("blk.{l}.attn_qkv"),
         projection: tensor("blk.{l}.attn_output"),
         norm2: tensor("blk.{l}.ffn_norm"),
         up: tensor("blk.{l}.ffn_up"),

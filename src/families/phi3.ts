@@ -34,7 +34,7 @@ export const phi3: Family = {
       ...names,
       roles: {
         ...names.roles,
-        ...fusedProjections(config, "model.layers.{l}.self_attn.qkv_proj"),
+        queryKeyValue: fusedProjections(config, "model.layers.{l}.self_attn.qkv_proj"),
         gateUp: tensor("model.layers.{l}.mlp.gate_up_proj"),
       },
     };

@@ -1,22 +1,25 @@
-// Describes what a model computes as a list of steps, one per dispatch, in the order of computation. Attention separates the
-// segments. Knows no GPU; layers/ knows how a step is computed.
+// Describes what a model computes as a list of steps, in the order of computation. Attention separates the segments. Knows no GPU;
+// layers/ knows how a step is computed, and model/fuse.ts which of them share a dispatch.
 import type { Rotation } from "./model-config.js";
 
 /**
  * Named rows that steps read and write, one row per token. "residual" is the stream that the layers add to. "keyValue" holds
  * the keys and values that attention reads; in generation it is the cache. A recipe may name other places.
  */
-export type Place = "residual" | "normalised" | "query" | "keyValue" | "attention" | "hidden" | (string & {});
+export type Place =
+  "residual" | "normalised" | "queryKeyValue" | "query" | "keyValue" | "attention" | "hidden" | (string & {});
 
 /**
  * The name of a width. "query" is H·D, "key" is D times the heads of keys. "keyValue" is twice that: first all keys, then all
- * values. "gateUp" is 2·F: first the gates, then what they multiply.
+ * values. "queryKeyValue" is all of them: queries, keys, values. "gateUp" is 2·F: pairs of a gate and
+ * what it multiplies. Files have all gates, then all of the others.
  */
 export type AxisName =
   | "channels"
   | "query"
   | "key"
   | "keyValue"
+  | "queryKeyValue"
   | "headWidth"
   | "hidden"
   | "gateUp"
@@ -51,10 +54,12 @@ export interface NormStep {
   readonly to: Place;
   readonly bias: Bias;
   /**
-   * What is normalised by itself: the width of a head, or the keys of a row of keys and values. As many of them are normalised
-   * as the rows of `to` hold. Default: the whole row.
+   * What is normalised by itself: the width of a head, or the queries of a row of queries, keys and values. As many of them are
+   * normalised as the rows of `to` hold. Default: the whole row.
    */
   readonly over?: AxisName;
+  /** What stands in front of it in the rows of `from`. Default: nothing. */
+  readonly behind?: AxisName;
   /** What is added to the gains that files hold: 1 if they hold the gain minus 1. */
   readonly gainOffset: 0 | 1;
   /** Add the result to what `to` holds. */
@@ -74,7 +79,7 @@ export interface LinearStep {
   readonly adds: boolean;
 }
 
-/** to = activation(gate) · up, where the rows of `from` hold the gates and then the ups. The activation is the model's. */
+/** to = activation(gate) · up, where the rows of `from` hold pairs of a gate and its up. The activation is the model's. */
 export interface GateStep {
   readonly kind: "gate";
   readonly name: string;
@@ -93,18 +98,18 @@ export interface ScaleStep {
 }
 
 /**
- * Rotary positions (arxiv.org/abs/2104.09864): query = the rows of `queries` and keyValue = those of `keys` and `values`, with
- * each pair of numbers (x₂ᵢ, x₂ᵢ₊₁) of a head of queries or keys rotated by position · frequencies[i], and multiplied by `factor`.
- * Numbers beyond the last frequency, and values, stay as they are.
+ * Takes queries, keys and values apart: query = the rows of `queries`, and keyValue = those of `keys` and `values`. Puts rotary
+ * positions (arxiv.org/abs/2104.09864) into the first two: each pair of numbers (x₂ᵢ, x₂ᵢ₊₁) of a head is rotated by position ·
+ * frequencies[i], and multiplied by `factor`. Numbers beyond the last frequency, and values, stay as they are.
  */
 export interface RotaryStep {
   readonly kind: "rotary";
-  readonly rotation: Rotation;
-  /** As wide as "query". */
+  /** Undefined: all numbers stay as they are. */
+  readonly rotation: Rotation | undefined;
+  /** As wide as "query", or as "queryKeyValue" if it is the place of the values; so is the next one, as wide as "key". */
   readonly queries: Place;
-  /** As wide as "key", or as "keyValue" if it is the place of the values. */
   readonly keys: Place;
-  /** As wide as "keyValue"; only the second half is read. */
+  /** As wide as "queryKeyValue". */
   readonly values: Place;
 }
 
@@ -126,7 +131,7 @@ export interface AttentionStep {
 
 /** The block of one layer. */
 export interface LayerRecipe {
-  /** These steps must write "query" and "keyValue". */
+  /** One of these steps takes queries, keys and values apart, which attention reads. */
   readonly beforeAttention: readonly Step[];
   readonly attention: AttentionStep;
   readonly afterAttention: readonly Step[];
@@ -158,13 +163,12 @@ export interface Recipe {
 export const usualPlaces: Readonly<Record<string, AxisName>> = {
   residual: "channels",
   normalised: "channels",
+  // Before positions are in them.
+  queryKeyValue: "queryKeyValue",
   query: "query",
   keyValue: "keyValue",
   attention: "query",
   hidden: "hidden",
-  // Before positions are in them.
-  rawQuery: "query",
-  rawKeyValue: "keyValue",
   normedQuery: "query",
   normedKeys: "key",
   gateUp: "gateUp",
@@ -210,16 +214,24 @@ export function addScaled(name: string, factor: number): ScaleStep {
   return { kind: "scale", name, factor, from: "branch", to: "residual", adds: true };
 }
 
-/** Puts positions into queries and keys. */
+/** Takes queries, keys and values apart, by default those of "queryKeyValue", and puts positions into queries and keys. */
 export function rotary(
-  rotation: Rotation,
-  from: Pick<RotaryStep, "queries" | "keys" | "values"> = {
-    queries: "rawQuery",
-    keys: "rawKeyValue",
-    values: "rawKeyValue",
-  },
+  rotation: Rotation | undefined,
+  from: Partial<Pick<RotaryStep, "queries" | "keys">> = {},
 ): RotaryStep {
-  return { kind: "rotary", rotation, ...from };
+  return {
+    kind: "rotary",
+    rotation,
+    queries: "queryKeyValue",
+    keys: "queryKeyValue",
+    values: "queryKeyValue",
+    ...from,
+  };
+}
+
+/** Takes queries, keys and values apart, as they are. */
+export function takeApart(): RotaryStep {
+  return rotary(undefined);
 }
 
 /** The width of a place. */

@@ -7,7 +7,6 @@ import { gateVariant } from "./activation/gate.js";
 import { scaleVariant } from "./activation/scale.js";
 import { attentionBackwardKeyValueVariant, attentionBackwardQueryVariant } from "./attention/backward.js";
 import { copySlotsVariant } from "./attention/copy-slots.js";
-import { storeHalfVariant } from "./attention/store-half.js";
 import { crossEntropyVariant } from "./loss/cross-entropy.js";
 import { embeddingBackwardVariant } from "./embedding/backward.js";
 import { embeddingVariant } from "./embedding/embedding.js";
@@ -30,6 +29,7 @@ import { rotaryVariant } from "./rotary/rotary.js";
 import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
 import { invocationChooseToken } from "./sampling/choose-token.js";
+import { attentionOutput, gatedOutput, rowOutput } from "./linear/output.js";
 import { attentionKernels, chooseTokenKernels, halfLinearKernels, linearKernels } from "./registry.js";
 
 const softwareShape = {
@@ -66,7 +66,13 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...[false, true].flatMap((positions) =>
       [false, true].map((tokenTypes) => embeddingVariant(own, { positions, tokenTypes })),
     ),
-    ...linears.flatMap((kernel) => activations.map((activation) => kernel.variant(activation, own))),
+    ...linears.flatMap((kernel) => [
+      ...activations.flatMap((activation) => [
+        kernel.variant(activation, own, rowOutput),
+        kernel.variant(activation, own, gatedOutput),
+      ]),
+      ...keyValueFormats.map((format) => kernel.variant(Activation.none, own, attentionOutput(format))),
+    ]),
   ]);
   const attentionShapes = headVectors.flatMap((vectors) =>
     [false, true].flatMap((isCausal) =>
@@ -88,7 +94,6 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...chooseTokenKernels.flatMap(({ stages }) => stages),
     copySlotsVariant,
     poolingVariant,
-    storeHalfVariant,
     ...attentionKernels.flatMap((kernel) =>
       attentionShapes.flatMap((shape) => [
         ...kernel.stages({ ...shape, pageTokens: 16, keyValues: "f32" }),
@@ -122,7 +127,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
 const softwareKernels: ReadonlySet<string> = new Set([
   ...[...linearKernels, ...halfLinearKernels]
     .filter(({ isFor }) => isFor === "software")
-    .map((kernel) => kernel.variant(Activation.none, "f32").definition.name),
+    .map((kernel) => kernel.variant(Activation.none, "f32", rowOutput).definition.name),
   ...attentionKernels
     .filter(({ isFor }) => isFor === "software")
     .flatMap((kernel) => kernel.stages(softwareShape).map(({ definition }) => definition.name)),

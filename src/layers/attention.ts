@@ -10,7 +10,6 @@ import type {
 import type { AttentionOptions, AttentionParam } from "../kernels/attention/attention.js";
 import { keyBlocksOf, partialBytes } from "../kernels/attention/split.js";
 import { pickForRows, type ByRows } from "../kernels/by-rows.js";
-import type { storeHalfVariant } from "../kernels/attention/store-half.js";
 import type { CacheFormat } from "../tensor/formats.js";
 
 /** The dispatches of a kernel of attention, in order. */
@@ -34,26 +33,6 @@ export const attentionOptionsOf = (
   isCapped: cap !== undefined,
   keyValues,
 });
-
-/** Rounds keys and values into a cache in f16. `rows` and, from `slotEntry` on, their cache rows are in the tables. */
-export function storeHalfKeyValues(
-  list: CommandList,
-  pipeline: PipelineOf<typeof storeHalfVariant>,
-  call: {
-    readonly X: GpuBuffer;
-    readonly KV: GpuBuffer;
-    readonly rows: TableRange;
-    readonly slotEntry: number;
-    readonly vectors: number;
-  },
-): void {
-  const { X, KV, rows, slotEntry, vectors } = call;
-  list.dispatch(
-    pipeline,
-    { X, rowTable: TABLES, KV },
-    { firstEntry: rows.firstEntry, rowCount: rows.count, slotEntry, vectors },
-  );
-}
 
 /** The part of a call that forward and backward have in common. */
 interface AttentionCall {

@@ -7,7 +7,7 @@ import type { gateVariant } from "../kernels/activation/gate.js";
 import type { scaleVariant } from "../kernels/activation/scale.js";
 
 interface GateCall {
-  /** Gates, then ups. */
+  /** Pairs of a gate and its up. */
   readonly X: GpuBuffer;
   readonly rows: TableRange;
   /** The width of the product in vec4s. */

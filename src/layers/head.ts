@@ -5,7 +5,7 @@ import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.j
 import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows } from "../kernels/by-rows.js";
 import { GradientFlag, type LinearBackwardParam } from "../kernels/linear/gradient.js";
-import { LinearFlag } from "../kernels/linear/linear.js";
+import { LinearFlag } from "../kernels/linear/output.js";
 import type { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import type { crossEntropyVariant } from "../kernels/loss/cross-entropy.js";
 import type { LogProbabilityParam } from "../kernels/loss/log-probability.js";
@@ -54,6 +54,7 @@ export function headForward(list: CommandList, pipelines: LinearPipelines, call:
         outputOffset: shard.firstToken / 4,
         outputEntry: 0,
         flags: LinearFlag.compactOutput,
+        factor: 1,
       },
     );
 }

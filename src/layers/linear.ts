@@ -1,46 +1,130 @@
-// Linear layers: Y = activation(X·W + b) (+ Y), and the gradients of their inputs and weights. Each is one dispatch, except that
-// a second one adds the sums of a weight's gradient if the rows are cut into slabs.
+// Linear layers: Y = activation(X·W + b) (+ Y), or what of the same product an MLP or attention reads, and the gradients of their
+// inputs and weights. Each is one dispatch, except that a second one adds the sums of a weight's gradient if the rows are cut into
+// slabs.
+import type { Rotation } from "../families/model-config.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
-import type { Pipeline, PipelineOf } from "../gpu/pipelines.js";
+import type { KernelVariant } from "../gpu/kernel.js";
+import type { PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 import type { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
 import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear/gradient.js";
-import { LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
+import type { LinearInput } from "../kernels/linear/linear.js";
+import {
+  LinearFlag,
+  type AttentionInputParam,
+  type LinearParam,
+  type LinearSharedParam,
+} from "../kernels/linear/output.js";
 import { cutSlabs, type Slabs } from "../kernels/linear/weight-slabs.js";
 import type { weightSumVariant } from "../kernels/linear/weight-sum.js";
+import { turnedVectorsOf } from "./rotary.js";
 import type { LinearWeights, PartialSums } from "./weights.js";
 
-export type LinearPipelines = ByRows<Pipeline<LinearBinding, LinearParam>>;
+export type LinearPipelines = ByRows<PipelineOf<RowVariant>>;
+export type GatedPipelines = ByRows<PipelineOf<GatedVariant>>;
+export type AttentionInputPipelines = ByRows<PipelineOf<AttentionInputVariant>>;
 
-export interface LinearForward {
+type RowVariant = KernelVariant<LinearInput | "Y", LinearParam>;
+type GatedVariant = KernelVariant<LinearInput | "Y", LinearSharedParam>;
+type AttentionInputVariant = KernelVariant<LinearInput | "angles" | "Q" | "KV", AttentionInputParam>;
+
+interface LinearCall {
   readonly X: GpuBuffer;
   readonly weights: LinearWeights;
-  readonly Y: GpuBuffer;
   readonly rows: TableRange;
+}
+
+export interface LinearForward extends LinearCall {
+  readonly Y: GpuBuffer;
   readonly activates?: boolean;
   readonly adds?: boolean;
-  /** The first entry of the rows of Y, if they are not the rows of X. */
-  readonly outputEntry?: number;
+  /** What is added is multiplied by it. Default: 1. */
+  readonly factor?: number;
 }
 
 export function linearForward(list: CommandList, pipelines: LinearPipelines, call: LinearForward): void {
-  const { X, weights, Y, rows } = call;
+  const { weights, rows } = call;
   list.dispatch(
     pickForRows(pipelines, rows.count),
-    { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, scales: weights.scales ?? weights.bias, Y },
+    { ...inputsOf(call), Y: call.Y },
     {
-      firstEntry: rows.firstEntry,
-      rowCount: rows.count,
-      inputVectors: weights.inputVectors,
-      outputVectors: weights.outputVectors,
+      ...sharedParamsOf(call),
       outputStride: weights.outputVectors,
       outputOffset: 0,
-      outputEntry: call.outputEntry ?? rows.firstEntry,
+      outputEntry: rows.firstEntry,
       flags: (call.activates ? LinearFlag.activate : 0) | (call.adds ? LinearFlag.addToOutput : 0),
+      factor: call.factor ?? 1,
     },
   );
 }
+
+/** The gated product of an MLP, from the product whose columns are pairs of a gate and its up. */
+export function gatedForward(
+  list: CommandList,
+  pipelines: GatedPipelines,
+  call: LinearCall & { readonly Y: GpuBuffer },
+): void {
+  list.dispatch(
+    pickForRows(pipelines, call.rows.count),
+    { ...inputsOf(call), Y: call.Y },
+    sharedParamsOf(call),
+  );
+}
+
+/** Widths are in vec4s. */
+export interface AttentionInputs extends LinearCall {
+  readonly Q: GpuBuffer;
+  readonly KV: GpuBuffer;
+  /** Undefined: nothing is turned. */
+  readonly rotation: Rotation | undefined;
+  readonly angles: GpuBuffer | undefined;
+  /** The first entries of the rows' positions, and of the rows of KV. */
+  readonly positionEntry: number;
+  readonly slotEntry: number;
+  readonly headVectors: number;
+  readonly queryVectors: number;
+  readonly keyVectors: number;
+}
+
+/** Queries, keys and values, stored where attention reads them, with their positions. */
+export function attentionInputs(
+  list: CommandList,
+  pipelines: AttentionInputPipelines,
+  call: AttentionInputs,
+): void {
+  const { X, Q, KV, rotation, angles, rows } = call;
+  const { positionEntry, slotEntry, headVectors, queryVectors, keyVectors } = call;
+  list.dispatch(
+    pickForRows(pipelines, rows.count),
+    { ...inputsOf(call), angles: angles ?? X, Q, KV },
+    {
+      ...sharedParamsOf(call),
+      outputOffset: 0,
+      slotEntry,
+      positionEntry,
+      headVectors,
+      turnedVectors: turnedVectorsOf(rotation),
+      queryVectors,
+      keyVectors,
+    },
+  );
+}
+
+const inputsOf = ({ X, weights }: LinearCall): Record<LinearInput, GpuBuffer | typeof TABLES> => ({
+  X,
+  W: weights.weight,
+  bias: weights.bias,
+  rowTable: TABLES,
+  scales: weights.scales ?? weights.bias,
+});
+
+const sharedParamsOf = ({ weights, rows }: LinearCall): Record<LinearSharedParam, number> => ({
+  firstEntry: rows.firstEntry,
+  rowCount: rows.count,
+  inputVectors: weights.inputVectors,
+  outputVectors: weights.outputVectors,
+});
 
 export interface LinearBackwardPipelines {
   readonly input: PipelineOf<typeof linearBackwardInputVariant>;

@@ -25,6 +25,8 @@ export interface NormCall {
   /** Row strides in vec4s. */
   readonly inputVectors: number;
   readonly outputVectors: number;
+  /** Where the first norm of a row of X begins, in vec4s. */
+  readonly inputOffset: number;
   readonly epsilon: number;
   /** 1 where files hold the gain minus 1. */
   readonly gainOffset: number;
@@ -72,7 +74,7 @@ export function normBackwardInput(
 
 export interface NormBackwardWeight extends Pick<
   NormCall,
-  "X" | "rows" | "normsPerRow" | "inputVectors" | "outputVectors"
+  "X" | "rows" | "normsPerRow" | "inputVectors" | "inputOffset" | "outputVectors"
 > {
   readonly dY: GpuBuffer;
   readonly stats: GpuBuffer;
@@ -87,7 +89,7 @@ export function normBackwardWeight(
   pipelines: NormBackwardPipelines,
   call: NormBackwardWeight,
 ): void {
-  const { X, dY, stats, to, rows, partials, normsPerRow, inputVectors, outputVectors } = call;
+  const { X, dY, stats, to, rows, partials, normsPerRow, inputVectors, inputOffset, outputVectors } = call;
   const normCount = rows.count * normsPerRow;
   const slabs = cutSlabs(normCount, to.vectors);
   const isCut = slabs.count > 1;
@@ -107,6 +109,7 @@ export function normBackwardWeight(
       normsPerRow,
       vectors: to.vectors,
       inputStride: inputVectors,
+      inputOffset,
       outputStride: outputVectors,
       slabNorms: slabs.rows,
       addToOutput: isCut ? 0 : 1,
@@ -122,7 +125,8 @@ function pipelineFor<P>(pipelines: ReadonlyMap<string, P>, { method, weights }: 
 }
 
 function paramsOf(call: NormCall & { readonly adds: boolean }): Record<NormParam, number> {
-  const { weights, rows, normsPerRow, inputVectors, outputVectors, epsilon, gainOffset, adds } = call;
+  const { weights, rows, normsPerRow, inputVectors, inputOffset, outputVectors, epsilon, gainOffset, adds } =
+    call;
   return {
     firstEntry: rows.firstEntry,
     rowCount: rows.count,
@@ -130,6 +134,7 @@ function paramsOf(call: NormCall & { readonly adds: boolean }): Record<NormParam
     width: weights.width,
     vectors: weights.vectors,
     inputStride: inputVectors,
+    inputOffset,
     outputStride: outputVectors,
     epsilon,
     gainOffset,

@@ -14,7 +14,7 @@ export function angleTable(
   { frequencies, factor }: Rotation,
   contextLength: number,
 ): Float32Array<ArrayBuffer> {
-  const vectors = turnedVectors({ frequencies });
+  const vectors = turnedVectorsOf({ frequencies });
   const coarse = Math.ceil(contextLength / FINE_POSITIONS);
   const table = new Float32Array(4 * vectors * (FINE_POSITIONS + coarse));
   for (let row = 0; row < FINE_POSITIONS + coarse; row++) {
@@ -32,13 +32,15 @@ export function angleTable(
   return table;
 }
 
-const turnedVectors = ({ frequencies }: Pick<Rotation, "frequencies">): number =>
-  Math.ceil(frequencies.length / 2);
+/** vec4s of a head that are turned. */
+export const turnedVectorsOf = (rotation: Pick<Rotation, "frequencies"> | undefined): number =>
+  rotation === undefined ? 0 : Math.ceil(rotation.frequencies.length / 2);
 
 /** What forward and backward have in common. Widths are in vec4s. */
 interface RotaryCall {
-  readonly rotation: Rotation;
-  readonly angles: GpuBuffer;
+  /** Undefined: nothing is turned. */
+  readonly rotation: Rotation | undefined;
+  readonly angles: GpuBuffer | undefined;
   readonly rowInfo: GpuBuffer;
   readonly rows: TableRange;
   /** A head. */
@@ -49,11 +51,14 @@ interface RotaryCall {
 }
 
 export interface RotaryForward extends RotaryCall {
+  /** As wide as `queryStride`, of which the first `queryVectors` are read. */
   readonly Q: GpuBuffer;
-  /** As wide as `keyStride`, of which the first `keyVectors` are read. */
+  readonly queryStride: number;
+  /** As wide as `keyStride`, of which the `keyVectors` from `keyOffset` on are read. */
   readonly K: GpuBuffer;
   readonly keyStride: number;
-  /** Keys and values, of which the values are read. */
+  readonly keyOffset: number;
+  /** Queries, keys and values, of which the values are read. */
   readonly V: GpuBuffer;
   readonly turnedQ: GpuBuffer;
   readonly KV: GpuBuffer;
@@ -69,16 +74,18 @@ export function rotaryForward(
   const { Q, K, V, turnedQ, KV, angles, rowInfo, rows } = call;
   list.dispatch(
     pipeline,
-    { Q, K, V, angles, rowInfo, rowTable: TABLES, Q2: turnedQ, KV },
+    { Q, K, V, angles: angles ?? V, rowInfo, rowTable: TABLES, Q2: turnedQ, KV },
     {
       firstEntry: rows.firstEntry,
       rowCount: rows.count,
       slotEntry: call.keyValueEntry ?? rows.firstEntry,
       headVectors: call.headVectors,
-      turnedVectors: turnedVectors(call.rotation),
+      turnedVectors: turnedVectorsOf(call.rotation),
       queryVectors: call.queryVectors,
       keyVectors: call.keyVectors,
+      queryStride: call.queryStride,
       keyStride: call.keyStride,
+      keyOffset: call.keyOffset,
     },
   );
 }
@@ -86,44 +93,65 @@ export function rotaryForward(
 export interface RotaryBackward extends RotaryCall {
   readonly dTurnedQ: GpuBuffer;
   readonly dKV: GpuBuffer;
-  readonly dQ: GpuBuffer;
-  /** The gradient of the keys by themselves, or undefined if they are those that lie beside the values. */
+  /** The gradient of queries or keys by themselves, or undefined if they are those that lie beside the values. */
+  readonly dQ: GpuBuffer | undefined;
   readonly dK: GpuBuffer | undefined;
+  /** That of queries, keys and values. */
   readonly dV: GpuBuffer;
 }
 
-/** Sets all of them. If keys are by themselves, those beside the values get 0, so that the norm between the two can add. */
+/** Sets all of them. Those by themselves get 0 beside the values, so that the norm between the two can add. */
 export function rotaryBackward(
   list: CommandList,
   pipeline: PipelineOf<typeof rotaryBackwardVariant>,
   call: RotaryBackward,
 ): void {
-  const { angles, rowInfo, rows, headVectors, queryVectors, keyVectors } = call;
-  const keyHeads = keyVectors / headVectors;
+  const { dTurnedQ, dKV, dQ, dK, dV, rotation, angles, rowInfo, rows } = call;
+  const { headVectors, queryVectors, keyVectors } = call;
+  const [query, keyValue, all] = [queryVectors, 2 * keyVectors, queryVectors + 2 * keyVectors];
   const turnBack = (
     dY: GpuBuffer,
     dX: GpuBuffer,
-    own: { inputStride: number; outputStride: number; turnedHeads: number; zeroedHeads: number },
+    own: {
+      readonly vectors: number;
+      readonly inputStride: number;
+      readonly inputOffset?: number;
+      readonly outputStride: number;
+      readonly outputOffset?: number;
+      readonly zeroedVectors?: number;
+      readonly turned: number;
+    },
   ): void =>
     list.dispatch(
       pipeline,
-      { dY, angles, rowInfo, rowTable: TABLES, dX },
+      { dY, angles: angles ?? dY, rowInfo, rowTable: TABLES, dX },
       {
         firstEntry: rows.firstEntry,
         rowCount: rows.count,
         headVectors,
-        turnedVectors: turnedVectors(call.rotation),
+        turnedVectors: turnedVectorsOf(rotation),
+        inputOffset: 0,
+        outputOffset: 0,
+        zeroedVectors: 0,
+        turnedHeads: own.turned / headVectors,
         ...own,
       },
     );
-  const query = { inputStride: queryVectors, outputStride: queryVectors };
-  const keyValue = { inputStride: 2 * keyVectors, outputStride: 2 * keyVectors };
-  turnBack(call.dTurnedQ, call.dQ, { ...query, turnedHeads: queryVectors / headVectors, zeroedHeads: 0 });
-  if (!call.dK) {
-    turnBack(call.dKV, call.dV, { ...keyValue, turnedHeads: keyHeads, zeroedHeads: 0 });
-    return;
-  }
-  const key = { inputStride: 2 * keyVectors, outputStride: keyVectors };
-  turnBack(call.dKV, call.dK, { ...key, turnedHeads: keyHeads, zeroedHeads: 0 });
-  turnBack(call.dKV, call.dV, { ...keyValue, turnedHeads: 0, zeroedHeads: keyHeads });
+  const queries = { vectors: query, inputStride: query, turned: query };
+  const keys = { inputStride: keyValue, turned: keyVectors };
+  if (dQ) turnBack(dTurnedQ, dQ, { ...queries, outputStride: query });
+  else turnBack(dTurnedQ, dV, { ...queries, outputStride: all });
+  if (dK) turnBack(dKV, dK, { ...keys, vectors: keyVectors, outputStride: keyVectors });
+  // What lies in front of the values or keys that are set here is zeroed, unless it was set just now.
+  const first = dQ ? 0 : query;
+  const begin = dK ? query + keyVectors : query;
+  turnBack(dKV, dV, {
+    vectors: all - first,
+    inputStride: keyValue,
+    inputOffset: dK ? keyVectors : 0,
+    outputStride: all,
+    outputOffset: first,
+    zeroedVectors: begin - first,
+    turned: dK ? 0 : keyVectors,
+  });
 }

@@ -21,9 +21,11 @@ import { attentionOptionsOf, type AttentionBackwardPipelines } from "../layers/a
 import type { LinearBackwardPipelines } from "../layers/linear.js";
 import type { NormBackwardPipelines } from "../layers/norm.js";
 import type { ModelDefinition } from "./definition.js";
-import { compileNorms, normsOf, stepKindsOf } from "./pipelines.js";
+import { compileNorms, compileSteps, hasKind, normsOf, type StepPipelines } from "./pipelines.js";
 
 export interface BackwardPipelines extends LinearBackwardPipelines, NormBackwardPipelines {
+  /** The steps of the forward pass, none of which shares a dispatch with another: training keeps what each of them gives. */
+  readonly steps: StepPipelines;
   readonly copyRows: ActivatePipeline;
   readonly activate: ActivatePipeline;
   /** Undefined if no step needs it, as is the next one. */
@@ -41,7 +43,7 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
   const adapterKind = adapterKindOf(queue.adapter);
   const { config, shape, program } = model;
   const activation = activationOf[config.activation];
-  const kinds = stepKindsOf(program);
+  const all = program.segments.flatMap(({ steps }) => steps);
   const compileAttention = (step: AttentionStep): Promise<AttentionBackwardPipelines> => {
     const options = attentionOptionsOf(shape, step);
     return Promise.all([
@@ -50,6 +52,7 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
     ]).then(([attentionQuery, attentionKeyValue]) => ({ attentionQuery, attentionKeyValue }));
   };
   const [
+    steps,
     copyRows,
     activate,
     gate,
@@ -63,20 +66,22 @@ export async function compileBackward(queue: Queue, model: ModelDefinition): Pro
     normWeight,
     attention,
   ] = await Promise.all([
+    compileSteps(queue, model, all),
     pipelines.get(activateVariant(Activation.none)),
     pipelines.get(activateVariant(activation)),
-    kinds.has("gate") ? pipelines.get(gateBackwardVariant(activation)) : undefined,
-    kinds.has("rotary") ? pipelines.get(rotaryBackwardVariant) : undefined,
+    hasKind(all, "gate") ? pipelines.get(gateBackwardVariant(activation)) : undefined,
+    hasKind(all, "rotary") ? pipelines.get(rotaryBackwardVariant) : undefined,
     pipelines.get(crossEntropyVariant(adapterKind)),
     pipelines.get(embeddingBackwardVariant),
     pipelines.get(linearBackwardInputVariant(activation)),
     pipelines.get(linearBackwardWeightVariant),
     pipelines.get(weightSumVariant),
-    compileNorms(normsOf(model), (options) => pipelines.get(normBackwardInputVariant(options))),
+    compileNorms(normsOf(all), (options) => pipelines.get(normBackwardInputVariant(options))),
     pipelines.get(normBackwardWeightVariant),
     Promise.all(program.attention.map(({ step }) => compileAttention(step))),
   ]);
   return {
+    steps,
     copyRows,
     activate,
     gate,

@@ -185,7 +185,7 @@ export class Backward {
       }
       case "norm": {
         const { input, output } = own as ProgramNorm;
-        normForward(list, this.#forward.pipelines.norm, {
+        normForward(list, this.#pipelines.steps.norm, {
           X: arena.activation(input),
           Y: arena.activation(output),
           adds: step.adds,
@@ -197,7 +197,7 @@ export class Backward {
         this.#encodeLinear(list, arena, own as ProgramLinear, rows);
         return;
       case "gate":
-        gateForward(list, this.#forward.pipelines.gate!, {
+        gateForward(list, this.#pipelines.steps.gate!, {
           X: arena.activation((own as ProgramFlow).input),
           Y: arena.activation(own.output),
           rows,
@@ -206,7 +206,7 @@ export class Backward {
         return;
       case "scale": {
         const { input, output } = own as ProgramFlow;
-        scaleForward(list, this.#forward.pipelines.scale!, {
+        scaleForward(list, this.#pipelines.steps.scale!, {
           X: arena.activation(input),
           Y: arena.activation(output),
           rows,
@@ -218,7 +218,7 @@ export class Backward {
       }
       case "rotary": {
         const { queries, keys, values, output, keyValue } = own as ProgramRotary;
-        rotaryForward(list, this.#forward.pipelines.rotary!, {
+        rotaryForward(list, this.#pipelines.steps.rotary!, {
           Q: arena.activation(queries),
           K: arena.activation(keys),
           V: arena.activation(values),
@@ -284,7 +284,7 @@ export class Backward {
       return;
     }
     if (own.step.kind === "scale") {
-      scaleForward(list, this.#forward.pipelines.scale!, {
+      scaleForward(list, this.#pipelines.steps.scale!, {
         X: arena.gradient(gradient.source),
         Y: dX,
         rows,
@@ -310,7 +310,7 @@ export class Backward {
     rotaryBackward(list, this.#pipelines.rotary!, {
       dTurnedQ: arena.gradient(output),
       dKV: arena.gradient(keyValue),
-      dQ: arena.gradient(queries),
+      dQ: queries === values ? undefined : arena.gradient(queries),
       dK: keys === values ? undefined : arena.gradient(keys),
       dV: arena.gradient(values),
       rowInfo: arena.rowInfo,
@@ -340,7 +340,7 @@ export class Backward {
         return;
       }
       case "norm": {
-        const { input, output, normsPerRow } = own as ProgramNorm;
+        const { input, output, normsPerRow, inputOffset } = own as ProgramNorm;
         const gradient = this.gradients.flowOf(own as ProgramNorm);
         normBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
@@ -350,6 +350,7 @@ export class Backward {
           rows,
           normsPerRow,
           inputVectors: input.vectors,
+          inputOffset,
           outputVectors: output.vectors,
           partials,
         });

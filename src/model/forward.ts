@@ -1,11 +1,11 @@
 // The forward pass of one model on one queue. Walks its program step by step over tables of rows, and holds no state of a run.
 import type { GpuBuffer } from "../gpu/buffer.js";
 import type { CommandList, TableRange } from "../gpu/command-list.js";
-import { attentionForward, storeHalfKeyValues, type SplitRoom } from "../layers/attention.js";
+import { attentionForward, type SplitRoom } from "../layers/attention.js";
 import { embeddingForward } from "../layers/embedding.js";
 import { gateForward, scaleForward } from "../layers/gate.js";
 import { adjustLogits, headForward, logProbability } from "../layers/head.js";
-import { linearForward, type LinearPipelines } from "../layers/linear.js";
+import { attentionInputs, gatedForward, linearForward, type LinearPipelines } from "../layers/linear.js";
 import { normForward, type NormCall } from "../layers/norm.js";
 import { rotaryForward, type RotaryForward } from "../layers/rotary.js";
 import type { HeadShard, LinearWeights } from "../layers/weights.js";
@@ -14,11 +14,11 @@ import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import { logProbabilityPartialBytes } from "../kernels/loss/log-probability.js";
-import { storesDirectly, type ForwardPipelines } from "./pipelines.js";
-import type { BlockRange } from "./rows.js";
+import type { ForwardPipelines } from "./pipelines.js";
+import type { BlockRange, RowRange } from "./rows.js";
+import type { FusedStep } from "./fuse.js";
 import { nameOfStep, type ProgramNorm, type ProgramRotary, type ProgramStep } from "./program.js";
 import type { Rotation } from "../families/model-config.js";
-import type { Place } from "../families/recipe.js";
 import type { CacheFormat } from "../tensor/formats.js";
 import type { ModelWeights } from "./weights/model-weights.js";
 
@@ -33,7 +33,10 @@ export interface CacheRows {
   readonly sampled: GpuBuffer;
 }
 
-/** Called after every step with its name ("norm1.0", "finalNorm") and the buffer that it wrote. For tests. */
+/**
+ * Called after every dispatch with the name of its last step ("norm1.0", "finalNorm") and the buffer that it wrote, where queries,
+ * keys and values are taken apart with "query.0" and "keyValue.0". For tests.
+ */
 export type StageObserver = (stage: string, buffer: GpuBuffer) => void;
 
 export class Forward {
@@ -60,28 +63,23 @@ export class Forward {
     return this.pipelines.halfCache ? "f16" : "f32";
   }
 
-  /** The buffers of keys and values that an arena of generation has: one if they are rounded on their way to the cache. */
-  get cachedKeyValueBuffers(): number {
-    return this.pipelines.halfCache && storesDirectly(this.model.program) ? 1 : 0;
-  }
-
   /** Segment `segment` (0…layers) for the rows of a row table. Without a cache, keys and values are in the arena. */
   encodeSegment(
     list: CommandList,
     arena: Arena,
     segment: number,
-    rows: TableRange,
+    rows: RowRange,
     cache?: CacheRows,
     observe?: StageObserver,
   ): void {
-    for (const step of this.model.program.segments[segment]!.steps) {
-      const isRounded = cache && this.pipelines.halfCache && step.output.place === "keyValue";
-      const own = isRounded ? undefined : cache;
-      const buffer = this.#bufferOf(arena, step.output.place, step.layer, own);
-      this.#encodeStep(list, arena, step, buffer, rows, own);
-      if (isRounded) this.#store(list, step, buffer, rows, cache);
-      const name = nameOfStep(step.step);
-      observe?.(step.layer === undefined ? name : `${name}.${step.layer}`, buffer);
+    for (const own of this.model.fused.segments[segment]!) {
+      const last = this.#encodeFused(list, arena, own, rows, cache);
+      if (!observe) continue;
+      const at = (name: string): string => (last.layer === undefined ? name : `${name}.${last.layer}`);
+      if ("queries" in last) {
+        observe(at("query"), arena.of("query"));
+        observe(at("keyValue"), this.#keyValueOf(arena, last.layer, cache));
+      } else observe(at(nameOfStep(last.step)), arena.of(last.output.place));
     }
   }
 
@@ -99,7 +97,7 @@ export class Forward {
     const { attention } = (cache && this.pipelines.halfCache) ?? this.pipelines;
     attentionForward(list, attention[layer]!, {
       Q: arena.of("query"),
-      KV: this.#bufferOf(arena, "keyValue", layer, cache),
+      KV: this.#keyValueOf(arena, layer, cache),
       rowInfo: arena.rowInfo,
       pageTable: cache ? cache.pageTableOf(layer) : arena.pageTable,
       A,
@@ -150,49 +148,121 @@ export class Forward {
     return compiled(this.pipelines.linear, format);
   }
 
+  anglesOf(rotation: Rotation | undefined): GpuBuffer | undefined {
+    return rotation && this.angles.get(rotation);
+  }
+
   /** What forward and backward dispatches of a norm have in common, but for X. */
-  normOf({ step, layer, input, output, normsPerRow }: ProgramNorm, rows: TableRange): Omit<NormCall, "X"> {
+  normOf(
+    { step, layer, input, output, normsPerRow, inputOffset }: ProgramNorm,
+    rows: TableRange,
+  ): Omit<NormCall, "X"> {
     return {
       weights: this.weights.norm(step.role, layer),
       rows,
       method: step.method,
       normsPerRow,
       inputVectors: input.vectors,
+      inputOffset,
       outputVectors: output.vectors,
       epsilon: this.model.config.normEpsilon,
       gainOffset: step.gainOffset,
     };
   }
 
-  /** What forward and backward dispatches of rotary positions have in common. */
+  /** What forward and backward dispatches that take queries, keys and values apart have in common. */
   rotaryOf(
     { step, queries, keys, values }: ProgramRotary,
     rows: TableRange,
   ): Pick<
     RotaryForward,
-    "rotation" | "angles" | "rows" | "headVectors" | "queryVectors" | "keyVectors" | "keyStride"
+    | "rotation"
+    | "angles"
+    | "rows"
+    | "headVectors"
+    | "queryVectors"
+    | "keyVectors"
+    | "queryStride"
+    | "keyStride"
+    | "keyOffset"
   > {
     const { rotation } = step;
+    const { headVectors, queryVectors, keyValueVectors } = this.model.shape;
     return {
       rotation,
-      angles: this.angles.get(rotation)!,
+      angles: this.anglesOf(rotation),
       rows,
-      headVectors: this.model.shape.headVectors,
-      queryVectors: queries.vectors,
-      keyVectors: values.vectors / 2,
+      headVectors,
+      queryVectors,
+      keyVectors: keyValueVectors / 2,
+      queryStride: queries.vectors,
       keyStride: keys.vectors,
+      keyOffset: keys === values ? queryVectors : 0,
     };
+  }
+
+  /** Returns the last step of the dispatch. */
+  #encodeFused(
+    list: CommandList,
+    arena: Arena,
+    own: FusedStep,
+    rows: RowRange,
+    cache: CacheRows | undefined,
+  ): ProgramStep {
+    switch (own.kind) {
+      case "step":
+        this.#encodeStep(list, arena, own.step, rows, cache);
+        return own.step;
+      case "attentionInputs": {
+        const { linear, rotary } = own;
+        const weights = this.weights.linear(linear.step.role, linear.layer);
+        const { headVectors, queryVectors, keyValueVectors } = this.model.shape;
+        const { rotation } = rotary.step;
+        attentionInputs(list, compiled(this.#attentionInputs(cache), weights.format), {
+          X: arena.of(linear.step.from),
+          weights,
+          Q: arena.of("query"),
+          KV: this.#keyValueOf(arena, rotary.layer, cache),
+          rows,
+          rotation,
+          angles: this.anglesOf(rotation),
+          positionEntry: rows.positionEntry,
+          slotEntry: cache ? cache.firstEntryOf(rotary.layer) : rows.firstEntry,
+          headVectors,
+          queryVectors,
+          keyVectors: keyValueVectors / 2,
+        });
+        return rotary;
+      }
+      case "gated": {
+        const { linear, gate } = own;
+        const weights = this.weights.linear(linear.step.role, linear.layer);
+        gatedForward(list, compiled(this.pipelines.gated, weights.format), {
+          X: arena.of(linear.step.from),
+          weights,
+          Y: arena.of(gate.step.to),
+          rows,
+        });
+        return gate;
+      }
+      default:
+        return own satisfies never;
+    }
+  }
+
+  #attentionInputs(cache: CacheRows | undefined): ForwardPipelines["attentionInputs"] {
+    return ((cache && this.pipelines.halfCache) ?? this.pipelines).attentionInputs;
   }
 
   #encodeStep(
     list: CommandList,
     arena: Arena,
     own: ProgramStep,
-    output: GpuBuffer,
     rows: TableRange,
     cache: CacheRows | undefined,
   ): void {
     const { step, layer } = own;
+    const output = arena.of(own.output.place);
     switch (step.kind) {
       case "lookUp": {
         const weights = this.weights.embedding(step);
@@ -224,7 +294,6 @@ export class Forward {
           rows,
           activates: step.activates,
           adds: step.adds,
-          ...(cache && step.to === "keyValue" ? { outputEntry: cache.firstEntryOf(layer!) } : {}),
         });
         return;
       }
@@ -253,7 +322,7 @@ export class Forward {
           V: arena.of(step.values),
           rowInfo: arena.rowInfo,
           turnedQ: output,
-          KV: this.#bufferOf(arena, "keyValue", layer, cache),
+          KV: this.#keyValueOf(arena, layer!, cache),
           keyValueEntry: cache?.firstEntryOf(layer!),
           ...this.rotaryOf(own as ProgramRotary, rows),
         });
@@ -272,27 +341,8 @@ export class Forward {
     return { mostKeys, headVectors, room };
   }
 
-  /** Rounds keys and values that a step has written to the arena into a cache in f16. */
-  #store(
-    list: CommandList,
-    { layer, output }: ProgramStep,
-    X: GpuBuffer,
-    rows: TableRange,
-    to: CacheRows,
-  ): void {
-    storeHalfKeyValues(list, this.pipelines.halfCache!.store!, {
-      X,
-      KV: to.keyValueOf(layer!),
-      rows,
-      slotEntry: to.firstEntryOf(layer!),
-      vectors: output.vectors,
-    });
-  }
-
-  #bufferOf(arena: Arena, place: Place, layer: number | undefined, cache: CacheRows | undefined): GpuBuffer {
-    if (place !== "keyValue") return arena.of(place);
-    if (cache) return cache.keyValueOf(layer!);
-    return keyValueOf(arena, layer!);
+  #keyValueOf(arena: Arena, layer: number, cache: CacheRows | undefined): GpuBuffer {
+    return cache ? cache.keyValueOf(layer) : keyValueOf(arena, layer);
   }
 }
 

@@ -5,33 +5,41 @@ import type { Queue } from "../gpu/queue.js";
 import type { ByRows, KernelChoice } from "../kernels/by-rows.js";
 import { gateVariant } from "../kernels/activation/gate.js";
 import { scaleVariant } from "../kernels/activation/scale.js";
-import { storeHalfVariant } from "../kernels/attention/store-half.js";
 import { embeddingVariant } from "../kernels/embedding/embedding.js";
 import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import { adapterKindOf } from "../kernels/workgroup-needs.js";
 import { logProbabilityStages } from "../kernels/loss/log-probability.js";
 import { rotaryVariant } from "../kernels/rotary/rotary.js";
+import { Activation } from "../kernels/linear/linear.js";
+import { attentionOutput, gatedOutput, rowOutput, type LinearOutput } from "../kernels/linear/output.js";
 import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
-import { widthOf, type Step } from "../families/recipe.js";
+import type { Role } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
 import { attentionOptionsOf, type AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LogProbabilityPipeline } from "../layers/head.js";
-import type { LinearPipelines } from "../layers/linear.js";
+import type { AttentionInputPipelines, GatedPipelines, LinearPipelines } from "../layers/linear.js";
 import { normKey, type NormPipelines } from "../layers/norm.js";
 import type { CacheFormat, WeightFormat } from "../tensor/formats.js";
-import { axisOf } from "./axis.js";
 import type { ModelDefinition } from "./definition.js";
+import type { ProgramStep } from "./program.js";
+import type { Parameter } from "./weights/parameters.js";
 
-export interface ForwardPipelines {
-  /** One per format in which matrices are stored, as a model may mix formats. */
-  readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
-  readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
+/** What computes the kinds of steps that have one kernel each. */
+export interface StepPipelines {
   readonly norm: NormPipelines;
-  /** Undefined if no step needs it, as are the next three. */
+  /** Undefined if no step needs it, as are the next two. */
   readonly gate: PipelineOf<ReturnType<typeof gateVariant>> | undefined;
   readonly scale: PipelineOf<typeof scaleVariant> | undefined;
   readonly rotary: RotaryPipeline | undefined;
+}
+
+export interface ForwardPipelines extends StepPipelines {
+  /** One per format in which matrices are stored that need it, as a model may mix formats. So are the next three. */
+  readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
+  readonly gated: ReadonlyMap<WeightFormat, GatedPipelines>;
+  readonly attentionInputs: ReadonlyMap<WeightFormat, AttentionInputPipelines>;
+  readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
   readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
@@ -44,30 +52,53 @@ type RotaryPipeline = PipelineOf<ReturnType<typeof rotaryVariant>>;
 
 export interface HalfCachePipelines {
   readonly attention: readonly AttentionPipelines[];
+  readonly attentionInputs: ReadonlyMap<WeightFormat, AttentionInputPipelines>;
   readonly rotary: RotaryPipeline | undefined;
-  /** For keys and values that no rotary step stores. */
-  readonly store: PipelineOf<typeof storeHalfVariant> | undefined;
 }
 
 /** How a queue's shaders read weights of a format. */
 export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
   format !== "f16" || queue.adapter.hasShaderF16 ? format : "packed-f16";
 
-/** Compiles what the model needs, all at once. `formats` are those of its matrices, `cache` that of generation. Throws ShaderError. */
+/** Compiles what the model needs, all at once. `parameters` say how its matrices are stored. Throws ShaderError. */
 export async function compileForward(
   queue: Queue,
-  { config, recipe, shape, program }: ModelDefinition,
-  formats: readonly WeightFormat[],
+  model: ModelDefinition,
+  parameters: readonly Parameter[],
   choice: KernelChoice,
   cache: CacheFormat,
 ): Promise<ForwardPipelines> {
+  const { config, recipe, shape, program, fused } = model;
   const activation = activationOf[config.activation];
-  const byFormat = async <P>(compile: (element: ElementType) => Promise<P>): Promise<Map<WeightFormat, P>> =>
+  const all = fused.segments.flat();
+  const steps = all.flatMap((own) => (own.kind === "step" ? [own.step] : []));
+  const rolesOf = (kind: "attentionInputs" | "gated"): Role[] =>
+    all.flatMap((own) => (own.kind === kind ? [own.linear.step.role] : []));
+  const head = recipe.head ? [recipe.head.tied ? "tokens" : "head"] : [];
+  const rowRoles = [...head, ...steps.flatMap(({ step }) => (step.kind === "linear" ? [step.role] : []))];
+  const byFormat = async <P>(
+    roles: readonly Role[],
+    compile: (element: ElementType) => Promise<P>,
+  ): Promise<Map<WeightFormat, P>> =>
     new Map(
       await Promise.all(
-        formats.map(async (format) => [format, await compile(elementTypeOf(queue, format))] as const),
+        formatsOf(parameters, roles).map(
+          async (format) => [format, await compile(elementTypeOf(queue, format))] as const,
+        ),
       ),
     );
+  const byKernel = <B extends string, P extends string>(
+    roles: readonly Role[],
+    output: LinearOutput<B, P>,
+    own: Activation = activation,
+  ) =>
+    byFormat(roles, (element) =>
+      compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(own, element, output))),
+    );
+  const compileAttentionInputs = (
+    keyValues: CacheFormat,
+  ): Promise<Map<WeightFormat, AttentionInputPipelines>> =>
+    byKernel(rolesOf("attentionInputs"), attentionOutput(keyValues), Activation.none);
   const compileAttention = async (keyValues: CacheFormat): Promise<AttentionPipelines[]> =>
     Promise.all(
       program.attention.map(({ step }) => {
@@ -78,36 +109,28 @@ export async function compileForward(
         }));
       }),
     );
-  const kinds = stepKindsOf(program);
-  const getIf = async <B extends string, P extends string>(
-    isNeeded: boolean,
-    variant: KernelVariant<B, P>,
-  ): Promise<Pipeline<B, P> | undefined> => (isNeeded ? queue.pipelines.get(variant) : undefined);
   const compileHalfCache = async (): Promise<HalfCachePipelines> => {
-    const [attention, rotary, store] = await Promise.all([
+    const [attention, inputs, rotary] = await Promise.all([
       compileAttention("f16"),
-      getIf(kinds.has("rotary"), rotaryVariant("f16")),
-      getIf(storesDirectly(program), storeHalfVariant),
+      compileAttentionInputs("f16"),
+      getIf(queue, hasKind(steps, "rotary"), rotaryVariant("f16")),
     ]);
-    return { attention, rotary, store };
+    return { attention, attentionInputs: inputs, rotary };
   };
   const isAdjusted = recipe.head?.scale !== undefined || recipe.head?.cap !== undefined;
+  const lookUps = recipe.embed.flatMap((step) => (step.kind === "lookUp" ? [step] : []));
   const hasTable = (table: "positions" | "tokenTypes"): boolean =>
-    recipe.embed.some((step) => step.kind === "lookUp" && step[table] !== undefined);
+    lookUps.some((step) => step[table] !== undefined);
   const tables = { positions: hasTable("positions"), tokenTypes: hasTable("tokenTypes") };
-  const [embedding, norm, gate, scale, rotary, adjustLogits, linear, attention, logProbability, halfCache] =
+  const tokenRoles = lookUps.map(({ tokens }) => tokens);
+  const [own, embedding, adjustLogits, linear, gated, inputs, attention, logProbability, halfCache] =
     await Promise.all([
-      byFormat((element) => queue.pipelines.get(embeddingVariant(element, tables))),
-      compileNorms(normsOf({ config, recipe, program }), (options) =>
-        queue.pipelines.get(normVariant(options)),
-      ),
-      getIf(kinds.has("gate"), gateVariant(activation)),
-      getIf(kinds.has("scale"), scaleVariant),
-      getIf(kinds.has("rotary"), rotaryVariant("f32")),
-      getIf(isAdjusted, adjustLogitsVariant),
-      byFormat((element) =>
-        compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(activation, element))),
-      ),
+      compileSteps(queue, model, steps),
+      byFormat(tokenRoles, (element) => queue.pipelines.get(embeddingVariant(element, tables))),
+      getIf(queue, isAdjusted, adjustLogitsVariant),
+      byKernel(rowRoles, rowOutput),
+      byKernel(rolesOf("gated"), gatedOutput),
+      compileAttentionInputs("f32"),
       compileAttention("f32"),
       Promise.all(
         logProbabilityStages[adapterKindOf(queue.adapter)].map((stage) => queue.pipelines.get(stage)),
@@ -115,41 +138,54 @@ export async function compileForward(
       cache === "f16" ? compileHalfCache() : undefined,
     ]);
   return {
+    ...own,
     embedding,
-    norm,
-    gate,
-    scale,
-    rotary,
     adjustLogits,
     linear,
+    gated,
+    attentionInputs: inputs,
     attention,
     logProbability,
     halfCache,
   };
 }
 
-/** Whether any step but a rotary one writes keys and values as attention reads them. */
-export function storesDirectly({ segments }: ModelDefinition["program"]): boolean {
-  return segments.some(({ steps }) => steps.some(({ output }) => output.place === "keyValue"));
+/** Compiles what these steps need one by one. Linear layers, attention and embeddings are not among it. Throws ShaderError. */
+export async function compileSteps(
+  queue: Queue,
+  { config }: Pick<ModelDefinition, "config">,
+  steps: readonly ProgramStep[],
+): Promise<StepPipelines> {
+  const [norm, gate, scale, rotary] = await Promise.all([
+    compileNorms(normsOf(steps), (options) => queue.pipelines.get(normVariant(options))),
+    getIf(queue, hasKind(steps, "gate"), gateVariant(activationOf[config.activation])),
+    getIf(queue, hasKind(steps, "scale"), scaleVariant),
+    getIf(queue, hasKind(steps, "rotary"), rotaryVariant("f32")),
+  ]);
+  return { norm, gate, scale, rotary };
 }
 
-/** The kinds of steps that a program has. */
-export function stepKindsOf({ segments }: ModelDefinition["program"]): ReadonlySet<Step["kind"]> {
-  return new Set(segments.flatMap(({ steps }) => steps.map(({ step }) => step.kind)));
+const getIf = async <B extends string, P extends string>(
+  queue: Queue,
+  isNeeded: boolean,
+  variant: KernelVariant<B, P>,
+): Promise<Pipeline<B, P> | undefined> => (isNeeded ? queue.pipelines.get(variant) : undefined);
+
+export const hasKind = (steps: readonly ProgramStep[], kind: ProgramStep["step"]["kind"]): boolean =>
+  steps.some(({ step }) => step.kind === kind);
+
+/** In how many formats the matrices of these roles are stored. */
+function formatsOf(parameters: readonly Parameter[], roles: readonly Role[]): readonly WeightFormat[] {
+  const own = new Set(roles);
+  return [
+    ...new Set(parameters.flatMap(({ role, inputs, format }) => (inputs && own.has(role) ? [format] : []))),
+  ];
 }
 
-/** The kinds of norms that the steps of a program need. */
-export function normsOf({
-  config,
-  recipe,
-  program,
-}: Pick<ModelDefinition, "config" | "recipe" | "program">): readonly NormOptions[] {
-  return program.segments.flatMap(({ steps }) =>
-    steps.flatMap(({ step }) =>
-      step.kind === "norm"
-        ? [{ method: step.method, vectors: axisOf(step.over ?? widthOf(step.from, recipe), config).vectors }]
-        : [],
-    ),
+/** The kinds of norms that steps need. */
+export function normsOf(steps: readonly ProgramStep[]): readonly NormOptions[] {
+  return steps.flatMap((own) =>
+    "normVectors" in own ? [{ method: own.step.method, vectors: own.normVectors }] : [],
   );
 }
 

@@ -46,6 +46,8 @@ export interface ProgramNorm extends Placed {
   /** vec4s of what is normalised, and how many of these a row has: 1, or one per head. */
   readonly normVectors: number;
   readonly normsPerRow: number;
+  /** Where the first of them begins in a row of the input, in vec4s. */
+  readonly inputOffset: number;
 }
 
 export interface ProgramLinear extends Placed {
@@ -70,9 +72,9 @@ export type ProgramFlow = ProgramNorm | ProgramLinear | ProgramGate | ProgramSca
 export interface ProgramRotary {
   readonly step: RotaryStep;
   readonly layer: number;
+  /** These two are the same as `values`, unless they are normalised. */
   readonly queries: Value;
   readonly keys: Value;
-  /** The same as `keys`, unless the keys are normalised. */
   readonly values: Value;
   /** The queries with their positions. */
   readonly output: Value;
@@ -143,6 +145,10 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
     const lastResidual = steps.findLastIndex((step) => step.kind !== "rotary" && step.to === "residual");
     return steps.map((step, index): ProgramStep => {
       if (step.kind === "rotary") return rotate(step, layer);
+      invariant(
+        step.to !== "query" && step.to !== "keyValue",
+        `"${step.to}" is what queries, keys and values are taken apart to`,
+      );
       const [name, own] =
         last && index === lastResidual ? [last.name, last.layer] : [nameOfStep(step), layer];
       if (step.kind === "lookUp") {
@@ -157,8 +163,9 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
         newest.set(step.to, output);
         if (step.kind !== "norm") return { step, layer, input, output, before } as ProgramFlow;
         const normVectors = step.over === undefined ? input.vectors : axisOf(step.over, config).vectors;
-        const normsPerRow = Math.min(input.vectors, output.vectors) / normVectors;
-        return { step, layer, input, output, before, normVectors, normsPerRow };
+        const inputOffset = step.behind === undefined ? 0 : axisOf(step.behind, config).vectors;
+        const normsPerRow = Math.min(input.vectors - inputOffset, output.vectors) / normVectors;
+        return { step, layer, input, output, before, normVectors, normsPerRow, inputOffset };
       }
       const preActivation = step.activates ? create(`${name}.preActivation`, own, step.to) : undefined;
       const output = create(name, own, step.to);
@@ -177,7 +184,7 @@ function nameValues(recipe: Recipe, config: ModelConfig): Program {
   };
 
   const rotate = (step: RotaryStep, layer: number | undefined): ProgramRotary => {
-    invariant(layer !== undefined, "positions are put into queries and keys within a layer");
+    invariant(layer !== undefined, "queries, keys and values are taken apart within a layer");
     const sources = { queries: read(step.queries), keys: read(step.keys), values: read(step.values) };
     const output = create("turnedQuery", layer, "query");
     const keyValue = create("turnedKeyValue", layer, "keyValue");

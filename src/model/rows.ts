@@ -16,6 +16,11 @@ export interface RowRun {
   readonly keyCount: number;
 }
 
+/** Entries of a row table, and from `positionEntry` on the positions of the rows. */
+export interface RowRange extends TableRange {
+  readonly positionEntry: number;
+}
+
 /** Entries of a block table. */
 export interface BlockRange extends TableRange {
   /** The most keys of any sentence among the blocks. */
@@ -159,14 +164,18 @@ export function cutIntoChunks(runs: readonly RowRun[], rows: number): RowRun[][]
   return chunks;
 }
 
-/** A row table: one entry per row. */
-export function writeRowTable(tables: UploadBuffer, runs: readonly RowRun[]): TableRange {
+/** A row table: one entry per row, then the position of each. */
+export function writeRowTable(tables: UploadBuffer, runs: readonly RowRun[]): RowRange {
   const count = countRows(runs);
-  const firstEntry = tables.reserve(count);
+  const firstEntry = tables.reserve(2 * count);
   const { words } = tables;
   let at = firstEntry;
-  for (const run of runs) for (let row = 0; row < run.count; row++) words[at++] = run.firstRow + row;
-  return { firstEntry, count };
+  for (const run of runs)
+    for (let row = 0; row < run.count; row++) {
+      words[at + count] = run.firstToken + row;
+      words[at++] = run.firstRow + row;
+    }
+  return { firstEntry, count, positionEntry: firstEntry + count };
 }
 
 /** A block table: entries (first row, rows), each of at most QUERY_BLOCK_ROWS rows of one sentence. */

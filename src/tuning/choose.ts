@@ -2,7 +2,8 @@
 import type { ElementType } from "../gpu/kernel.js";
 import type { AdapterDescription, Queue } from "../gpu/queue.js";
 import type { AttentionKernel, AttentionParam } from "../kernels/attention/attention.js";
-import type { Activation, LinearBinding, LinearKernel, LinearParam } from "../kernels/linear/linear.js";
+import type { Activation, LinearInput, LinearKernel } from "../kernels/linear/linear.js";
+import { rowOutput, type LinearParam } from "../kernels/linear/output.js";
 import { fitsDevice, type AdapterKind, type SuitableRows } from "../kernels/workgroup-needs.js";
 import type { Arithmetic, CacheFormat } from "../tensor/formats.js";
 import {
@@ -64,7 +65,7 @@ export async function chooseKernels(
     return pickKernel(queue, place, { ...options, tuneMs, known: before }, verification);
   };
 
-  const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearKernel, LinearBinding, LinearParam> => {
+  const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearKernel, LinearInput | "Y", LinearParam> => {
     const { candidates, activation, element, arithmetic } = options;
     const fitting = candidates.linear.filter(({ needs }) => fitsDevice(needs, queue.device));
     return {
@@ -80,11 +81,11 @@ export async function chooseKernels(
               element,
               arithmetic,
             ),
-          stagesOf: (kernel) => [kernel.variant(activation, element)],
+          stagesOf: (kernel) => [kernel.variant(activation, element, rowOutput)],
         },
       ],
       usesWorkgroupMemory: ({ needs }) => needs.bytes > 0,
-      stagesOf: (kernel) => [kernel.variant(activation, element)],
+      stagesOf: (kernel) => [kernel.variant(activation, element, rowOutput)],
     };
   };
   const attention = (

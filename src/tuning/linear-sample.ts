@@ -1,10 +1,11 @@
 // Samples of linear layers, of the model's own shapes, to measure.
 import type { ElementType } from "../gpu/kernel.js";
-import { LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
+import type { LinearInput } from "../kernels/linear/linear.js";
+import { LinearFlag, type LinearParam } from "../kernels/linear/output.js";
 import { gpuFormats, isBlocks, PANEL, placesOf } from "../tensor/blocks/gpu-layout.js";
 import type { KernelSample } from "./sample.js";
 
-type Sample = KernelSample<LinearBinding, LinearParam>;
+type Sample = KernelSample<LinearInput | "Y", LinearParam>;
 
 /** Zeros: `rows` rows of a layer between widths given in vec4s. */
 export function linearSample(
@@ -55,5 +56,6 @@ export function linearParams(
     outputOffset: 0,
     outputEntry: 0,
     flags,
+    factor: 1,
   };
 }

@@ -1,6 +1,7 @@
 // Small samples of linear layers with known results, to verify.
 import type { ElementType } from "../gpu/kernel.js";
-import { Activation, LinearFlag, type LinearBinding, type LinearParam } from "../kernels/linear/linear.js";
+import { Activation, type LinearInput } from "../kernels/linear/linear.js";
+import { LinearFlag, type LinearParam } from "../kernels/linear/output.js";
 import { gpuFormats, isBlocks, PANEL, placesOf } from "../tensor/blocks/gpu-layout.js";
 import { unpackMatrix } from "../tensor/blocks/unpack.js";
 import { float32ToFloat16, toFloat32, type Arithmetic } from "../tensor/formats.js";
@@ -21,7 +22,7 @@ export function linearTrial(
   activation: Activation,
   element: ElementType,
   arithmetic: Arithmetic,
-): KernelTrial<LinearBinding, LinearParam> {
+): KernelTrial<LinearInput | "Y", LinearParam> {
   const inputVectors = isBlocks(element) ? 64 : arithmetic === "f16" ? 5 : 37;
   const outputVectors = 17;
   const [K, N] = [4 * inputVectors, 4 * outputVectors];

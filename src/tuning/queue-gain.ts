@@ -2,6 +2,7 @@
 import type { ElementType } from "../gpu/kernel.js";
 import type { Queue } from "../gpu/queue.js";
 import type { Activation } from "../kernels/linear/linear.js";
+import { rowOutput } from "../kernels/linear/output.js";
 import type { QueueGain } from "../plan/vocabulary.js";
 import { throwIfAborted } from "../util/signal.js";
 import type { ModelShape } from "../model/shape.js";
@@ -44,7 +45,7 @@ async function measureRows(
   { choice, activation, element, signal }: QueueGainOptions,
 ): Promise<number> {
   const sample = linearSample(rows, channelVectors, hiddenVectors, element);
-  const variant = pickForRows(choice.linear, rows).variant(activation, element);
+  const variant = pickForRows(choice.linear, rows).variant(activation, element, rowOutput);
   const buffers: SampleBuffers<keyof typeof sample.contents, keyof typeof sample.params>[] = [];
   try {
     for (const queue of queues) buffers.push(await SampleBuffers.create(queue, sample));

@@ -47,21 +47,49 @@ describe("the gradients of norms", () => {
     const [gainBefore, biasBefore] = [randomFloats(5, C), randomFloats(6, C)];
     const own = shuffledRows(arenaRows).slice(0, rows);
     const pad = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, C, pad4(C));
-    const shared = { X: pad(x), dY: pad(dY), rowTable: Uint32Array.from([77, ...own]) };
     const vectors = pad4(C) / 4;
+    // Rows of several heads have one in front that is not normalised.
+    const leading = heads === 1 ? 0 : pad4(C);
+    const rowWidth = heads * pad4(C);
+    const behindOthers = (values: Float32Array): Float32Array<ArrayBuffer> => {
+      const result = new Float32Array(arenaRows * (leading + rowWidth)).fill(3);
+      for (let row = 0; row < arenaRows; row++)
+        result.set(
+          values.subarray(row * rowWidth, (row + 1) * rowWidth),
+          row * (leading + rowWidth) + leading,
+        );
+      return result;
+    };
+    const shared = {
+      X: behindOthers(pad(x)),
+      dY: pad(dY),
+      rowTable: Uint32Array.from([77, ...own]),
+    };
     const strides = {
       normsPerRow: heads,
       vectors,
-      inputStride: heads * vectors,
+      inputStride: (leading + rowWidth) / 4,
+      inputOffset: leading / 4,
       outputStride: heads * vectors,
     };
-    const { dX, stats } = await runKernelOutputs(
+    const { dX: wholeRows, stats } = await runKernelOutputs(
       queue(),
       normBackwardInputVariant({ method, vectors }),
-      { ...shared, gain: pad(gain), dX: pad(before), stats: new Float32Array(2 * arenaRows * heads).fill(7) },
+      {
+        ...shared,
+        gain: pad(gain),
+        dX: behindOthers(pad(before)),
+        stats: new Float32Array(2 * arenaRows * heads).fill(7),
+      },
       { firstEntry: 1, rowCount: rows, width: C, ...strides, epsilon, gainOffset, addToOutput: adds ? 1 : 0 },
       ["dX", "stats"],
     );
+    const dX = new Float32Array(arenaRows * rowWidth);
+    for (let row = 0; row < arenaRows; row++) {
+      const begin = row * (leading + rowWidth);
+      dX.set(wholeRows.subarray(begin + leading, begin + leading + rowWidth), row * rowWidth);
+      expect(wholeRows.subarray(begin, begin + leading)).toEqual(new Float32Array(leading).fill(3));
+    }
     const outputs = { dGain: pad(gainBefore), dBias: pad(biasBefore) };
     const weightGradient = (
       to: typeof outputs,

@@ -154,7 +154,7 @@ describe("Model.load", () => {
     const error = await load(tiny.parts, { maxBindingBytes: 1024 });
     expect(error).toBeInstanceOf(DeviceError);
     expect(error).toMatchObject({ reason: "limit" });
-    expect(error.message).toMatch(/"layer-0\.keyValue\.weight" has \d+ bytes.* holds 1024\. Use/);
+    expect(error.message).toMatch(/"layer-0\.queryKeyValue\.weight" has \d+ bytes.* holds 1024\. Use/);
     await watched.allClosed();
   });
 

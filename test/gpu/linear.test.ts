@@ -1,7 +1,8 @@
 // Linear kernels on real execution, against the float64 reference.
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ElementType } from "../../src/gpu/kernel.js";
-import { Activation, LinearFlag, type LinearKernel } from "../../src/kernels/linear/linear.js";
+import { Activation, type LinearKernel } from "../../src/kernels/linear/linear.js";
+import { LinearFlag, rowOutput } from "../../src/kernels/linear/output.js";
 import { halfLinearKernels, linearKernels } from "../../src/kernels/registry.js";
 import { isLongRun } from "../helpers/long-run.js";
 import { expectClose } from "../helpers/expect-close.js";
@@ -107,7 +108,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
     const run = (own: LinearKernel, elementOfRun: ElementType): Promise<Float32Array> =>
       runKernel(
         queue(),
-        own.variant(activation, elementOfRun),
+        own.variant(activation, elementOfRun, rowOutput),
         {
           X: padRows(x, K, pad4(K)),
           W: elementOfRun === "f32" ? matrix : (elementOfRun === "bf16" ? packBfloats : packHalves)(matrix),
@@ -124,6 +125,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
           outputStride: pad4(N) / 4,
           outputOffset: 0,
           outputEntry: 0,
+          factor: 1,
           flags:
             LinearFlag.activate |
             (addToOutput ? LinearFlag.addToOutput : 0) |
@@ -174,7 +176,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
       const values = Float32Array.from({ length: 101 }, (__, index) => index - 50);
       const y = await runKernel(
         queue(),
-        kernel.variant(activation, firstElement),
+        kernel.variant(activation, firstElement, rowOutput),
         {
           X: padRows(values, 1, 4),
           W: stored(Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
@@ -191,6 +193,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
           outputStride: 1,
           outputOffset: 0,
           outputEntry: 0,
+          factor: 1,
           flags: LinearFlag.activate,
         },
         "Y",
@@ -220,7 +223,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
     const targets = shuffledRows(2 * rows).slice(0, rows);
     const y = await runKernel(
       queue(),
-      kernel.variant(Activation.none, firstElement),
+      kernel.variant(Activation.none, firstElement, rowOutput),
       {
         X: x,
         W: stored(storeWeight(weight, N, K)),
@@ -237,6 +240,7 @@ describe.each([...linearKernels, ...halfLinearKernels])("linear, $name", (kernel
         outputStride: N / 4,
         outputOffset: 0,
         outputEntry: rows,
+        factor: 1,
         flags: 0,
       },
       "Y",

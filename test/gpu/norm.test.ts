@@ -18,6 +18,8 @@ describe("norms", () => {
     /** Numbers that a norm is over. */
     readonly width: number;
     readonly heads?: number;
+    /** Heads of a row of X in front of those that are normalised. */
+    readonly leadingHeads?: number;
     /** Heads of a row of Y, which may have more than are normalised. */
     readonly outputHeads?: number;
     readonly gainOffset?: 0 | 1;
@@ -28,16 +30,28 @@ describe("norms", () => {
 
   async function check(method: NormMethod, shape: Shape): Promise<void> {
     const { rows, width, heads = 1, outputHeads = heads, gainOffset = 0, adds = false, shift = 0 } = shape;
+    const { leadingHeads = 0 } = shape;
+    const inputHeads = leadingHeads + heads;
     const norms = rows * heads;
     const padded = pad4(width);
     const x = randomFloats(1, norms * width).map((value) => value + shift);
     const [gain, bias] = [randomFloats(2, width), randomFloats(3, width)];
+    /** The rows with other heads in front. */
+    const behindOthers = (values: Float32Array): Float32Array<ArrayBuffer> => {
+      const result = new Float32Array(rows * inputHeads * padded).fill(3);
+      for (let row = 0; row < rows; row++)
+        result.set(
+          values.subarray(row * heads * padded, (row + 1) * heads * padded),
+          (row * inputHeads + leadingHeads) * padded,
+        );
+      return result;
+    };
     const before = padRows(randomFloats(4, rows * outputHeads * width), width, padded);
     const y = await runKernel(
       queue(),
       normVariant({ method, vectors: padded / 4 }),
       {
-        X: padRows(x, width, padded),
+        X: behindOthers(padRows(x, width, padded)),
         gain: padRows(gain, width, padded),
         bias: padRows(bias, width, padded),
         rowTable: Uint32Array.from([77, ...shuffledRows(rows)]),
@@ -49,7 +63,8 @@ describe("norms", () => {
         normsPerRow: heads,
         width,
         vectors: padded / 4,
-        inputStride: (heads * padded) / 4,
+        inputStride: (inputHeads * padded) / 4,
+        inputOffset: (leadingHeads * padded) / 4,
         outputStride: (outputHeads * padded) / 4,
         epsilon,
         gainOffset,
@@ -84,7 +99,10 @@ describe("norms", () => {
   });
 
   it.each(methods)("by %s are those of each head, and leave further heads as they are", async (method) => {
-    for (const width of [8, 30, 64, 256]) await check(method, { rows: 5, width, heads: 3, outputHeads: 4 });
+    for (const width of [8, 30, 64, 256]) {
+      await check(method, { rows: 5, width, heads: 3, outputHeads: 4 });
+      await check(method, { rows: 5, width, heads: 3, leadingHeads: 2 });
+    }
   });
 
   it.each(methods)("by %s may be added to what is there, with gains that lack 1", async (method) => {

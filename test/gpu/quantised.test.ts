@@ -3,7 +3,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { embeddingVariant } from "../../src/kernels/embedding/embedding.js";
-import { Activation, LinearFlag, type LinearKernel } from "../../src/kernels/linear/linear.js";
+import { Activation, type LinearKernel } from "../../src/kernels/linear/linear.js";
+import { LinearFlag, rowOutput } from "../../src/kernels/linear/output.js";
 import { linearKernels } from "../../src/kernels/registry.js";
 import { blockFormats, dequantise } from "../../src/tensor/blocks/dequantise.js";
 import { gpuFormatOf, gpuFormats, PANEL, type GpuFormatName } from "../../src/tensor/blocks/gpu-layout.js";
@@ -83,7 +84,7 @@ describe.each(formats)("weights in $element", ({ element, names }) => {
   ): Promise<Float32Array> =>
     runKernel(
       queue(),
-      kernel.variant(Activation.none, isQuantised ? element : "f32"),
+      kernel.variant(Activation.none, isQuantised ? element : "f32", rowOutput),
       {
         X: x,
         W: isQuantised ? quants : storeWeight(values, N, K),
@@ -100,6 +101,7 @@ describe.each(formats)("weights in $element", ({ element, names }) => {
         outputStride: pad4(N) / 4,
         outputOffset: 0,
         outputEntry: 0,
+        factor: 1,
         flags: LinearFlag.compactOutput,
       },
       "Y",

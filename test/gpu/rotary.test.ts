@@ -51,75 +51,108 @@ describe.each(shapes)("$turned of $D numbers of a head", ({ D, turned }) => {
   const plain = (values: Float32Array): Float32Array<ArrayBuffer> => unpadRows(values, D, pad4(D));
   const rowTable = Uint32Array.from([99, ...turnedRows, ...turnedRows.map((row) => rows - 1 - row)]);
 
-  it.each(["beside the values", "by themselves"])("are turned, with keys %s", async (where) => {
-    const q = randomFloats(1, rows * H * D);
-    const kv = randomFloats(2, rows * 2 * KV * D);
-    const alone = randomFloats(3, rows * KV * D);
+  it.each(["beside the values", "by themselves"])("are turned, with queries and keys %s", async (where) => {
+    const all = randomFloats(2, rows * (H + 2 * KV) * D);
+    const [ownQueries, ownKeys] = [randomFloats(1, rows * H * D), randomFloats(3, rows * KV * D)];
     const isJoined = where === "beside the values";
-    const stored = padded(new Float32Array(kv.length));
-    const dispatch = (keyValues: CacheFormat): Promise<Record<"Q2" | "KV", Float32Array<ArrayBuffer>>> =>
+    /** Heads of the joined rows. */
+    const cut = (first: number, heads: number): Float32Array =>
+      Float32Array.from({ length: rows * heads * D }, (_, index) => {
+        const [row, at] = [Math.floor(index / (heads * D)), index % (heads * D)];
+        return all[(row * (H + 2 * KV) + first) * D + at]!;
+      });
+    const stored = padded(new Float32Array(rows * 2 * KV * D));
+    const vectors = pad4(D) / 4;
+    const dispatch = (
+      keyValues: CacheFormat,
+      turnedVectors = common.turnedVectors,
+    ): Promise<Record<"Q2" | "KV", Float32Array<ArrayBuffer>>> =>
       runKernelOutputs(
         queue(),
         rotaryVariant(keyValues),
         {
-          Q: padded(q),
-          K: padded(isJoined ? kv : alone),
-          V: padded(kv),
+          Q: padded(isJoined ? all : ownQueries),
+          K: padded(isJoined ? all : ownKeys),
+          V: padded(all),
           angles,
           rowInfo,
           rowTable,
-          Q2: padded(new Float32Array(q.length)),
+          Q2: padded(new Float32Array(ownQueries.length)),
           KV: keyValues === "f32" ? stored : new Float32Array(stored.length / 2),
         },
         {
           ...common,
+          turnedVectors,
           slotEntry: 1 + rows,
-          queryVectors: (H * pad4(D)) / 4,
-          keyVectors: (KV * pad4(D)) / 4,
-          keyStride: ((isJoined ? 2 * KV : KV) * pad4(D)) / 4,
+          queryVectors: H * vectors,
+          keyVectors: KV * vectors,
+          queryStride: (isJoined ? H + 2 * KV : H) * vectors,
+          keyStride: (isJoined ? H + 2 * KV : KV) * vectors,
+          keyOffset: isJoined ? H * vectors : 0,
         },
         ["Q2", "KV"],
       );
+    const queries = isJoined ? cut(0, H) : ownQueries;
+    const keys = isJoined ? cut(H, KV) : ownKeys;
+    const values = cut(H + KV, KV);
     const { Q2, KV: whole } = await dispatch("f32");
-    expectClose(plain(Q2), rotaryForward({ x: q, heads: H, D, positions, ...rotation }), twoSteps);
-    const keys = Array.from({ length: rows }, (_, row) =>
-      isJoined
-        ? [...kv.subarray(row * 2 * KV * D, (row * 2 + 1) * KV * D)]
-        : [...alone.subarray(row * KV * D, (row + 1) * KV * D)],
-    );
-    const turnedKeys = rotaryForward({ x: keys.flat(), heads: KV, D, positions, ...rotation });
-    const own = plain(whole);
-    for (let row = 0; row < rows; row++) {
+    expectClose(plain(Q2), rotaryForward({ x: queries, heads: H, D, positions, ...rotation }), twoSteps);
+    const turnedKeys = rotaryForward({ x: keys, heads: KV, D, positions, ...rotation });
+    const keysAndValues = (stores: Float32Array, row: number): [Float32Array, Float32Array] => {
       const slot = (rows - 1 - row) * 2 * KV * D;
-      const expected = turnedKeys.subarray(row * KV * D, (row + 1) * KV * D);
-      expectClose(own.subarray(slot, slot + KV * D), expected, twoSteps);
-      const values = kv.subarray((row * 2 + 1) * KV * D, (row * 2 + 2) * KV * D);
-      expect(own.subarray(slot + KV * D, slot + 2 * KV * D)).toEqual(values);
+      return [stores.subarray(slot, slot + KV * D), stores.subarray(slot + KV * D, slot + 2 * KV * D)];
+    };
+    const ofRow = <V extends Float32Array | Float64Array>(heads: V, row: number): V =>
+      heads.subarray(row * KV * D, (row + 1) * KV * D) as V;
+    for (let row = 0; row < rows; row++) {
+      const [own, ownValues] = keysAndValues(plain(whole), row);
+      expectClose(own, ofRow(turnedKeys, row), twoSteps);
+      expect(ownValues).toEqual(ofRow(values, row));
     }
     // In f16 the same numbers are stored, rounded once.
     const halves = await dispatch("f16");
     expect(halves.Q2).toEqual(Q2);
     expect(toFloat32(new Uint8Array(halves.KV.slice().buffer), "F16")).toEqual(whole.map(roundToHalf));
+    // Without a rotation they are taken apart as they are.
+    const apart = await dispatch("f32", 0);
+    expect(plain(apart.Q2)).toEqual(queries);
+    for (let row = 0; row < rows; row++)
+      expect(keysAndValues(plain(apart.KV), row)).toEqual([ofRow(keys, row), ofRow(values, row)]);
   });
 
-  it("are turned back, and others are zeroed or copied", async () => {
+  it("are turned back between others, which are zeroed, copied or left", async () => {
     const dY = randomFloats(4, rows * 4 * D);
     const dX = plain(
       await runKernel(
         queue(),
         rotaryBackwardVariant,
-        { dY: padded(dY), angles, rowInfo, rowTable, dX: padded(new Float32Array(rows * 3 * D).fill(7)) },
-        { ...common, inputStride: pad4(D), outputStride: (3 * pad4(D)) / 4, turnedHeads: 1, zeroedHeads: 1 },
+        { dY: padded(dY), angles, rowInfo, rowTable, dX: padded(new Float32Array(rows * 5 * D).fill(7)) },
+        {
+          ...common,
+          vectors: (4 * pad4(D)) / 4,
+          inputStride: pad4(D),
+          inputOffset: pad4(D) / 4,
+          outputStride: (5 * pad4(D)) / 4,
+          outputOffset: pad4(D) / 4,
+          zeroedVectors: pad4(D) / 4,
+          turnedHeads: 2,
+        },
         "dX",
       ),
     );
     const back = rotaryBackward({ x: dY, heads: 4, D, positions, ...rotation });
     for (let row = 0; row < rows; row++) {
       const head = (index: number): Float32Array =>
-        dX.subarray((3 * row + index) * D, (3 * row + index + 1) * D);
-      expectClose(head(0), back.subarray(4 * row * D, (4 * row + 1) * D), twoSteps);
+        dX.subarray((5 * row + index) * D, (5 * row + index + 1) * D);
+      expect(head(0)).toEqual(new Float32Array(D).fill(7));
       expect(head(1)).toEqual(new Float32Array(D));
-      expect(head(2)).toEqual(dY.subarray((4 * row + 2) * D, (4 * row + 3) * D));
+      for (const turnedHead of [1, 2])
+        expectClose(
+          head(1 + turnedHead),
+          back.subarray((4 * row + turnedHead) * D, (4 * row + turnedHead + 1) * D),
+          twoSteps,
+        );
+      expect(head(4)).toEqual(dY.subarray((4 * row + 3) * D, (4 * row + 4) * D));
     }
   });
 });

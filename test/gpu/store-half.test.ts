@@ -1,27 +1,51 @@
 // Keys and values on their way into a cache in f16, on real execution: every number becomes the half that is nearest.
 import { describe, expect, it } from "vitest";
-import { storeHalfVariant } from "../../src/kernels/attention/store-half.js";
+import { rotaryVariant } from "../../src/kernels/rotary/rotary.js";
 import { toFloat32 } from "../../src/tensor/formats.js";
-import { runKernel, useTestQueue } from "../helpers/gpu-run.js";
+import { runKernelOutputs, useTestQueue } from "../helpers/gpu-run.js";
 import { SeededRandom } from "../helpers/random.js";
 import { roundToHalf } from "../reference/half.js";
 
 const queue = useTestQueue();
 
-/** Stores rows of `width` in the opposite order, behind an entry that is not this dispatch's. Returns the halves as float32. */
+/**
+ * Stores rows of `width` as keys and values of one head, in the opposite order, behind an entry that is not this dispatch's. Returns the
+ * halves as float32.
+ */
 async function store(values: Float32Array, width: number): Promise<Float32Array> {
   const count = values.length / width;
   const rows = Array.from({ length: count }, (_, row) => row);
-  const stored = await runKernel(
+  const vectors = width / 8;
+  // A query in front of each row, which is not rounded.
+  const joined = new Float32Array(count * 1.5 * width);
+  for (const row of rows)
+    joined.set(values.subarray(row * width, (row + 1) * width), (1.5 * row + 0.5) * width);
+  const { KV: stored } = await runKernelOutputs(
     queue(),
-    storeHalfVariant,
+    rotaryVariant("f16"),
     {
-      X: Float32Array.from(values),
+      Q: joined,
+      K: joined,
+      V: joined,
+      angles: joined,
+      rowInfo: new Uint32Array(4 * count),
       rowTable: Uint32Array.from([9999, ...rows, ...rows.toReversed()]),
+      Q2: new Float32Array(count * (width / 2)),
       KV: new Float32Array(values.length / 2),
     },
-    { firstEntry: 1, rowCount: count, slotEntry: 1 + count, vectors: width / 4 },
-    "KV",
+    {
+      firstEntry: 1,
+      rowCount: count,
+      slotEntry: 1 + count,
+      headVectors: vectors,
+      turnedVectors: 0,
+      queryVectors: vectors,
+      keyVectors: vectors,
+      queryStride: 3 * vectors,
+      keyStride: 3 * vectors,
+      keyOffset: vectors,
+    },
+    ["KV"],
   );
   const all = toFloat32(new Uint8Array(stored.buffer), "F16");
   const result = new Float32Array(values.length);
@@ -57,7 +81,7 @@ describe("rounding to halves", () => {
   });
 
   it("does not hide infinity and NaN", async () => {
-    const values = Float32Array.from([Infinity, -Infinity, NaN, 1]);
-    expect(await store(values, 4)).toEqual(values);
+    const values = Float32Array.from([Infinity, -Infinity, NaN, 1, 2, NaN, Infinity, 0]);
+    expect(await store(values, 8)).toEqual(values);
   });
 });

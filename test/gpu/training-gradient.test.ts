@@ -46,7 +46,7 @@ it("is within 1e-4 of float64 where rows are many enough to be cut into slabs", 
   };
   await check({ layers: 2 }, makeSentences(5, 90, 24, 13), { loading: { gpu: watched.gpu } });
   // Norms and products of two layers but for the head's, on two queues.
-  expect(sums).toBe(2 * (2 * 7 + 1));
+  expect(sums).toBe(2 * (2 * 6 + 1));
 });
 
 async function check(

@@ -1,7 +1,7 @@
 // A made-up family, the one that EXTENDING.md walks through: attention and MLP read the same norm of a layer's input, and both are
 // added to it; queries and the rest are tensors of their own, without biases.
 import { tensor, type Family } from "../../src/families/family.js";
-import { linear, lookUp, norm } from "../../src/families/recipe.js";
+import { linear, lookUp, norm, takeApart } from "../../src/families/recipe.js";
 
 export const twin: Family = {
   name: "twin",
@@ -38,8 +38,8 @@ export const twin: Family = {
     layers: Array.from({ length: layers }, () => ({
       beforeAttention: [
         norm("norm1"),
-        linear("query", { from: "normalised", to: "query", bias: "never" }),
-        linear("keyValue", { from: "normalised", to: "keyValue", bias: "never" }),
+        linear("queryKeyValue", { from: "normalised", to: "queryKeyValue", bias: "never" }),
+        takeApart(),
         linear("up", { from: "normalised", to: "hidden", bias: "never", activates: true }),
       ],
       attention: { causal: true, scale: 1 / Math.sqrt(headWidth) },
@@ -60,8 +60,13 @@ export const twin: Family = {
       tokens: tensor("embed.tokens"),
       positions: tensor("embed.positions"),
       norm1: tensor("layers.{l}.norm"),
-      query: tensor("layers.{l}.attention.query"),
-      keyValue: { parts: [{ of: "layers.{l}.attention.key" }, { of: "layers.{l}.attention.value" }] },
+      queryKeyValue: {
+        parts: [
+          { of: "layers.{l}.attention.query" },
+          { of: "layers.{l}.attention.key" },
+          { of: "layers.{l}.attention.value" },
+        ],
+      },
       up: tensor("layers.{l}.mlp.up"),
       projection: tensor("layers.{l}.attention.out"),
       down: tensor("layers.{l}.mlp.down"),

@@ -1,11 +1,14 @@
 // Models of other shapes than weft computes today, as families say them: decoders and encoders that people use, by their sizes
 // (published configurations). Nothing is executed: they show that plan, parameters, memory and costs follow from a recipe.
+import { separateProjections } from "../../src/families/decoder.js";
 import type { Family, TensorNames } from "../../src/families/family.js";
 import type { ModelConfig } from "../../src/families/model-config.js";
 import {
   linear,
   lookUp,
   norm,
+  rotary,
+  takeApart,
   type Bias,
   type LayerRecipe,
   type Recipe,
@@ -62,18 +65,23 @@ export function decoderRecipe(config: ModelConfig, kind: DecoderKind): Recipe {
             norm(after, { ...rms, from: "branch", to: "residual", adds: true }),
           ]
         : [linear(role, { from, to: "residual", bias: "never", adds: true })];
-    const [query, keyValue] = normsHeads ? ["rawQuery", "rawKeyValue"] : ["query", "keyValue"];
     return {
       beforeAttention: [
         norm("norm1", rms),
-        linear("query", { from: "normalised", to: query, bias: attentionBias }),
-        linear("keyValue", { from: "normalised", to: keyValue, bias: attentionBias }),
+        linear("queryKeyValue", { from: "normalised", to: "queryKeyValue", bias: attentionBias }),
         ...(normsHeads
           ? [
-              norm("queryNorm", { ...rms, from: "rawQuery", to: "query", over: "headWidth" }),
-              norm("keyNorm", { ...rms, from: "rawKeyValue", to: "keyValue", over: "headWidth" }),
+              norm("queryNorm", { ...rms, from: "queryKeyValue", to: "normedQuery", over: "headWidth" }),
+              norm("keyNorm", {
+                ...rms,
+                from: "queryKeyValue",
+                to: "normedKeys",
+                over: "headWidth",
+                behind: "query",
+              }),
+              rotary(undefined, { queries: "normedQuery", keys: "normedKeys" }),
             ]
-          : []),
+          : [takeApart()]),
       ],
       attention: {
         causal: true,
@@ -95,7 +103,7 @@ export function decoderRecipe(config: ModelConfig, kind: DecoderKind): Recipe {
     finish: [norm("finalNorm", rms)],
     output: "normalised",
     head: { tied, bias: "never" },
-    places: { gate: "hidden", branch: "channels", rawQuery: "query", rawKeyValue: "keyValue" },
+    places: { gate: "hidden", branch: "channels" },
   };
 }
 
@@ -107,10 +115,7 @@ export function encoderRecipe(config: ModelConfig): Recipe {
       norm("embeddingNorm", { to: "normalised" }),
     ],
     layers: Array.from({ length: config.layers }, () => ({
-      beforeAttention: [
-        linear("query", { from: "normalised", to: "query" }),
-        linear("keyValue", { from: "normalised", to: "keyValue" }),
-      ],
+      beforeAttention: [linear("queryKeyValue", { from: "normalised", to: "queryKeyValue" }), takeApart()],
       attention: { causal: false, scale: 1 / Math.sqrt(config.headWidth) },
       // Each norm writes the other of the two places, as no dispatch can read what it writes.
       afterAttention: [
@@ -133,8 +138,8 @@ export function parallelRecipe(config: ModelConfig): Recipe {
     layers: Array.from({ length: config.layers }, () => ({
       beforeAttention: [
         norm("norm1"),
-        linear("query", { from: "normalised", to: "query" }),
-        linear("keyValue", { from: "normalised", to: "keyValue" }),
+        linear("queryKeyValue", { from: "normalised", to: "queryKeyValue" }),
+        takeApart(),
         // It reads the rows as they were before attention is added.
         norm("norm2", { to: "mlpInput" }),
       ],
@@ -152,8 +157,8 @@ export function parallelRecipe(config: ModelConfig): Recipe {
   };
 }
 
-/** A tensor per role, but for keys and values, which files hold apart. */
-export function namesOf(recipe: Recipe): TensorNames {
+/** A tensor per role, but for queries, keys and values, which files hold apart. */
+export function namesOf(recipe: Recipe, config: ModelConfig): TensorNames {
   const { beforeAttention, afterAttention } = recipe.layers[0]!;
   const inLayers = [...beforeAttention, ...afterAttention];
   const sources: [string, TensorNames["roles"][string]][] = [];
@@ -166,12 +171,9 @@ export function namesOf(recipe: Recipe): TensorNames {
     if ("role" in step)
       sources.push([
         step.role,
-        {
-          parts:
-            step.role === "keyValue"
-              ? [{ of: "layer.{l}.key" }, { of: "layer.{l}.value" }]
-              : [{ of: `layer.{l}.${step.role}` }],
-        },
+        step.role === "queryKeyValue"
+          ? separateProjections(config, ["layer.{l}.query", "layer.{l}.key", "layer.{l}.value"])
+          : { parts: [{ of: `layer.{l}.${step.role}` }] },
       ]);
   sources.push(["head", { parts: [{ of: "head" }] }]);
   return { roles: Object.fromEntries(sources), prefixes: [], ignored: /^$/ };
@@ -185,6 +187,6 @@ export function familyOf(recipe: (config: ModelConfig) => Recipe, config: ModelC
     architectures: [],
     readConfig: () => config,
     recipe,
-    tensors: (own) => namesOf(recipe(own)),
+    tensors: (own) => namesOf(recipe(own), own),
   };
 }

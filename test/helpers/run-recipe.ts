@@ -93,10 +93,11 @@ export function runRecipe(
       case "norm": {
         const [own, all] = [width(step.from), width(step.to)];
         const C = step.over === undefined ? own : axisOf(step.over, config).size;
+        const begin = step.behind === undefined ? 0 : axisOf(step.behind, config).size;
         // Of each row, as many as the result holds.
         const x = Float64Array.from(
           { length: T * all },
-          (_, index) => places.get(step.from)![Math.floor(index / all) * own + (index % all)]!,
+          (_, index) => places.get(step.from)![Math.floor(index / all) * own + begin + (index % all)]!,
         );
         const y = normForward({
           x,
@@ -138,16 +139,22 @@ export function runRecipe(
       case "rotary": {
         const D = config.headWidth;
         const positions = ids.map((_, index) => index);
+        const { rotation } = step;
         const turn = (x: Float64Array, heads: number): Float64Array =>
-          rotaryForward({ x, heads, D, positions, ...step.rotation });
-        write("query", turn(places.get(step.queries)!, config.heads), false);
-        const [own, half, both] = [width(step.keys), config.keyValueHeads * D, 2 * config.keyValueHeads * D];
-        const keys = new Float64Array(T * half);
-        for (let t = 0; t < T; t++)
-          keys.set(places.get(step.keys)!.subarray(t * own, t * own + half), t * half);
-        const turnedKeys = turn(keys, config.keyValueHeads);
-        const joined = Float64Array.from(places.get(step.values)!);
-        for (let t = 0; t < T; t++) joined.set(turnedKeys.subarray(t * half, (t + 1) * half), t * both);
+          rotation ? rotaryForward({ x, heads, D, positions, ...rotation }) : x;
+        /** `size` numbers of every row, from `first` on. */
+        const cut = (place: string, first: number, size: number): Float64Array => {
+          const [own, result] = [width(place), new Float64Array(T * size)];
+          for (let t = 0; t < T; t++)
+            result.set(places.get(place)!.subarray(t * own + first, t * own + first + size), t * size);
+          return result;
+        };
+        const [query, key] = [config.heads * D, config.keyValueHeads * D];
+        write("query", turn(cut(step.queries, 0, query), config.heads), false);
+        const keysBegin = step.keys === step.values ? query : 0;
+        const keys = turn(cut(step.keys, keysBegin, key), config.keyValueHeads);
+        const joined = cut(step.values, query, 2 * key);
+        for (let t = 0; t < T; t++) joined.set(keys.subarray(t * key, (t + 1) * key), 2 * t * key);
         return write("keyValue", joined, false);
       }
       default:

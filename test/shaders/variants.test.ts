@@ -68,11 +68,15 @@ describe("every shader", () => {
   });
 });
 
+/** One variant of each kernel and list of bindings. */
 const definitions = new Map<string, KernelVariant>(
-  variants.map((variant) => [variant.definition.name, variant]),
+  variants.map((variant) => {
+    const { name, bindings } = variant.definition;
+    return [[name, ...Object.keys(bindings)].join(" "), variant];
+  }),
 );
 
-describe.each([...definitions.values()])("the definition of $definition.name", (variant) => {
+describe.each([...definitions])("the definition of %s", (_, variant) => {
   const { definition } = variant;
   const reflected = new WgslReflect(preludeOf(variant) + definition.source);
 

@@ -6,7 +6,7 @@ import { joined } from "../decoder.js";
 import { tensor, type Family, type TensorNames } from "../family.js";
 import type { GgufDescription } from "../gguf/description.js";
 import type { ModelConfig } from "../model-config.js";
-import { linear, lookUp, norm, type LayerRecipe, type Recipe } from "../recipe.js";
+import { linear, lookUp, norm, takeApart, type LayerRecipe, type Recipe } from "../recipe.js";
 import { encoderGguf } from "./gguf.js";
 
 interface Kind {
@@ -45,8 +45,11 @@ const bertTensors = (prefix: string): TensorNames => {
       positions: tensor("embeddings.position_embeddings"),
       tokenTypes: tensor("embeddings.token_type_embeddings"),
       embeddingNorm: tensor("embeddings.LayerNorm"),
-      query: tensor(`${attention}.self.query`),
-      keyValue: joined({ of: `${attention}.self.key` }, { of: `${attention}.self.value` }),
+      queryKeyValue: joined(
+        { of: `${attention}.self.query` },
+        { of: `${attention}.self.key` },
+        { of: `${attention}.self.value` },
+      ),
       projection: tensor(`${attention}.output.dense`),
       norm1: tensor(`${attention}.output.LayerNorm`),
       up: tensor(`${layer}.intermediate.dense`),
@@ -63,8 +66,8 @@ const distilTensors: TensorNames = {
     tokens: tensor("embeddings.word_embeddings"),
     positions: tensor("embeddings.position_embeddings"),
     embeddingNorm: tensor("embeddings.LayerNorm"),
-    query: tensor("transformer.layer.{l}.attention.q_lin"),
-    keyValue: joined(
+    queryKeyValue: joined(
+      { of: "transformer.layer.{l}.attention.q_lin" },
       { of: "transformer.layer.{l}.attention.k_lin" },
       { of: "transformer.layer.{l}.attention.v_lin" },
     ),
@@ -90,8 +93,7 @@ const kinds: readonly Kind[] = [
       class: "BertModel",
       epsilon: "layer_norm_eps",
       roles: () => ({
-        query: tensor("blk.{l}.attn_q"),
-        keyValue: joined({ of: "blk.{l}.attn_k" }, { of: "blk.{l}.attn_v" }),
+        queryKeyValue: joined({ of: "blk.{l}.attn_q" }, { of: "blk.{l}.attn_k" }, { of: "blk.{l}.attn_v" }),
         norm1: tensor("blk.{l}.attn_output_norm"),
         up: tensor("blk.{l}.ffn_up"),
         norm2: tensor("blk.{l}.layer_output_norm"),
@@ -172,10 +174,7 @@ function readConfig(keys: ConfigReader, kind: Kind): ModelConfig {
 
 function bertRecipe({ layers, headWidth, tokenTypes, firstPosition }: ModelConfig): Recipe {
   const layer: LayerRecipe = {
-    beforeAttention: [
-      linear("query", { from: "residual", to: "query" }),
-      linear("keyValue", { from: "residual", to: "keyValue" }),
-    ],
+    beforeAttention: [linear("queryKeyValue", { from: "residual", to: "queryKeyValue" }), takeApart()],
     attention: { causal: false, scale: 1 / Math.sqrt(headWidth) },
     afterAttention: [
       linear("projection", { from: "attention", to: "residual", adds: true }),

@@ -48,9 +48,8 @@ export const modernBert: Family = {
       return {
         beforeAttention: [
           ...(layer === 0 ? [] : [norm("norm1", plain)]),
-          linear("query", { from, to: "rawQuery", ...plain }),
-          linear("keyValue", { from, to: "rawKeyValue", ...plain }),
-          rotary(config.rotations![rotation!]!),
+          linear("queryKeyValue", { from, to: "queryKeyValue", ...plain }),
+          rotary(config.rotations![rotation!]),
         ],
         attention: { ...attentionStep(config, layer), causal: false },
         afterAttention: [
@@ -77,7 +76,7 @@ export const modernBert: Family = {
       tokens: tensor("embeddings.tok_embeddings"),
       embeddingNorm: tensor("embeddings.norm"),
       norm1: tensor("layers.{l}.attn_norm"),
-      ...fusedProjections(config, "layers.{l}.attn.Wqkv"),
+      queryKeyValue: fusedProjections(config, "layers.{l}.attn.Wqkv"),
       projection: tensor("layers.{l}.attn.Wo"),
       norm2: tensor("layers.{l}.mlp_norm"),
       gateUp: tensor("layers.{l}.mlp.Wi"),
@@ -100,7 +99,7 @@ export const modernBert: Family = {
     },
     roles: (config) => ({
       norm1: tensor("blk.{l}.attn_norm"),
-      ...fusedProjections(config, "blk.{l}.attn_qkv"),
+      queryKeyValue: fusedProjections(config, "blk.{l}.attn_qkv"),
       norm2: tensor("blk.{l}.ffn_norm"),
       gateUp: tensor("blk.{l}.ffn_up"),
       finalNorm: tensor("output_norm"),

@@ -56,9 +56,8 @@ export const nomicBert: Family = {
     const plain = { bias: "never" } as const;
     const layer: LayerRecipe = {
       beforeAttention: [
-        linear("query", { from: "residual", to: "rawQuery", ...plain }),
-        linear("keyValue", { from: "residual", to: "rawKeyValue", ...plain }),
-        rotary(rotations![0]!),
+        linear("queryKeyValue", { from: "residual", to: "queryKeyValue", ...plain }),
+        rotary(rotations![0]),
       ],
       attention: { causal: false, scale: 1 / Math.sqrt(headWidth) },
       afterAttention: [
@@ -88,7 +87,7 @@ export const nomicBert: Family = {
       tokens: tensor("embeddings.word_embeddings"),
       tokenTypes: tensor("embeddings.token_type_embeddings"),
       embeddingNorm: tensor("emb_ln"),
-      ...fusedProjections(config, "encoder.layers.{l}.attn.Wqkv"),
+      queryKeyValue: fusedProjections(config, "encoder.layers.{l}.attn.Wqkv"),
       projection: tensor("encoder.layers.{l}.attn.out_proj"),
       norm1: tensor("encoder.layers.{l}.norm1"),
       // The second of the two is activated.
@@ -106,7 +105,7 @@ export const nomicBert: Family = {
     optional: { rotary_emb_base: "rope.freq_base" },
     constants: { hidden_act: "silu" },
     roles: (config) => ({
-      ...fusedProjections(config, "blk.{l}.attn_qkv"),
+      queryKeyValue: fusedProjections(config, "blk.{l}.attn_qkv"),
       norm1: tensor("blk.{l}.attn_output_norm"),
       gateUp: joined({ of: "blk.{l}.ffn_gate" }, { of: "blk.{l}.ffn_up" }),
       norm2: tensor("blk.{l}.layer_output_norm"),

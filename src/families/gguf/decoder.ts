@@ -1,6 +1,6 @@
 // How GGUF files describe decoders: keys and tensors that most families share, with the differences as arguments.
 // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, and the converter of https://github.com/ggml-org/llama.cpp.
-import { fusedProjections, joined, turned } from "../decoder.js";
+import { fusedProjections, joined, separateProjections, turned } from "../decoder.js";
 import { tensor, type RoleSource, type TensorNames, type TensorPart } from "../family.js";
 import type { GgufDescription, GgufFacts } from "./description.js";
 import type { ModelConfig } from "../model-config.js";
@@ -133,7 +133,6 @@ function scaling(facts: GgufFacts, own: (key: string) => unknown): Readonly<Reco
 function decoderTensors(config: ModelConfig, options: DecoderGguf): TensorNames {
   const { hasPairs = false, isFused = false, gainOffset = 0 } = options;
   const layer = "blk.{l}";
-  const size = config.headWidth * config.keyValueHeads;
   const pairs = (part: TensorPart): TensorPart => (hasPairs ? part : turned(config, part));
   const gain = (...parts: TensorPart[]): RoleSource => ({ parts, offset: gainOffset });
   return {
@@ -142,12 +141,9 @@ function decoderTensors(config: ModelConfig, options: DecoderGguf): TensorNames 
     roles: {
       tokens: tensor("token_embd"),
       norm1: gain({ of: `${layer}.attn_norm` }),
-      ...(isFused
+      queryKeyValue: isFused
         ? fusedProjections(config, `${layer}.attn_qkv`)
-        : {
-            query: joined(pairs({ of: `${layer}.attn_q` })),
-            keyValue: joined(pairs({ of: `${layer}.attn_k`, size }), { of: `${layer}.attn_v`, size }),
-          }),
+        : separateProjections(config, [`${layer}.attn_q`, `${layer}.attn_k`, `${layer}.attn_v`], pairs),
       queryNorm: gain(pairs({ of: `${layer}.attn_q_norm` })),
       keyNorm: gain(pairs({ of: `${layer}.attn_k_norm` })),
       projection: tensor(`${layer}.attn_output`),

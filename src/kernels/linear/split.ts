@@ -1,32 +1,19 @@
 // Linear kernels for few rows on a GPU: blocks of K side by side, so that a single row fills many lanes.
 import source from "../../../shaders/linear/forward-split.wgsl?raw";
-import type { ElementType, KernelDefinition } from "../../gpu/kernel.js";
 import type { Arithmetic } from "../../tensor/formats.js";
-import {
-  linearInterface,
-  linearVariant,
-  type LinearBinding,
-  type LinearKernel,
-  type LinearParam,
-} from "./linear.js";
-
-const forward = (
-  element: ElementType,
-  arithmetic: Arithmetic,
-): KernelDefinition<LinearBinding, LinearParam> => ({
-  name: arithmetic === "f32" ? "linear.forward-split" : "linear.forward-split-half",
-  source,
-  ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
-  ...linearInterface(element, arithmetic),
-  grid: ({ outputVectors, rowCount }) => [Math.ceil(outputVectors / 2), Math.ceil(rowCount / 8), 1],
-});
+import { linearVariants, type LinearKernel } from "./linear.js";
 
 const split = (arithmetic: Arithmetic): LinearKernel => ({
   name: arithmetic === "f32" ? "split" : "split-f16",
   suits: "few",
   isFor: "gpu",
   needs: { invocations: 64, bytes: 2048, ...(arithmetic === "f32" ? {} : { feature: "shader-f16" }) },
-  variant: (activation, element) => linearVariant(forward(element, arithmetic), activation, element),
+  variant: linearVariants({
+    name: arithmetic === "f32" ? "linear.forward-split" : "linear.forward-split-half",
+    source,
+    arithmetic,
+    grid: ({ outputVectors, rowCount }) => [Math.ceil(outputVectors / 2), Math.ceil(rowCount / 8), 1],
+  }),
 });
 
 /** 8 columns of up to 8 rows per workgroup. */

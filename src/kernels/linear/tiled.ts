@@ -1,29 +1,7 @@
 // Linear kernels that share tiles of their operands through workgroup memory.
 import source from "../../../shaders/linear/forward-tiled.wgsl?raw";
-import type { ElementType, KernelDefinition } from "../../gpu/kernel.js";
-import {
-  linearInterface,
-  linearVariant,
-  type LinearBinding,
-  type LinearKernel,
-  type LinearParam,
-} from "./linear.js";
 import type { Arithmetic } from "../../tensor/formats.js";
-
-const forward = (
-  element: ElementType,
-  arithmetic: Arithmetic,
-): KernelDefinition<LinearBinding, LinearParam> => ({
-  name: arithmetic === "f32" ? "linear.forward-tiled" : "linear.forward-tiled-half",
-  source,
-  ...(arithmetic === "f32" ? {} : { extensions: ["f16"] }),
-  ...linearInterface(element, arithmetic),
-  grid: ({ outputVectors, rowCount }, constants) => [
-    Math.ceil((4 * outputVectors) / Number(constants["TILE_COLUMNS"])),
-    Math.ceil(rowCount / Number(constants["TILE_ROWS"])),
-    1,
-  ],
-});
+import { linearVariants, type LinearKernel } from "./linear.js";
 
 /** Tiles of `rows` × `columns`; each invocation has `threadRows` rows of `threadVectors` vec4 columns. */
 function tiled(
@@ -43,13 +21,22 @@ function tiled(
       bytes: (isHalf ? 32 : 64) * (rows + columns),
       ...(isHalf ? { feature: "shader-f16" } : {}),
     },
-    variant: (activation, element) =>
-      linearVariant(forward(element, arithmetic), activation, element, {
+    variant: linearVariants({
+      name: isHalf ? "linear.forward-tiled-half" : "linear.forward-tiled",
+      source,
+      arithmetic,
+      constants: {
         TILE_ROWS: rows,
         TILE_COLUMNS: columns,
         THREAD_ROWS: threadRows,
         THREAD_VECTORS: threadVectors,
-      }),
+      },
+      grid: ({ outputVectors, rowCount }) => [
+        Math.ceil((4 * outputVectors) / columns),
+        Math.ceil(rowCount / rows),
+        1,
+      ],
+    }),
   };
 }
 

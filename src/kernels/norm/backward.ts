@@ -19,6 +19,7 @@ type NormBackwardWeightParam =
   | "normsPerRow"
   | "vectors"
   | "inputStride"
+  | "inputOffset"
   | "outputStride"
   | "slabNorms"
   | "addToOutput";
@@ -50,6 +51,7 @@ const backwardWeight: KernelDefinition<NormBackwardWeightBinding, NormBackwardWe
     normsPerRow: "u32",
     vectors: "u32",
     inputStride: "u32",
+    inputOffset: "u32",
     outputStride: "u32",
     slabNorms: "u32",
     addToOutput: "u32",

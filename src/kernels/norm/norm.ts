@@ -28,6 +28,7 @@ export type NormParam =
   | "width"
   | "vectors"
   | "inputStride"
+  | "inputOffset"
   | "outputStride"
   | "epsilon"
   | "gainOffset"
@@ -41,6 +42,7 @@ export const normParams = {
   width: "u32",
   vectors: "u32",
   inputStride: "u32",
+  inputOffset: "u32",
   outputStride: "u32",
   epsilon: "f32",
   gainOffset: "f32",

@@ -9,10 +9,13 @@ type RotaryBackwardParam =
   | "rowCount"
   | "headVectors"
   | "turnedVectors"
+  | "vectors"
   | "inputStride"
+  | "inputOffset"
   | "outputStride"
-  | "turnedHeads"
-  | "zeroedHeads";
+  | "outputOffset"
+  | "zeroedVectors"
+  | "turnedHeads";
 
 const backward: KernelDefinition<RotaryBackwardBinding, RotaryBackwardParam> = {
   name: "rotary.backward",
@@ -24,12 +27,15 @@ const backward: KernelDefinition<RotaryBackwardBinding, RotaryBackwardParam> = {
     rowCount: "u32",
     headVectors: "u32",
     turnedVectors: "u32",
+    vectors: "u32",
     inputStride: "u32",
+    inputOffset: "u32",
     outputStride: "u32",
+    outputOffset: "u32",
+    zeroedVectors: "u32",
     turnedHeads: "u32",
-    zeroedHeads: "u32",
   },
-  grid: ({ rowCount, outputStride }) => foldGrid(Math.ceil((rowCount * outputStride) / 64)),
+  grid: ({ rowCount, vectors }) => foldGrid(Math.ceil((rowCount * vectors) / 64)),
 };
 
 export const rotaryBackwardVariant: KernelVariant<RotaryBackwardBinding, RotaryBackwardParam> = specialise(

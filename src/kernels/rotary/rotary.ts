@@ -1,4 +1,4 @@
-// Rotary positions of queries and keys, on their way to where attention reads them.
+// Rotary positions of queries and keys, on their way to where attention reads them. Nothing is turned where models have none.
 import fragment from "../../../shaders/common/rotary.wgsl?raw";
 import source from "../../../shaders/rotary/forward.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
@@ -19,7 +19,9 @@ export type RotaryParam =
   | "turnedVectors"
   | "queryVectors"
   | "keyVectors"
-  | "keyStride";
+  | "queryStride"
+  | "keyStride"
+  | "keyOffset";
 
 const forward = (keyValues: CacheFormat): KernelDefinition<RotaryBinding, RotaryParam> => ({
   name: "rotary.forward",
@@ -43,7 +45,9 @@ const forward = (keyValues: CacheFormat): KernelDefinition<RotaryBinding, Rotary
     turnedVectors: "u32",
     queryVectors: "u32",
     keyVectors: "u32",
+    queryStride: "u32",
     keyStride: "u32",
+    keyOffset: "u32",
   },
   grid: ({ rowCount, queryVectors, keyVectors }) =>
     foldGrid(Math.ceil((rowCount * (queryVectors + 2 * keyVectors)) / 64)),

@@ -16,7 +16,10 @@ export interface RowBuffer {
  * The buffers of a forward pass: one per place, which all layers write in turn. Keys and values have `keyValueBuffers` of them:
  * none if they are in the cache, one as a rule, or one per layer if attention of two layers may run at the same time.
  */
-export function forwardRows({ values }: Program, keyValueBuffers: number): readonly RowBuffer[] {
+export function forwardRows(
+  { values }: Pick<Program, "values">,
+  keyValueBuffers: number,
+): readonly RowBuffer[] {
   const vectorsOf = new Map<Place, number>();
   for (const { place, vectors } of values) vectorsOf.set(place, vectors);
   return [...vectorsOf].flatMap(([place, vectors]) =>

@@ -3,17 +3,17 @@ import { DeviceError } from "../../errors.js";
 import type { Queue } from "../../gpu/queue.js";
 import { bytesPerRow, forwardRows, keyValueName } from "./activations.js";
 import { Arena } from "./arena.js";
-import type { Program } from "../program.js";
+import type { FusedProgram } from "../fuse.js";
 
 /** An arena larger than the need by more than this is not taken: it would hide how much memory a call needs. */
 const MAX_OVERSIZE = 4;
 
 export class ArenaPool {
   readonly #queue: Queue;
-  readonly #program: Program;
+  readonly #program: FusedProgram;
   #idle: Arena | undefined;
 
-  constructor(queue: Queue, program: Program) {
+  constructor(queue: Queue, program: FusedProgram) {
     this.#queue = queue;
     this.#program = program;
   }

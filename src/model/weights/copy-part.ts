@@ -45,7 +45,11 @@ export function isSame(
   const layout = own.layout ?? part.parameter.layout;
   const isInOrder = inputs === undefined || (layout === "outputs first" && tensor.order === "out,in");
   return (
-    isInOrder && !part.isMoved && part.count === tensor.outputs && elements === tensor.outputs * tensor.inputs
+    isInOrder &&
+    !part.isMoved &&
+    !part.parameter.outputs.isPaired &&
+    part.count === tensor.outputs &&
+    elements === tensor.outputs * tensor.inputs
   );
 }
 

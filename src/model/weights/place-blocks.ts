@@ -1,4 +1,5 @@
 // Puts rows of quantised weights into the words that the kernels read, a few panels at a time.
+import { placeIn } from "../axis.js";
 import { invariant } from "../../util/invariant.js";
 import type { BlockFormat } from "../../tensor/blocks/decoded-block.js";
 import { gpuFormats, isBlocks, PANEL, placesOf } from "../../tensor/blocks/gpu-layout.js";
@@ -45,7 +46,7 @@ export class BlockPlacer {
     for (let output = begin; output < end; output++) {
       const row = part.outputAt(output - part.firstOutput);
       if (row < firstOutput || row >= last) continue;
-      const at = output - piece.first;
+      const at = placeIn(part.parameter.outputs, output - piece.first);
       const first = at - (at % chunkOutputs);
       const chunk = this.#chunk(piece, first, Math.min(chunkOutputs, piece.count - first), rowBytes);
       const from = bytes.subarray((row - firstOutput) * fileRowBytes, (row - firstOutput + 1) * fileRowBytes);

@@ -189,8 +189,7 @@ export class GenerationEngine {
   #start(): Promise<void> {
     this.#starting ??= (async () => {
       await this.#encoder.prepare();
-      const { arenas, forward } = this.#replica;
-      this.#arena ??= await arenas.acquire(MAX_STEP_ROWS, forward.cachedKeyValueBuffers);
+      this.#arena ??= await this.#replica.arenas.acquire(MAX_STEP_ROWS, 0);
       await this.#cache.prepare();
       await this.#cache.grow(this.#pool.size, this.#pool.slots);
       await this.#sequenceRows.prepare();

@@ -103,7 +103,9 @@ export async function loadModel(
   const loaders = queues.map((queue) => new WeightsLoader(queue, parameters));
   try {
     const compiling = Promise.all(
-      queues.map((queue) => queue.guard(compileForward(queue, definition, formats, kernels.choice, cache))),
+      queues.map((queue) =>
+        queue.guard(compileForward(queue, definition, parameters, kernels.choice, cache)),
+      ),
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await files.readTexts(signal);
@@ -118,7 +120,7 @@ export async function loadModel(
         queue,
         weights,
         forward: new Forward(definition, weights, pipelines[index]!, angles[index]!),
-        arenas: new ArenaPool(queue, definition.program),
+        arenas: new ArenaPool(queue, definition.fused),
         load: { turns: new FairTurns(SUBMISSIONS_IN_FLIGHT), pace: new Pace(), rows: 0 },
         disposeWeights: () => loader.dispose(),
       };

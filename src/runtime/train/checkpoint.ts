@@ -16,7 +16,7 @@ export interface CheckpointState {
   readonly shape: string;
 }
 
-const FORMAT = "weft training checkpoint 2";
+const FORMAT = "weft training checkpoint 3";
 
 export function writeCheckpoint(
   state: CheckpointState,

@@ -41,11 +41,14 @@ const cases: Readonly<
   Record<string, () => { parameters: readonly Parameter[]; shapes: Record<string, number[]> }>
 > = {
   "keys and values apart": () => ({
-    parameters: listParameters(config, recipe, namesOf(recipe), { format: "f32" }),
+    parameters: listParameters(config, recipe, namesOf(recipe, config), { format: "f32" }),
     shapes: { "layer.0.key.weight": [5, 10], "layer.0.query.bias": [10], "tokens.weight": [23, 10] },
   }),
   "the vocabulary in pieces": () => ({
-    parameters: listParameters(config, recipe, namesOf(recipe), { format: "f32", maxBindingBytes: 400 }),
+    parameters: listParameters(config, recipe, namesOf(recipe, config), {
+      format: "f32",
+      maxBindingBytes: 400,
+    }),
     shapes: { "tokens.weight": [23, 10] },
   }),
   "queries, keys and values in one, matrices turned": () => {
@@ -58,11 +61,10 @@ const cases: Readonly<
   "queries, keys and values in one, head by head": () => {
     const own = { ...config, keyValueHeads: 2 };
     const parallel = parallelRecipe(own);
-    const names: TensorNames = namesOf(parallel);
+    const names: TensorNames = namesOf(parallel, own);
     const roles = {
       ...names.roles,
-      query: { parts: [interleaved("layer.{l}.qkv", 0)] },
-      keyValue: { parts: [interleaved("layer.{l}.qkv", 5), interleaved("layer.{l}.qkv", 10)] },
+      queryKeyValue: { parts: [0, 5, 10].map((first) => interleaved("layer.{l}.qkv", first)) },
     };
     return {
       parameters: listParameters(own, parallel, { ...names, roles }, { format: "f32" }),
@@ -123,17 +125,17 @@ it("puts each head into vec4s of its own, with zeros behind it", () => {
   const placed = new Map(
     [...new WeightPlacer().place({ tensor, values })].map((own) => [own.name, own.values]),
   );
-  expect([...placed.get("layer-0.query.bias")!]).toEqual([
-    1, 2, 3, 4, 5, 0, 0, 0, 16, 17, 18, 19, 20, 0, 0, 0,
-  ]);
-  expect([...placed.get("layer-0.keyValue.bias")!]).toEqual([
-    6, 7, 8, 9, 10, 0, 0, 0, 21, 22, 23, 24, 25, 0, 0, 0, 11, 12, 13, 14, 15, 0, 0, 0, 26, 27, 28, 29, 30, 0,
-    0, 0,
-  ]);
+  expect([...placed.get("layer-0.queryKeyValue.bias")!]).toEqual(
+    [
+      [1, 2, 3, 4, 5, 0, 0, 0, 16, 17, 18, 19, 20, 0, 0, 0],
+      [6, 7, 8, 9, 10, 0, 0, 0, 21, 22, 23, 24, 25, 0, 0, 0],
+      [11, 12, 13, 14, 15, 0, 0, 0, 26, 27, 28, 29, 30, 0, 0, 0],
+    ].flat(),
+  );
 });
 
 it("stores matrices as halves on request, vectors never, and names the tensor that halves cannot hold", () => {
-  const parameters = listParameters(config, recipe, namesOf(recipe), { format: "f16" });
+  const parameters = listParameters(config, recipe, namesOf(recipe, config), { format: "f16" });
   const tensor = listFileTensors(parameters).get("layer.1.up.weight")!;
   const values = randomFloats(3, 70);
   const [placed] = [...new WeightPlacer().place({ tensor, values })];

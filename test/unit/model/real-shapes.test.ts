@@ -123,11 +123,16 @@ describe.each(Object.entries(decoders))("%s", (_, [own, kind, weights, cacheByte
     if (kind.window) expect(cost.attentionMs(600, 1, 700, 0)).toBeLessThan(cost.attentionMs(600, 1, 700, 5));
   });
 
-  it("joins keys and values from two tensors", () => {
+  it("joins queries, keys and values from three tensors", () => {
     const tensors = listFileTensors(parametersOf(model));
-    const [key, value] = [tensors.get("layer.1.key.weight")!, tensors.get("layer.1.value.weight")!];
-    expect(key.shape).toEqual([own.keyValueHeads * own.headWidth, own.channels]);
-    expect(value.parts[0]!.firstOutput).toBe(own.keyValueHeads * own.headWidth);
+    const [query, key, value] = ["query", "key", "value"].map((name) =>
+      tensors.get(`layer.1.${name}.weight`)!,
+    );
+    const queryWidth = own.heads * own.headWidth;
+    expect(query!.shape).toEqual([queryWidth, own.channels]);
+    expect(key!.shape).toEqual([own.keyValueHeads * own.headWidth, own.channels]);
+    expect(key!.parts[0]!.firstOutput).toBe(queryWidth);
+    expect(value!.parts[0]!.firstOutput).toBe(queryWidth + own.keyValueHeads * own.headWidth);
     expect(tensors.has("layer.1.key.bias")).toBe(kind.attentionBias === "always");
   });
 });
@@ -154,7 +159,7 @@ describe.each(Object.entries(encoders))("%s", (_, [own, weights]) => {
 describe("bge-reranker-base, whose positions begin at the third row of their table", () => {
   const config = configOf(sizes(12, 768, [12, 12, 64], 3072, 250002, 512), { tokenTypes: 1 });
   const recipe = encoderRecipe(config);
-  const { roles, ...names } = namesOf(recipe);
+  const { roles, ...names } = namesOf(recipe, config);
   const positions = { parts: [{ of: "positions", first: 2 }] };
   const parameters = listParameters(
     config,

@@ -2,7 +2,7 @@
 // X, dX (rows, inputStride) · dY (rows, outputStride) · gain (width), row-major f32, padded to multiples of 4 with zeros.
 // dX (+)= s·(g − mean(g) − x̂·mean(g·x̂)) with x̂ = s·(X − mean), s = 1/sqrt(variance + epsilon), g = dY·(gain + gainOffset);
 // mean(g) is left out if RMS.
-// Params, X, mean and s, with the reduction order of all sums here: common/row-norm.wgsl.
+// Params and X: common/row-norm.wgsl.  Mean and s, with the reduction order of all sums here: common/norm-stats.wgsl.
 // Grid: ceil(rowCount·normsPerRow·LANES/64), 1, 1 (folded into y beyond 65,535).  Needs: core limits, 512 bytes of workgroup memory.
 // Reference: test/reference/norm-backward.ts normBackward.
 // Writes mean and s of each norm for norm/backward-weight.wgsl.
@@ -24,12 +24,12 @@ fn main(
   let start = row * params.inputStride + params.inputOffset + place.head * params.vectors;
   let output = row * params.outputStride + place.head * params.vectors;
   let lane = index % LANES;
-  let own = statsOf(start, index);
+  let own = statsOf(start, params.vectors, params.width, index);
 
   var gradients = vec4<f32>();
   var products = vec4<f32>();
   for (var v = lane; v < params.vectors; v += LANES) {
-    let gradient = select(vec4<f32>(), dY[output + v] * (gain[v] + params.gainOffset), inside(v));
+    let gradient = select(vec4<f32>(), dY[output + v] * (gain[v] + params.gainOffset), inside(v, params.width));
     gradients += gradient;
     products = fma(gradient, (X[start + v] - own.x) * own.y, products);
   }
@@ -41,7 +41,7 @@ fn main(
   for (var v = lane; v < params.vectors; v += LANES) {
     let normal = (X[start + v] - own.x) * own.y;
     let gradient = own.y * (dY[output + v] * (gain[v] + params.gainOffset) - meanGradient - normal * meanProduct);
-    var sum = select(vec4<f32>(), gradient, inside(v));
+    var sum = select(vec4<f32>(), gradient, inside(v, params.width));
     if (params.addToOutput != 0u) { sum += dX[start + v]; }
     dX[start + v] = sum;
   }

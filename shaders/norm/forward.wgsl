@@ -1,6 +1,6 @@
 // norm/forward.wgsl — Y (+)= (X − mean) / sqrt(variance + epsilon) · (gain + gainOffset) + bias, for rows or heads of rows.
 // Y (rows, outputStride) · gain, bias (width), row-major f32; gain and bias are padded with zeros.
-// Params, X, mean and scale, with their reduction order: common/row-norm.wgsl.
+// Params and X: common/row-norm.wgsl.  Mean and scale, with their reduction order: common/norm-stats.wgsl.
 // Grid: ceil(rowCount·normsPerRow·LANES/64), 1, 1 (folded into y beyond 65,535).  Needs: core limits, 512 bytes of workgroup memory.
 // Source: arxiv.org/abs/1607.06450.  Reference: test/reference/norm.ts normForward.
 
@@ -18,11 +18,11 @@ fn main(
   let place = placeOf((group.y * groups.x + group.x) * (THREADS / LANES) + index / LANES);
   let row = rowTable[params.firstEntry + place.row];
   let start = row * params.inputStride + params.inputOffset + place.head * params.vectors;
-  let stats = statsOf(start, index);
+  let stats = statsOf(start, params.vectors, params.width, index);
   if (!place.exists) { return; }
   let output = row * params.outputStride + place.head * params.vectors;
   for (var v = index % LANES; v < params.vectors; v += LANES) {
-    let factor = select(vec4<f32>(), gain[v] + params.gainOffset, inside(v));
+    let factor = select(vec4<f32>(), gain[v] + params.gainOffset, inside(v, params.width));
     var y = (X[start + v] - stats.x) * stats.y * factor + bias[v];
     if (params.addToOutput != 0u) { y += Y[output + v]; }
     Y[output + v] = y;

@@ -11,6 +11,7 @@ import { crossEntropyVariant } from "./loss/cross-entropy.js";
 import { embeddingBackwardVariant } from "./embedding/backward.js";
 import { embeddingVariant } from "./embedding/embedding.js";
 import { normBackwardInputVariant, normBackwardWeightVariant } from "./norm/backward.js";
+import { addedNormVariant } from "./norm/added-norm.js";
 import { normVariant, type NormOptions } from "./norm/norm.js";
 import { linearBackwardInputVariant, linearBackwardWeightVariant } from "./linear/backward.js";
 import { gpuFormats, type GpuFormatName } from "../tensor/blocks/gpu-layout.js";
@@ -25,6 +26,7 @@ import {
 } from "./optimizer/optimizer.js";
 import { rotaryBackwardVariant } from "./rotary/backward.js";
 import { poolingVariant } from "./pooling/pooling.js";
+import { normedRotaryVariant } from "./rotary/normed.js";
 import { rotaryVariant } from "./rotary/rotary.js";
 import { weightSumVariant } from "./linear/weight-sum.js";
 import { Activation } from "./linear/linear.js";
@@ -67,7 +69,8 @@ export function listVariants(element: ElementType, headVectors: readonly number[
       [false, true].map((tokenTypes) => embeddingVariant(own, { positions, tokenTypes })),
     ),
     ...linears.flatMap((kernel) => [
-      ...activations.flatMap((activation) => [
+      // How weights are read does not depend on the activation.
+      ...(own === element ? activations : [Activation.silu]).flatMap((activation) => [
         kernel.variant(activation, own, rowOutput),
         kernel.variant(activation, own, gatedOutput),
       ]),
@@ -85,7 +88,9 @@ export function listVariants(element: ElementType, headVectors: readonly number[
   return [
     ...weightReaders,
     ...norms.map(normVariant),
+    ...[16, 192].map(addedNormVariant),
     ...keyValueFormats.map(rotaryVariant),
+    ...keyValueFormats.flatMap((format) => [16, 192].map((own) => normedRotaryVariant(own, format))),
     rotaryBackwardVariant,
     ...activations.flatMap((own) => [gateVariant(own), gateBackwardVariant(own)]),
     scaleVariant,

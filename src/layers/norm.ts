@@ -4,6 +4,7 @@ import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.j
 import type { PipelineOf } from "../gpu/pipelines.js";
 import { cutSlabs } from "../kernels/linear/weight-slabs.js";
 import type { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
+import type { addedNormVariant } from "../kernels/norm/added-norm.js";
 import { normVariant, type NormMethod, type NormParam } from "../kernels/norm/norm.js";
 import { invariant } from "../util/invariant.js";
 import { addSlabs, type LinearBackwardPipelines } from "./linear.js";
@@ -43,6 +44,44 @@ export function normForward(list: CommandList, pipelines: NormPipelines, call: N
     pipelineFor(pipelines, call),
     { X, gain: weights.gain, bias: weights.bias, rowTable: TABLES, Y },
     paramsOf(call),
+  );
+}
+
+/** The pipelines of norms that are added, by the vec4s of a row. */
+export type AddedNormPipelines = ReadonlyMap<number, PipelineOf<ReturnType<typeof addedNormVariant>>>;
+
+/** Y += norm(X), then Z = norm(Y), both by the mean square and without biases. */
+export function addedNormForward(
+  list: CommandList,
+  pipelines: AddedNormPipelines,
+  call: {
+    readonly X: GpuBuffer;
+    readonly Y: GpuBuffer;
+    readonly Z: GpuBuffer;
+    readonly weights: NormWeights;
+    readonly nextWeights: NormWeights;
+    readonly rows: TableRange;
+    readonly epsilon: number;
+    readonly gainOffset: number;
+    readonly nextGainOffset: number;
+  },
+): void {
+  const { X, Y, Z, weights, nextWeights, rows, epsilon, gainOffset, nextGainOffset } = call;
+  const { width, vectors } = weights;
+  const pipeline = pipelines.get(vectors);
+  invariant(pipeline, `no kernel was compiled for norms of ${width} numbers that are added`);
+  list.dispatch(
+    pipeline,
+    { X, gain: weights.gain, nextGain: nextWeights.gain, bias: weights.bias, rowTable: TABLES, Y, Z },
+    {
+      firstEntry: rows.firstEntry,
+      rowCount: rows.count,
+      width,
+      vectors,
+      epsilon,
+      gainOffset,
+      nextGainOffset,
+    },
   );
 }
 

@@ -4,7 +4,9 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
 import type { rotaryBackwardVariant } from "../kernels/rotary/backward.js";
+import type { normedRotaryVariant } from "../kernels/rotary/normed.js";
 import { FINE_POSITIONS, type rotaryVariant } from "../kernels/rotary/rotary.js";
+import type { NormWeights } from "./weights.js";
 
 /**
  * The angles of a rotation as the shaders read them: for each position, cosine and sine of every pair, two pairs to a vec4. First
@@ -86,6 +88,62 @@ export function rotaryForward(
       queryStride: call.queryStride,
       keyStride: call.keyStride,
       keyOffset: call.keyOffset,
+    },
+  );
+}
+
+/** Widths are in vec4s, but for those of norms. */
+export interface NormedRotaryForward extends Omit<RotaryCall, "rowInfo"> {
+  /** Queries, keys and values. */
+  readonly X: GpuBuffer;
+  readonly query: NormWeights;
+  readonly key: NormWeights;
+  /** How many norms the queries and the keys of a row have. */
+  readonly queryNorms: number;
+  readonly keyNorms: number;
+  readonly epsilon: number;
+  readonly gainOffset: number;
+  readonly Q: GpuBuffer;
+  readonly KV: GpuBuffer;
+  /** The first entries of the rows' positions, and of the rows of KV. */
+  readonly positionEntry: number;
+  readonly slotEntry: number;
+}
+
+/** Norms of queries and keys by the mean square, then their positions. */
+export function normedRotaryForward(
+  list: CommandList,
+  pipeline: PipelineOf<ReturnType<typeof normedRotaryVariant>>,
+  call: NormedRotaryForward,
+): void {
+  const { X, query, key, Q, KV, rotation, angles, rows } = call;
+  list.dispatch(
+    pipeline,
+    {
+      X,
+      queryGain: query.gain,
+      keyGain: key.gain,
+      bias: query.bias,
+      angles: angles ?? X,
+      rowTable: TABLES,
+      Q,
+      KV,
+    },
+    {
+      firstEntry: rows.firstEntry,
+      rowCount: rows.count,
+      slotEntry: call.slotEntry,
+      positionEntry: call.positionEntry,
+      headVectors: call.headVectors,
+      turnedVectors: turnedVectorsOf(rotation),
+      queryVectors: call.queryVectors,
+      keyVectors: call.keyVectors,
+      queryNorms: call.queryNorms,
+      keyNorms: call.keyNorms,
+      queryWidth: query.width,
+      keyWidth: key.width,
+      epsilon: call.epsilon,
+      gainOffset: call.gainOffset,
     },
   );
 }

@@ -5,19 +5,32 @@ import { attentionForward, type SplitRoom } from "../layers/attention.js";
 import { embeddingForward } from "../layers/embedding.js";
 import { gateForward, scaleForward } from "../layers/gate.js";
 import { adjustLogits, headForward, logProbability } from "../layers/head.js";
-import { attentionInputs, gatedForward, linearForward, type LinearPipelines } from "../layers/linear.js";
-import { normForward, type NormCall } from "../layers/norm.js";
-import { rotaryForward, type RotaryForward } from "../layers/rotary.js";
+import {
+  attentionInputs,
+  gatedForward,
+  linearForward,
+  type AttentionInputs,
+  type LinearForward,
+  type LinearPipelines,
+} from "../layers/linear.js";
+import { addedNormForward, normForward, type NormCall } from "../layers/norm.js";
+import { normedRotaryForward, rotaryForward, type RotaryForward } from "../layers/rotary.js";
 import type { HeadShard, LinearWeights } from "../layers/weights.js";
 import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import { logProbabilityPartialBytes } from "../kernels/loss/log-probability.js";
-import type { ForwardPipelines } from "./pipelines.js";
+import { normedLanes, type ForwardPipelines, type KeyValuePipelines } from "./pipelines.js";
 import type { BlockRange, RowRange } from "./rows.js";
-import type { FusedStep } from "./fuse.js";
-import { nameOfStep, type ProgramNorm, type ProgramRotary, type ProgramStep } from "./program.js";
+import { stepsOf, type FusedStep } from "./fuse.js";
+import {
+  nameOfStep,
+  type ProgramLinear,
+  type ProgramNorm,
+  type ProgramRotary,
+  type ProgramStep,
+} from "./program.js";
 import type { Rotation } from "../families/model-config.js";
 import type { CacheFormat } from "../tensor/formats.js";
 import type { ModelWeights } from "./weights/model-weights.js";
@@ -73,8 +86,9 @@ export class Forward {
     observe?: StageObserver,
   ): void {
     for (const own of this.model.fused.segments[segment]!) {
-      const last = this.#encodeFused(list, arena, own, rows, cache);
+      this.#encodeFused(list, arena, own, rows, cache);
       if (!observe) continue;
+      const last = stepsOf(own).at(-1)!;
       const at = (name: string): string => (last.layer === undefined ? name : `${name}.${last.layer}`);
       if ("queries" in last) {
         observe(at("query"), arena.of("query"));
@@ -94,7 +108,7 @@ export class Forward {
   ): void {
     const { step } = this.model.program.attention[layer]!;
     const A = arena.of("attention");
-    const { attention } = (cache && this.pipelines.halfCache) ?? this.pipelines;
+    const { attention } = this.#cached(cache);
     attentionForward(list, attention[layer]!, {
       Q: arena.of("query"),
       KV: this.#keyValueOf(arena, layer, cache),
@@ -201,57 +215,106 @@ export class Forward {
     };
   }
 
-  /** Returns the last step of the dispatch. */
   #encodeFused(
     list: CommandList,
     arena: Arena,
     own: FusedStep,
     rows: RowRange,
     cache: CacheRows | undefined,
-  ): ProgramStep {
+  ): void {
     switch (own.kind) {
       case "step":
         this.#encodeStep(list, arena, own.step, rows, cache);
-        return own.step;
+        return;
       case "attentionInputs": {
         const { linear, rotary } = own;
-        const weights = this.weights.linear(linear.step.role, linear.layer);
-        const { headVectors, queryVectors, keyValueVectors } = this.model.shape;
-        const { rotation } = rotary.step;
-        attentionInputs(list, compiled(this.#attentionInputs(cache), weights.format), {
-          X: arena.of(linear.step.from),
-          weights,
-          Q: arena.of("query"),
-          KV: this.#keyValueOf(arena, rotary.layer, cache),
-          rows,
-          rotation,
-          angles: this.anglesOf(rotation),
-          positionEntry: rows.positionEntry,
-          slotEntry: cache ? cache.firstEntryOf(rotary.layer) : rows.firstEntry,
-          headVectors,
-          queryVectors,
-          keyVectors: keyValueVectors / 2,
+        const call = this.#linearOf(arena, linear, rows);
+        attentionInputs(list, compiled(this.#cached(cache).attentionInputs, call.weights.format), {
+          ...call,
+          ...this.#attentionInputsOf(arena, rotary, rows, cache),
         });
-        return rotary;
+        return;
+      }
+      case "normedRotary": {
+        const { query, key, rotary } = own;
+        normedRotaryForward(list, this.#cached(cache).normedRotary.get(normedLanes(own))!, {
+          X: arena.of(rotary.step.values),
+          query: this.weights.norm(query.step.role, query.layer),
+          key: this.weights.norm(key.step.role, key.layer),
+          queryNorms: query.normsPerRow,
+          keyNorms: key.normsPerRow,
+          epsilon: this.model.config.normEpsilon,
+          gainOffset: query.step.gainOffset,
+          ...this.#attentionInputsOf(arena, rotary, rows, cache),
+        });
+        return;
       }
       case "gated": {
-        const { linear, gate } = own;
-        const weights = this.weights.linear(linear.step.role, linear.layer);
-        gatedForward(list, compiled(this.pipelines.gated, weights.format), {
-          X: arena.of(linear.step.from),
-          weights,
-          Y: arena.of(gate.step.to),
+        const call = this.#linearOf(arena, own.linear, rows);
+        const Y = arena.of(own.gate.step.to);
+        gatedForward(list, compiled(this.pipelines.gated, call.weights.format), { ...call, Y });
+        return;
+      }
+      case "scaledLinear": {
+        const call = this.#linearOf(arena, own.linear, rows);
+        const { to, factor } = own.scale.step;
+        const Y = arena.of(to);
+        linearForward(list, this.linearPipelines(call.weights), { ...call, Y, adds: true, factor });
+        return;
+      }
+      case "addedNorm": {
+        const { norm, next } = own;
+        addedNormForward(list, this.pipelines.addedNorm, {
+          X: arena.of(norm.step.from),
+          Y: arena.of(norm.step.to),
+          Z: arena.of(next.step.to),
+          weights: this.weights.norm(norm.step.role, norm.layer),
+          nextWeights: this.weights.norm(next.step.role, next.layer),
           rows,
+          epsilon: this.model.config.normEpsilon,
+          gainOffset: norm.step.gainOffset,
+          nextGainOffset: next.step.gainOffset,
         });
-        return gate;
+        return;
       }
       default:
-        return own satisfies never;
+        own satisfies never;
     }
   }
 
-  #attentionInputs(cache: CacheRows | undefined): ForwardPipelines["attentionInputs"] {
-    return ((cache && this.pipelines.halfCache) ?? this.pipelines).attentionInputs;
+  #linearOf(
+    arena: Arena,
+    { step, layer }: ProgramLinear,
+    rows: RowRange,
+  ): Pick<LinearForward, "X" | "weights" | "rows"> {
+    return { X: arena.of(step.from), weights: this.weights.linear(step.role, layer), rows };
+  }
+
+  /** Where queries, keys and values of rows go, and how they are turned. */
+  #attentionInputsOf(
+    arena: Arena,
+    { step, layer }: ProgramRotary,
+    rows: RowRange,
+    cache: CacheRows | undefined,
+  ): Omit<AttentionInputs, "X" | "weights"> {
+    const { headVectors, queryVectors, keyValueVectors } = this.model.shape;
+    return {
+      Q: arena.of("query"),
+      KV: this.#keyValueOf(arena, layer, cache),
+      rows,
+      rotation: step.rotation,
+      angles: this.anglesOf(step.rotation),
+      positionEntry: rows.positionEntry,
+      slotEntry: cache ? cache.firstEntryOf(layer) : rows.firstEntry,
+      headVectors,
+      queryVectors,
+      keyVectors: keyValueVectors / 2,
+    };
+  }
+
+  /** What stores keys and values in an arena, or in a cache. */
+  #cached(cache: CacheRows | undefined): KeyValuePipelines {
+    return (cache && this.pipelines.halfCache) ?? this.pipelines;
   }
 
   #encodeStep(
@@ -316,7 +379,7 @@ export class Forward {
         });
         return;
       case "rotary":
-        rotaryForward(list, ((cache && this.pipelines.halfCache) ?? this.pipelines).rotary!, {
+        rotaryForward(list, this.#cached(cache).rotary!, {
           Q: arena.of(step.queries),
           K: arena.of(step.keys),
           V: arena.of(step.values),

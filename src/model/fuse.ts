@@ -1,6 +1,16 @@
-// Says which steps of a program share a dispatch in the forward pass and in generation. What passes from one of them to the next is
-// then not stored, but the bits are those of step by step, as training computes them. Knows no GPU.
-import type { Program, ProgramGate, ProgramLinear, ProgramRotary, ProgramStep, Value } from "./program.js";
+// Says which steps of a program share a dispatch in the forward pass and in generation. The bits are those of step by step, as training
+// computes them. Knows no GPU.
+import { normLanes } from "../kernels/norm/norm.js";
+import type {
+  Program,
+  ProgramGate,
+  ProgramLinear,
+  ProgramNorm,
+  ProgramRotary,
+  ProgramScale,
+  ProgramStep,
+  Value,
+} from "./program.js";
 
 /** One dispatch. */
 export type FusedStep =
@@ -8,8 +18,19 @@ export type FusedStep =
   | { readonly kind: "step"; readonly step: ProgramStep }
   /** Queries, keys and values, and how they are taken apart. */
   | { readonly kind: "attentionInputs"; readonly linear: ProgramLinear; readonly rotary: ProgramRotary }
+  /** Norms of queries and of keys, and how they are taken apart. */
+  | {
+      readonly kind: "normedRotary";
+      readonly query: ProgramNorm;
+      readonly key: ProgramNorm;
+      readonly rotary: ProgramRotary;
+    }
   /** Gates and ups, and their product. */
-  | { readonly kind: "gated"; readonly linear: ProgramLinear; readonly gate: ProgramGate };
+  | { readonly kind: "gated"; readonly linear: ProgramLinear; readonly gate: ProgramGate }
+  /** A product, and the multiple of it that is added. */
+  | { readonly kind: "scaledLinear"; readonly linear: ProgramLinear; readonly scale: ProgramScale }
+  /** A norm that is added, and the norm of the sum. */
+  | { readonly kind: "addedNorm"; readonly norm: ProgramNorm; readonly next: ProgramNorm };
 
 export interface FusedProgram {
   /** The dispatches of each segment, in order. */
@@ -18,57 +39,125 @@ export interface FusedProgram {
   readonly values: readonly Value[];
 }
 
-export function fuseProgram({ segments, attention, final, values }: Program): FusedProgram {
-  const readers = countReaders(segments.flatMap(({ steps }) => steps));
-  for (const { query, keyValue, output } of attention)
-    for (const value of [query, keyValue, output]) readers.set(value, 1 + (readers.get(value) ?? 0));
-  readers.set(final, 1 + (readers.get(final) ?? 0));
-  /** Whether one step reads `value`, and nothing else does. */
-  const isReadOnce = (value: Value): boolean => readers.get(value) === 1;
-  const unwritten = new Set<Value>();
-  const fused = segments.map(({ steps }) => {
-    const result: FusedStep[] = [];
-    for (let at = 0; at < steps.length; at++) {
-      const [own, next] = [steps[at]!, steps[at + 1]];
-      const pair = isPlainLinear(own) ? fusePair(own, next, isReadOnce) : undefined;
-      result.push(pair ?? { kind: "step", step: own });
-      if (!pair) continue;
-      unwritten.add(pair.linear.output);
-      at++;
+/** Whether one step reads a value, and nothing else does: then it need not be stored. */
+type IsPassed = (value: Value) => boolean;
+
+export function fuseProgram(program: Program): FusedProgram {
+  const readers = countReaders(program);
+  const isPassed: IsPassed = (value) => readers.get(value) === 1;
+  const segments = program.segments.map(({ steps }) => {
+    const fused: FusedStep[] = [];
+    for (let at = 0; at < steps.length;) {
+      const own = fuseFirst(steps.slice(at, at + 3), isPassed);
+      fused.push(own);
+      at += stepsOf(own).length;
     }
-    return result;
+    return fused;
   });
-  return { segments: fused, values: values.filter((value) => !unwritten.has(value)) };
+  const unwritten = new Set(segments.flat().flatMap(passedValues));
+  return { segments, values: program.values.filter((value) => !unwritten.has(value)) };
 }
 
-type Pair = Exclude<FusedStep, { readonly kind: "step" }>;
-
-function fusePair(
-  linear: ProgramLinear,
-  next: ProgramStep | undefined,
-  isReadOnce: (value: Value) => boolean,
-): Pair | undefined {
-  const { output } = linear;
-  if (next && "queries" in next) {
-    const isAll = next.queries === output && next.keys === output && next.values === output;
-    return isAll && isReadOnce(output) ? { kind: "attentionInputs", linear, rotary: next } : undefined;
+/** The steps of a dispatch, in order. */
+export function stepsOf(own: FusedStep): readonly ProgramStep[] {
+  switch (own.kind) {
+    case "step":
+      return [own.step];
+    case "attentionInputs":
+      return [own.linear, own.rotary];
+    case "normedRotary":
+      return [own.query, own.key, own.rotary];
+    case "gated":
+      return [own.linear, own.gate];
+    case "scaledLinear":
+      return [own.linear, own.scale];
+    case "addedNorm":
+      return [own.norm, own.next];
+    default:
+      return own satisfies never;
   }
-  if (next && isGate(next))
-    return next.input === output && isReadOnce(output) ? { kind: "gated", linear, gate: next } : undefined;
+}
+
+/** What passes from one step of a dispatch to the next and is not stored. The sum of an added norm is stored, as it is read on. */
+const passedValues = (own: FusedStep): readonly Value[] =>
+  own.kind === "addedNorm"
+    ? []
+    : stepsOf(own)
+        .slice(0, -1)
+        .map(({ output }) => output);
+
+/** The dispatch that the first of these steps begins. */
+function fuseFirst([first, second, third]: readonly ProgramStep[], isPassed: IsPassed): FusedStep {
+  const alone = { kind: "step", step: first! } as const;
+  if (!second) return alone;
+  if (isPlainLinear(first!)) return fuseLinear(first, second, isPassed) ?? alone;
+  if (!isPlainNorm(first!)) return alone;
+  if (third && isPlainNorm(second) && "queries" in third && areNormsOf(first, second, third, isPassed))
+    return { kind: "normedRotary", query: first, key: second, rotary: third };
+  if (isPlainNorm(second) && first.step.adds && !second.step.adds && second.input === first.output)
+    return isWhole(first) && isWhole(second) ? { kind: "addedNorm", norm: first, next: second } : alone;
+  return alone;
+}
+
+function fuseLinear(linear: ProgramLinear, next: ProgramStep, isPassed: IsPassed): FusedStep | undefined {
+  const { output } = linear;
+  if (!isPassed(output)) return undefined;
+  if ("queries" in next) {
+    const isAll = [next.queries, next.keys, next.values].every((value) => value === output);
+    return isAll ? { kind: "attentionInputs", linear, rotary: next } : undefined;
+  }
+  if (!("input" in next) || next.input !== output) return undefined;
+  if (isGate(next)) return { kind: "gated", linear, gate: next };
+  if (isScale(next) && next.step.adds) return { kind: "scaledLinear", linear, scale: next };
   return undefined;
+}
+
+/** Whether these are the norms of all queries and of all keys that are then taken apart, and one kernel has the lanes for both. */
+function areNormsOf(
+  query: ProgramNorm,
+  key: ProgramNorm,
+  { queries, keys, values }: ProgramRotary,
+  isPassed: IsPassed,
+): boolean {
+  const isOf = (own: ProgramNorm, offset: number, output: Value): boolean =>
+    own.input === values &&
+    own.output === output &&
+    !own.step.adds &&
+    own.inputOffset === offset &&
+    own.normsPerRow * own.normVectors === output.vectors &&
+    isPassed(output);
+  return (
+    isOf(query, 0, queries) &&
+    isOf(key, queries.vectors, keys) &&
+    query.step.gainOffset === key.step.gainOffset &&
+    normLanes(query.normVectors) === normLanes(key.normVectors)
+  );
 }
 
 /** A product and its bias, and nothing else. */
 const isPlainLinear = (own: ProgramStep): own is ProgramLinear =>
   own.step.kind === "linear" && !own.step.activates && !own.step.adds;
 
+/** By the mean square, without a bias. */
+const isPlainNorm = (own: ProgramStep): own is ProgramNorm =>
+  own.step.kind === "norm" && own.step.method === "rms" && own.step.bias === "never";
+
+const isWhole = ({ normVectors, input, output }: ProgramNorm): boolean =>
+  normVectors === input.vectors && normVectors === output.vectors;
+
 const isGate = (own: ProgramStep): own is ProgramGate => own.step.kind === "gate";
 
-/** How many steps read each value. */
-function countReaders(steps: readonly ProgramStep[]): Map<Value, number> {
+const isScale = (own: ProgramStep): own is ProgramScale => own.step.kind === "scale";
+
+/** How many steps read each value, attention and what reads the last rows included. */
+function countReaders({ segments, attention, final }: Program): ReadonlyMap<Value, number> {
   const readers = new Map<Value, number>();
-  for (const step of steps)
-    for (const value of inputsOf(step)) readers.set(value, 1 + (readers.get(value) ?? 0));
+  const read = (value: Value): void => {
+    readers.set(value, 1 + (readers.get(value) ?? 0));
+  };
+  for (const { steps } of segments) for (const step of steps) for (const value of inputsOf(step)) read(value);
+  for (const { query, keyValue } of attention) for (const value of [query, keyValue]) read(value);
+  read(final);
   return readers;
 }
 

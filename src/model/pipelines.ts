@@ -9,20 +9,22 @@ import { embeddingVariant } from "../kernels/embedding/embedding.js";
 import { adjustLogitsVariant } from "../kernels/loss/adjust-logits.js";
 import { adapterKindOf } from "../kernels/workgroup-needs.js";
 import { logProbabilityStages } from "../kernels/loss/log-probability.js";
+import { normedRotaryVariant } from "../kernels/rotary/normed.js";
 import { rotaryVariant } from "../kernels/rotary/rotary.js";
 import { Activation } from "../kernels/linear/linear.js";
 import { attentionOutput, gatedOutput, rowOutput, type LinearOutput } from "../kernels/linear/output.js";
-import { normVariant, type NormOptions } from "../kernels/norm/norm.js";
+import { addedNormVariant } from "../kernels/norm/added-norm.js";
+import { normLanes, normVariant, type NormOptions } from "../kernels/norm/norm.js";
 import type { Role } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
 import { attentionOptionsOf, type AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LogProbabilityPipeline } from "../layers/head.js";
 import type { AttentionInputPipelines, GatedPipelines, LinearPipelines } from "../layers/linear.js";
-import { normKey, type NormPipelines } from "../layers/norm.js";
+import { normKey, type AddedNormPipelines, type NormPipelines } from "../layers/norm.js";
 import type { CacheFormat, WeightFormat } from "../tensor/formats.js";
 import type { ModelDefinition } from "./definition.js";
-import type { ProgramStep } from "./program.js";
+import type { ProgramNorm, ProgramStep } from "./program.js";
 import type { Parameter } from "./weights/parameters.js";
 
 /** What computes the kinds of steps that have one kernel each. */
@@ -34,27 +36,36 @@ export interface StepPipelines {
   readonly rotary: RotaryPipeline | undefined;
 }
 
-export interface ForwardPipelines extends StepPipelines {
-  /** One per format in which matrices are stored that need it, as a model may mix formats. So are the next three. */
-  readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
-  readonly gated: ReadonlyMap<WeightFormat, GatedPipelines>;
-  readonly attentionInputs: ReadonlyMap<WeightFormat, AttentionInputPipelines>;
-  readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
-  readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
+/** What writes and reads keys and values, which a cache may have in another format than the arena. */
+export interface KeyValuePipelines {
   /** One per layer. */
   readonly attention: readonly AttentionPipelines[];
+  /** One per format of matrices that need it. */
+  readonly attentionInputs: ReadonlyMap<WeightFormat, AttentionInputPipelines>;
+  /** By `normedLanes`. */
+  readonly normedRotary: ReadonlyMap<number, NormedRotaryPipeline>;
+  readonly rotary: RotaryPipeline | undefined;
+}
+
+export interface ForwardPipelines extends StepPipelines, KeyValuePipelines {
+  /** One per format in which matrices are stored that need it, as a model may mix formats. So are the next two. */
+  readonly linear: ReadonlyMap<WeightFormat, LinearPipelines>;
+  readonly gated: ReadonlyMap<WeightFormat, GatedPipelines>;
+  readonly embedding: ReadonlyMap<WeightFormat, EmbeddingPipeline>;
+  readonly addedNorm: AddedNormPipelines;
+  readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   readonly logProbability: LogProbabilityPipeline;
   /** If the cache of generation is in f16, what reads and writes it instead. */
-  readonly halfCache: HalfCachePipelines | undefined;
+  readonly halfCache: KeyValuePipelines | undefined;
 }
 
 type RotaryPipeline = PipelineOf<ReturnType<typeof rotaryVariant>>;
 
-export interface HalfCachePipelines {
-  readonly attention: readonly AttentionPipelines[];
-  readonly attentionInputs: ReadonlyMap<WeightFormat, AttentionInputPipelines>;
-  readonly rotary: RotaryPipeline | undefined;
-}
+type NormedRotaryPipeline = PipelineOf<ReturnType<typeof normedRotaryVariant>>;
+
+/** The lanes of norms of queries and of keys. */
+export const normedLanes = ({ query }: { readonly query: ProgramNorm }): number =>
+  normLanes(query.normVectors);
 
 /** How a queue's shaders read weights of a format. */
 export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
@@ -72,10 +83,14 @@ export async function compileForward(
   const activation = activationOf[config.activation];
   const all = fused.segments.flat();
   const steps = all.flatMap((own) => (own.kind === "step" ? [own.step] : []));
-  const rolesOf = (kind: "attentionInputs" | "gated"): Role[] =>
+  const rolesOf = (kind: "attentionInputs" | "gated" | "scaledLinear"): Role[] =>
     all.flatMap((own) => (own.kind === kind ? [own.linear.step.role] : []));
   const head = recipe.head ? [recipe.head.tied ? "tokens" : "head"] : [];
-  const rowRoles = [...head, ...steps.flatMap(({ step }) => (step.kind === "linear" ? [step.role] : []))];
+  const rowRoles = [
+    ...head,
+    ...rolesOf("scaledLinear"),
+    ...steps.flatMap(({ step }) => (step.kind === "linear" ? [step.role] : [])),
+  ];
   const byFormat = async <P>(
     roles: readonly Role[],
     compile: (element: ElementType) => Promise<P>,
@@ -95,10 +110,6 @@ export async function compileForward(
     byFormat(roles, (element) =>
       compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(own, element, output))),
     );
-  const compileAttentionInputs = (
-    keyValues: CacheFormat,
-  ): Promise<Map<WeightFormat, AttentionInputPipelines>> =>
-    byKernel(rolesOf("attentionInputs"), attentionOutput(keyValues), Activation.none);
   const compileAttention = async (keyValues: CacheFormat): Promise<AttentionPipelines[]> =>
     Promise.all(
       program.attention.map(({ step }) => {
@@ -109,42 +120,54 @@ export async function compileForward(
         }));
       }),
     );
-  const compileHalfCache = async (): Promise<HalfCachePipelines> => {
-    const [attention, inputs, rotary] = await Promise.all([
-      compileAttention("f16"),
-      compileAttentionInputs("f16"),
-      getIf(queue, hasKind(steps, "rotary"), rotaryVariant("f16")),
+  const compileNormedRotary = (keyValues: CacheFormat): Promise<ReadonlyMap<number, NormedRotaryPipeline>> =>
+    compileEach(
+      all.flatMap((own) => (own.kind === "normedRotary" ? [own] : [])),
+      normedLanes,
+      ({ query }) => queue.pipelines.get(normedRotaryVariant(query.normVectors, keyValues)),
+    );
+  const compileKeyValues = async (keyValues: CacheFormat): Promise<KeyValuePipelines> => {
+    const [attention, attentionInputs, normedRotary, rotary] = await Promise.all([
+      compileAttention(keyValues),
+      byKernel(rolesOf("attentionInputs"), attentionOutput(keyValues), Activation.none),
+      compileNormedRotary(keyValues),
+      getIf(queue, hasKind(steps, "rotary"), rotaryVariant(keyValues)),
     ]);
-    return { attention, attentionInputs: inputs, rotary };
+    return { attention, attentionInputs, normedRotary, rotary };
   };
+  const addedNorms = all.flatMap((own) => (own.kind === "addedNorm" ? [own.norm.normVectors] : []));
   const isAdjusted = recipe.head?.scale !== undefined || recipe.head?.cap !== undefined;
   const lookUps = recipe.embed.flatMap((step) => (step.kind === "lookUp" ? [step] : []));
   const hasTable = (table: "positions" | "tokenTypes"): boolean =>
     lookUps.some((step) => step[table] !== undefined);
   const tables = { positions: hasTable("positions"), tokenTypes: hasTable("tokenTypes") };
   const tokenRoles = lookUps.map(({ tokens }) => tokens);
-  const [own, embedding, adjustLogits, linear, gated, inputs, attention, logProbability, halfCache] =
+  const [own, keyValues, embedding, adjustLogits, linear, gated, addedNorm, logProbability, halfCache] =
     await Promise.all([
       compileSteps(queue, model, steps),
+      compileKeyValues("f32"),
       byFormat(tokenRoles, (element) => queue.pipelines.get(embeddingVariant(element, tables))),
       getIf(queue, isAdjusted, adjustLogitsVariant),
       byKernel(rowRoles, rowOutput),
       byKernel(rolesOf("gated"), gatedOutput),
-      compileAttentionInputs("f32"),
-      compileAttention("f32"),
+      compileEach(
+        addedNorms,
+        (vectors) => vectors,
+        (vectors) => queue.pipelines.get(addedNormVariant(vectors)),
+      ),
       Promise.all(
         logProbabilityStages[adapterKindOf(queue.adapter)].map((stage) => queue.pipelines.get(stage)),
       ),
-      cache === "f16" ? compileHalfCache() : undefined,
+      cache === "f16" ? compileKeyValues("f16") : undefined,
     ]);
   return {
     ...own,
+    ...keyValues,
     embedding,
     adjustLogits,
     linear,
     gated,
-    attentionInputs: inputs,
-    attention,
+    addedNorm,
     logProbability,
     halfCache,
   };
@@ -190,14 +213,20 @@ export function normsOf(steps: readonly ProgramStep[]): readonly NormOptions[] {
 }
 
 /** One pipeline per kind of norm. */
-export async function compileNorms<P>(
+export const compileNorms = <P>(
   norms: readonly NormOptions[],
   compile: (options: NormOptions) => Promise<P>,
-): Promise<ReadonlyMap<string, P>> {
-  const byKey = new Map(norms.map((options) => [normKey(options.method, options.vectors), options]));
-  return new Map(
-    await Promise.all([...byKey].map(async ([key, options]) => [key, await compile(options)] as const)),
-  );
+): Promise<ReadonlyMap<string, P>> =>
+  compileEach(norms, ({ method, vectors }) => normKey(method, vectors), compile);
+
+/** One pipeline per key. */
+async function compileEach<T, K, P>(
+  all: readonly T[],
+  keyOf: (own: T) => K,
+  compile: (own: T) => Promise<P>,
+): Promise<ReadonlyMap<K, P>> {
+  const byKey = new Map(all.map((own) => [keyOf(own), own]));
+  return new Map(await Promise.all([...byKey].map(async ([key, own]) => [key, await compile(own)] as const)));
 }
 
 /** Compiles both kernels of a choice. */

@@ -65,7 +65,8 @@ const kinds: Readonly<Record<string, object>> = {
     residual_multiplier: 0.4,
     logits_scaling: 0.5,
   },
-  olmo2: { head_dim: undefined, hidden_size: 16 },
+  // Heads of 6, so that norms over all of them have padding in between.
+  olmo2: { head_dim: undefined, hidden_size: 24 },
   gemma: {},
   gemma2: {
     sliding_window: 5,

@@ -44,10 +44,21 @@ const encoder = {
   max_position_embeddings: 24,
 };
 
+const windows = {
+  sliding_window: 5,
+  layer_types: ["sliding_attention", "full_attention"],
+  query_pre_attn_scalar: 9,
+};
+
 const kinds: Readonly<Record<string, object>> = {
   gpt2: { vocab_size: 19, n_embd: 12, n_layer: 2, n_head: 2, n_positions: 24 },
   llama: decoder,
   smollm3: { ...decoder, no_rope_layers: [1, 0] },
+  qwen3: { ...decoder, head_dim: 8 },
+  olmo2: { ...decoder, head_dim: undefined, hidden_size: 24, num_key_value_heads: 4 },
+  granite: { ...decoder, residual_multiplier: 0.4 },
+  gemma2: { ...decoder, ...windows },
+  gemma3_text: { ...decoder, ...windows },
   nomic_bert: { ...encoder, hidden_act: "silu", rotary_emb_base: 100 },
 };
 

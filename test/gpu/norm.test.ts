@@ -1,8 +1,17 @@
 // Norms of rows and of heads on real execution, against the float64 reference.
 import { describe, expect, it } from "vitest";
+import { addedNormVariant } from "../../src/kernels/norm/added-norm.js";
 import { normVariant, type NormMethod } from "../../src/kernels/norm/norm.js";
 import { expectClose } from "../helpers/expect-close.js";
-import { pad4, padRows, runKernel, shuffledRows, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
+import {
+  pad4,
+  padRows,
+  runKernel,
+  runKernelOutputs,
+  shuffledRows,
+  unpadRows,
+  useTestQueue,
+} from "../helpers/gpu-run.js";
 import { randomFloats } from "../helpers/random.js";
 import { float32Norm } from "../helpers/tolerances.js";
 import { normForward } from "../reference/norm.js";
@@ -108,4 +117,57 @@ describe("norms", () => {
   it.each(methods)("by %s may be added to what is there, with gains that lack 1", async (method) => {
     for (const width of [6, 64]) await check(method, { rows: 9, width, gainOffset: 1, adds: true });
   });
+
+  it.each([4, 6, 64, 254, 260, 1152])(
+    "over %i numbers are added and normalised again with the bits of two dispatches",
+    async (width) => {
+      for (const rows of [1, 5, 17]) {
+        const padded = pad4(width);
+        const vectors = padded / 4;
+        const pad = (values: Float32Array): Float32Array<ArrayBuffer> => padRows(values, width, padded);
+        const own = shuffledRows(2 * rows).slice(0, rows);
+        const [X, before] = [pad(randomFloats(1, 2 * rows * width)), pad(randomFloats(2, 2 * rows * width))];
+        const [gain, nextGain] = [pad(randomFloats(3, width)), pad(randomFloats(4, width))];
+        const [bias, rowTable] = [new Float32Array(padded), Uint32Array.from([77, ...own])];
+        const call = {
+          firstEntry: 1,
+          rowCount: rows,
+          normsPerRow: 1,
+          width,
+          vectors,
+          inputStride: vectors,
+          inputOffset: 0,
+          outputStride: vectors,
+          epsilon,
+        };
+        const variant = normVariant({ method: "rms", vectors });
+        const untouched = new Float32Array(2 * rows * padded).fill(7);
+        const sum = await runKernel(
+          queue(),
+          variant,
+          { X, gain, bias, rowTable, Y: before },
+          { ...call, gainOffset: 1, addToOutput: 1 },
+          "Y",
+        );
+        const normalised = await runKernel(
+          queue(),
+          variant,
+          { X: sum, gain: nextGain, bias, rowTable, Y: untouched },
+          { ...call, gainOffset: 0, addToOutput: 0 },
+          "Y",
+        );
+        const { Y, Z } = await runKernelOutputs(
+          queue(),
+          addedNormVariant(vectors),
+          { X, gain, nextGain, bias, rowTable, Y: before, Z: untouched },
+          { firstEntry: 1, rowCount: rows, width, vectors, epsilon, gainOffset: 1, nextGainOffset: 0 },
+          ["Y", "Z"],
+        );
+        expect(bitsOf(Y)).toEqual(bitsOf(sum));
+        expect(bitsOf(Z)).toEqual(bitsOf(normalised));
+      }
+    },
+  );
 });
+
+const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.slice().buffer);

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { angleTable } from "../../src/layers/rotary.js";
 import { rotaryBackwardVariant } from "../../src/kernels/rotary/backward.js";
+import { normLanes, normVariant } from "../../src/kernels/norm/norm.js";
+import { normedRotaryVariant } from "../../src/kernels/rotary/normed.js";
 import { rotaryVariant } from "../../src/kernels/rotary/rotary.js";
 import { expectClose } from "../helpers/expect-close.js";
 import { pad4, padRows, runKernel, runKernelOutputs, unpadRows, useTestQueue } from "../helpers/gpu-run.js";
@@ -120,6 +122,120 @@ describe.each(shapes)("$turned of $D numbers of a head", ({ D, turned }) => {
       expect(keysAndValues(plain(apart.KV), row)).toEqual([ofRow(keys, row), ofRow(values, row)]);
   });
 
+  it.each(["heads", "rows"])(
+    "are normalised over %s before, with the bits of three dispatches",
+    async (over) => {
+      const vectors = pad4(D) / 4;
+      const [query, key, all] = [H * vectors, KV * vectors, (H + 2 * KV) * vectors];
+      const X = padded(randomFloats(2, rows * (H + 2 * KV) * D));
+      const isOfHeads = over === "heads";
+      const [queryNorms, keyNorms] = isOfHeads ? [H, KV] : [1, 1];
+      const [queryGain, keyGain] = [padded(randomFloats(3, H * D)), padded(randomFloats(4, KV * D))];
+      // Norms of rows are over whole heads, so none may be padded.
+      const [queryWidth, keyWidth] = isOfHeads ? [D, D] : [4 * query, 4 * key];
+      const sizes = { rowCount: rows, headVectors: vectors, turnedVectors: common.turnedVectors };
+      const normOf = (
+        gain: Float32Array<ArrayBuffer>,
+        normsPerRow: number,
+        width: number,
+        outputStride: number,
+        inputOffset: number,
+      ): Promise<Float32Array<ArrayBuffer>> =>
+        runKernel(
+          queue(),
+          normVariant({ method: "rms", vectors: outputStride / normsPerRow }),
+          {
+            X,
+            gain: gain.slice(0, pad4(width)),
+            bias: new Float32Array(pad4(width)),
+            rowTable,
+            Y: new Float32Array(4 * rows * outputStride),
+          },
+          {
+            firstEntry: 1,
+            rowCount: rows,
+            normsPerRow,
+            width,
+            vectors: outputStride / normsPerRow,
+            inputStride: all,
+            inputOffset,
+            outputStride,
+            epsilon: 1e-6,
+            gainOffset: 1,
+            addToOutput: 0,
+          },
+          "Y",
+        );
+      const own = isOfHeads ? vectors : query;
+      // One kernel has as many lanes for queries as for keys.
+      if (normLanes(own) !== normLanes(isOfHeads ? vectors : key)) return;
+      const normedQueries = await normOf(queryGain, queryNorms, queryWidth, query, 0);
+      const normedKeys = await normOf(keyGain, keyNorms, keyWidth, key, query);
+      for (const keyValues of ["f32", "f16"] as const) {
+        const outputs = {
+          Q: new Float32Array(4 * rows * query),
+          KV: new Float32Array((8 * rows * key) / (keyValues === "f32" ? 1 : 2)),
+        };
+        const apart = await runKernelOutputs(
+          queue(),
+          rotaryVariant(keyValues),
+          {
+            Q: normedQueries,
+            K: normedKeys,
+            V: X,
+            angles,
+            rowInfo,
+            rowTable,
+            Q2: outputs.Q,
+            KV: outputs.KV,
+          },
+          {
+            firstEntry: 1,
+            ...sizes,
+            slotEntry: 1 + rows,
+            queryVectors: query,
+            keyVectors: key,
+            queryStride: query,
+            keyStride: key,
+            keyOffset: 0,
+          },
+          ["Q2", "KV"],
+        );
+        const positionsOfRows = [...turnedRows].map((row) => positions[row]!);
+        const together = await runKernelOutputs(
+          queue(),
+          normedRotaryVariant(own, keyValues),
+          {
+            X,
+            queryGain,
+            keyGain,
+            bias: new Float32Array(queryGain.length),
+            angles,
+            rowTable: Uint32Array.from([...rowTable, ...positionsOfRows]),
+            ...outputs,
+          },
+          {
+            firstEntry: 1,
+            ...sizes,
+            slotEntry: 1 + rows,
+            positionEntry: 1 + 2 * rows,
+            queryVectors: query,
+            keyVectors: key,
+            queryNorms,
+            keyNorms,
+            queryWidth,
+            keyWidth,
+            epsilon: 1e-6,
+            gainOffset: 1,
+          },
+          ["Q", "KV"],
+        );
+        expect(bitsOf(together.Q)).toEqual(bitsOf(apart.Q2));
+        expect(bitsOf(together.KV)).toEqual(bitsOf(apart.KV));
+      }
+    },
+  );
+
   it("are turned back between others, which are zeroed, copied or left", async () => {
     const dY = randomFloats(4, rows * 4 * D);
     const dX = plain(
@@ -156,3 +272,5 @@ describe.each(shapes)("$turned of $D numbers of a head", ({ D, turned }) => {
     }
   });
 });
+
+const bitsOf = (values: Float32Array): Uint32Array => new Uint32Array(values.slice().buffer);

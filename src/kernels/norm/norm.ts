@@ -1,5 +1,6 @@
 // Norms of the rows of a table, or of each head of these rows.
 import vectors from "../../../shaders/common/vectors.wgsl?raw";
+import normStats from "../../../shaders/common/norm-stats.wgsl?raw";
 import rowNorm from "../../../shaders/common/row-norm.wgsl?raw";
 import source from "../../../shaders/norm/forward.wgsl?raw";
 import {
@@ -48,21 +49,29 @@ export const normParams = {
   gainOffset: "f32",
   addToOutput: "u32",
 } as const;
-export const normFragments: readonly string[] = [vectors, rowNorm];
+export const normStatsFragments: readonly string[] = [vectors, normStats];
+export const normFragments: readonly string[] = [...normStatsFragments, rowNorm];
 
 /** Invocations of a workgroup, which several norms share. */
 const THREADS = 64;
 
-/** The prelude's constants. Narrow norms, such as those of heads, take fewer lanes, so that few are idle. */
+/** Invocations that share a norm. Narrow ones, such as those of heads, take fewer lanes, so that few are idle. */
+export const normLanes = (own: number): number => (own < 64 ? 16 : 32);
+
+/** The prelude's constants. */
 export const normConstants = ({ method, vectors: own }: NormOptions): Constants => ({
   RMS: method === "rms",
-  LANES: own < 64 ? 16 : 32,
+  LANES: normLanes(own),
 });
+
+/** The grid of kernels that compute so many norms. */
+export const gridOfNorms = (norms: number, constants: Constants): Grid =>
+  foldGrid(Math.ceil((norms * Number(constants["LANES"])) / THREADS));
 
 export const normGrid = (
   { rowCount, normsPerRow }: Readonly<Record<NormParam, number>>,
   constants: Constants,
-): Grid => foldGrid(Math.ceil((rowCount * normsPerRow * Number(constants["LANES"])) / THREADS));
+): Grid => gridOfNorms(rowCount * normsPerRow, constants);
 
 const forward: KernelDefinition<NormBinding, NormParam> = {
   name: "norm.forward",

@@ -1,5 +1,8 @@
 // The linear layers of a step by themselves: what a step would take if all else cost nothing.
 import { pickForRows } from "../../src/kernels/by-rows.js";
+import { rowOutput } from "../../src/kernels/linear/output.js";
+import { linearKernels } from "../../src/kernels/registry.js";
+import { activationOf } from "../../src/layers/activation.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { disposeLoaded, type LoadedModel } from "../../src/runtime/load/loaded-model.js";
 import { elementTypeOf } from "../../src/model/pipelines.js";
@@ -39,11 +42,15 @@ export class LinearsAlone {
 
   /** Milliseconds of all products with `rows` rows, each product timed by itself. */
   async time(rows: number): Promise<number> {
-    const { queue, forward } = this.#loaded.replicas[0]!;
+    const { config, info } = this.#loaded;
+    const { queue } = this.#loaded.replicas[0]!;
+    const picked = pickForRows(info.kernels.linear, rows).kernel;
+    const kernel = linearKernels.find(({ name }) => name === picked)!;
     let ms = 0;
     for (const { format, inputVectors, outputVectors, count } of this.#products) {
-      const pipeline = pickForRows(forward.pipelines.linear.get(format)!, rows);
       const element = elementTypeOf(queue, format);
+      const variant = kernel.variant(activationOf[config.activation], element, rowOutput);
+      const pipeline = await queue.pipelines.get(variant);
       const buffers = await SampleBuffers.create(
         queue,
         linearSample(rows, inputVectors, outputVectors, element),

@@ -41,6 +41,8 @@ export interface LinearForward extends LinearCall {
   readonly adds?: boolean;
   /** What is added is multiplied by it. Default: 1. */
   readonly factor?: number;
+  /** The width of a row of Y, if the outputs are not all of it. */
+  readonly outputStride?: number;
 }
 
 export function linearForward(list: CommandList, pipelines: LinearPipelines, call: LinearForward): void {
@@ -50,8 +52,8 @@ export function linearForward(list: CommandList, pipelines: LinearPipelines, cal
     { ...inputsOf(call), Y: call.Y },
     {
       ...sharedParamsOf(call),
-      outputStride: weights.outputVectors,
-      outputOffset: 0,
+      outputStride: call.outputStride ?? weights.outputVectors,
+      outputOffset: weights.firstVector,
       outputEntry: rows.firstEntry,
       flags: (call.activates ? LinearFlag.activate : 0) | (call.adds ? LinearFlag.addToOutput : 0),
       factor: call.factor ?? 1,
@@ -100,7 +102,7 @@ export function attentionInputs(
     { ...inputsOf(call), angles: angles ?? X, Q, KV },
     {
       ...sharedParamsOf(call),
-      outputOffset: 0,
+      outputOffset: call.weights.firstVector,
       slotEntry,
       positionEntry,
       headVectors,

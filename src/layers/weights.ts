@@ -12,6 +12,8 @@ export interface LinearWeights {
   readonly bias: GpuBuffer;
   readonly inputVectors: number;
   readonly outputVectors: number;
+  /** Where the outputs begin in a row, if these are not all. */
+  readonly firstVector: number;
 }
 
 export interface NormWeights {
@@ -23,7 +25,7 @@ export interface NormWeights {
 }
 
 /** Consecutive tokens of an embedding or head, (C/4, tokens, 4): as many as one binding holds. */
-export interface VocabularyShard extends Omit<LinearWeights, "bias"> {
+export interface VocabularyShard extends Omit<LinearWeights, "bias" | "firstVector"> {
   readonly firstToken: number;
   readonly tokenCount: number;
   /** `tokenCount`, padded to a multiple of 4. */

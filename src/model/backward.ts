@@ -236,7 +236,7 @@ export class Backward {
 
   #encodeLinear(list: CommandList, arena: TrainingArena, own: ProgramLinear, rows: TableRange): void {
     const { step, layer, input, preActivation, output } = own;
-    const weights = this.#forward.weights.linear(step.role, layer);
+    const weights = this.#forward.weights.wholeLinear(step.role, layer);
     linearForward(list, this.#forward.linearPipelines(weights), {
       X: arena.activation(input),
       weights,
@@ -297,7 +297,7 @@ export class Backward {
     const { step, layer, preActivation, inputPreActivation } = own as ProgramLinear;
     linearBackwardInput(list, this.#pipelines, {
       dY: arena.gradient(preActivation ?? gradient.source),
-      weights: this.#forward.weights.linear(step.role, layer),
+      weights: this.#forward.weights.wholeLinear(step.role, layer),
       dX,
       rows,
       preActivation: inputPreActivation && arena.activation(inputPreActivation),
@@ -362,7 +362,7 @@ export class Backward {
         linearBackwardWeight(list, this.#pipelines, {
           X: arena.activation(input),
           dY: arena.gradient(preActivation ?? gradient.source),
-          to: gradients.linear(step.role, layer),
+          to: gradients.wholeLinear(step.role, layer),
           rows,
           partials,
         });

@@ -228,11 +228,12 @@ export class Forward {
         return;
       case "attentionInputs": {
         const { linear, rotary } = own;
-        const call = this.#linearOf(arena, linear, rows);
-        attentionInputs(list, compiled(this.#cached(cache).attentionInputs, call.weights.format), {
-          ...call,
-          ...this.#attentionInputsOf(arena, rotary, rows, cache),
-        });
+        const to = this.#attentionInputsOf(arena, rotary, rows, cache);
+        for (const call of this.#linearsOf(arena, linear, rows))
+          attentionInputs(list, compiled(this.#cached(cache).attentionInputs, call.weights.format), {
+            ...call,
+            ...to,
+          });
         return;
       }
       case "normedRotary": {
@@ -250,16 +251,21 @@ export class Forward {
         return;
       }
       case "gated": {
-        const call = this.#linearOf(arena, own.linear, rows);
-        const Y = arena.of(own.gate.step.to);
-        gatedForward(list, compiled(this.pipelines.gated, call.weights.format), { ...call, Y });
+        const { step, layer } = own.linear;
+        const weights = this.weights.wholeLinear(step.role, layer);
+        gatedForward(list, compiled(this.pipelines.gated, weights.format), {
+          X: arena.of(step.from),
+          weights,
+          Y: arena.of(own.gate.step.to),
+          rows,
+        });
         return;
       }
       case "scaledLinear": {
-        const call = this.#linearOf(arena, own.linear, rows);
         const { to, factor } = own.scale.step;
         const Y = arena.of(to);
-        linearForward(list, this.linearPipelines(call.weights), { ...call, Y, adds: true, factor });
+        for (const call of this.#linearsOf(arena, own.linear, rows))
+          linearForward(list, this.linearPipelines(call.weights), { ...call, Y, adds: true, factor });
         return;
       }
       case "addedNorm": {
@@ -282,12 +288,16 @@ export class Forward {
     }
   }
 
-  #linearOf(
+  /** A call for every piece of the weights. */
+  #linearsOf(
     arena: Arena,
-    { step, layer }: ProgramLinear,
-    rows: RowRange,
-  ): Pick<LinearForward, "X" | "weights" | "rows"> {
-    return { X: arena.of(step.from), weights: this.weights.linear(step.role, layer), rows };
+    { step, layer, output }: ProgramLinear,
+    rows: RowRange | TableRange,
+  ): readonly Pick<LinearForward, "X" | "weights" | "rows" | "outputStride">[] {
+    const X = arena.of(step.from);
+    return this.weights
+      .linear(step.role, layer)
+      .map((weights) => ({ X, weights, rows, outputStride: output.vectors }));
   }
 
   /** Where queries, keys and values of rows go, and how they are turned. */
@@ -349,15 +359,9 @@ export class Forward {
         });
         return;
       case "linear": {
-        const weights = this.weights.linear(step.role, layer);
-        linearForward(list, this.linearPipelines(weights), {
-          X: arena.of(step.from),
-          weights,
-          Y: output,
-          rows,
-          activates: step.activates,
-          adds: step.adds,
-        });
+        const { activates, adds } = step;
+        for (const call of this.#linearsOf(arena, own as ProgramLinear, rows))
+          linearForward(list, this.linearPipelines(call.weights), { ...call, Y: output, activates, adds });
         return;
       }
       case "gate":

@@ -201,7 +201,11 @@ export const hasKind = (steps: readonly ProgramStep[], kind: ProgramStep["step"]
 function formatsOf(parameters: readonly Parameter[], roles: readonly Role[]): readonly WeightFormat[] {
   const own = new Set(roles);
   return [
-    ...new Set(parameters.flatMap(({ role, inputs, format }) => (inputs && own.has(role) ? [format] : []))),
+    ...new Set(
+      parameters.flatMap(({ role, inputs, pieces }) =>
+        inputs && own.has(role) ? pieces.map(({ format }) => format) : [],
+      ),
+    ),
   ];
 }
 

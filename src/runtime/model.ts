@@ -276,7 +276,8 @@ export class Model {
   train(sentences: readonly (string | Sentence)[], options: TrainOptions): TrainingRun {
     this.#expectUsable("train");
     expectHead(this.#loaded.definition.recipe, "train");
-    const other = this.#loaded.replicas[0]!.weights.parameters.find(({ format }) => format !== "f32");
+    const pieces = this.#loaded.replicas[0]!.weights.parameters.flatMap((parameter) => parameter.pieces);
+    const other = pieces.find(({ format }) => format !== "f32");
     if (other) {
       throw new ArgumentError({
         argument: "model",

@@ -73,10 +73,10 @@ export class LinearsAlone {
 function productsOf({ replicas, definition }: LoadedModel): readonly Product[] {
   const isTied = definition.recipe.head?.tied ?? false;
   const products = new Map<string, Product>();
-  for (const { part, role, layout, inputs, format, pieces } of replicas[0]!.weights.parameters) {
+  for (const { part, role, layout, inputs, pieces } of replicas[0]!.weights.parameters) {
     if (part !== "weight" || layout !== "interleaved" || !inputs) continue;
     if (role === "tokens" && !isTied) continue;
-    for (const { stride } of pieces) {
+    for (const { stride, format } of pieces) {
       const own = { format, inputVectors: inputs.vectors, outputVectors: stride / 4 };
       const key = JSON.stringify(own);
       products.set(key, { ...own, count: (products.get(key)?.count ?? 0) + 1 });

@@ -20,9 +20,10 @@ export function exportTensors(
   return [...listFileTensors(weights.stored).values()].map((tensor) => {
     const values = new Float32Array(tensor.outputs * tensor.inputs);
     for (const part of tensor.parts)
-      for (const piece of part.parameter.pieces) {
+      for (const piece of part.pieces) {
         const words = valuesOf(weights.bufferOf(piece.name));
-        const { format, inputs } = part.parameter;
+        const { format } = piece;
+        const { inputs } = part.parameter;
         if (isBlocks(format)) {
           const scales = valuesOf(weights.bufferOf(scalesName(piece.name)));
           const packed = { quants: new Uint32Array(words.buffer), scales: new Uint32Array(scales.buffer) };

@@ -3,32 +3,51 @@ import type { TensorNames } from "../../families/family.js";
 import { gpuFormatOf } from "../../tensor/blocks/gpu-layout.js";
 import { QUANTISED_BLOCK } from "../../tensor/blocks/quantise.js";
 import type { WeightFormat } from "../../tensor/formats.js";
-import { tensorKey } from "./file-tensors.js";
-import { isUnpadded, type Matrix } from "./parameters.js";
+import { outputsOf, tensorKey } from "./file-tensors.js";
+import { isUnpadded, type FormatRun, type Matrix } from "./parameters.js";
 
 /** Formats of files that stay two bytes a weight. */
 const halves: Readonly<Record<string, WeightFormat>> = { F16: "f16", BF16: "bf16" };
 
 /**
- * Blocks and numbers of 16 bits stay as they are. A matrix that is joined from blocks of several formats is stored in one that holds
- * the values of all. Other mixtures, and blocks of a matrix that needs padding, become float32. Nothing is lost in any case.
- * `formatOf`: the format of the tensor with a key, in the terms of files.
+ * Blocks and numbers of 16 bits stay as they are. A matrix that is joined from blocks of several formats has a piece of each, but pairs of two
+ * formats are stored in one that holds the values of both. Other mixtures, and blocks of a matrix that
+ * needs padding, become float32. Nothing is lost in any case. `formatOf`: the format of the tensor with a key, in the terms of files.
  */
 export function formatsOfFiles(
   formatOf: (key: string) => string | undefined,
   names: TensorNames,
-): (matrix: Matrix) => WeightFormat {
+): (matrix: Matrix) => WeightFormat | readonly FormatRun[] {
   return (matrix) => {
     const source = names.roles[matrix.role];
     if (!source || matrix.layout !== "interleaved" || source.offset !== undefined) return "f32";
-    const formats = [
-      ...new Set(source.parts.map(({ of }) => formatOf(tensorKey(of, matrix.layer, "weight")) ?? "")),
-    ];
+    const ofParts = source.parts.map(({ of }) => formatOf(tensorKey(of, matrix.layer, "weight")) ?? "");
+    const formats = [...new Set(ofParts)];
     const [first] = formats as [string, ...string[]];
     if (formats.length === 1 && halves[first]) return halves[first];
     if (!isUnpadded(matrix) || !formats.every((format) => gpuFormatOf[format])) return "f32";
-    return formats.length === 1 ? gpuFormatOf[first]! : "q8m";
+    if (formats.length === 1) return gpuFormatOf[first]!;
+    if (matrix.outputs.isPaired) return "q8m";
+    const { size } = matrix.outputs;
+    return joinRuns(
+      source.parts.map((part, index) => ({
+        outputs: outputsOf(part, size, source.parts.length),
+        format: gpuFormatOf[ofParts[index]!]!,
+      })),
+    );
   };
+}
+
+/** Neighbours of one format as one. */
+function joinRuns(runs: readonly FormatRun[]): readonly FormatRun[] {
+  const joined: FormatRun[] = [];
+  for (const run of runs) {
+    const last = joined.at(-1);
+    if (last?.format === run.format)
+      joined[joined.length - 1] = { ...run, outputs: last.outputs + run.outputs };
+    else joined.push(run);
+  }
+  return joined;
 }
 
 /** Quantises every matrix whose rows are whole blocks. The others become float32. */

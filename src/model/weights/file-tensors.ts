@@ -2,12 +2,15 @@
 // be a part of a tensor, or be joined from several.
 import { FormatError, ShapeError } from "../../errors.js";
 import type { RoleSource, TensorNames, TensorPart } from "../../families/family.js";
-import { isDtype } from "../../tensor/formats.js";
-import type { Parameter } from "./parameters.js";
+import { isDtype, type WeightFormat } from "../../tensor/formats.js";
+import type { Parameter, Piece } from "./parameters.js";
 
 /** The outputs of a tensor that belong to one parameter. */
 export interface FilePart {
   readonly parameter: Parameter;
+  /** The pieces of the parameter that these outputs go to, which all have this format. */
+  readonly pieces: readonly Piece[];
+  readonly format: WeightFormat;
   /** The first of the parameter's outputs that the tensor has, and how many it has. */
   readonly firstOutput: number;
   readonly count: number;
@@ -62,15 +65,25 @@ export function listFileTensors(
 export const tensorKey = (of: string, layer: number | undefined, part: Parameter["part"]): string =>
   `${of.replace("{l}", String(layer))}.${part}`;
 
+/** The outputs of a part, of as many parts as `size` outputs are joined from. */
+export const outputsOf = (own: TensorPart, size: number, parts: number): number =>
+  (own.count ?? 1) * (own.size ?? size / parts);
+
 function partOf(parameter: Parameter, own: TensorPart, firstOutput: number, parts: number): FilePart {
-  const { first = 0, count: blocks = 1 } = own;
+  const { first = 0 } = own;
   const size = own.size ?? parameter.outputs.size / parts;
   const stride = own.stride ?? size;
   const turn = own.halves ? pairsOf(own.halves) : (index: number): number => index;
+  const count = outputsOf(own, parameter.outputs.size, parts);
+  const pieces = parameter.pieces.filter(
+    (piece) => piece.first < firstOutput + count && firstOutput < piece.first + piece.count,
+  );
   return {
     parameter,
+    pieces,
+    format: pieces[0]!.format,
     firstOutput,
-    count: blocks * size,
+    count,
     isMoved: own.halves !== undefined,
     outputAt: (index) => {
       const at = turn(index);

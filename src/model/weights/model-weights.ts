@@ -31,7 +31,7 @@ export class ModelWeights {
   readonly stored: readonly Parameter[];
   readonly #byName: ReadonlyMap<string, Parameter>;
   readonly #buffers: ReadonlyMap<string, GpuBuffer>;
-  readonly #linears = new Map<string, LinearWeights>();
+  readonly #linears = new Map<string, readonly [LinearWeights, ...LinearWeights[]]>();
   readonly #norms = new Map<string, NormWeights>();
   readonly #vocabularies = new Map<Role, readonly VocabularyShard[]>();
   readonly #heads = new Map<string, readonly HeadShard[]>();
@@ -85,18 +85,29 @@ export class ModelWeights {
     return buffer;
   }
 
-  linear(role: Role, layer: number | undefined): LinearWeights {
+  /** The pieces of a product, in the order of their outputs. */
+  linear(role: Role, layer: number | undefined): readonly [LinearWeights, ...LinearWeights[]] {
     return cached(this.#linears, nameOf(role, layer), (name) => {
-      const { inputs, outputs, format } = this.#parameter(`${name}.weight`);
-      return {
-        format,
-        weight: this.bufferOf(`${name}.weight`),
-        ...this.#scalesOf(`${name}.weight`),
-        bias: this.bufferOf(`${name}.bias`),
+      const { inputs, pieces } = this.#parameter(`${name}.weight`);
+      const biases = this.#parameter(`${name}.bias`).pieces;
+      const [first, ...others] = pieces.map((piece, index): LinearWeights => ({
+        format: piece.format,
+        weight: this.bufferOf(piece.name),
+        ...this.#scalesOf(piece.name),
+        bias: this.bufferOf(biases[index]!.name),
         inputVectors: inputs!.vectors,
-        outputVectors: outputs.vectors,
-      };
+        outputVectors: piece.stride / 4,
+        firstVector: piece.first / 4,
+      }));
+      return [first!, ...others];
     });
+  }
+
+  /** A product that is in one piece, as all are in float32. */
+  wholeLinear(role: Role, layer: number | undefined): LinearWeights {
+    const [weights, ...others] = this.linear(role, layer);
+    invariant(others.length === 0, `${role} is in ${1 + others.length} pieces`);
+    return weights;
   }
 
   norm(role: Role, layer: number | undefined): NormWeights {
@@ -124,8 +135,8 @@ export class ModelWeights {
   /** The shards of an embedding, or of the head's matrix. */
   vocabulary(role: Role): readonly VocabularyShard[] {
     return cached(this.#vocabularies, role, () => {
-      const { inputs, pieces, format } = this.#parameter(`${role}.weight`);
-      return pieces.map(({ name, first, count, stride }) => ({
+      const { inputs, pieces } = this.#parameter(`${role}.weight`);
+      return pieces.map(({ name, first, count, stride, format }) => ({
         format,
         weight: this.bufferOf(name),
         ...this.#scalesOf(name),

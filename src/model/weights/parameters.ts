@@ -18,7 +18,10 @@ import { axisOf, type Axis } from "../axis.js";
 /** The values of a parameter in a new model: normal with mean 0 and this deviation, or all the same. */
 export type Start = { readonly deviation: number } | { readonly value: number };
 
-/** The part of a parameter that one buffer holds: `count` outputs from `first` on. Only vocabularies have several pieces. */
+/**
+ * The part of a parameter that one buffer holds: `count` outputs from `first` on. Only vocabularies have several pieces, and products
+ * that are joined from tensors of several formats.
+ */
 export interface Piece {
   /** Unique in a model. Buffers and checkpoints use it. */
   readonly name: string;
@@ -28,6 +31,7 @@ export interface Piece {
   readonly stride: number;
   /** Numbers in the buffer, padding included. */
   readonly elements: number;
+  readonly format: WeightFormat;
 }
 
 /** One row of the table: a matrix, or a vector of biases or gains. */
@@ -44,7 +48,6 @@ export interface Parameter {
   readonly source: RoleSource;
   /** Whether files have it: always, never, or some of them. Zeros are used if a file does not. */
   readonly stored: Bias;
-  readonly format: WeightFormat;
   /** Whether weight decay applies: to matrices and embeddings, not to biases and norms. */
   readonly decays: boolean;
   readonly start: Start;
@@ -60,12 +63,21 @@ export function isUnpadded({ inputs, outputs, layout }: Matrix): boolean {
   return outputs.groupWidth === outputs.size || outputs.size === 4 * outputs.vectors;
 }
 
+/** Consecutive outputs that are stored alike. */
+export interface FormatRun {
+  readonly outputs: number;
+  readonly format: WeightFormat;
+}
+
 /** What the format of a matrix may depend on. */
 export type Matrix = Pick<Parameter, "role" | "layer" | "inputs" | "outputs" | "layout">;
 
 export interface TableOptions {
-  /** How matrices are stored on the GPU: all alike, or each as is said of it. Vectors and learned positions are always float32. */
-  readonly format: WeightFormat | ((matrix: Matrix) => WeightFormat);
+  /**
+   * How matrices are stored on the GPU: all alike, or each, or its outputs, as is said of it. Vectors and learned positions are always
+   * float32.
+   */
+  readonly format: WeightFormat | ((matrix: Matrix) => WeightFormat | readonly FormatRun[]);
   /** The most bytes of one binding. A larger vocabulary is split. Default: no bound. */
   readonly maxBindingBytes?: number;
 }
@@ -81,25 +93,24 @@ export function listParameters(
   const residual = { deviation: DEVIATION / Math.sqrt(2 * config.layers) };
   const axis = (name: AxisName): Axis => axisOf(name, config);
 
-  const formatOf = (matrix: Matrix): WeightFormat =>
-    matrix.inputs && matrix.layout === "interleaved"
-      ? typeof format === "string"
-        ? format
-        : format(matrix)
-      : "f32";
+  const runsOf = (matrix: Matrix): readonly FormatRun[] => {
+    const isStored = matrix.inputs && matrix.layout === "interleaved";
+    const own = !isStored ? "f32" : typeof format === "string" ? format : format(matrix);
+    return typeof own === "string" ? [{ outputs: matrix.outputs.size, format: own }] : own;
+  };
   // The embedding, a head of its own and its bias are cut in the same places.
   let mostTokens: number | undefined;
   const most = (): number =>
     (mostTokens ??= mostTokensOf(
       axis("channels"),
-      ["tokens", "head"].map((role) =>
-        formatOf({
+      ["tokens", "head"].flatMap((role) =>
+        runsOf({
           role,
           layer: undefined,
           inputs: axis("channels"),
           outputs: vocabulary,
           layout: "interleaved",
-        }),
+        }).map((run) => run.format),
       ),
       maxBindingBytes,
     ));
@@ -107,15 +118,19 @@ export function listParameters(
   const add = (
     role: Role,
     layer: number | undefined,
-    more: Omit<Parameter, "name" | "role" | "layer" | "source" | "format" | "pieces">,
+    more: Omit<Parameter, "name" | "role" | "layer" | "source" | "pieces">,
+    runs: readonly FormatRun[] = runsOf({ role, layer, ...more }),
   ): void => {
     const source = names.roles[role];
     invariant(source, `the family names no tensor for "${role}"`);
     const name = `${layer === undefined ? "" : `layer-${layer}.`}${role}.${more.part}`;
-    const own = formatOf({ role, layer, ...more });
-    const isVocabulary = more.outputs === vocabulary;
-    const pieces = isVocabulary ? cutVocabulary(name, more, config, most()) : [wholePiece(name, more)];
-    parameters.push({ name, role, layer, source, format: own, pieces, ...more });
+    const pieces =
+      more.outputs === vocabulary
+        ? cutVocabulary(name, more, config, most(), runs[0]!.format)
+        : runs.length === 1
+          ? [wholePiece(name, more, runs[0]!.format)]
+          : cutRuns(name, more, runs);
+    parameters.push({ name, role, layer, source, pieces, ...more });
   };
   const vocabulary = axis("vocabulary");
   const matrix = (role: Role, layer: number | undefined, inputs: Axis, outputs: Axis, start: Start): void =>
@@ -135,16 +150,14 @@ export function listParameters(
     outputs: Axis,
     stored: Bias,
     value: number,
+    runs?: readonly FormatRun[],
   ): void =>
-    add(role, layer, {
-      part,
-      inputs: undefined,
-      outputs,
-      layout: "interleaved",
-      stored,
-      decays: false,
-      start: { value },
-    });
+    add(
+      role,
+      layer,
+      { part, inputs: undefined, outputs, layout: "interleaved", stored, decays: false, start: { value } },
+      runs,
+    );
 
   const addStep = (step: Step, layer: number | undefined): void => {
     switch (step.kind) {
@@ -177,14 +190,12 @@ export function listParameters(
       }
       case "linear": {
         const outputs = axis(widthOf(step.to, recipe));
-        matrix(
-          step.role,
-          layer,
-          axis(widthOf(step.from, recipe)),
-          outputs,
-          step.adds ? residual : { deviation: DEVIATION },
-        );
-        vector(step.role, layer, "bias", outputs, step.bias, 0);
+        const inputs = axis(widthOf(step.from, recipe));
+        matrix(step.role, layer, inputs, outputs, step.adds ? residual : { deviation: DEVIATION });
+        // A bias is cut where its matrix is.
+        const runs = runsOf({ role: step.role, layer, inputs, outputs, layout: "interleaved" });
+        const own = runs.map((run): FormatRun => ({ outputs: run.outputs, format: "f32" }));
+        vector(step.role, layer, "bias", outputs, step.bias, 0, own);
         return;
       }
       case "gate":
@@ -217,7 +228,7 @@ export function weightBytes(parameters: readonly Parameter[]): number {
   return bytes;
 }
 
-function pieceBytes({ format, inputs }: Parameter, { elements, count }: Piece): number {
+function pieceBytes({ inputs }: Parameter, { elements, count, format }: Piece): number {
   if (!isBlocks(format)) return elements * weightElementBytes[format];
   return gpuMatrixBytes(gpuFormats[format], { outputs: count, inputs: inputs!.size, panel: PANEL });
 }
@@ -245,12 +256,23 @@ export function countNumbers({ inputs, outputs }: Pick<Parameter, "inputs" | "ou
 
 type Extent = Pick<Parameter, "inputs" | "outputs" | "layout">;
 
-function wholePiece(name: string, { inputs, outputs, layout }: Extent): Piece {
+function wholePiece(name: string, { inputs, outputs, layout }: Extent, format: WeightFormat): Piece {
   const stride = 4 * outputs.vectors;
-  if (!inputs) return { name, first: 0, count: outputs.size, stride, elements: stride };
+  if (!inputs) return { name, first: 0, count: outputs.size, stride, elements: stride, format };
   const elements =
     layout === "outputs first" ? outputs.size * 4 * inputs.vectors : 4 * inputs.vectors * stride;
-  return { name, first: 0, count: outputs.size, stride, elements };
+  return { name, first: 0, count: outputs.size, stride, elements, format };
+}
+
+/** Cuts outputs without padding where their format changes. */
+function cutRuns(name: string, { inputs }: Extent, runs: readonly FormatRun[]): Piece[] {
+  let first = 0;
+  return runs.map(({ outputs: count, format }) => {
+    const elements = (inputs ? 4 * inputs.vectors : 1) * count;
+    const piece = { name: `${name}@${first}`, first, count, stride: count, elements, format };
+    first += count;
+    return piece;
+  });
 }
 
 /** Cuts a vocabulary into pieces of at most that many tokens. */
@@ -259,13 +281,14 @@ function cutVocabulary(
   { inputs }: Extent,
   { vocabularySize }: ModelConfig,
   most: number,
+  format: WeightFormat,
 ): Piece[] {
   const pieces: Piece[] = [];
   for (let first = 0; first < vocabularySize; first += most) {
     const count = Math.min(most, vocabularySize - first);
     const stride = 4 * Math.ceil(count / 4);
     const elements = (inputs ? 4 * inputs.vectors : 1) * stride;
-    pieces.push({ name: `${name}@${first}`, first, count, stride, elements });
+    pieces.push({ name: `${name}@${first}`, first, count, stride, elements, format });
   }
   return pieces;
 }

@@ -37,7 +37,7 @@ export class BlockPlacer {
     const fileRowBytes = (inputs / format.elements) * format.bytes;
     const last = firstOutput + bytes.length / fileRowBytes;
     // A chunk may have rows of several tensors, and is packed from one format.
-    const isMixed = part.parameter.format === "q8m";
+    const isMixed = piece.format === "q8m";
     const own = isMixed ? mixed : format;
     const rowBytes = (inputs / own.elements) * own.bytes;
     const chunkOutputs = PANEL * Math.max(1, Math.floor(CHUNK_BYTES / rowBytes / PANEL));
@@ -79,8 +79,8 @@ export function* packPiece(
   format: BlockFormat,
   bytes: Uint8Array<ArrayBuffer>,
 ): Generator<PlacedPiece, void, undefined> {
-  invariant(isBlocks(parameter.format), "only quantised parameters are placed as blocks");
-  const gpu = gpuFormats[parameter.format];
+  invariant(isBlocks(piece.format), "only quantised matrices are placed as blocks");
+  const gpu = gpuFormats[piece.format];
   const inputs = parameter.inputs!.size;
   const shape = { outputs: piece.count, inputs, panel: PANEL };
   const count = bytes.length / ((inputs / format.elements) * format.bytes);

@@ -44,19 +44,18 @@ export class WeightPlacer {
   *place(weight: FileWeight): Generator<PlacedPiece, void, undefined> {
     const { tensor, values } = weight;
     for (const part of tensor.parts) {
-      const { parameter } = part;
-      if (isBlocks(parameter.format)) {
-        const { blocks, firstOutput = 0 } = weight;
-        for (const piece of parameter.pieces)
-          if (blocks && takesBlocks(parameter.format, blocks.format.name))
+      if (part.format === "f16") checkFloat16(tensor.key, values);
+      for (const piece of part.pieces) {
+        const { format, name } = piece;
+        if (isBlocks(format)) {
+          const { blocks, firstOutput = 0 } = weight;
+          if (blocks && takesBlocks(format, blocks.format.name))
             yield* this.#blocks.place(part, piece, { ...blocks, firstOutput, inputs: tensor.inputs });
           else yield* this.#quantise(piece, part, weight);
-        continue;
-      }
-      if (parameter.format === "f16") checkFloat16(tensor.key, values);
-      for (const piece of parameter.pieces) {
+          continue;
+        }
         const placed = this.#fill(piece, part, weight);
-        if (placed) yield { name: piece.name, values: stored[parameter.format](placed) };
+        if (placed) yield { name, values: stored[format](placed) };
       }
     }
   }
@@ -65,7 +64,7 @@ export class WeightPlacer {
   *#quantise(piece: Piece, part: FilePart, weight: FileWeight): Generator<PlacedPiece, void, undefined> {
     const rows = this.#fill(piece, part, weight, "outputs first");
     if (!rows) return;
-    const { format, bytes } = quantise(rows, part.parameter.format === "q8" ? 8 : 4);
+    const { format, bytes } = quantise(rows, piece.format === "q8" ? 8 : 4);
     yield* packPiece(part, piece, 0, format, bytes);
   }
 

@@ -29,7 +29,7 @@ export function rowsFor(
   blocks: FileWeight["blocks"],
   dequantise: () => Float32Array<ArrayBuffer>,
 ): Pick<FileWeight, "values" | "blocks"> {
-  const isKept = tensor.parts.map(({ parameter }) => takesBlocks(parameter.format, format));
+  const isKept = tensor.parts.map((part) => takesBlocks(part.format, format));
   return {
     values: isKept.every(Boolean) ? new Float32Array(0) : dequantise(),
     ...(blocks && isKept.some(Boolean) ? { blocks } : {}),

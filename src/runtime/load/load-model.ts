@@ -9,7 +9,6 @@ import type { CandidateKernels } from "../../tuning/choose.js";
 import { defineModel, type ModelDefinition } from "../../model/definition.js";
 import { Forward } from "../../model/forward.js";
 import {
-  countNumbers,
   listParameters,
   weightBytes,
   type Parameter,
@@ -175,7 +174,8 @@ function matrixFormats(parameters: readonly Parameter[]): readonly WeightFormat[
   const numbers = new Map<WeightFormat, number>();
   for (const parameter of parameters)
     if (parameter.inputs)
-      numbers.set(parameter.format, (numbers.get(parameter.format) ?? 0) + countNumbers(parameter));
+      for (const { format, count } of parameter.pieces)
+        numbers.set(format, (numbers.get(format) ?? 0) + count * parameter.inputs.size);
   return [...numbers].toSorted(([, a], [, b]) => b - a).map(([format]) => format);
 }
 

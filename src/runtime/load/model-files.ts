@@ -14,7 +14,12 @@ import { isHubSource, openModelSource, type ModelSource } from "../../files/sour
 import { formatsOfFiles } from "../../model/weights/file-formats.js";
 import { listFileTensors, namesOfTied, TensorMatcher } from "../../model/weights/file-tensors.js";
 import { readGrouping, withoutGrouping } from "../../model/weights/grouping.js";
-import { listParameters, type Matrix, type Parameter } from "../../model/weights/parameters.js";
+import {
+  listParameters,
+  type FormatRun,
+  type Matrix,
+  type Parameter,
+} from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import type { SentenceSettings } from "./sentence-files.js";
@@ -38,7 +43,9 @@ export interface WeightOptions extends ReadOptions {
 export interface ModelFiles {
   readonly familyModel: FamilyModel;
   /** Reads what a matrix is stored in on the GPU unless the caller says otherwise: what the file has, or what loses nothing. */
-  readFormats(signal: AbortSignal | undefined): Promise<(matrix: Matrix) => WeightFormat>;
+  readFormats(
+    signal: AbortSignal | undefined,
+  ): Promise<(matrix: Matrix) => WeightFormat | readonly FormatRun[]>;
   /** Checks that the files have what these parameters need, as far as that is known before weights are read. Throws FormatError. */
   checkTensors(parameters: readonly Parameter[]): void;
   readTexts(signal: AbortSignal | undefined): Promise<TextFiles>;

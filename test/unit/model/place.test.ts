@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { ArgumentError } from "../../../src/errors.js";
 import type { RoleSource, TensorNames } from "../../../src/families/family.js";
+import { readModelConfig } from "../../../src/families/registry.js";
 import { gpt2 } from "../../../src/families/gpt2.js";
 import type { GpuBuffer } from "../../../src/gpu/buffer.js";
 import { exportTensors } from "../../../src/model/weights/export.js";
@@ -10,7 +11,7 @@ import { listFileTensors, type FileTensor } from "../../../src/model/weights/fil
 import { ModelWeights } from "../../../src/model/weights/model-weights.js";
 import { listParameters, type Parameter } from "../../../src/model/weights/parameters.js";
 import { WeightPlacer } from "../../../src/model/weights/place.js";
-import { float32ToFloat16, toFloat32, type WeightFormat } from "../../../src/tensor/formats.js";
+import { float32ToFloat16, toFloat32 } from "../../../src/tensor/formats.js";
 import { configOf, decoderRecipe, namesOf, parallelRecipe } from "../../helpers/made-up-families.js";
 import { randomFloats } from "../../helpers/random.js";
 
@@ -37,6 +38,24 @@ const interleaved = (of: string, first: number): RoleSource["parts"][number] => 
   stride: 15,
 });
 
+/** The parameters of a small model of a family. */
+function listed(modelType: string): readonly Parameter[] {
+  const model = readModelConfig({
+    model_type: modelType,
+    vocab_size: 23,
+    hidden_size: 10,
+    intermediate_size: 14,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: 6,
+    max_position_embeddings: 6,
+    mlp_bias: true,
+  });
+  const { family, config: own } = model;
+  return listParameters(own, family.recipe(own), family.tensors(own), { format: "f32" });
+}
+
 const cases: Readonly<
   Record<string, () => { parameters: readonly Parameter[]; shapes: Record<string, number[]> }>
 > = {
@@ -58,6 +77,33 @@ const cases: Readonly<
       shapes: { "h.1.attn.c_attn.weight": [10, 30], "h.1.attn.c_attn.bias": [30], "wpe.weight": [6, 10] },
     };
   },
+  "queries, keys and values apart, in pieces of their own": () => {
+    const own = { ...config, headWidth: 8 };
+    const runs = [8 * (own.heads + own.keyValueHeads), 8 * own.keyValueHeads].map((outputs) => ({
+      outputs,
+      format: "f32" as const,
+    }));
+    return {
+      parameters: listParameters(own, recipe, namesOf(recipe, own), {
+        format: ({ role }) => (role === "queryKeyValue" ? runs : "f32"),
+      }),
+      shapes: {
+        "layer.0.key.weight": [8 * own.keyValueHeads, 10],
+        "layer.0.value.weight": [8 * own.keyValueHeads, 10],
+      },
+    };
+  },
+  "gates and ups apart": () => ({
+    parameters: listed("llama"),
+    shapes: {
+      "model.layers.0.mlp.gate_proj.weight": [14, 10],
+      "model.layers.1.mlp.up_proj.weight": [14, 10],
+    },
+  }),
+  "gates and ups in one": () => ({
+    parameters: listed("phi3"),
+    shapes: { "model.layers.0.mlp.gate_up_proj.weight": [28, 10] },
+  }),
   "queries, keys and values in one, head by head": () => {
     const own = { ...config, keyValueHeads: 2 };
     const parallel = parallelRecipe(own);
@@ -134,6 +180,20 @@ it("puts each head into vec4s of its own, with zeros behind it", () => {
   );
 });
 
+it("puts each gate beside its up, with zeros behind them", () => {
+  const tensors = listFileTensors(listed("llama"));
+  const placer = new WeightPlacer();
+  const placed = ["gate", "up"].flatMap((name, index) => {
+    const tensor = tensors.get(`model.layers.0.mlp.${name}_proj.bias`)!;
+    return [
+      ...placer.place({ tensor, values: Float32Array.from({ length: 14 }, (_, at) => 1 + at + 100 * index) }),
+    ];
+  });
+  expect(placed.map(({ name }) => name)).toEqual(["layer-0.gateUp.bias"]);
+  const pairs = Array.from({ length: 14 }, (_, at) => [1 + at, 101 + at]);
+  expect([...placed[0]!.values]).toEqual([...pairs.flat(), 0, 0, 0, 0]);
+});
+
 it("stores matrices as halves on request, vectors never, and names the tensor that halves cannot hold", () => {
   const parameters = listParameters(config, recipe, namesOf(recipe, config), { format: "f16" });
   const tensor = listFileTensors(parameters).get("layer.1.up.weight")!;
@@ -141,7 +201,8 @@ it("stores matrices as halves on request, vectors never, and names the tensor th
   const [placed] = [...new WeightPlacer().place({ tensor, values })];
   expect(placed!.values).toBeInstanceOf(Uint16Array);
   expect(placed!.values[0]).toBe(float32ToFloat16(values)[0]);
-  expect(parameters.filter(({ format, inputs }) => format === "f16" && !inputs)).toEqual([]);
+  const vectors = parameters.filter(({ inputs }) => !inputs);
+  expect(vectors.flatMap(({ pieces }) => pieces).filter(({ format }) => format === "f16")).toEqual([]);
   values[5] = -65520;
   expect(() => [...new WeightPlacer().place({ tensor, values })]).toThrow(ArgumentError);
   expect(() => [...new WeightPlacer().place({ tensor, values })]).toThrow(
@@ -157,8 +218,7 @@ function place(
   const placer = new WeightPlacer();
   const contents = new Map<GpuBuffer, Float32Array<ArrayBuffer>>();
   const buffers = new Map<string, GpuBuffer>();
-  const format: WeightFormat = "f32";
-  expect(parameters.every((parameter) => parameter.format === format)).toBe(true);
+  expect(parameters.every(({ pieces }) => pieces.every(({ format }) => format === "f32"))).toBe(true);
   for (const file of files)
     for (const { name, values } of placer.place(file)) {
       const buffer = { name } as unknown as GpuBuffer;

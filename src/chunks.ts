@@ -6,6 +6,7 @@ const sharedWithPage: readonly string[] = [
   "src/errors.ts",
   "src/util/",
   "src/runtime/generate/handle.ts",
+  "src/runtime/texts/embedding-handle.ts",
   "src/worker/error-record.ts",
   "src/worker/lent-storage.ts",
 ];

@@ -16,6 +16,8 @@ export {
   WorkerError,
 } from "./errors.js";
 export { GenerationBatch, GenerationHandle } from "./runtime/generate/handle.js";
+export { EmbeddingHandle } from "./runtime/texts/embedding-handle.js";
+export { cosineSimilarity, dotSimilarity } from "./runtime/texts/similarity.js";
 export { TrainingRun } from "./runtime/train/run.js";
 export { toChromeTrace } from "./trace/chrome-trace.js";
 export { measureTrace } from "./trace/metrics.js";
@@ -23,9 +25,18 @@ export { renderTimeline } from "./trace/timeline-svg.js";
 export { validateTrace } from "./trace/validate.js";
 export { createModelParts } from "./model/weights/new-model.js";
 export { listCached, removeCached } from "./files/cache/cached-models.js";
+export { ResultHandle } from "./util/result-handle.js";
 export { describeModel } from "./runtime/load/describe-model.js";
 
-export type { Embeddings, EmbedOptions } from "./runtime/embed/options.js";
+export type { TextOptions, TextProgress } from "./runtime/texts/calls.js";
+export type { Classification, ClassifyOptions, TokenClassification } from "./runtime/texts/classify.js";
+export type { AnswerScore, DecideOptions, Decision, Question } from "./runtime/texts/decide.js";
+export type { EmbeddedText, Embeddings } from "./runtime/texts/embedding-handle.js";
+export type { FilledMask, FillMaskOptions, MaskCandidate } from "./runtime/texts/fill-mask.js";
+export type { EncodedText, TextLike, TextPair } from "./runtime/texts/input.js";
+export type { LabelScore } from "./runtime/texts/labels.js";
+export type { EmbedOptions } from "./runtime/texts/options.js";
+export type { RankedDocument, RerankOptions } from "./runtime/texts/rerank.js";
 export type { PoolingName } from "./kernels/pooling/pooling.js";
 export type { DeviceErrorReason } from "./errors.js";
 export type { AdapterDescription } from "./gpu/queue.js";
@@ -78,7 +89,7 @@ export type { AdamWOptions, OptimizerOptions, SgdOptions } from "./runtime/train
 export type { NewModelOptions } from "./model/weights/new-model.js";
 export type { ModelDescription } from "./runtime/load/describe-model.js";
 export type { TensorDescription } from "./runtime/load/model-files.js";
-export type { ActivationName, ModelConfig } from "./families/model-config.js";
+export type { ActivationName, ClassifierConfig, ModelConfig } from "./families/model-config.js";
 export type { CachedModel } from "./files/cache/cached-models.js";
 export type { HubOptions } from "./files/hub/open-hub.js";
 export type { DownloadProgress, NotStored } from "./files/read-tensors.js";

@@ -19,6 +19,20 @@ export interface LayerAttention {
   readonly rotation?: number;
 }
 
+/** What a model's classifier says. JSON-serialisable. */
+export interface ClassifierConfig {
+  /** Whether every token gets a label, or every text. */
+  readonly of: "tokens" | "texts";
+  /** The row of a text: that of its first token, or the mean of all. */
+  readonly pooling: "cls" | "mean";
+  /** The names of the labels, in the order of the logits. */
+  readonly labels: readonly string[];
+  /** Whether one label applies, or each by itself, or numbers are what is asked for. Absent: the file does not say. */
+  readonly problem?: "single" | "multi" | "regression";
+  /** What the file says to become of the logit of a pair's relevance. Absent: it does not say. */
+  readonly relevance?: "sigmoid" | "identity";
+}
+
 /** A model's shape and choices. JSON-serialisable. */
 export interface ModelConfig {
   /** As config.json names it: "gpt2". */
@@ -68,6 +82,12 @@ export interface ModelConfig {
   readonly biases?: { readonly attention: boolean; readonly projection: boolean; readonly mlp: boolean };
   /** Whether attention and MLP read the same rows, so that neither waits for the other. Absent: as the family has it. */
   readonly isParallel?: boolean;
+  /** Its classifier, if it has one. */
+  readonly classifier?: ClassifierConfig;
+  /** Whether it predicts the tokens that were masked. Absent: it does not. */
+  readonly predictsMasked?: true;
+  /** Whether every token sees every other one where the family's see those before them. */
+  readonly isBidirectional?: true;
   /** Whether the output head is the token embedding. */
   readonly tiedHead: boolean;
   /** The tokens that end a text. Ids beyond the vocabulary are left out. */

@@ -1,6 +1,6 @@
 // Describes what a model computes as a list of steps, in the order of computation. Attention separates the segments. Knows no GPU;
 // layers/ knows how a step is computed, and model/fuse.ts which of them share a dispatch.
-import type { Rotation } from "./model-config.js";
+import type { ActivationName, Rotation } from "./model-config.js";
 
 /**
  * Named rows that steps read and write, one row per token. "residual" is the stream that the layers add to. "keyValue" holds
@@ -25,7 +25,8 @@ export type AxisName =
   | "gateUp"
   | "vocabulary"
   | "positions"
-  | "tokenTypes";
+  | "tokenTypes"
+  | "labels";
 
 /** What a weight is for, such as "query" or "norm1". Families share these words, and every layer has the same roles. */
 export type Role = string;
@@ -137,8 +138,38 @@ export interface LayerRecipe {
   readonly afterAttention: readonly Step[];
 }
 
+/** The activations of heads. */
+export type HeadActivation = ActivationName | "tanh";
+
+/** Of a head, row by row: the row becomes activation(W · row + bias), as wide as `to`. */
+export interface HeadLinear {
+  readonly kind: "linear";
+  readonly role: Role;
+  readonly to: "channels" | "labels";
+  readonly bias: Bias;
+  readonly activation?: HeadActivation;
+}
+
+/** Of a head, row by row: its norm by mean and variance. */
+export interface HeadNorm {
+  readonly kind: "norm";
+  readonly role: Role;
+  readonly bias: Bias;
+}
+
+export type HeadStep = HeadLinear | HeadNorm;
+
+/** How the logits of labels come from the last rows: from every token's, or from one row of each sentence. */
+export interface ClassifierRecipe {
+  /** "cls" is the row of the first token, "mean" that of all tokens. */
+  readonly of: "tokens" | "cls" | "mean";
+  readonly steps: readonly HeadStep[];
+}
+
 /** Logits = rows · Wᵀ + bias, where W are the rows of the embedding if the head is tied. */
 export interface HeadRecipe {
+  /** What becomes of the rows before that. Files of such models may lack all of the head: then it cannot be used. */
+  readonly transform?: readonly HeadStep[];
   readonly tied: boolean;
   readonly bias: Bias;
   /** What logits are multiplied by. Default: 1. */
@@ -155,6 +186,7 @@ export interface Recipe {
   /** The place of the last rows, which the head reads. */
   readonly output: Place;
   readonly head?: HeadRecipe;
+  readonly classifier?: ClassifierRecipe;
   /** The widths of places that are not among the usual ones. */
   readonly places?: Readonly<Record<string, AxisName>>;
 }
@@ -232,6 +264,11 @@ export function rotary(
 /** Takes queries, keys and values apart, as they are. */
 export function takeApart(): RotaryStep {
   return rotary(undefined);
+}
+
+/** Whether the model can say which token comes next: it has a head, and no token sees those behind it. */
+export function predictsNext({ head, layers }: Pick<Recipe, "head" | "layers">): boolean {
+  return head !== undefined && layers.every(({ attention }) => attention.causal);
 }
 
 /** The width of a place. */

@@ -25,6 +25,7 @@ import {
   sumVariant,
 } from "./optimizer/optimizer.js";
 import { rotaryBackwardVariant } from "./rotary/backward.js";
+import { finishVariant, TANH } from "./pooling/finish.js";
 import { poolingVariant } from "./pooling/pooling.js";
 import { normedRotaryVariant } from "./rotary/normed.js";
 import { rotaryVariant } from "./rotary/rotary.js";
@@ -99,6 +100,7 @@ export function listVariants(element: ElementType, headVectors: readonly number[
     ...chooseTokenKernels.flatMap(({ stages }) => stages),
     copySlotsVariant,
     poolingVariant,
+    ...[...activations, TANH].map((own) => finishVariant(own)),
     ...attentionKernels.flatMap((kernel) =>
       attentionShapes.flatMap((shape) => [
         ...kernel.stages({ ...shape, pageTokens: 16, keyValues: "f32" }),

@@ -31,6 +31,8 @@ export function axisOf(name: AxisName, config: ModelConfig): Axis {
       return axis(1, (config.firstPosition ?? 0) + config.contextLength);
     case "tokenTypes":
       return axis(1, config.tokenTypes);
+    case "labels":
+      return axis(1, config.classifier?.labels.length ?? 0);
     case "query":
       return axis(config.heads, config.headWidth);
     case "key":

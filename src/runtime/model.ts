@@ -1,7 +1,7 @@
 // The public Model: a language model with its weights on one or several queues.
 import { ArgumentError, DisposedError } from "../errors.js";
 import { countTokens } from "../text/count-tokens.js";
-import { renderChat, type ChatMessage } from "../text/chat-template.js";
+import { renderChat, type ChatMessage, type ChatOptions } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../files/source.js";
 import type { EngineOptions } from "./generate/engine.js";
@@ -15,6 +15,7 @@ import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkText, checkWhole, checkWholeOrAuto } from "../util/check.js";
 import { checkOptionNames } from "../util/option-names.js";
+import { linkSignal } from "../util/signal.js";
 import {
   checkGpuBudget,
   checkIds,
@@ -23,14 +24,20 @@ import {
   checkSliceTokens,
   checkTokenTypes,
   expectCausal,
-  expectEncoder,
   expectHead,
   expectNoPadding,
   type Sentence,
 } from "./load/check-input.js";
 import { expectFinite } from "./passes/finite.js";
-import type { OutputKind, PoolingRequest } from "./passes/output.js";
-import { embedOptionNames, type Embeddings, type EmbedOptions } from "./embed/options.js";
+import type { OutputRequest } from "./passes/output.js";
+import type { TextCalls } from "./texts/calls.js";
+import type { Classification, ClassifyOptions, TokenClassification } from "./texts/classify.js";
+import type { DecideOptions, Decision, Question } from "./texts/decide.js";
+import { EmbeddingHandle } from "./texts/embedding-handle.js";
+import type { FilledMask, FillMaskOptions } from "./texts/fill-mask.js";
+import type { TextLike } from "./texts/input.js";
+import type { EmbedOptions } from "./texts/options.js";
+import type { RankedDocument, RerankOptions } from "./texts/rerank.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
 import { TextInput } from "./text-input.js";
@@ -83,11 +90,7 @@ export class Model {
       defaults,
       {
         tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#text.tokenizer()),
-        encodeMessages: async (messages, options) => {
-          const text = await renderChat(messages, loaded.textFiles, options);
-          // The template has written the special tokens already.
-          return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });
-        },
+        encodeMessages: (messages, options) => this.#encodeMessages(messages, options),
       },
       engine,
     );
@@ -158,7 +161,12 @@ export class Model {
   ): Promise<LogitsResult | HiddenResult> {
     checkOptionNames(options, forwardOptionNames);
     const output = checkChoice("output", options.output, "last", ["last", "all", "hidden"]);
-    const { values, ...result } = await this.#run("forward", sentences, output, options);
+    const { config } = this.#loaded;
+    const head =
+      config.predictsMasked && output !== "hidden"
+        ? (await this.#texts("forward")).maskedHead(this.#loaded, "forward")
+        : undefined;
+    const { values, ...result } = await this.#run("forward", sentences, { kind: output, head }, options);
     return output === "hidden" ? { hidden: values, ...result } : { logits: values, ...result };
   }
 
@@ -173,7 +181,7 @@ export class Model {
     this.#expectUsable("score");
     checkOptionNames(options, runOptionNames);
     const ids = await this.#text.encodeForScore(sentences);
-    const { values, ...result } = await this.#run("score", ids, "logProbabilities", options);
+    const { values, ...result } = await this.#run("score", ids, { kind: "logProbabilities" }, options);
     return Object.assign(
       ids.map((tokens, index) => scoreOf(tokens, values[index]!)),
       result,
@@ -181,9 +189,9 @@ export class Model {
   }
 
   /**
-   * Turns texts into vectors with an encoder, in one call for any number of texts of any lengths. A text gives the same bits
-   * whatever is embedded beside it. Token ids are taken as they are. How rows become vectors is said by the files of
-   * sentence-transformers beside the model, or by the options.
+   * Turns texts into vectors, in one call for any number of texts of any lengths. A text gives the same bits whatever is embedded
+   * beside it. Pairs of texts and token ids are taken too. How rows become vectors is said by the files of sentence-transformers
+   * beside the model, or by the options. Await the handle for all vectors, or iterate over it for each as its batch is done.
    *
    * Throws ArgumentError for unusable input, naming the text, DeviceError, CancelledError when `signal` aborts, DisposedError.
    *
@@ -196,25 +204,115 @@ export class Model {
    * console.log(vectors[0]!.length);
    * ```
    */
-  async embed(texts: readonly (string | Sentence)[], options: EmbedOptions = {}): Promise<Embeddings> {
-    this.#expectUsable("embed");
-    checkOptionNames(options, embedOptionNames);
-    expectEncoder(this.#loaded.definition.recipe, "embed");
-    const { embedTexts } = await import("./embed/embed.js");
-    const calls = {
-      loaded: this.#loaded,
-      tokenizer: () => this.#text.tokenizer(),
-      pool: async (
-        sentences: readonly Sentence[],
-        methods: PoolingRequest["methods"],
-        skipped: PoolingRequest["skipped"],
-        signal: AbortSignal | undefined,
-      ) => {
-        const run = { placement: "affine" as const, ...(signal ? { signal } : {}) };
-        return (await this.#run("embed", sentences, "pooled", run, { methods, skipped })).values;
+  embed(texts: readonly TextLike[], options: EmbedOptions = {}): EmbeddingHandle {
+    const stopping = new AbortController();
+    return new EmbeddingHandle(
+      async (emit) => {
+        const own = linkSignal(options.signal, stopping);
+        try {
+          const { embedTexts } = await this.#texts("embed");
+          return await embedTexts(this.#calls, texts, { ...options, signal: stopping.signal }, emit);
+        } finally {
+          own();
+        }
       },
+      () => stopping.abort(),
+    );
+  }
+
+  /**
+   * Returns documents in the order of their relevance to a query, the most relevant first, by a cross-encoder, which reads both
+   * together. Scores are what the model's files say: from 0 to 1, or the logit itself.
+   *
+   * Throws what `embed` throws; ArgumentError names the document.
+   *
+   * @example
+   * ```ts
+   * import { Model } from "weft";
+   *
+   * await using model = await Model.load("./models/ms-marco-MiniLM-L6-v2/");
+   * const documents = ["Cats sleep all day.", "The moon is far away."];
+   * for (const { index, score } of await model.rerank("Who sleeps?", documents)) console.log(documents[index], score);
+   * ```
+   */
+  async rerank(
+    query: string | Sentence,
+    documents: readonly (string | Sentence)[],
+    options: RerankOptions = {},
+  ): Promise<RankedDocument[]> {
+    return (await this.#texts("rerank")).rerankDocuments(this.#calls, query, documents, options);
+  }
+
+  /**
+   * Returns the label of every text with its probability, by the model's classifier; or with one that is for tokens, the label of
+   * every token with its place in the text. Pairs of texts are read together.
+   *
+   * Throws what `embed` throws.
+   *
+   * @example
+   * ```ts
+   * import { Model } from "weft";
+   *
+   * await using model = await Model.load("./models/sentiment/");
+   * const [review] = await model.classify(["What a film!"]);
+   * console.log(review!.label, review!.score, review!.scores);
+   * ```
+   */
+  classify(
+    texts: readonly TextLike[],
+    options: ClassifyOptions & { readonly tokens: true },
+  ): Promise<TokenClassification[][]>;
+  classify(
+    texts: readonly TextLike[],
+    options?: ClassifyOptions & { readonly tokens?: false },
+  ): Promise<Classification[]>;
+  async classify(
+    texts: readonly TextLike[],
+    options: ClassifyOptions = {},
+  ): Promise<Classification[] | TokenClassification[][]> {
+    return (await this.#texts("classify")).classifyTexts(this.#calls, texts, options);
+  }
+
+  /**
+   * Returns the likeliest tokens for each that a text hides behind the tokenizer's mask token, such as [MASK].
+   *
+   * Throws what `embed` throws.
+   */
+  async fillMask(texts: readonly TextLike[], options: FillMaskOptions = {}): Promise<FilledMask[][]> {
+    return (await this.#texts("fillMask")).fillMasks(this.#calls, texts, options);
+  }
+
+  /**
+   * Returns how probable given answers are behind a prompt, by a model that predicts tokens. The prompt is computed once for all
+   * questions and answers. The probability of an answer of several tokens is the product of theirs, divided by the sum over the
+   * answers given.
+   *
+   * Throws ArgumentError, DeviceError, CancelledError, DisposedError, and GenerationInterruptedError if the device fails.
+   *
+   * @example
+   * ```ts
+   * import { Model } from "weft";
+   *
+   * await using model = await Model.load("./tinystories-gpt2/");
+   * const [mood] = await model.decide("The dog was lost. He felt", [{ answers: [" sad", " happy"] }]);
+   * console.log(mood!.answer, mood!.probability);
+   * ```
+   */
+  async decide(
+    prompt: Prompt,
+    questions: readonly Question[],
+    options: DecideOptions = {},
+  ): Promise<Decision[]> {
+    this.#expectUsable("decide");
+    expectHead(this.#loaded.definition.recipe, "decide");
+    const calls = {
+      contextLength: this.#loaded.config.contextLength,
+      tokenizer: () => this.#text.tokenizer(),
+      encodeMessages: (messages: readonly ChatMessage[]) => this.#encodeMessages(messages, {}),
+      logProbabilityOf: (tokens: readonly number[], token: number, signal: AbortSignal) =>
+        this.#generator.logProbabilityOf(tokens, token, signal),
     };
-    return embedTexts(calls, checkList(texts), options);
+    return (await this.#texts("decide")).decideAnswers(calls, prompt, questions, options);
   }
 
   /**
@@ -352,16 +450,37 @@ export class Model {
     await Promise.allSettled([...this.#active, ...this.#generator.live]);
   }
 
+  /** What is loaded for calls about texts. */
+  async #texts(operation: string): Promise<typeof import("./texts/texts.js")> {
+    this.#expectUsable(operation);
+    return import("./texts/texts.js");
+  }
+
+  get #calls(): TextCalls {
+    return {
+      loaded: this.#loaded,
+      tokenizer: () => this.#text.tokenizer(),
+      run: async (operation, sentences, output, options) =>
+        (await this.#run(operation, sentences, output, { ...options, placement: "affine" })).values,
+    };
+  }
+
+  async #encodeMessages(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]> {
+    const text = await renderChat(messages, this.#loaded.textFiles, options);
+    // The template has written the special tokens already.
+    return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });
+  }
+
   async #run(
     operation: string,
     sentences: readonly Sentence[],
-    output: OutputKind,
+    output: OutputRequest,
     options: RunOptions & Pick<ForwardOptions, "tokenTypes">,
-    pooling?: PoolingRequest,
   ): Promise<Omit<Outcome, "trace"> & { readonly trace?: NonNullable<Outcome["trace"]> }> {
     this.#expectUsable(operation);
     const { config, info, definition } = this.#loaded;
-    if (output !== "hidden" && output !== "pooled") expectHead(definition.recipe, operation);
+    if (!output.head && output.kind !== "hidden" && output.kind !== "pooled")
+      expectHead(definition.recipe, operation);
     const fence = checkChoice("fence", options.fence, "sentence", fences);
     if (fence === "prefix") expectCausal(definition.recipe);
     const tokens = checkSentences(sentences, {
@@ -376,7 +495,6 @@ export class Model {
       tokens,
       tokenTypes,
       output,
-      pooling,
       sliceTokens: checkSliceTokens(options.sliceTokens, info.schedule.sliceTokens, config.contextLength),
       fence,
       placement: checkChoice("placement", options.placement, "auto", ["auto", ...placements]),
@@ -390,7 +508,7 @@ export class Model {
       signal: options.signal,
     });
     const { trace, ...outcome } = await this.#track(running);
-    expectFinite(outcome.values, output);
+    expectFinite(outcome.values, output.kind);
     return trace ? { ...outcome, trace } : outcome;
   }
 

@@ -8,6 +8,16 @@ import { isRecord, showJson } from "../util/json-value.js";
 export interface TextTokenizer {
   /** The token that ends a text, if tokenizer_config.json names one that is in the vocabulary. */
   readonly endToken: number | undefined;
+  /** The token that stands for a hidden one, if tokenizer_config.json names one that is in the vocabulary. */
+  readonly maskToken: number | undefined;
+  /** Whether tokens are bytes, each written as a character. */
+  readonly isByteLevel: boolean;
+  /** What is put around a text, or around the two texts of a pair. */
+  template(isPair: boolean): TokenTemplate;
+  /** A text as the vocabulary spells it: lower case, without accents, or whatever else the tokenizer does before it cuts. */
+  normalise(text: string): string;
+  /** How the vocabulary spells a token: "##ing", "▁the", or bytes as characters. @throws ArgumentError for an unknown id. */
+  spelling(id: number): string;
   /**
    * The ids of `text`, with the special tokens that the tokenizer adds by itself, unless `addSpecialTokens` is false.
    * What the vocabulary cannot express becomes its unknown token, or is left out if there is none.
@@ -18,6 +28,16 @@ export interface TextTokenizer {
   /** The text of one token, special ones included. @throws ArgumentError for an unknown id. */
   tokenText(id: number): string;
 }
+
+/** A part of an encoded text: special tokens, or the tokens of the first or the second text. Its tokens are of one type. */
+export interface TemplatePart {
+  readonly of: "special" | "first" | "second";
+  /** Of "special". */
+  readonly id?: number;
+  readonly type: number;
+}
+
+export type TokenTemplate = readonly TemplatePart[];
 
 /** How text becomes ids. */
 export interface EncodeOptions {
@@ -58,7 +78,8 @@ export async function loadTokenizer(
     const json = withAllDigits(tokenizerJson);
     const tokenizer = new library.Tokenizer(json, config);
     const plain = (): Tokenizer => new library.Tokenizer(withoutSpecialTokens(json), config);
-    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig);
+    const isByteLevel = "decoder" in json && JSON.stringify(json.decoder ?? null).includes('"ByteLevel"');
+    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig, isByteLevel);
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new FormatError({ file: "tokenizer.json", problem, remedy, cause });
@@ -67,18 +88,55 @@ export async function loadTokenizer(
 
 const remedy = "Copy tokenizer.json and tokenizer_config.json from the model's folder again.";
 
+/** Stand for the tokens of texts in a template. No token of a vocabulary is spelt so. */
+const [FIRST, SECOND] = ["\0first", "\0second"] as const;
+
 class HuggingFaceTokenizer implements TextTokenizer {
   readonly endToken: number | undefined;
+  readonly maskToken: number | undefined;
+  readonly isByteLevel: boolean;
   readonly #tokenizer: Tokenizer;
   /** Makes one that does not know special tokens within texts. */
   readonly #makePlain: () => Tokenizer;
   #plain: Tokenizer | undefined;
 
-  constructor(tokenizer: Tokenizer, makePlain: () => Tokenizer, config: object | undefined) {
+  constructor(
+    tokenizer: Tokenizer,
+    makePlain: () => Tokenizer,
+    config: object | undefined,
+    isByteLevel: boolean,
+  ) {
+    this.isByteLevel = isByteLevel;
     this.#tokenizer = tokenizer;
     this.#makePlain = makePlain;
-    const text = endTokenText(config);
-    this.endToken = text === undefined ? undefined : tokenizer.token_to_id(text);
+    const idOf = (key: string): number | undefined => {
+      const text = tokenTextOf(config, key);
+      return text === undefined ? undefined : tokenizer.token_to_id(text);
+    };
+    this.endToken = idOf("eos_token");
+    this.maskToken = idOf("mask_token");
+  }
+
+  template(isPair: boolean): TokenTemplate {
+    const processor = this.#tokenizer.post_processor;
+    const processed = processor?.post_process([FIRST], isPair ? [SECOND] : null, true);
+    const tokens = processed?.tokens ?? [FIRST];
+    const parts = tokens.map((token, index): TemplatePart => {
+      const type = processed?.token_type_ids?.[index] ?? 0;
+      if (token === FIRST) return { of: "first", type };
+      if (token === SECOND) return { of: "second", type };
+      return { of: "special", id: this.#tokenizer.token_to_id(token)!, type };
+    });
+    // Some say nothing of pairs: then the texts follow one another.
+    return !isPair || tokens.includes(SECOND) ? parts : [...parts, { of: "second", type: 0 }];
+  }
+
+  normalise(text: string): string {
+    return this.#tokenizer.normalizer?.normalize(text) ?? text;
+  }
+
+  spelling(id: number): string {
+    return this.#tokenizer.id_to_token(this.#checkId(id))!;
   }
 
   encode(text: string, { addSpecialTokens = true, specialTokens = "tokens" }: EncodeOptions = {}): number[] {
@@ -144,9 +202,9 @@ function unknownToken(tokenizerJson: object): { readonly unk_token?: string } {
   return typeof text === "string" ? { unk_token: text } : {};
 }
 
-/** The text of the end token. tokenizer_config.json holds the text itself, or an object with it. */
-function endTokenText(config: object | undefined): string | undefined {
-  const token: unknown = config && "eos_token" in config ? config.eos_token : undefined;
+/** The text of a special token. tokenizer_config.json holds the text itself, or an object with it. */
+function tokenTextOf(config: object | undefined, key: string): string | undefined {
+  const token: unknown = isRecord(config) ? config[key] : undefined;
   const text: unknown = typeof token === "object" && token && "content" in token ? token.content : token;
   return typeof text === "string" ? text : undefined;
 }

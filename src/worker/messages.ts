@@ -1,5 +1,5 @@
 // The messages between a page and its worker. The page numbers its calls; every other message names a call.
-import type { ModelInfo, ModelStats, QueueMemory } from "../index.js";
+import type { EmbeddedText, ModelInfo, ModelStats, QueueMemory, TextProgress } from "../index.js";
 import type { ErrorRecord } from "./error-record.js";
 import type { Kept } from "./lent-storage.js";
 
@@ -41,3 +41,7 @@ export interface LastFigures {
   readonly memory: QueueMemory[];
   readonly stats: ModelStats;
 }
+
+/** An event of `embed`: how many texts are done, or the vector of one, which may be that of an earlier one. */
+export type EmbeddingEvent =
+  TextProgress | EmbeddedText | { readonly index: number; readonly sameAs: number };

@@ -1,10 +1,18 @@
 // The worker's script: holds the Model and carries out the page's calls.
-import { Model, type GenerateOptions, type LoadOptions, type Prompt, type TrainingRun } from "../index.js";
+import {
+  Model,
+  type GenerateOptions,
+  type LoadOptions,
+  type Prompt,
+  type Question,
+  type TextLike,
+  type TrainingRun,
+} from "../index.js";
 import { invariant } from "../util/invariant.js";
 import { recordError } from "./error-record.js";
 import { buffersOf } from "./buffers.js";
 import { lendStorage } from "./lent-storage.js";
-import type { Loaded, PageFacts, Reply, Request } from "./messages.js";
+import type { EmbeddingEvent, Loaded, PageFacts, Reply, Request } from "./messages.js";
 
 /** The global scope of a dedicated worker. TypeScript knows that of a page only. */
 const scope = globalThis as unknown as {
@@ -59,8 +67,29 @@ const methods: Readonly<Record<string, Method>> = {
   score: ({ signal }, sentences: (string | number[])[], options: object) =>
     model.score(sentences, { ...options, signal }),
 
-  embed: ({ signal, emit }, texts: (string | number[])[], options: object) =>
-    model.embed(texts, { ...options, signal, onProgress: emit }),
+  async embed({ signal, emit }, texts: TextLike[], options: object) {
+    const send: (event: EmbeddingEvent) => void = emit;
+    const handle = model.embed(texts, { ...options, signal, onProgress: send });
+    // A vector that is transferred is no longer here, so it is known by the first text that has it.
+    const first = new Map<Float32Array, number>();
+    for await (const { index, vector } of handle) {
+      const sameAs = first.get(vector);
+      if (sameAs === undefined) {
+        first.set(vector, index);
+        send({ index, vector });
+      } else send({ index, sameAs });
+    }
+    const { dimensions, tokens, truncated } = await handle;
+    return { dimensions, tokens, truncated };
+  },
+  rerank: ({ signal, emit }, query: string, documents: string[], options: object) =>
+    model.rerank(query, documents, { ...options, signal, onProgress: emit }),
+  classify: ({ signal, emit }, texts: TextLike[], options: object) =>
+    model.classify(texts, { ...options, signal, onProgress: emit }),
+  fillMask: ({ signal, emit }, texts: TextLike[], options: object) =>
+    model.fillMask(texts, { ...options, signal, onProgress: emit }),
+  decide: ({ signal, emit }, prompt: Prompt, questions: Question[], options: object) =>
+    model.decide(prompt, questions, { ...options, signal, onProgress: emit }),
 
   async generate({ signal, emit }, id: number, prompt: Prompt, options: GenerateOptions) {
     // On the page, a call that could not be posted took an id too. Here a handle takes that id and fails at once.

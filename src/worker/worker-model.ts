@@ -4,8 +4,14 @@ import {
   GenerationBatch,
   GenerationHandle,
   type ChatMessage,
-  type Embeddings,
+  type Classification,
+  type ClassifyOptions,
+  type DecideOptions,
+  type Decision,
+  type EmbeddingHandle,
   type EmbedOptions,
+  type FilledMask,
+  type FillMaskOptions,
   type ForwardOptions,
   type GenerateOptions,
   type Generation,
@@ -18,17 +24,24 @@ import {
   type ModelSource,
   type ModelStats,
   type Prompt,
+  type Question,
   type QueueMemory,
+  type RankedDocument,
+  type RerankOptions,
   type RunOptions,
   type SavedModel,
   type Scores,
   type Sentence,
+  type TextLike,
+  type TextOptions,
+  type TokenClassification,
   type TrainOptions,
 } from "../index.js";
 import { isHubId } from "../util/hub-id.js";
 import { isPromptList } from "../util/prompt-list.js";
 import { throwIfAborted } from "../util/signal.js";
 import { Connection } from "./connection.js";
+import { embedInWorker } from "./worker-embedding.js";
 import { readKept, writeKept } from "./lent-storage.js";
 import type { LastFigures, Loaded, PageFacts } from "./messages.js";
 import type { Promisified } from "./promisified.js";
@@ -150,16 +163,49 @@ export class WorkerModel implements Promisified<Model> {
     return this.#connection.call("score", [sentences, options], { signal });
   }
 
-  /** As `Model.embed`. */
-  async embed(
-    texts: readonly (string | Sentence)[],
-    { signal, onProgress, ...options }: EmbedOptions = {},
-  ): Promise<Embeddings> {
+  /** As `Model.embed`. Vectors are transferred as they come. */
+  embed(texts: readonly TextLike[], options: EmbedOptions = {}): EmbeddingHandle {
     this.#expectUsable("embed");
-    return this.#connection.call("embed", [texts, options], {
-      signal,
-      ...(onProgress ? { onEvent: onProgress } : {}),
-    });
+    return embedInWorker(this.#connection, texts, options);
+  }
+
+  /** As `Model.rerank`. */
+  async rerank(
+    query: string | Sentence,
+    documents: readonly (string | Sentence)[],
+    options: RerankOptions = {},
+  ): Promise<RankedDocument[]> {
+    return this.#withProgress("rerank", [query, documents], options);
+  }
+
+  /** As `Model.classify`. */
+  classify(
+    texts: readonly TextLike[],
+    options: ClassifyOptions & { readonly tokens: true },
+  ): Promise<TokenClassification[][]>;
+  classify(
+    texts: readonly TextLike[],
+    options?: ClassifyOptions & { readonly tokens?: false },
+  ): Promise<Classification[]>;
+  async classify(
+    texts: readonly TextLike[],
+    options: ClassifyOptions = {},
+  ): Promise<Classification[] | TokenClassification[][]> {
+    return this.#withProgress("classify", [texts], options);
+  }
+
+  /** As `Model.fillMask`. */
+  async fillMask(texts: readonly TextLike[], options: FillMaskOptions = {}): Promise<FilledMask[][]> {
+    return this.#withProgress("fillMask", [texts], options);
+  }
+
+  /** As `Model.decide`. */
+  async decide(
+    prompt: Prompt,
+    questions: readonly Question[],
+    options: DecideOptions = {},
+  ): Promise<Decision[]> {
+    return this.#withProgress("decide", [prompt, questions], options);
   }
 
   /** As `Model.generate`. All pieces of text of a step come in one message. */
@@ -257,6 +303,16 @@ export class WorkerModel implements Promisified<Model> {
     } finally {
       this.#connection.end(new DisposedError("The model", "the call"));
     }
+  }
+
+  /** A call whose events are its progress. */
+  async #withProgress<Result>(
+    method: string,
+    args: readonly unknown[],
+    { signal, onProgress, ...options }: TextOptions,
+  ): Promise<Result> {
+    this.#expectUsable(method);
+    return this.#connection.call(method, [...args, options], { signal, onEvent: onProgress });
   }
 
   /** Page and worker both count handles. Calls arrive in order, so the numbers agree. */

@@ -141,7 +141,7 @@ it("is unknown without its file, and what it does not compute is refused by name
 async function logitsOf(model: LoadedModel, sliceTokens: number | "auto" = "auto"): Promise<Float32Array[]> {
   const { values } = await runForwardPass(model, {
     tokens: sentences.map((ids) => Uint32Array.from(ids)),
-    output: "all",
+    output: { kind: "all" },
     sliceTokens,
     fence: "sentence",
     placement: "auto",

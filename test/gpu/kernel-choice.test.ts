@@ -35,7 +35,7 @@ async function run(
     for (const batch of [sentences, sentences.slice(0, 1)]) {
       const { values } = await runForwardPass(loaded, {
         tokens: batch.map((ids) => Uint32Array.from(ids)),
-        output: "all",
+        output: { kind: "all" },
         sliceTokens: 5,
         fence: "sentence",
         placement: "affine",

@@ -1,7 +1,7 @@
 // The errors of calls that must fail.
 
 /** The error that `promise` is rejected with. Fails if it is fulfilled. */
-export async function rejection(promise: Promise<unknown>): Promise<Error> {
+export async function rejection(promise: PromiseLike<unknown>): Promise<Error> {
   const reason: unknown = await promise.then(
     () => undefined,
     (error: unknown) => error,

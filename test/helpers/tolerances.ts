@@ -186,3 +186,6 @@ export const halfCacheRounded = 1e-3;
 
 /** The same against float64 that rounds nothing: 2^-11 of every key and value, through attention of a few layers. */
 export const halfCacheUnrounded = 1e-2;
+
+/** The largest error of a logit of a head of an encoder, of size up to about 4: its rows' error through one or two products. */
+export const headLogits = 1e-5;

@@ -17,3 +17,18 @@ export function pool(rows: ArrayLike<number>, C: number, method: Pooling, skippe
     return sum / (method === "mean_sqrt_len_tokens" ? Math.sqrt(weights) : weights);
   });
 }
+
+/** The first `width` numbers of a row, activated, and then divided by their length if asked for; a row of zeros stays so. */
+export function finishRow(
+  row: ArrayLike<number>,
+  options: {
+    readonly width: number;
+    readonly activate: (x: number) => number;
+    readonly normalises: boolean;
+  },
+): Float64Array {
+  const kept = Float64Array.from({ length: options.width }, (_, index) => options.activate(row[index]!));
+  if (!options.normalises) return kept;
+  const length = Math.max(Math.sqrt(kept.reduce((sum, value) => sum + value * value, 0)), 1e-12);
+  return kept.map((value) => value / length);
+}

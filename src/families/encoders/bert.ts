@@ -8,6 +8,7 @@ import type { GgufDescription } from "../gguf/description.js";
 import type { ModelConfig } from "../model-config.js";
 import { linear, lookUp, norm, takeApart, type LayerRecipe, type Recipe } from "../recipe.js";
 import { encoderGguf } from "./gguf.js";
+import { classesOf, headRecipe, headRoles, readHead, type HeadKind } from "./heads.js";
 
 interface Kind {
   readonly name: string;
@@ -22,6 +23,7 @@ interface Kind {
   /** The row of positions of the first token: in RoBERTa it follows that of the padding token. */
   readonly firstPosition: (keys: ConfigReader) => number;
   readonly tensors: TensorNames;
+  readonly heads: HeadKind;
   readonly gguf?: GgufDescription;
 }
 
@@ -33,7 +35,7 @@ function readTokenTypes(keys: ConfigReader): number {
   return count <= MOST_TOKEN_TYPES ? count : keys.fail("type_vocab_size", `at most ${MOST_TOKEN_TYPES}`);
 }
 
-/** Of BERT and RoBERTa. Their files may hold heads, which are not used. */
+/** Of BERT and RoBERTa. Their files may hold heads that their class does not name: these are not used. */
 const bertTensors = (prefix: string): TensorNames => {
   const layer = "encoder.layer.{l}";
   const attention = `${layer}.attention`;
@@ -57,6 +59,28 @@ const bertTensors = (prefix: string): TensorNames => {
       norm2: tensor(`${layer}.output.LayerNorm`),
     },
   };
+};
+
+const bertHeads: HeadKind = {
+  dense: { of: "pooler.dense", activation: "tanh", bias: true },
+  classifier: { texts: "classifier", tokens: "classifier" },
+  masked: {
+    dense: "cls.predictions.transform.dense",
+    norm: "cls.predictions.transform.LayerNorm",
+    output: "cls.predictions",
+  },
+};
+
+const robertaHeads: HeadKind = {
+  dense: { of: "classifier.dense", activation: "tanh", bias: true },
+  classifier: { texts: "classifier.out_proj", tokens: "classifier" },
+  masked: { dense: "lm_head.dense", norm: "lm_head.layer_norm", output: "lm_head", activation: "gelu" },
+};
+
+const distilHeads: HeadKind = {
+  dense: { of: "pre_classifier", activation: "relu", bias: true },
+  classifier: { texts: "classifier", tokens: "classifier" },
+  masked: { dense: "vocab_transform", norm: "vocab_layer_norm", output: "vocab_projector" },
 };
 
 const distilTensors: TensorNames = {
@@ -83,10 +107,11 @@ const kinds: readonly Kind[] = [
   {
     name: "bert",
     modelTypes: ["bert"],
-    architectures: ["BertModel", "BertForMaskedLM"],
+    architectures: classesOf("Bert"),
     tokenTypes: readTokenTypes,
     firstPosition: () => 0,
     tensors: bertTensors("bert."),
+    heads: bertHeads,
     gguf: encoderGguf({
       architecture: "bert",
       modelType: "bert",
@@ -103,18 +128,16 @@ const kinds: readonly Kind[] = [
   {
     name: "roberta",
     modelTypes: ["roberta", "xlm-roberta", "camembert"],
-    architectures: ["Roberta", "XLMRoberta", "Camembert"].flatMap((own) => [
-      `${own}Model`,
-      `${own}ForMaskedLM`,
-    ]),
+    architectures: classesOf("Roberta", "XLMRoberta", "Camembert"),
     tokenTypes: readTokenTypes,
     firstPosition: (keys) => 1 + (keys.has("pad_token_id") ? keys.whole("pad_token_id") : 1),
     tensors: bertTensors("roberta."),
+    heads: robertaHeads,
   },
   {
     name: "distilbert",
     modelTypes: ["distilbert"],
-    architectures: ["DistilBertModel", "DistilBertForMaskedLM"],
+    architectures: classesOf("DistilBert"),
     keys: {
       hidden_size: "dim",
       num_attention_heads: "n_heads",
@@ -126,6 +149,7 @@ const kinds: readonly Kind[] = [
     tokenTypes: () => 0,
     firstPosition: () => 0,
     tensors: distilTensors,
+    heads: distilHeads,
   },
 ];
 
@@ -134,8 +158,11 @@ export const bertLike: readonly Family[] = kinds.map((kind): Family => ({
   modelTypes: kind.modelTypes,
   architectures: kind.architectures,
   readConfig: (keys) => readConfig(keys, kind),
-  recipe: bertRecipe,
-  tensors: () => kind.tensors,
+  recipe: (config) => ({ ...bertRecipe(config), ...headRecipe(config, kind.heads) }),
+  tensors: (config) => ({
+    ...kind.tensors,
+    roles: { ...kind.tensors.roles, ...headRoles(config, kind.heads) },
+  }),
   ...(kind.gguf ? { gguf: kind.gguf } : {}),
 }));
 
@@ -166,7 +193,7 @@ function readConfig(keys: ConfigReader, kind: Kind): ModelConfig {
     normEpsilon: kind.epsilon ?? keys.positive("layer_norm_eps", 1e-12),
     tokenTypes: kind.tokenTypes(keys),
     ...(firstPosition > 0 ? { firstPosition, paddingToken: firstPosition - 1 } : {}),
-    tiedHead: false,
+    ...readHead(keys),
     endTokens: [],
     beginToken: undefined,
   };

@@ -6,15 +6,26 @@ import { attentionStep, fusedProjections } from "../decoder.js";
 import { tensor, type Family } from "../family.js";
 import type { ModelConfig } from "../model-config.js";
 import { encoderGguf } from "./gguf.js";
+import { classesOf, headRecipe, headRoles, readHead, type HeadKind } from "./heads.js";
 import { gate, linear, lookUp, norm, rotary, type LayerRecipe } from "../recipe.js";
+
+const ownHeads: HeadKind = {
+  dense: { of: "head.dense", activation: "gelu", bias: false },
+  norm: "head.norm",
+  sameForTokens: true,
+  classifier: { texts: "classifier", tokens: "classifier" },
+  masked: { dense: "head.dense", norm: "head.norm", output: "decoder", activation: "gelu" },
+};
 
 export const modernBert: Family = {
   name: "modernbert",
   modelTypes: ["modernbert"],
-  architectures: ["ModernBertModel", "ModernBertForMaskedLM"],
+  architectures: classesOf("ModernBert"),
 
   readConfig(keys) {
-    for (const key of ["attention_bias", "mlp_bias", "norm_bias"]) keys.expectFlag(key, false);
+    for (const key of ["attention_bias", "mlp_bias", "norm_bias", "classifier_bias"])
+      keys.expectFlag(key, false);
+    keys.choice("classifier_activation", ["gelu"], "gelu");
     const vocabularySize = keys.size("vocab_size");
     const channels = keys.size("hidden_size");
     const heads = keys.size("num_attention_heads");
@@ -32,7 +43,7 @@ export const modernBert: Family = {
       activation: keys.choice("hidden_activation", activationNames, "gelu"),
       normEpsilon: keys.positive("norm_eps", 1e-5),
       tokenTypes: 0,
-      tiedHead: false,
+      ...readHead(keys, keys.choice<"cls" | "mean">("classifier_pooling", ["cls", "mean"], "cls")),
       endTokens: [],
       beginToken: undefined,
     };
@@ -66,6 +77,7 @@ export const modernBert: Family = {
       layers: Array.from({ length: config.layers }, (_, layer) => layerOf(layer)),
       finish: [norm("finalNorm", plain)],
       output: "normalised",
+      ...headRecipe(config, ownHeads),
     };
   },
 
@@ -82,6 +94,7 @@ export const modernBert: Family = {
       gateUp: tensor("layers.{l}.mlp.Wi"),
       down: tensor("layers.{l}.mlp.Wo"),
       finalNorm: tensor("final_norm"),
+      ...headRoles(config, ownHeads),
     },
   }),
 

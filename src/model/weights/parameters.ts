@@ -6,6 +6,7 @@ import {
   widthOf,
   type AxisName,
   type Bias,
+  type HeadStep,
   type Recipe,
   type Role,
   type Step,
@@ -133,13 +134,20 @@ export function listParameters(
     parameters.push({ name, role, layer, source, pieces, ...more });
   };
   const vocabulary = axis("vocabulary");
-  const matrix = (role: Role, layer: number | undefined, inputs: Axis, outputs: Axis, start: Start): void =>
+  const matrix = (
+    role: Role,
+    layer: number | undefined,
+    inputs: Axis,
+    outputs: Axis,
+    start: Start,
+    stored: Bias = "always",
+  ): void =>
     add(role, layer, {
       part: "weight",
       inputs,
       outputs,
       layout: "interleaved",
-      stored: "always",
+      stored,
       decays: true,
       start,
     });
@@ -211,12 +219,26 @@ export function listParameters(
   for (const [layer, { beforeAttention, afterAttention }] of recipe.layers.entries())
     for (const step of [...beforeAttention, ...afterAttention]) addStep(step, layer);
   for (const step of recipe.finish) addStep(step, undefined);
+  const rows = axis(widthOf(recipe.output, recipe));
+  const addHead = (steps: readonly HeadStep[], stored: Bias): void => {
+    let inputs = rows;
+    for (const step of steps) {
+      if (step.kind === "linear") {
+        const outputs = axis(step.to);
+        matrix(step.role, undefined, inputs, outputs, { deviation: DEVIATION }, stored);
+        inputs = outputs;
+      } else vector(step.role, undefined, "weight", inputs, stored, 1);
+      vector(step.role, undefined, "bias", inputs, step.bias === "never" ? "never" : stored, 0);
+    }
+  };
   if (recipe.head) {
-    const { tied, bias } = recipe.head;
-    const rows = axis(widthOf(recipe.output, recipe));
-    if (!tied) matrix("head", undefined, rows, vocabulary, { deviation: DEVIATION });
+    const { tied, bias, transform } = recipe.head;
+    if (transform) addHead(transform, "optional");
+    const stored = transform ? "optional" : "always";
+    if (!tied) matrix("head", undefined, rows, vocabulary, { deviation: DEVIATION }, stored);
     vector("head", undefined, "bias", vocabulary, bias, 0);
   }
+  if (recipe.classifier) addHead(recipe.classifier.steps, "always");
   return parameters;
 }
 

@@ -12,6 +12,7 @@ import type { LoadedModel } from "../load/loaded-model.js";
 import { checkIds, checkSentence, needsTokenizer, type Sentence } from "../load/check-input.js";
 import { checkChoice, checkWhole } from "../../util/check.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
+import { throwIfAborted } from "../../util/signal.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 import type { ModelStats } from "./stats.js";
 
@@ -61,6 +62,24 @@ const optionNames: OptionNames<GenerateOptions> = {
   noRepeatSize: true,
   minTokens: true,
   seed: true,
+};
+
+/** Makes any token the likeliest. Log-probabilities are those without biases. */
+const MOST_BIAS = 1e4;
+
+/** One token, whatever the model's own settings are. */
+const plainSampling: GenerateOptions = {
+  temperature: 0,
+  maxTokens: 1,
+  logProbabilities: true,
+  stopTokens: [],
+  stop: [],
+  banned: [],
+  noRepeatSize: 0,
+  minTokens: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
 };
 
 /** How prompts become ids. */
@@ -131,6 +150,20 @@ export class Generator {
 
   generateAll(prompts: readonly Prompt[], options: GenerateOptions): GenerationBatch {
     return new GenerationBatch(prompts.map((prompt) => this.generate(prompt, options)));
+  }
+
+  /**
+   * The log-probability of `token` behind these tokens, in nats. They are a request like any other: what they begin with is shared
+   * with others, and computed once.
+   */
+  async logProbabilityOf(tokens: readonly number[], token: number, signal: AbortSignal): Promise<number> {
+    const { logProbabilities } = await this.generate(tokens, {
+      ...plainSampling,
+      logitBias: { [token]: MOST_BIAS },
+      signal,
+    });
+    throwIfAborted(signal, "Deciding");
+    return logProbabilities![0]!;
   }
 
   /** Calls `watcher` after every step from now on. Returns a function that ends this. */

@@ -1,5 +1,6 @@
 // The handle that a caller holds while a text is generated. Await it for the whole text, or iterate over its pieces.
-import { GenerationInterruptedError } from "../../errors.js";
+import type { GenerationInterruptedError } from "../../errors.js";
+import { ResultHandle } from "../../util/result-handle.js";
 
 /** Why generation ended: a stop token or string was generated, there was no room for more, or the caller ended it. */
 export type FinishReason = "stop" | "length" | "abort";
@@ -31,74 +32,20 @@ export interface GenerationTimings {
  * A text being generated. `await` it for the whole Generation, or iterate over it for pieces of text. Leaving the loop cancels.
  * Cancelling is not an error: the Generation then has the finish reason "abort" and what was generated until then.
  */
-export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<string> {
+export class GenerationHandle extends ResultHandle<string, Generation> {
   /** The number of the request in `model.watchSteps`, from 1 on. */
   readonly id: number;
-  readonly #result: Promise<Generation>;
-  readonly #pieces: string[] = [];
-  readonly #onCancel: () => void;
-  #isEnded = false;
-  #wake: (() => void)[] = [];
 
   /** `run` generates. It calls `emit` with every piece, and resolves with the whole. */
   constructor(id: number, run: (emit: (piece: string) => void) => Promise<Generation>, cancel: () => void) {
+    super(
+      (emit) =>
+        run((piece) => {
+          if (piece !== "") emit(piece);
+        }),
+      cancel,
+    );
     this.id = id;
-    this.#onCancel = cancel;
-    const end = (): void => {
-      this.#isEnded = true;
-      this.#notify();
-    };
-    this.#result = run((piece) => {
-      if (piece === "") return;
-      this.#pieces.push(piece);
-      this.#notify();
-    });
-    // The caller sees a failure when it awaits or iterates. If nobody does, the failure must not crash the program.
-    this.#result.then(end, end);
-  }
-
-  /** Ends generation and frees its memory at once. No effect after the end. */
-  cancel(): void {
-    this.#onCancel();
-  }
-
-  /** As in a promise of the Generation. Called by `await handle`. */
-  // oxlint-disable-next-line unicorn/no-thenable -- a handle is awaited for its result, as its documentation says
-  then<R = Generation, E = never>(
-    onFulfilled?: ((value: Generation) => R | PromiseLike<R>) | null,
-    onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
-  ): Promise<R | E> {
-    return this.#result.then(onFulfilled, onRejected);
-  }
-
-  /** As in a promise. */
-  catch<E = never>(onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null): Promise<Generation | E> {
-    return this.#result.catch(onRejected);
-  }
-
-  /** As in a promise. */
-  finally(onFinally?: (() => void) | null): Promise<Generation> {
-    return this.#result.finally(onFinally);
-  }
-
-  /** Yields all pieces from the first on, as they come. Throws the error if generation fails. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
-    let next = 0;
-    let isComplete = false;
-    try {
-      for (;;) {
-        const piece = this.#pieces[next];
-        if (piece !== undefined) {
-          next++;
-          yield piece;
-        } else if (this.#isEnded) break;
-        else await new Promise<void>((resolve) => this.#wake.push(resolve));
-      }
-      await this.#result;
-      isComplete = true;
-    } finally {
-      if (!isComplete) this.cancel();
-    }
   }
 
   /** Returns the pieces as a stream. Cancelling the stream cancels generation. */
@@ -117,12 +64,6 @@ export class GenerationHandle implements PromiseLike<Generation>, AsyncIterable<
         await pieces.return();
       },
     });
-  }
-
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
   }
 }
 

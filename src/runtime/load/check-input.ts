@@ -1,7 +1,7 @@
 // Checks what callers pass to a loaded model: sentences as token ids, and the options that all calls have. Every wing of
 // the runtime may use it; ranges of single numbers are checked by util/check.ts.
 import { ArgumentError } from "../../errors.js";
-import type { Recipe } from "../../families/recipe.js";
+import { predictsNext, type Recipe } from "../../families/recipe.js";
 import { checkReal, checkWholeOrAuto } from "../../util/check.js";
 import type { TextFiles } from "./loaded-model.js";
 
@@ -31,10 +31,10 @@ export function checkSliceTokens(
 }
 
 /** The sentences of a batch: a list with at least one. */
-export function checkList<S>(sentences: readonly S[]): readonly S[] {
+export function checkList<S>(sentences: readonly S[], argument = "sentences"): readonly S[] {
   if (Array.isArray(sentences) && sentences.length > 0) return sentences;
   throw new ArgumentError({
-    argument: "sentences",
+    argument,
     expected: "a non-empty array of sentences, each an array of token ids",
     received: sentences,
     remedy: "Pass at least one sentence; text is turned into ids by model.encode(text).",
@@ -124,26 +124,15 @@ function hasTypes(own: unknown, length: number, tokenTypes: number): boolean {
   );
 }
 
-/** Logits come from a head over the vocabulary, which encoders have not. */
-export function expectHead({ head }: Pick<Recipe, "head">, operation: string): void {
-  if (head) return;
+/** Logits come from a head over the vocabulary, which most encoders have not; and only some heads say what comes next. */
+export function expectHead(recipe: Pick<Recipe, "head" | "layers">, operation: string): void {
+  if (operation === "forward" ? recipe.head : predictsNext(recipe)) return;
   throw new ArgumentError({
     argument: operation === "forward" ? "output" : "model",
     expected:
       operation === "forward" ? '"hidden", as this model is an encoder' : "a model that predicts tokens",
-    received: operation === "forward" ? "logits" : "an encoder, which has no head over the vocabulary",
+    received: operation === "forward" ? "logits" : "an encoder, which does not say what comes next",
     remedy: 'Ask an encoder for its rows: model.forward(sentences, { output: "hidden" }).',
-  });
-}
-
-/** Vectors of texts come from encoders. */
-export function expectEncoder({ head }: Pick<Recipe, "head">, operation: string): void {
-  if (!head) return;
-  throw new ArgumentError({
-    argument: "model",
-    expected: "an encoder",
-    received: "a model that predicts tokens",
-    remedy: `${operation} is for encoders; the last rows of this model are those of model.forward(ids, { output: "hidden" }).`,
   });
 }
 

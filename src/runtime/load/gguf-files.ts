@@ -2,6 +2,7 @@
 import type { Family } from "../../families/family.js";
 import { ggufFamily, readGgufConfig } from "../../families/gguf/config.js";
 import type { GgufDescription, GgufFacts } from "../../families/gguf/description.js";
+import { predictsNext } from "../../families/recipe.js";
 import { listTensors, openGguf, type GgufModel } from "../../files/gguf/open-gguf.js";
 import { plainValue } from "../../files/gguf/plain-value.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
@@ -53,7 +54,7 @@ export async function openGgufFiles(
     checkTensors: (parameters) => void match(parameters),
     async readTexts() {
       const texts = tokenizerFiles(facts);
-      const isEncoder = own.family.recipe(familyModel.config).head === undefined;
+      const isEncoder = !predictsNext(own.family.recipe(familyModel.config));
       return isEncoder
         ? { ...texts, sentence: sentenceSettings(value, own.description.architecture) }
         : texts;

@@ -1,5 +1,6 @@
 // The files of a model, whatever their kind: its configuration, its texts, and its weights as they are read.
 import type { Family, TensorNames } from "../../families/family.js";
+import { predictsNext } from "../../families/recipe.js";
 import { readModelConfig, type FamilyModel } from "../../families/registry.js";
 import {
   readJson,
@@ -117,7 +118,7 @@ async function openFolder(
     },
     checkTensors: () => undefined,
     async readTexts(own) {
-      const isEncoder = family.recipe(config).head === undefined;
+      const isEncoder = !predictsNext(family.recipe(config));
       // A browser writes a line into its console for a file that is not there, so that only those are asked for that may be.
       const unreadable: Record<string, string> = {};
       const optional = <T>(reader: typeof readJson | typeof readText, name: string): Promise<T | undefined> =>

@@ -1,6 +1,8 @@
 // The small files that sentence-transformers puts beside an encoder: how rows become one vector, in the form of version 6 and in
 // that of versions 2 to 4, which nearly every published folder has.
 import { FormatError } from "../../errors.js";
+import { relevanceOf } from "../../families/encoders/heads.js";
+import type { ClassifierConfig } from "../../families/model-config.js";
 import { readJson, type ModelFolder } from "../../files/model-folder.js";
 import { readTensors } from "../../files/read-tensors.js";
 import { poolingMethods, type PoolingName } from "../../kernels/pooling/pooling.js";
@@ -19,7 +21,7 @@ export interface DenseModule {
 
 /** What the files say of vectors. What they do not say is undefined. */
 export interface SentenceSettings {
-  /** Joined in this order. */
+  /** Joined in this order. None if the folder says none, as that of a cross-encoder. */
   readonly poolings: readonly PoolingName[];
   /** Whether the tokens of a prompt count. */
   readonly includesPrompt: boolean;
@@ -30,6 +32,8 @@ export interface SentenceSettings {
   readonly maxTokens: number | undefined;
   readonly prompts: Readonly<Record<string, string>>;
   readonly defaultPrompt: string | undefined;
+  /** What becomes of the logit of a cross-encoder. */
+  readonly relevance?: ClassifierConfig["relevance"];
 }
 
 const remedy = "weft computes no vectors from this folder as it is: pass ids to forward, and pool its rows.";
@@ -54,11 +58,12 @@ export async function readSentenceFiles(
       pooling = readPooling(await readJson(folder, `${path}/config.json`, signal), path);
     else if (kind === "Dense") dense.push(await readDense(folder, path, signal));
     else if (kind === "Normalize") normalizes = true;
-  if (!pooling) return fail("modules.json", `expected a module Pooling, received ${showJson(modules)}`);
   const prompts = isRecord(own) && isRecord(own["prompts"]) ? own["prompts"] : {};
   const defaultPrompt = isRecord(own) ? own["default_prompt_name"] : undefined;
   const maxTokens = isRecord(limits) ? limits["max_seq_length"] : undefined;
   return {
+    poolings: [],
+    includesPrompt: true,
     ...pooling,
     dense,
     normalizes,
@@ -68,6 +73,7 @@ export async function readSentenceFiles(
       Object.entries(prompts).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
     ),
     defaultPrompt: typeof defaultPrompt === "string" ? defaultPrompt : undefined,
+    ...relevanceOf(isRecord(own) ? own["activation_fn"] : undefined),
   };
 }
 

@@ -6,6 +6,7 @@ import type { OutputKind } from "./output.js";
 const names: Readonly<Record<OutputKind, string>> = {
   last: "Logits",
   all: "Logits",
+  chosen: "Logits",
   hidden: "Rows",
   pooled: "Pooled rows",
   logProbabilities: "Log-probabilities",

@@ -5,7 +5,7 @@ import type { Queue } from "../../gpu/queue.js";
 import type { Arena } from "../../model/arena/arena.js";
 import { keyValueRowBytes, type ModelShape } from "../../model/shape.js";
 import { keyValueOf, type Forward } from "../../model/forward.js";
-import type { PoolingPipeline } from "../../layers/pooling.js";
+import type { EncodeRuns } from "../../model/row-head.js";
 import type { Move } from "../../schedule/moves.js";
 import type { Stage } from "../../schedule/submission.js";
 import { writeBlockTable, writeRowTable, type BatchRows } from "../../model/rows.js";
@@ -18,8 +18,8 @@ export interface RunQueue {
   readonly forward: Forward;
   readonly arena: Arena;
   readonly batchRows: BatchRows;
-  /** If rows are to be pooled. */
-  readonly pooling?: PoolingPipeline | undefined;
+  /** If something is computed of the last rows. */
+  readonly head?: EncodeRuns | undefined;
 }
 
 export class ForwardEncoder implements QueueEncoder {
@@ -35,7 +35,7 @@ export class ForwardEncoder implements QueueEncoder {
     this.queue = own.queue;
     this.#own = own;
     this.#queues = queues;
-    this.#output = new QueueOutput(own.queue, own.forward, shape, collector, own.pooling);
+    this.#output = new QueueOutput(own.queue, own.forward, shape, collector, own.head);
     this.#shape = shape;
   }
 

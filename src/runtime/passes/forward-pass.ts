@@ -7,13 +7,12 @@ import { workOf } from "../../model/work.js";
 import type { Trace } from "../../trace/trace.js";
 import { buildPlan } from "../../plan/plan.js";
 import { attentionGrainOf, type Fence, type Placement } from "../../plan/vocabulary.js";
-import { poolingVariant } from "../../kernels/pooling/pooling.js";
 import { settleAll } from "../../util/settle-all.js";
 import { throwIfAborted } from "../../util/signal.js";
 import { BatchRows } from "../../model/rows.js";
 import { ForwardEncoder, type RunQueue } from "./forward-encoder.js";
 import { SUBMISSIONS_IN_FLIGHT, type LoadedModel, type Replica } from "../load/loaded-model.js";
-import { OutputCollector, type OutputKind, type PoolingRequest } from "./output.js";
+import { OutputCollector, type OutputKind, type OutputRequest } from "./output.js";
 import { PlanRun, SHARED_BUDGET_MS } from "./plan-run.js";
 import { traceOf, type SubmissionRecord } from "./trace-recorder.js";
 import type { QueueStats, RunStats } from "./pass-result.js";
@@ -22,9 +21,8 @@ import type { QueueStats, RunStats } from "./pass-result.js";
 export interface Request {
   readonly tokens: readonly Uint32Array[];
   readonly tokenTypes?: readonly Uint32Array[] | undefined;
-  readonly output: OutputKind;
-  /** Of the output "pooled", whose placement must be affine. */
-  readonly pooling?: PoolingRequest | undefined;
+  /** If rows are pooled, the placement must be affine. */
+  readonly output: OutputRequest;
   readonly sliceTokens: number | "auto";
   readonly fence: Fence;
   readonly placement: Placement | "auto";
@@ -52,7 +50,7 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   const { tokens, fence, signal } = request;
   throwIfAborted(signal, "The forward pass");
   const lengths = tokens.map(({ length }) => length);
-  const cost = costOf(model.definition, request.output);
+  const cost = costOf(model.definition, request.output.kind);
   const { queues, placement, sliceTokens } = chooseSchedule(
     { ...request, lengths, layers: config.layers },
     speedOf(model, cost, request.gpuBudgetMs),
@@ -81,20 +79,27 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
   const written: Promise<void>[] = [];
   for (const [index, { load }] of replicas.entries()) load.rows += batchRows[index]!.rows;
   try {
-    const pipelines = request.pooling
-      ? await Promise.all(replicas.map(({ queue }) => queue.pipelines.get(poolingVariant)))
+    const { head } = request.output;
+    const heads = head
+      ? await Promise.all(replicas.map(({ queue, forward }) => head.prepare(queue, forward)))
       : [];
     for (const [index, { queue, forward, arenas }] of replicas.entries()) {
       const own = batchRows[index]!;
       const arena = await arenas.acquire(Math.max(1, own.rows), keyValueBuffers);
-      runQueues.push({ queue, forward, arena, batchRows: own, pooling: pipelines[index] });
+      runQueues.push({
+        queue,
+        forward,
+        arena,
+        batchRows: own,
+        head: heads[index],
+      });
       const accepted = queue.checked(() =>
         arena.writeRows(own.rowInfo(tokens, request.tokenTypes), own.pageTable()),
       );
       accepted.catch(() => undefined); // the run below fails for it, unless another queue fails before
       written.push(accepted);
     }
-    const collector = new OutputCollector(request.output, tokens, shape, request.pooling);
+    const collector = new OutputCollector(request.output, tokens, shape);
     const encoders = runQueues.map((own) => new ForwardEncoder(own, runQueues, shape, collector));
     const run = new PlanRun({
       scheduler,
@@ -107,8 +112,8 @@ export async function runForwardPass(model: LoadedModel, request: Request): Prom
     });
     // Nothing waits for the rows to be accepted: if they are not, that is why the run fails.
     await settleAll([...written, run.run(signal)]);
-    const head = { lengths, sliceTokens, layers: config.layers, fence, placement, queues };
-    const trace = request.trace ? traceOf(head, run.records) : undefined;
+    const call = { lengths, sliceTokens, layers: config.layers, fence, placement, queues };
+    const trace = request.trace ? traceOf(call, run.records) : undefined;
     const owned = tokensPerQueue(scheduler, tokens.length, queues);
     const movedBytes = sum(encoders.map((encoder) => encoder.movedBytes));
     const elapsedMs = performance.now() - startMs;

@@ -5,21 +5,22 @@ import type { Queue } from "../../gpu/queue.js";
 import type { Arena } from "../../model/arena/arena.js";
 import type { ModelShape } from "../../model/shape.js";
 import type { Forward } from "../../model/forward.js";
-import { POOLING_WORDS, type PoolingName } from "../../kernels/pooling/pooling.js";
-import { poolSentences, type PoolingPipeline } from "../../layers/pooling.js";
+import type { EncodeRuns, RowHead } from "../../model/row-head.js";
 import { countRows, cutIntoChunks, writeRowTable, type RowRun } from "../../model/rows.js";
 
 /**
- * "last": logits after each sentence's last token; "all": after every token; "hidden": final hidden rows; "pooled": one vector of
- * these for each sentence.
+ * "last": logits after each sentence's last token; "all": after every token; "chosen": after those asked for; "hidden": final hidden
+ * rows; "pooled": one vector of these for each sentence.
  */
-export type OutputKind = "last" | "all" | "hidden" | "pooled" | "logProbabilities";
+export type OutputKind = "last" | "all" | "chosen" | "hidden" | "pooled" | "logProbabilities";
 
-/** How the rows of sentences become one vector each: by several methods, joined. */
-export interface PoolingRequest {
-  readonly methods: readonly PoolingName[];
-  /** How many tokens of each sentence are left out, from the first on. Default: none. */
-  readonly skipped?: readonly number[] | undefined;
+/** What is asked for of the last rows. */
+export interface OutputRequest {
+  readonly kind: OutputKind;
+  /** What is computed of these rows, instead of the logits of the vocabulary; of "pooled", what pools. */
+  readonly head?: RowHead | undefined;
+  /** Of "chosen": tokens of each sentence, in order. */
+  readonly chosen?: readonly (readonly number[])[] | undefined;
 }
 
 /** Logits take the most memory of all, so if their rows do not fit here, they are computed and read in chunks. */
@@ -29,57 +30,67 @@ const CHUNK_BYTES = 64 * 2 ** 20;
 export class OutputCollector {
   readonly kind: OutputKind;
   readonly values: readonly Float32Array<ArrayBuffer>[];
-  /** Of "pooled". */
-  readonly pooling: PoolingRequest | undefined;
+  readonly request: OutputRequest;
   readonly #tokens: readonly Uint32Array[];
   readonly #width: number;
   /** Of "pooled": how many rows of each sentence are there. */
   readonly #finished: number[];
 
-  constructor(kind: OutputKind, tokens: readonly Uint32Array[], shape: ModelShape, pooling?: PoolingRequest) {
+  constructor(request: OutputRequest, tokens: readonly Uint32Array[], shape: ModelShape) {
+    const { kind, head, chosen } = request;
     this.kind = kind;
-    this.pooling = pooling;
+    this.request = request;
     this.#tokens = tokens;
     this.#finished = tokens.map(() => 0);
-    const widths: Readonly<Record<OutputKind, number>> = {
-      last: shape.vocabulary,
-      all: shape.vocabulary,
-      hidden: shape.channels,
-      pooled: shape.channels,
-      logProbabilities: 1,
-    };
-    this.#width = widths[kind];
-    const countOf: Readonly<Record<OutputKind, (length: number) => number>> = {
+    const { channels, vocabulary } = shape;
+    this.#width =
+      head?.width ?? (kind === "logProbabilities" ? 1 : kind === "hidden" ? channels : vocabulary);
+    const countOf: Readonly<Record<OutputKind, (length: number, sentence: number) => number>> = {
       last: () => 1,
       all: (length) => length,
+      chosen: (_, sentence) => chosen![sentence]!.length,
       hidden: (length) => length,
-      pooled: () => pooling!.methods.length,
+      pooled: () => 1,
       logProbabilities: (length) => length - 1,
     };
-    this.values = tokens.map(({ length }) => new Float32Array(this.#width * countOf[kind](length)));
+    this.values = tokens.map(
+      ({ length }, sentence) => new Float32Array(this.#width * countOf[kind](length, sentence)),
+    );
   }
 
-  /** Returns the part of a run of rows that was asked for. */
-  wanted(run: RowRun): RowRun | undefined {
+  /** The numbers of a row that is asked for. */
+  get width(): number {
+    return this.#width;
+  }
+
+  /** Returns the parts of a run of rows that were asked for. */
+  wanted(run: RowRun): readonly RowRun[] {
+    if (this.kind !== "chosen") return this.#wantedPart(run) ?? [];
+    const end = run.firstToken + run.count;
+    return this.request
+      .chosen![run.sentence]!.filter((token) => token >= run.firstToken && token < end)
+      .map((token) => ({
+        ...run,
+        firstToken: token,
+        firstRow: run.firstRow + token - run.firstToken,
+        count: 1,
+      }));
+  }
+
+  #wantedPart(run: RowRun): [RowRun] | undefined {
     const { length } = this.#tokens[run.sentence]!;
     const end = run.firstToken + run.count;
     if (this.kind === "pooled") {
       // The rows of earlier runs are on the same queue, as sentences that are pooled stay on one.
       const finished = (this.#finished[run.sentence]! += run.count);
       if (finished < length) return undefined;
-      return {
-        sentence: run.sentence,
-        firstToken: 0,
-        firstRow: run.firstRow - run.firstToken,
-        count: length,
-        keyCount: run.keyCount,
-      };
+      return [{ ...run, firstToken: 0, firstRow: run.firstRow - run.firstToken, count: length }];
     }
     const from = this.kind === "last" ? Math.max(run.firstToken, length - 1) : run.firstToken;
     const to = this.kind === "logProbabilities" ? Math.min(end, length - 1) : end;
     if (from >= to) return undefined;
     const skipped = from - run.firstToken;
-    return { ...run, firstToken: from, firstRow: run.firstRow + skipped, count: to - from };
+    return [{ ...run, firstToken: from, firstRow: run.firstRow + skipped, count: to - from }];
   }
 
   /** Returns the token whose probability is wanted of the row of `token`: the one after it. */
@@ -87,19 +98,15 @@ export class OutputCollector {
     return this.#tokens[sentence]![token + 1]!;
   }
 
-  /** Takes the vectors of a sentence, `stride` numbers each. */
-  storePooled(sentence: number, source: Float32Array, at: number, stride: number): void {
-    const target = this.values[sentence]!;
-    for (let method = 0; method * this.#width < target.length; method++) {
-      const from = at + method * stride;
-      target.set(source.subarray(from, from + this.#width), method * this.#width);
-    }
-  }
-
   /** Takes rows of `stride` numbers, the first at number `at` of `source`, that belong to `run`. */
   store(run: RowRun, source: Float32Array, at: number, stride: number): void {
     const target = this.values[run.sentence]!;
-    const first = this.kind === "last" ? 0 : run.firstToken;
+    const first =
+      this.kind === "last" || this.kind === "pooled"
+        ? 0
+        : this.kind === "chosen"
+          ? this.request.chosen![run.sentence]!.indexOf(run.firstToken)
+          : run.firstToken;
     for (let row = 0; row < run.count; row++) {
       const from = at + row * stride;
       target.set(source.subarray(from, from + this.#width), (first + row) * this.#width);
@@ -113,16 +120,16 @@ export class QueueOutput {
   readonly #forward: Forward;
   readonly #shape: ModelShape;
   readonly #collector: OutputCollector;
-  readonly #pooling: PoolingPipeline | undefined;
+  readonly #head: EncodeRuns | undefined;
 
   constructor(
     queue: Queue,
     forward: Forward,
     shape: ModelShape,
     collector: OutputCollector,
-    pooling: PoolingPipeline | undefined,
+    head: EncodeRuns | undefined,
   ) {
-    this.#pooling = pooling;
+    this.#head = head;
     this.#queue = queue;
     this.#forward = forward;
     this.#shape = shape;
@@ -131,16 +138,20 @@ export class QueueOutput {
 
   /** Adds the outputs of `runs`, whose last segment is in `list`. The returned functions store them, once they are read. */
   encode(list: CommandList, arena: Arena, runs: readonly RowRun[]): (() => Promise<void>)[] {
-    const wanted = runs.flatMap((run) => this.#collector.wanted(run) ?? []);
+    const wanted = runs.flatMap((run) => this.#collector.wanted(run));
     if (wanted.length === 0) return [];
     if (this.#collector.kind === "pooled") return [this.#encodePooled(list, arena, wanted)];
     const isHidden = this.#collector.kind === "hidden";
-    const { channelVectors, vocabularyVectors } = this.#shape;
-    const rowBytes = 16 * (isHidden ? channelVectors : vocabularyVectors);
+    const rowBytes = isHidden ? 16 * this.#shape.channelVectors : this.#logitBytes;
     const chunkRows = Math.floor(Math.min(CHUNK_BYTES, this.#queue.maxBindingBytes) / rowBytes);
     return cutIntoChunks(wanted, Math.max(1, chunkRows)).map((chunk) =>
       isHidden ? this.#encodeHidden(list, arena, chunk) : this.#encodeLogits(list, arena, chunk),
     );
+  }
+
+  /** Bytes of a row of logits, or of what else the head gives; and of log-probabilities those of the logits. */
+  get #logitBytes(): number {
+    return 16 * (this.#head ? Math.ceil(this.#collector.width / 4) : this.#shape.vocabularyVectors);
   }
 
   #encodeHidden(list: CommandList, arena: Arena, runs: readonly RowRun[]): () => Promise<void> {
@@ -152,49 +163,35 @@ export class QueueOutput {
   }
 
   #encodePooled(list: CommandList, arena: Arena, sentences: readonly RowRun[]): () => Promise<void> {
-    const { methods, skipped } = this.#collector.pooling!;
-    const { channelVectors } = this.#shape;
-    const { tables } = this.#queue;
-    const firstWord = tables.reserve(POOLING_WORDS * sentences.length);
-    const { words } = tables;
-    for (const [index, { sentence, firstRow, count }] of sentences.entries())
-      words.set([firstRow, count, skipped?.[sentence] ?? 0], firstWord + POOLING_WORDS * index);
-    const sizeBytes = 16 * channelVectors * methods.length * sentences.length;
-    const Y = arena.scratch("pooled", sizeBytes);
-    const X = this.#forward.finalRows(arena);
-    const sentenceCount = sentences.length;
-    poolSentences(list, this.#pooling!, { X, Y, firstWord, sentenceCount, channelVectors, methods });
-    const readback = new Readback(this.#queue, sizeBytes);
-    readback.copy(list, Y, 0, sizeBytes);
-    return async () => {
-      const values = new Float32Array(await readback.read());
-      const stride = 4 * channelVectors;
-      for (const [index, { sentence }] of sentences.entries())
-        this.#collector.storePooled(sentence, values, index * methods.length * stride, stride);
-    };
+    const result = this.#head!(list, arena, sentences);
+    const rowBytes = this.#logitBytes;
+    const readback = new Readback(this.#queue, rowBytes * sentences.length);
+    readback.copy(list, result, 0, rowBytes * sentences.length);
+    const runs = sentences.map((run) => ({ ...run, count: 1 }));
+    return () => this.#storeAll(readback, runs, rowBytes / 4);
   }
 
   #encodeLogits(list: CommandList, arena: Arena, runs: readonly RowRun[]): () => Promise<void> {
-    const rows = writeRowTable(this.#queue.tables, runs);
-    const rowBytes = 16 * this.#shape.vocabularyVectors;
-    const logits = arena.scratch("logits", rows.count * rowBytes);
-    this.#forward.encodeHead(list, arena, rows, logits);
+    const rowBytes = this.#logitBytes;
+    const rowCount = countRows(runs);
+    const logits = this.#head?.(list, arena, runs) ?? arena.scratch("logits", rowCount * rowBytes);
+    if (!this.#head) this.#forward.encodeHead(list, arena, writeRowTable(this.#queue.tables, runs), logits);
     if (this.#collector.kind !== "logProbabilities") {
-      const readback = new Readback(this.#queue, rows.count * rowBytes);
-      readback.copy(list, logits, 0, rows.count * rowBytes);
+      const readback = new Readback(this.#queue, rowCount * rowBytes);
+      readback.copy(list, logits, 0, rowCount * rowBytes);
       return () => this.#storeAll(readback, runs, rowBytes / 4);
     }
-    const firstEntry = this.#queue.tables.reserve(rows.count);
+    const firstEntry = this.#queue.tables.reserve(rowCount);
     const { words } = this.#queue.tables;
     let at = firstEntry;
     for (const { sentence, firstToken, count } of runs)
       for (let row = 0; row < count; row++)
         words[at++] = this.#collector.targetOf(sentence, firstToken + row);
-    const probabilities = arena.scratch("probabilities", 4 * rows.count);
-    const targets = { firstEntry, count: rows.count };
+    const probabilities = arena.scratch("probabilities", 4 * rowCount);
+    const targets = { firstEntry, count: rowCount };
     this.#forward.encodeLogProbability(list, arena, logits, targets, probabilities);
-    const readback = new Readback(this.#queue, 4 * rows.count);
-    readback.copy(list, probabilities, 0, 4 * rows.count);
+    const readback = new Readback(this.#queue, 4 * rowCount);
+    readback.copy(list, probabilities, 0, 4 * rowCount);
     return () => this.#storeAll(readback, runs, 1);
   }
 

@@ -53,6 +53,8 @@ export interface LayerKeys {
   readonly isWindowed: (layer: number) => boolean;
   /** The window, if the model has one. */
   readonly window: number | undefined;
+  /** Whether a token is in the middle of its window. Default: it is the last one in it. */
+  readonly isCentred?: boolean;
   /** Whether positions turn the heads of a layer. Default: in all layers. */
   readonly isTurned?: (layer: number) => boolean;
   readonly rotary: Omit<RotaryOptions, "headWidth" | "contextLength">;
@@ -66,7 +68,7 @@ const layerTypes = ["full_attention", "sliding_attention"] as const;
 export function readLayers(
   keys: ConfigReader,
   config: ModelConfig,
-  { isWindowed, window, isTurned = () => true, rotary, windowedBase }: LayerKeys,
+  { isWindowed, window, isCentred = false, isTurned = () => true, rotary, windowedBase }: LayerKeys,
 ): Pick<ModelConfig, "rotations" | "attention" | "contextLength"> {
   const { headWidth, contextLength, layers } = config;
   const types = keys.list("layer_types", layerTypes, layers);
@@ -75,10 +77,11 @@ export function readLayers(
   const options = { ...rotary, headWidth, contextLength };
   const rotations: ReadRotation[] = [readRotation(keys, options, "full_attention")];
   if (windowedBase !== undefined) rotations.push(readWindowedRotation(keys, options, windowedBase));
+  const reach = window === undefined ? Infinity : isCentred ? (window + 1) / 2 : window;
   const attention = Array.from({ length: layers }, (_, layer): LayerAttention => {
     const hasWindow = types ? types[layer] === "sliding_attention" : isWindowed(layer);
     return {
-      ...(hasWindow && window !== undefined && window < contextLength ? { window } : {}),
+      ...(hasWindow && window !== undefined && reach < contextLength ? { window } : {}),
       ...(isTurned(layer) ? { rotation: hasWindow ? rotations.length - 1 : 0 } : {}),
     };
   });

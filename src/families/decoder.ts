@@ -11,6 +11,7 @@ import {
   rotary,
   type AttentionStep,
   type Bias,
+  type HeadRecipe,
   type LayerRecipe,
   type NormStep,
   type Place,
@@ -28,18 +29,20 @@ export interface DecoderKind {
 }
 
 export function decoderRecipe(config: ModelConfig, kind: DecoderKind): Recipe {
-  const { layers, embeddingScale = 1, tiedHead, logitScale, logitCap } = config;
+  const { layers, embeddingScale = 1, tiedHead, logitScale, logitCap, isBidirectional } = config;
+  const head: HeadRecipe = {
+    tied: tiedHead,
+    bias: "never",
+    ...(logitScale === undefined ? {} : { scale: logitScale }),
+    ...(logitCap === undefined ? {} : { cap: logitCap }),
+  };
   return {
     embed: [lookUp({ scale: embeddingScale })],
     layers: Array.from({ length: layers }, (_, layer) => decoderLayer(config, kind, layer)),
     finish: [norm("finalNorm", rmsOf(kind))],
     output: "normalised",
-    head: {
-      tied: tiedHead,
-      bias: "never",
-      ...(logitScale === undefined ? {} : { scale: logitScale }),
-      ...(logitCap === undefined ? {} : { cap: logitCap }),
-    },
+    // Where every token sees those behind it, none can be predicted.
+    ...(isBidirectional ? {} : { head }),
   };
 }
 
@@ -97,12 +100,12 @@ function queries(
 
 /** How a layer attends. */
 export function attentionStep(
-  { attention, headWidth, scoreScale = 1 / Math.sqrt(headWidth), scoreCap }: ModelConfig,
+  { attention, headWidth, scoreScale = 1 / Math.sqrt(headWidth), scoreCap, isBidirectional }: ModelConfig,
   layer: number,
 ): AttentionStep {
   const window = attention?.[layer]?.window;
   return {
-    causal: true,
+    causal: !isBidirectional,
     scale: scoreScale,
     ...(window === undefined ? {} : { window }),
     ...(scoreCap === undefined ? {} : { cap: scoreCap }),

@@ -18,6 +18,8 @@ interface Generation {
   readonly layers: (keys: ConfigReader) => Partial<LayerKeys>;
   /** What scores are divided by the root of, if a key says it. */
   readonly hasScoreScale: boolean;
+  /** Whether there are encoders of this generation. */
+  readonly canBeBidirectional?: true;
   readonly gguf: Pick<DecoderGguf, "architecture"> & Partial<DecoderGguf>;
 }
 
@@ -100,6 +102,7 @@ const generations: readonly Generation[] = [
       };
     },
     hasScoreScale: true,
+    canBeBidirectional: true,
     gguf: {
       architecture: "gemma3",
       keys: { sliding_window: "attention.sliding_window" },
@@ -111,7 +114,17 @@ const generations: readonly Generation[] = [
 ];
 
 export const gemma: readonly Family[] = generations.map(
-  ({ modelType, classes, wrappers, defaults, kind, layers, hasScoreScale, gguf }): Family => ({
+  ({
+    modelType,
+    classes,
+    wrappers,
+    defaults,
+    kind,
+    layers,
+    hasScoreScale,
+    canBeBidirectional,
+    gguf,
+  }): Family => ({
     name: modelType,
     modelTypes: [modelType],
     architectures: classes,
@@ -119,7 +132,9 @@ export const gemma: readonly Family[] = generations.map(
 
     readConfig(own) {
       const keys = own.withDefaults(defaults);
-      keys.expectFlag("use_bidirectional_attention", false);
+      if (!canBeBidirectional) keys.expectFlag("use_bidirectional_attention", false);
+      const isBidirectional = keys.flag("use_bidirectional_attention", false);
+      const width = hasScoreScale ? keys.optionalSize("sliding_window") : undefined;
       // Gemma 1 was trained with the tanh form, also where old files say hidden_act "gelu".
       const config = readDecoderSizes(keys, {
         activation: "gelu_pytorch_tanh",
@@ -130,7 +145,9 @@ export const gemma: readonly Family[] = generations.map(
         ...config,
         ...readLayers(keys, config, {
           isWindowed: () => false,
-          window: hasScoreScale ? keys.optionalSize("sliding_window") : undefined,
+          // Of an encoder, the file says how wide the window is; half of it is on either side.
+          window: isBidirectional && width !== undefined ? 2 * Math.floor(width / 2) + 1 : width,
+          isCentred: isBidirectional,
           rotary: { base: 1e4 },
           ...layers(keys),
         }),
@@ -138,6 +155,7 @@ export const gemma: readonly Family[] = generations.map(
         // As it is, not rounded to the format of the weights, as it is where a program computes in bf16.
         embeddingScale: Math.sqrt(config.channels),
         ...(hasScoreScale ? { scoreScale: 1 / Math.sqrt(keys.positive("query_pre_attn_scalar")) } : {}),
+        ...(isBidirectional ? { isBidirectional } : {}),
         ...cap("scoreCap", keys.optionalPositive("attn_logit_softcapping")),
         ...cap("logitCap", keys.optionalPositive("final_logit_softcapping")),
       };

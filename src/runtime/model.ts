@@ -309,8 +309,7 @@ export class Model {
       contextLength: this.#loaded.config.contextLength,
       tokenizer: () => this.#text.tokenizer(),
       encodeMessages: (messages: readonly ChatMessage[]) => this.#encodeMessages(messages, {}),
-      logProbabilityOf: (tokens: readonly number[], token: number, signal: AbortSignal) =>
-        this.#generator.logProbabilityOf(tokens, token, signal),
+      force: (tokens: readonly number[], token: number) => this.#generator.force(tokens, token),
     };
     return (await this.#texts("decide")).decideAnswers(calls, prompt, questions, options);
   }

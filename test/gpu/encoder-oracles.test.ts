@@ -8,7 +8,15 @@ import { readTensorFile } from "../helpers/oracles.js";
 import { rejection } from "../helpers/rejection.js";
 import { deepEncoderRows, encoderRows } from "../helpers/tolerances.js";
 
-const kinds = ["bert", "bert-relu", "roberta", "distilbert", "modernbert", "nomic-bert"] as const;
+const kinds = [
+  "bert",
+  "bert-relu",
+  "roberta",
+  "distilbert",
+  "modernbert",
+  "nomic-bert",
+  "embeddinggemma",
+] as const;
 
 interface Expected {
   readonly sentences: readonly number[][];

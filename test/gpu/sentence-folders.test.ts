@@ -19,6 +19,8 @@ const kinds = [
   "bert-mean-two-dense",
   "bert-two-poolings",
   "bert-weightedmean",
+  "gemma3-mean-two-dense",
+  "qwen3-last-prompts",
   "roberta-mean",
 ] as const;
 
@@ -72,17 +74,17 @@ async function withOlderFiles(folder: string): Promise<string> {
 
 if (typeof document === "undefined")
   await describeWithSharedModel("sentence/bert-mean", 3, (folder) => {
-    it("embeds thousands of texts, the same ones once, in steps that are told and can be cancelled", async () => {
+    it("embeds ten thousand texts, the same ones once, in steps that are told and can be cancelled", async () => {
       await using model = await Model.load(folder);
       const words = ["cat", "dog", "sea", "a little girl", "once upon a time there was"];
-      const texts = Array.from({ length: 2000 }, (_, index) => `${words[index % 5]} ${index % 500}`);
+      const texts = Array.from({ length: 10_000 }, (_, index) => `${words[index % 5]} ${index % 500}`);
       const seen: number[] = [];
       const { vectors, truncated } = await model.embed(texts, { onProgress: ({ done }) => seen.push(done) });
-      expect(vectors.length).toBe(2000);
+      expect(vectors.length).toBe(10_000);
       expect(vectors[3]).toBe(vectors[503]);
       expect(vectors[3]).toEqual((await model.embed([texts[3]!])).vectors[0]);
       expect(truncated).toEqual([]);
-      expect(seen.at(-1)).toBe(2000);
+      expect(seen.at(-1)).toBe(10_000);
 
       const stopping = new AbortController();
       const running = model.embed(texts, { signal: stopping.signal });

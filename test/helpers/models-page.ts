@@ -22,7 +22,7 @@ const notes: Readonly<Record<string, string>> = {
   olmo2: "norms behind attention and MLP, and of all queries and keys",
   gemma: "gains stored less 1, scaled embedding",
   gemma2: "four norms, windows in every other layer, capped scores and logits",
-  gemma3_text: "four norms, norms of heads, windows in five of six layers, two rotations",
+  gemma3_text: "four norms, norms of heads, windows in five of six layers, two rotations; as an encoder, windows to either side",
   phi3: "joined tensors, heads turned in part, longrope up to the original context",
   bert: "encoder: learned positions, types of tokens",
   roberta: "encoder: positions begin behind the padding token",

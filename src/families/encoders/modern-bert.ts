@@ -128,6 +128,7 @@ function readWindows(keys: ConfigReader, config: ModelConfig): Partial<ModelConf
   return readLayers(keys, config, {
     isWindowed: (layer) => layer % every !== 0,
     window: 2 * Math.floor(width / 2) + 1,
+    isCentred: true,
     rotary: { base },
     windowedBase: keys.has("local_rope_theta") ? keys.positive("local_rope_theta") : 10_000,
   });

@@ -12,7 +12,6 @@ import type { LoadedModel } from "../load/loaded-model.js";
 import { checkIds, checkSentence, needsTokenizer, type Sentence } from "../load/check-input.js";
 import { checkChoice, checkWhole } from "../../util/check.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
-import { throwIfAborted } from "../../util/signal.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
 import type { ModelStats } from "./stats.js";
 
@@ -153,17 +152,11 @@ export class Generator {
   }
 
   /**
-   * The log-probability of `token` behind these tokens, in nats. They are a request like any other: what they begin with is shared
-   * with others, and computed once.
+   * Asks for `token` behind these tokens, with its log-probability. It is a request like any other: what the tokens begin with is
+   * shared with others, and computed once.
    */
-  async logProbabilityOf(tokens: readonly number[], token: number, signal: AbortSignal): Promise<number> {
-    const { logProbabilities } = await this.generate(tokens, {
-      ...plainSampling,
-      logitBias: { [token]: MOST_BIAS },
-      signal,
-    });
-    throwIfAborted(signal, "Deciding");
-    return logProbabilities![0]!;
+  force(tokens: readonly number[], token: number): GenerationHandle {
+    return this.generate(tokens, { ...plainSampling, logitBias: { [token]: MOST_BIAS } });
   }
 
   /** Calls `watcher` after every step from now on. Returns a function that ends this. */

@@ -2,7 +2,6 @@
 import type { Family } from "../../families/family.js";
 import { ggufFamily, readGgufConfig } from "../../families/gguf/config.js";
 import type { GgufDescription, GgufFacts } from "../../families/gguf/description.js";
-import { predictsNext } from "../../families/recipe.js";
 import { listTensors, openGguf, type GgufModel } from "../../files/gguf/open-gguf.js";
 import { plainValue } from "../../files/gguf/plain-value.js";
 import { readGgufRows } from "../../files/gguf/read-gguf.js";
@@ -54,10 +53,8 @@ export async function openGgufFiles(
     checkTensors: (parameters) => void match(parameters),
     async readTexts() {
       const texts = tokenizerFiles(facts);
-      const isEncoder = !predictsNext(own.family.recipe(familyModel.config));
-      return isEncoder
-        ? { ...texts, sentence: sentenceSettings(value, own.description.architecture) }
-        : texts;
+      const sentence = sentenceSettings(value, own.description.architecture);
+      return sentence ? { ...texts, sentence } : texts;
     },
     async *readWeights(parameters, options) {
       const matched = match(parameters);

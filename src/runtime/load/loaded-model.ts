@@ -62,6 +62,8 @@ export interface TextFiles {
   readonly unreadable?: Readonly<Record<string, string>>;
   /** What files of sentence-transformers say, if the model is an encoder. */
   readonly sentence?: SentenceSettings | undefined;
+  /** Reads them where the model predicts tokens, and few folders have them: when they are needed. */
+  readonly readSentence?: () => Promise<SentenceSettings | undefined>;
 }
 
 /** Per queue, over all calls: enough to hide the host's encoding behind the GPU's work, few enough to take turns. */

@@ -9,6 +9,7 @@ import {
   readText,
   type ModelFolder,
 } from "../../files/model-folder.js";
+import { MemoryFolder } from "../../files/memory-folder.js";
 import { readTensorEntries, type ReadOptions } from "../../files/read-tensors.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import { isHubSource, openModelSource, type ModelSource } from "../../files/source.js";
@@ -137,6 +138,10 @@ async function openFolder(
         chatTemplate,
         generationConfig,
         ...(sentence ? { sentence } : {}),
+        // Files in memory have nothing beside the weights, which would be held.
+        ...(isEncoder || folder instanceof MemoryFolder
+          ? {}
+          : { readSentence: () => readSentence(folder, undefined) }),
       };
     },
     async *readWeights(parameters, options) {

@@ -79,7 +79,12 @@ export async function classifierLogits(
   await forEachText<Float32Array<ArrayBuffer>>(texts, {
     operation: "Classification",
     ...(nameOf ? { nameOf } : {}),
-    encoder: new TextEncoder({ loaded, tokenizer, tooLong: options.tooLong }),
+    encoder: new TextEncoder({
+      loaded,
+      sentence: loaded.textFiles.sentence,
+      tokenizer,
+      tooLong: options.tooLong,
+    }),
     options,
     compute: async (own) => runOf(calls, operation, own, { kind: "pooled", head }, options),
     onResult: (index, logits) => void (results[index] = logits),
@@ -104,7 +109,12 @@ async function classifyTokens(
   }[] = [];
   await forEachText<Float32Array<ArrayBuffer>>(texts, {
     operation: "Classification",
-    encoder: new TextEncoder({ loaded, tokenizer, tooLong: options.tooLong }),
+    encoder: new TextEncoder({
+      loaded,
+      sentence: loaded.textFiles.sentence,
+      tokenizer,
+      tooLong: options.tooLong,
+    }),
     options,
     compute: async (own) => runOf(calls, "classify", own, { kind: "all", head }, options),
     onResult: (index, logits, text) => void found.push({ index, logits, text }),

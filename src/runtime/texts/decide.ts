@@ -2,11 +2,12 @@
 // generation computes those once, and so it does with what several answers begin with.
 import { ArgumentError } from "../../errors.js";
 import type { ChatMessage } from "../../text/chat-template.js";
+import type { GenerationHandle } from "../generate/handle.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { isMessages } from "../../util/prompt-list.js";
 import { settleAll } from "../../util/settle-all.js";
-import { linkSignal, throwIfAborted } from "../../util/signal.js";
+import { throwIfAborted } from "../../util/signal.js";
 import { checkIds, type Sentence } from "../load/check-input.js";
 import { softmax } from "./labels.js";
 
@@ -43,12 +44,8 @@ export interface DecideCalls {
   readonly contextLength: number;
   readonly tokenizer: () => Promise<TextTokenizer>;
   readonly encodeMessages: (messages: readonly ChatMessage[]) => Promise<readonly number[]>;
-  /** The log-probability of `token` behind these. */
-  readonly logProbabilityOf: (
-    tokens: readonly number[],
-    token: number,
-    signal: AbortSignal,
-  ) => Promise<number>;
+  /** Generates `token` behind these, for its log-probability. */
+  readonly force: (tokens: readonly number[], token: number) => GenerationHandle;
 }
 
 const optionNames: OptionNames<DecideOptions> = { onProgress: true, signal: true };
@@ -67,17 +64,30 @@ export async function decideAnswers(
   const tokenizer = await calls.tokenizer();
   const encode = await encoderOf(calls, tokenizer, prompt);
   const encoded = questions.map((own, index) => encodeQuestion(own, index, encode, calls.contextLength));
-  const stopping = new AbortController();
-  const unlink = linkSignal(signal, stopping);
+  const running = new Set<GenerationHandle>();
+  const stop = (): void => {
+    for (const handle of running) handle.cancel();
+  };
+  signal?.addEventListener("abort", stop, { once: true });
+  const logProbabilityOf = async (tokens: readonly number[], token: number): Promise<number> => {
+    const handle = calls.force(tokens, token);
+    running.add(handle);
+    if (signal?.aborted) handle.cancel();
+    const { logProbabilities } = await handle;
+    running.delete(handle);
+    throwIfAborted(signal, "Deciding");
+    // Cancelled because another one failed, which is what the caller learns.
+    return logProbabilities?.[0] ?? Number.NaN;
+  };
   let done = 0;
   try {
     const decisions: Decision[] = [];
     await settleAll(
       encoded.map(async (own, index) => {
         try {
-          decisions[index] = await decide(calls, questions[index]!.answers, own, stopping.signal);
+          decisions[index] = await decide(logProbabilityOf, questions[index]!.answers, own);
         } catch (error) {
-          stopping.abort(); // the others are of no use any more
+          stop(); // the others are of no use any more
           throw error;
         }
         onProgress?.({ done: ++done, total: questions.length });
@@ -88,7 +98,7 @@ export async function decideAnswers(
     });
     return decisions;
   } finally {
-    unlink();
+    signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -164,10 +174,9 @@ function encodeQuestion(
 }
 
 async function decide(
-  { logProbabilityOf }: DecideCalls,
+  logProbabilityOf: (tokens: readonly number[], token: number) => Promise<number>,
   answers: readonly string[],
   encoded: EncodedQuestion,
-  signal: AbortSignal,
 ): Promise<Decision> {
   // Answers may begin alike: the same token behind the same tokens is asked for once.
   const known = new Map<string, Promise<number>>();
@@ -175,7 +184,7 @@ async function decide(
     const key = own.slice(0, at + 1).join();
     let value = known.get(key);
     if (!value)
-      known.set(key, (value = logProbabilityOf([...encoded.shared, ...own.slice(0, at)], own[at]!, signal)));
+      known.set(key, (value = logProbabilityOf([...encoded.shared, ...own.slice(0, at)], own[at]!)));
     return value;
   };
   const sums = encoded.answers.map(() => 0);

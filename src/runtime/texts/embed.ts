@@ -22,7 +22,8 @@ export async function embedTexts(
   checkOptionNames(options, embedOptionNames);
   checkList(texts);
   const { loaded, tokenizer, run } = calls;
-  const settings = loaded.textFiles.sentence;
+  const { textFiles } = loaded;
+  const settings = textFiles.sentence ?? (await textFiles.readSentence?.());
   const methods = methodsOf(options, settings);
   const dense = settings?.dense ?? [];
   const pooledWidth = methods.length * loaded.config.channels;
@@ -45,6 +46,7 @@ export async function embedTexts(
       : undefined;
   const encoder = new TextEncoder({
     loaded,
+    sentence: settings,
     tokenizer,
     tooLong: options.tooLong,
     prompt: promptOf(options, settings),

@@ -61,7 +61,7 @@ export async function fillMasks(
   await forEachText<FilledMask[]>(texts, {
     operation: "Filling masks",
     encoder: new MaskedEncoder(
-      { loaded, tokenizer: calls.tokenizer, tooLong: options.tooLong },
+      { loaded, sentence: loaded.textFiles.sentence, tokenizer: calls.tokenizer, tooLong: options.tooLong },
       maskToken,
       tokenizer.tokenText(maskToken),
     ),

@@ -5,6 +5,7 @@ import type { TextTokenizer, TokenTemplate } from "../../text/tokenizer.js";
 import { checkChoice } from "../../util/check.js";
 import { isRecord } from "../../util/json-value.js";
 import { checkIds, checkSentence, checkTokenTypes, type Sentence } from "../load/check-input.js";
+import type { SentenceSettings } from "../load/sentence-files.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 
 /** Two texts that are read together, each a text or its token ids without those that the tokenizer puts around it. */
@@ -32,6 +33,8 @@ export interface ReadyText {
 
 export interface EncodeSettings {
   readonly loaded: LoadedModel;
+  /** What files of sentence-transformers say. */
+  readonly sentence: SentenceSettings | undefined;
   readonly tokenizer: () => Promise<TextTokenizer>;
   /** What happens to texts of too many tokens. Default: "cut". */
   readonly tooLong: "cut" | "refuse" | undefined;
@@ -55,9 +58,10 @@ export class TextEncoder {
 
   /** The most tokens of a text, by the model's files. */
   get mostTokens(): number {
-    const { config, textFiles } = this.#settings.loaded;
+    const { loaded, sentence } = this.#settings;
+    const { config, textFiles } = loaded;
     const own = (textFiles.tokenizerConfig as { model_max_length?: unknown } | undefined)?.model_max_length;
-    const limits = [textFiles.sentence?.maxTokens, typeof own === "number" ? own : undefined];
+    const limits = [sentence?.maxTokens, typeof own === "number" ? own : undefined];
     return Math.min(config.contextLength, ...limits.filter((limit) => limit !== undefined));
   }
 
@@ -85,7 +89,7 @@ export class TextEncoder {
   async #tokensOf(text: string | Sentence, prompt: string): Promise<readonly number[]> {
     if (typeof text !== "string") return [...text];
     this.#tokenizer ??= await this.#settings.tokenizer();
-    const own = this.#settings.loaded.textFiles.sentence?.isLowerCase ? text.toLowerCase() : text;
+    const own = this.#settings.sentence?.isLowerCase ? text.toLowerCase() : text;
     return this.#tokenizer.encode(`${prompt}${own}`, { addSpecialTokens: false });
   }
 

@@ -20,7 +20,7 @@ export function maskedHead({ definition, config, replicas }: LoadedModel, operat
   throw new ArgumentError({
     argument: "model",
     expected: "files with the head that config.json names",
-    received: `none of ${missing.map(({ name }) => name).join(", ")}`,
-    remedy: "The weights were saved without it: use the folder of the model that they were made from.",
+    received: `files without ${missing[0]!.name}`,
+    remedy: `They lack ${missing.map(({ name }) => name).join(", ")}: use the folder of the model that they were made from.`,
   });
 }

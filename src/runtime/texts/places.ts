@@ -8,7 +8,7 @@ export interface TokenPlace {
   readonly end: number;
 }
 
-/** The place of each token of an encoded text; undefined for those that are put around it, or that nothing of it became. */
+/** The place of each token of an encoded text; undefined for those that are put around it. */
 export function findPlaces(
   tokenizer: TextTokenizer,
   text: string,
@@ -26,13 +26,12 @@ export function findPlaces(
   const settleUnknown = (upTo: number, next: number): void => {
     if (unknown === undefined) return;
     const words = wordsBetween(letters, at, upTo);
+    const start = words[0]?.start ?? letters[at]?.start ?? text.length;
+    const whole = { start, end: words.at(-1)?.end ?? start };
     const count = next - unknown;
-    for (let token = unknown; token < next; token++) {
-      // One word each; the last has what is left.
-      const first = words[token - unknown];
-      const last = token === next - 1 ? words.at(-1) : first;
-      if (first && last && words.length >= count) places[token] = { start: first.start, end: last.end };
-    }
+    // One word each. Where there are not as many, each is somewhere in all of them.
+    for (let token = unknown; token < next; token++)
+      places[token] = words.length === count ? words[token - unknown]! : whole;
     unknown = undefined;
   };
   for (let token = before; token < ids.length - behind; token++) {
@@ -54,6 +53,8 @@ export function findPlaces(
 /** A byte of the changed text, and the characters of the text that it comes from. */
 interface Letter extends TokenPlace {
   readonly byte: number;
+  /** Whether a word begins here, whatever is in front of it. */
+  readonly begins: boolean;
 }
 
 const utf8 = new TextEncoder();
@@ -62,13 +63,16 @@ const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byt
 /** What a tokenizer makes of a text, character by character: those that people see, as accents may be characters of their own. */
 function lettersOf(text: string, change: (character: string) => string): Letter[] {
   const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text);
-  return [...characters].flatMap(({ segment, index }) =>
-    Array.from(utf8.encode(change(segment).replaceAll("▁", " ")), (byte) => ({
-      byte,
-      start: index,
-      end: index + segment.length,
-    })).filter(({ byte }) => !isSpace(byte)),
-  );
+  let begins = true;
+  return [...characters].flatMap(({ segment, index }) => {
+    const letters: Letter[] = [];
+    // Some tokenizers put spaces around characters that are words by themselves.
+    for (const byte of utf8.encode(change(segment).replaceAll("▁", " "))) {
+      if (!isSpace(byte)) letters.push({ byte, begins, start: index, end: index + segment.length });
+      begins = isSpace(byte);
+    }
+    return letters;
+  });
 }
 
 const isOwn = (byte: number): boolean =>
@@ -110,12 +114,12 @@ function find(
   return undefined;
 }
 
-/** The words among letters: parted by what has no letters. */
+/** The words among letters: parted by white space. */
 function wordsBetween(letters: readonly Letter[], from: number, to: number): TokenPlace[] {
   const words: { start: number; end: number }[] = [];
-  for (const { start, end } of letters.slice(from, to)) {
+  for (const { start, end, begins } of letters.slice(from, to)) {
     const last = words.at(-1);
-    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    if (last && !begins && start <= last.end) last.end = Math.max(last.end, end);
     else words.push({ start, end });
   }
   return words;

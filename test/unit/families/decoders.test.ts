@@ -198,7 +198,7 @@ describe("refused by name is", () => {
       { rope_parameters: { llama_4_scaling_beta: 0.1 } },
       "rope_parameters.llama_4_scaling_beta: expected nothing",
     ],
-    ["gemma3_text", { use_bidirectional_attention: true }, "use_bidirectional_attention: expected false"],
+    ["gemma2", { use_bidirectional_attention: true }, "use_bidirectional_attention: expected false"],
     [
       "gemma2",
       { layer_types: ["full_attention"] },

@@ -1,9 +1,6 @@
-// All families. Finds the one that a config.json belongs to.
+// Finds the family that a config.json belongs to. Those of encoders are in encoders/all-families.ts: a page that generates does without.
 import { ConfigReader } from "./config-reader.js";
 import { isRecord } from "../util/json-value.js";
-import { bertLike } from "./encoders/bert.js";
-import { modernBert } from "./encoders/modern-bert.js";
-import { nomicBert } from "./encoders/nomic-bert.js";
 import type { Family } from "./family.js";
 import { gemma } from "./gemma.js";
 import { gpt2 } from "./gpt2.js";
@@ -12,16 +9,16 @@ import { llamaLike } from "./llama.js";
 import type { ModelConfig } from "./model-config.js";
 import { phi3 } from "./phi3.js";
 
-export const families: readonly Family[] = [
-  gpt2,
-  ...llamaLike,
-  ...gemma,
-  phi3,
-  gptNeox,
-  ...bertLike,
-  modernBert,
-  nomicBert,
-];
+/** The families that predict tokens. */
+export const decoders: readonly Family[] = [gpt2, ...llamaLike, ...gemma, phi3, gptNeox];
+
+/** Whether the parsed content of a config.json is of one of them, by its `model_type`. */
+export function isDecoder(config: unknown): boolean {
+  const modelType = isRecord(config) ? config["model_type"] : undefined;
+  return decoders.some(({ modelTypes, wrappers = [] }) =>
+    [...modelTypes, ...wrappers].some((name) => name === modelType),
+  );
+}
 
 /** The family of new models. */
 export const newModelFamily: Family = gpt2;
@@ -35,13 +32,14 @@ export interface FamilyModel {
 }
 
 /**
- * Reads the parsed content of a config.json. Sizes are required; the rest has Hugging Face's defaults.
+ * Reads the parsed content of a config.json. Sizes are required; the rest has Hugging Face's defaults. `known`: the families to
+ * choose from. Default: those that predict tokens.
  * @throws FormatError naming the key, what was expected and what was received.
  */
 export function readModelConfig(
   config: unknown,
   fileName: string = "config.json",
-  known: readonly Family[] = families,
+  known: readonly Family[] = decoders,
 ): FamilyModel {
   const whole = new ConfigReader(config, fileName);
   const keys = textModelOf(whole, known) ?? whole;

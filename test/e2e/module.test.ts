@@ -26,6 +26,7 @@ describe("the built module", () => {
   it("has training, GGUF, the hub and each library in a file of its own, which is loaded when it is needed", async () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
     expect(files.toSorted()).toEqual([
+      "all-families.js",
       "cache-store.js",
       "core.js",
       "dequantise.js",

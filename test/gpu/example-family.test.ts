@@ -2,7 +2,7 @@
 // is saved and is loaded again, against float64 and without a line of code elsewhere.
 import { expect, it } from "vitest";
 import { FormatError } from "../../src/errors.js";
-import { families } from "../../src/families/registry.js";
+import { families } from "../../src/families/encoders/all-families.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import { parseHeader } from "../../src/files/safetensors.js";
 import { disposeLoaded, type LoadedModel } from "../../src/runtime/load/loaded-model.js";

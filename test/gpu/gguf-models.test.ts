@@ -1,6 +1,6 @@
 // Whole models from GGUF files, in many mixes of formats, against float64 over the same weights.
 import { describe, expect, it } from "vitest";
-import { families } from "../../src/families/registry.js";
+import { families } from "../../src/families/encoders/all-families.js";
 import { MemoryFolder } from "../../src/files/memory-folder.js";
 import { readTensors } from "../../src/files/read-tensors.js";
 import { Model } from "../../src/runtime/model.js";

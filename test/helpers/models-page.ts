@@ -1,6 +1,7 @@
 // MODELS.md, made from the registry of families and from the configurations of published models.
 import { quantised } from "../../src/model/weights/file-formats.js";
-import { families, readModelConfig } from "../../src/families/registry.js";
+import { families } from "../../src/families/encoders/all-families.js";
+import { readModelConfig } from "../../src/families/registry.js";
 import { defineModel } from "../../src/model/definition.js";
 import { keyValueRowBytes } from "../../src/model/shape.js";
 import {
@@ -22,7 +23,8 @@ const notes: Readonly<Record<string, string>> = {
   olmo2: "norms behind attention and MLP, and of all queries and keys",
   gemma: "gains stored less 1, scaled embedding",
   gemma2: "four norms, windows in every other layer, capped scores and logits",
-  gemma3_text: "four norms, norms of heads, windows in five of six layers, two rotations; as an encoder, windows to either side",
+  gemma3_text:
+    "four norms, norms of heads, windows in five of six layers, two rotations; as an encoder, windows to either side",
   phi3: "joined tensors, heads turned in part, longrope up to the original context",
   bert: "encoder: learned positions, types of tokens",
   roberta: "encoder: positions begin behind the padding token",

@@ -4,13 +4,13 @@ import { showJson } from "../../util/json-value.js";
 import { ConfigReader } from "../config-reader.js";
 import type { Family } from "../family.js";
 import { configOfGguf, type GgufDescription, type GgufFacts } from "./description.js";
-import { families, type FamilyModel } from "../registry.js";
+import type { FamilyModel } from "../registry.js";
 
 /** The description of a file's architecture. @throws FormatError that lists those that weft knows. */
 export function ggufFamily(
   architecture: unknown,
   fileName: string,
-  known: readonly Family[] = families,
+  known: readonly Family[],
 ): { readonly family: Family; readonly description: GgufDescription } {
   for (const family of known)
     if (family.gguf && family.gguf.architecture === architecture) return { family, description: family.gguf };

@@ -28,7 +28,8 @@ export async function openGgufFiles(
     const found = model.metadata.get(key);
     return found && plainValue(found);
   };
-  const own = ggufFamily(value("general.architecture"), fileName, families);
+  const known = families ?? (await import("../../families/encoders/all-families.js")).families;
+  const own = ggufFamily(value("general.architecture"), fileName, known);
   const lists = await readLists(folder, model, own.description, signal);
   const facts: GgufFacts = {
     fileName,

@@ -24,7 +24,6 @@ import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
-import { families as knownFamilies } from "../../families/registry.js";
 import type { ModelSource } from "../../files/source.js";
 import type { Rotation } from "../../families/model-config.js";
 import { ArenaPool } from "../../model/arena/arena-pool.js";
@@ -41,7 +40,7 @@ import type { ModelInfo } from "./model-info.js";
 /** The host keeps copies of what it hands to a device until the device settles, so wait for that after this many bytes. */
 const SETTLE_BYTES = 64 * 2 ** 20;
 
-/** `candidates` are the kernels to choose from, of the arithmetic that was asked for. `families` are those that are known. */
+/** `candidates` are the kernels to choose from, of the arithmetic that was asked for. `families`: those that are known. Default: all. */
 export async function loadModel(
   source: ModelSource,
   options: LoadOptions,
@@ -49,7 +48,7 @@ export async function loadModel(
     linear: options.arithmetic === "f16" ? halfLinearKernels : linearKernels,
     attention: attentionKernels,
   },
-  families: readonly Family[] = knownFamilies,
+  families?: readonly Family[],
 ): Promise<LoadedModel> {
   const startMs = performance.now();
   const { signal } = options;

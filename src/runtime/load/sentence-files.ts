@@ -1,11 +1,10 @@
 // The small files that sentence-transformers puts beside an encoder: how rows become one vector, in the form of version 6 and in
 // that of versions 2 to 4, which nearly every published folder has.
 import { FormatError } from "../../errors.js";
-import { relevanceOf } from "../../families/encoders/heads.js";
 import type { ClassifierConfig } from "../../families/model-config.js";
 import { readJson, type ModelFolder } from "../../files/model-folder.js";
 import { readTensors } from "../../files/read-tensors.js";
-import { poolingMethods, type PoolingName } from "../../kernels/pooling/pooling.js";
+import type { PoolingName } from "../../kernels/pooling/pooling.js";
 import { isDtype, toFloat32 } from "../../tensor/formats.js";
 import { isRecord, showJson } from "../../util/json-value.js";
 
@@ -46,6 +45,7 @@ export async function readSentenceFiles(
   const modules = await readJson(folder, "modules.json", signal);
   if (modules === undefined) return undefined;
   const kinds = listModules(modules);
+  const { relevanceOf } = await import("../../families/encoders/all-families.js");
   const [limits, own] = await Promise.all([
     readJson(folder, "sentence_bert_config.json", signal),
     readJson(folder, "config_sentence_transformers.json", signal),
@@ -95,13 +95,13 @@ function readPooling(config: unknown, path: string): Pick<SentenceSettings, "poo
     mode === undefined
       ? flags.filter(([, flag]) => config[flag] === true).map(([name]) => name)
       : [mode].flat();
-  const poolings = names.map((name) =>
-    typeof name === "string" && Object.hasOwn(poolingMethods, name)
-      ? (name as PoolingName)
-      : fail(
-          file,
-          `pooling_mode: expected one of ${flags.map(([own]) => own).join(", ")}, received ${showJson(name)}`,
-        ),
+  const poolings = names.map(
+    (name) =>
+      flags.find(([own]) => own === name)?.[0] ??
+      fail(
+        file,
+        `pooling_mode: expected one of ${flags.map(([own]) => own).join(", ")}, received ${showJson(name)}`,
+      ),
   );
   if (poolings.length === 0) fail(file, `expected a pooling, received ${showJson(config)}`);
   return { poolings, includesPrompt: includesPrompt !== false };

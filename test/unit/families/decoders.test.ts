@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import type { ModelConfig } from "../../../src/families/model-config.js";
+import { families } from "../../../src/families/encoders/all-families.js";
 import { readModelConfig } from "../../../src/families/registry.js";
 import { describeWithModel, readSharedText, sharedPath } from "../../helpers/shared-models.js";
 
@@ -16,7 +17,7 @@ const sizes = {
   max_position_embeddings: 128,
 };
 
-const read = (config: object): ModelConfig => readModelConfig(config).config;
+const read = (config: object): ModelConfig => readModelConfig(config, "config.json", families).config;
 const typed = (type: string, more: object = {}): ModelConfig => read({ model_type: type, ...sizes, ...more });
 const windowsOf = ({ attention }: ModelConfig): (number | undefined)[] =>
   attention!.map(({ window }) => window);

@@ -53,6 +53,8 @@ const moduleBuild: UserConfig = {
 /** The commands, and the modules that they load into a page. Both import the built module, as any user would. */
 const cliBuild: UserConfig = {
   publicDir: false,
+  // A library for one command, which imports it when it needs it. Installed packages have no dependencies.
+  ssr: { noExternal: [/^hyparquet/] },
   build: {
     target: "node20",
     ssr: true,

@@ -1,7 +1,7 @@
 // `npx weft embed`: the vectors of texts, into a file, and how alike texts are.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { PoolingName } from "../../index.js";
+import { cosineSimilarity, type PoolingName } from "../../index.js";
 import { endOfText, thousands } from "../../jobs/words.js";
 import { describeStep, print, runCommand, shorten } from "../terminal/command.js";
 import { chooseModel, chooseRuntime, modelHelp, modelOptions, placeModel } from "../terminal/model-choice.js";
@@ -17,17 +17,19 @@ import {
 } from "../terminal/option-values.js";
 import { describeModel, line } from "../terminal/print-report.js";
 import { Progress } from "../terminal/progress.js";
-import { runModule } from "../browser/run-module.js";
+import { runModule, type Runtime } from "../browser/run-module.js";
 import { alignColumns } from "../terminal/table.js";
-import { readTexts, toJsonLines, toNpy } from "./output.js";
-import type { EmbedReport, EmbedRequest } from "./page.js";
+import { outputFormats, readTexts, writeVectors } from "./output.js";
+import type { EmbedEvent, EmbedReport, EmbedRequest } from "./page.js";
+import { keyOf, PartialVectors } from "./partial-vectors.js";
 
 const helpText = `Turns texts into vectors with an encoder, on WebGPU: all of them in one call.
 
 Usage: ${usage("embed")} "A text." "Another one." --model MODEL [options]
 
   --input FILE            also embed every line of this file; of a .jsonl file strings, or objects with "text"
-  --output FILE           write the vectors: .jsonl with their texts, or .npy, a float32 matrix of NumPy
+  --output FILE           write the vectors: .jsonl or .parquet with their texts, or .npy, a float32 matrix of NumPy;
+                          a run that was interrupted goes on where it was when the same command is given again
   --prompt NAME           put this prompt of the model before every text
   --pooling NAME          how rows become one, if the model's files do not say: cls, lasttoken, max, mean,
                           mean_sqrt_len_tokens, weightedmean
@@ -75,33 +77,85 @@ async function embed(): Promise<void> {
   if (texts.length === 0)
     throw new OptionError(`expected a text to embed, as in: ${usage("embed")} "The cat sat." --model MODEL`);
   const output = values.output === undefined ? undefined : fromCaller(values.output);
-  if (output !== undefined && !/\.(jsonl|npy)$/i.test(output))
+  const format = outputFormats.find((own) => output?.toLowerCase().endsWith(`.${own}`));
+  if (output !== undefined && !format)
     throw new OptionError(
-      `--output: expected a name that ends with .jsonl or .npy, received ${values.output}`,
+      `--output: expected a name that ends with .jsonl, .npy or .parquet, received ${values.output}`,
     );
   const dimensions = checkWhole("--dimensions", values.dimensions, { least: 1 });
-  const request: EmbedRequest = {
-    model: address,
-    ...(hub ? { hub } : {}),
-    queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
-    texts,
-    options: {
-      ...(values.prompt === undefined ? {} : { prompt: values.prompt }),
-      ...(values.pooling === undefined ? {} : { pooling: values.pooling as PoolingName }),
-      ...(values.normalize ? { normalize: true } : {}),
-      ...(dimensions === undefined ? {} : { dimensions }),
-    },
+  const options: EmbedRequest["options"] = {
+    ...(values.prompt === undefined ? {} : { prompt: values.prompt }),
+    ...(values.pooling === undefined ? {} : { pooling: values.pooling as PoolingName }),
+    ...(values.normalize ? { normalize: true } : {}),
+    ...(dimensions === undefined ? {} : { dimensions }),
   };
+  const queues = checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1;
+  const call = {
+    runtime,
+    name,
+    folders,
+    request: { model: address, ...(hub ? { hub } : {}), queues, options },
+  };
+  if (output === undefined || !format) {
+    const pieces: Uint8Array[] = [];
+    const result = await compute(call, texts, { add: async (piece) => void pieces.push(piece.slice()) });
+    const vectors = new Float32Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+    print(compare(texts.slice(0, MOST_COMPARED), vectors, result.dimensions));
+    return;
+  }
+  await mkdir(dirname(output), { recursive: true });
+  const partial = await PartialVectors.open(output, keyOf({ model: values.model, hub, options, texts }));
+  const before = partial.count;
+  if (before > 0)
+    print([line("resumed", `${thousands(before)} of ${thousands(texts.length)} texts were embedded before`)]);
+  if (before < texts.length)
+    await compute(call, texts.slice(before), {
+      begin: (length) => partial.begin(length),
+      add: (piece) => partial.add(piece),
+    });
+  await writeVectors(output, format, {
+    texts,
+    dimensions: partial.dimensions!,
+    blocks: partial.read(ROWS_PER_BLOCK),
+  });
+  await partial.remove();
+  print([line("vectors", shorten(output))]);
+}
+
+/** Vectors that are written together: a group of rows of Parquet. */
+const ROWS_PER_BLOCK = 4096;
+
+interface Call {
+  readonly runtime: Runtime;
+  readonly name: string;
+  readonly folders: Readonly<Record<string, string>>;
+  readonly request: Omit<EmbedRequest, "texts">;
+}
+
+/** Embeds texts, and prints how. `to` gets the vectors as they come. */
+async function compute(
+  { runtime, name, folders, request }: Call,
+  texts: readonly string[],
+  to: {
+    readonly begin?: (dimensions: number) => Promise<void>;
+    readonly add: (piece: Uint8Array) => Promise<void>;
+  },
+): Promise<EmbedReport> {
   const progress = new Progress();
-  const pieces: Uint8Array[] = [];
-  const { result, browser } = await runModule<EmbedRequest, EmbedReport>(runtime, {
+  let begun: Promise<void> | undefined;
+  const { result, browser } = await runModule<EmbedRequest, EmbedReport, EmbedEvent>(runtime, {
     module: "page-embed",
-    request,
+    request: { ...request, texts },
     folders,
     onProgress: (words, part) => progress.show(describeStep(words, name, "Embedding"), part),
-    onPiece: async (_, piece) => void pieces.push(piece.slice()),
+    onEvent: (event) => {
+      begun ??= to.begin?.(event.dimensions);
+    },
+    onPiece: async (_, piece) => {
+      await begun;
+      await to.add(piece);
+    },
   }).finally(() => progress.end());
-  const vectors = new Float32Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
   const seconds = result.elapsedMs / 1000;
   print([
     ...describeModel(result.info, { browser, model: name }),
@@ -113,24 +167,8 @@ async function embed(): Promise<void> {
       ? []
       : [line("", `${thousands(result.truncated.length)} were longer than the model takes, and cut`)]),
   ]);
-  if (output === undefined) {
-    print(compare(texts.slice(0, MOST_COMPARED), vectors, result.dimensions));
-    return;
-  }
-  await mkdir(dirname(output), { recursive: true });
-  const isNpy = /\.npy$/i.test(output);
-  await writeFile(
-    output,
-    isNpy ? toNpy(vectors, result.dimensions) : toJsonLines(texts, vectors, result.dimensions),
-  );
-  print([line("vectors", shorten(output))]);
+  return result;
 }
-
-const dot = (a: Float32Array, b: Float32Array): number =>
-  a.reduce((sum, value, index) => sum + value * b[index]!, 0);
-
-const cosine = (a: Float32Array, b: Float32Array): number =>
-  dot(a, b) / Math.max(Math.sqrt(dot(a, a) * dot(b, b)), 1e-12);
 
 /** The cosines of every pair of texts, as a table. */
 function compare(texts: readonly string[], vectors: Float32Array, dimensions: number): string[] {
@@ -140,7 +178,7 @@ function compare(texts: readonly string[], vectors: Float32Array, dimensions: nu
       ["cosine", ...texts.map((_, index) => String(index + 1)), "text"],
       ...texts.map((text, index) => [
         String(index + 1),
-        ...rows.map((other) => cosine(rows[index]!, other).toFixed(2)),
+        ...rows.map((other) => cosineSimilarity(rows[index]!, other).toFixed(2)),
         endOfText(text, 50),
       ]),
     ],

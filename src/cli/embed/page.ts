@@ -21,23 +21,46 @@ export interface EmbedReport {
   readonly elapsedMs: number;
 }
 
+/** Sent before the first vector. */
+export interface EmbedEvent {
+  readonly dimensions: number;
+}
+
+/** Vectors are sent at least as often, so that little is lost if the run ends early. */
+const SEND_MS = 1000;
+const MOST_SENT = 4096;
+
 /** What every page module exports: see page-call.ts. */
 export async function run(
   { model: source, hub, queues, texts, options }: EmbedRequest,
   report: (words: string, part?: number) => void,
-  { send, signal }: PageHooks,
+  { emit, send, signal }: PageHooks<EmbedEvent>,
 ): Promise<EmbedReport> {
   using model = await Model.load(source, loadOptions(queues, report, signal, hub));
   report("embedding");
   const startMs = performance.now();
-  const { vectors, dimensions, ...counts } = await model.embed(texts, {
+  const handle = model.embed(texts, {
     ...options,
     signal,
     onProgress: ({ done, total }) => report("embedding", done / total),
   });
-  const elapsedMs = performance.now() - startMs;
-  const joined = new Float32Array(vectors.length * dimensions);
-  for (const [index, vector] of vectors.entries()) joined.set(vector, index * dimensions);
-  await send("vectors", new Uint8Array(joined.buffer));
-  return { info: model.info, dimensions, ...counts, elapsedMs };
+  let waiting: Float32Array[] = [];
+  let sentMs = startMs;
+  const flush = async (): Promise<void> => {
+    const [first] = waiting;
+    if (!first) return;
+    const joined = new Float32Array(waiting.length * first.length);
+    for (const [index, vector] of waiting.entries()) joined.set(vector, index * first.length);
+    waiting = [];
+    await send("vectors", new Uint8Array(joined.buffer));
+    sentMs = performance.now();
+  };
+  for await (const { index, vector } of handle) {
+    if (index === 0) emit({ dimensions: vector.length });
+    waiting.push(vector);
+    if (waiting.length >= MOST_SENT || performance.now() - sentMs > SEND_MS) await flush();
+  }
+  await flush();
+  const { dimensions, tokens, truncated } = await handle;
+  return { info: model.info, dimensions, tokens, truncated, elapsedMs: performance.now() - startMs };
 }

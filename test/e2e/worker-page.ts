@@ -17,7 +17,7 @@ export const uncaught: string[] = [];
 export function useWorkerPage(): void {
   beforeAll(async () => {
     expectBuilt("dist/worker.js", "dist/model-worker.js", "dist/worker/index.d.ts");
-    server = await serve({ "/": join(root, "dist") });
+    server = await serve({ "/": join(root, "dist"), "/encoders/": join(root, "test/fixtures/encoders") });
     launched = await launchBrowser();
   });
 

@@ -29,12 +29,12 @@ for (const kind of ["bert-classify", "distilbert-classify", "modernbert-classify
         types ? { ids, tokenTypes: types[index]! } : ids,
       );
       let bits: readonly Float32Array[] | undefined;
-      for (const [form, queues] of [
-        ["config.json", 2],
-        ["config.v4.json", 1],
+      for (const [form, queues, sliceTokens] of [
+        ["config.json", 2, "auto"],
+        ["config.v4.json", 1, 3],
       ] as const) {
         const config = (await readJson<object>(`${folder}/${form}`))!;
-        await using model = await Model.load({ config, weights }, { queues });
+        await using model = await Model.load({ config, weights }, { queues, sliceTokens });
         expect(model.info.unexpectedTensors).toEqual([]);
         const labels = await model.classify(texts);
         const logits = labels.map((own) => own.logits);

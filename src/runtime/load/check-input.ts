@@ -148,12 +148,16 @@ export function expectCausal({ layers }: Pick<Recipe, "layers">): void {
 }
 
 /** A model whose positions are counted without a padding token has none for it. */
-export function expectNoPadding(tokens: readonly Uint32Array[], paddingToken: number | undefined): void {
+export function expectNoPadding(
+  tokens: readonly Uint32Array[],
+  paddingToken: number | undefined,
+  nameOf = (sentence: number): string => `sentences[${sentence}]`,
+): void {
   if (paddingToken === undefined) return;
   const sentence = tokens.findIndex((own) => own.includes(paddingToken));
   if (sentence < 0) return;
   throw new ArgumentError({
-    argument: `sentences[${sentence}]`,
+    argument: nameOf(sentence),
     expected: `no padding token (${paddingToken}), as weft pads nothing`,
     received: [...tokens[sentence]!],
     remedy: "Leave padding out: sentences of a batch may have any lengths.",

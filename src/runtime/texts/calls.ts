@@ -1,5 +1,6 @@
 // What calls about texts need of the model, and the loop that they share: texts become tokens while the GPU computes those before
 // them, the same texts are computed once, and a pass has so many rows that memory does not depend on how many texts there are.
+import type { Program } from "../../model/program.js";
 import type { Sentence } from "../load/check-input.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import type { OutputRequest } from "../passes/output.js";
@@ -34,8 +35,22 @@ export interface TextOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The rows of a pass: as many as fill a GPU, in memory that does not depend on the number of texts. */
-const ROWS_PER_PASS = 8192;
+/** The rows of a pass: as many as fill a GPU, */
+const MOST_ROWS = 8192;
+/** but in no more memory than this on all queues together, whatever the model and however many texts there are. */
+const MOST_BYTES = 256 * 2 ** 20;
+
+/** As many rows as a pass may have, if no text is longer. `bindingBytes`: what one buffer may hold. */
+export function rowsOfPass({ values }: Pick<Program, "values">, bindingBytes: number): number {
+  const places = new Map(values.map(({ place, vectors }) => [place, 16 * vectors]));
+  const bytes = [...places.values()];
+  const most = Math.min(
+    MOST_ROWS,
+    Math.floor(MOST_BYTES / bytes.reduce((sum, own) => sum + own, 0)),
+    Math.floor(bindingBytes / Math.max(...bytes)),
+  );
+  return Math.max(1, most);
+}
 
 /** Milliseconds of making tokens after which the GPU's work gets its turn. */
 const TURN_MS = 8;
@@ -48,15 +63,23 @@ export async function forEachText<R>(
   texts: readonly TextLike[],
   call: {
     readonly operation: string;
+    readonly loaded: LoadedModel;
     /** How a text is called in messages. Default: "texts[3]". */
     readonly nameOf?: (index: number) => string;
+    /** How many rows a text counts as in a pass. Default: one per token. */
+    readonly rowsOf?: (text: ReadyText) => number;
     readonly encoder: TextEncoder;
     readonly options: TextOptions;
     readonly compute: (texts: readonly ReadyText[]) => Promise<readonly R[]>;
     readonly onResult: (index: number, result: R, text: ReadyText) => void;
   },
 ): Promise<void> {
-  const { operation, encoder, options, compute, onResult } = call;
+  const { operation, loaded, encoder, options, compute, onResult } = call;
+  const mostRows = rowsOfPass(
+    loaded.definition.program,
+    Math.min(...loaded.replicas.map(({ queue }) => queue.maxBindingBytes)),
+  );
+  const { rowsOf = ({ ids }: ReadyText): number => ids.length } = call;
   const { nameOf = (index: number): string => `texts[${index}]` } = call;
   const { signal, onProgress } = options;
   /** What came of every text that was computed, by what tells texts apart. */
@@ -88,15 +111,16 @@ export async function forEachText<R>(
       throwIfAborted(signal, operation);
       const text = await encoder.encode(given, nameOf(index));
       const key = `${text.skipped}:${text.ids.join()}:${text.tokenTypes?.join() ?? ""}`;
-      waiting.push({ index, key, text });
-      if (!seen.has(key)) {
-        seen.add(key);
-        pass.set(key, text);
-        rows += text.ids.length;
-      }
-      if (rows >= ROWS_PER_PASS) {
+      const isNew = !seen.has(key);
+      if (isNew && rows > 0 && rows + rowsOf(text) > mostRows) {
         await running;
         start();
+      }
+      waiting.push({ index, key, text });
+      if (isNew) {
+        seen.add(key);
+        pass.set(key, text);
+        rows += rowsOf(text);
       }
       if (performance.now() - turnMs < TURN_MS) continue;
       await nextTurn();

@@ -78,6 +78,7 @@ export async function classifierLogits(
   const results: Float32Array<ArrayBuffer>[] = [];
   await forEachText<Float32Array<ArrayBuffer>>(texts, {
     operation: "Classification",
+    loaded,
     ...(nameOf ? { nameOf } : {}),
     encoder: new TextEncoder({
       loaded,
@@ -109,6 +110,7 @@ async function classifyTokens(
   }[] = [];
   await forEachText<Float32Array<ArrayBuffer>>(texts, {
     operation: "Classification",
+    loaded,
     encoder: new TextEncoder({
       loaded,
       sentence: loaded.textFiles.sentence,

@@ -57,6 +57,7 @@ export async function embedTexts(
   let tokens = 0;
   await forEachText<Float32Array<ArrayBuffer>>(texts, {
     operation: "Embedding",
+    loaded,
     encoder,
     options,
     compute: async (own) => {

@@ -60,12 +60,15 @@ export async function fillMasks(
   const results: FilledMask[][] = [];
   await forEachText<FilledMask[]>(texts, {
     operation: "Filling masks",
+    loaded,
     encoder: new MaskedEncoder(
       { loaded, sentence: loaded.textFiles.sentence, tokenizer: calls.tokenizer, tooLong: options.tooLong },
       maskToken,
       tokenizer.tokenText(maskToken),
     ),
     options,
+    // The logits of hidden tokens are read back: with them, so many are in a pass that 16 MiB hold those.
+    rowsOf: ({ ids }) => ids.length + placesOf(ids, maskToken).length * Math.ceil(vocabularySize / 512),
     compute: async (own) => {
       const chosen = own.map(({ ids }) => placesOf(ids, maskToken));
       const sentences = own.map(({ ids }) => ids);

@@ -4,7 +4,13 @@ import { ArgumentError } from "../../errors.js";
 import type { TextTokenizer, TokenTemplate } from "../../text/tokenizer.js";
 import { checkChoice } from "../../util/check.js";
 import { isRecord } from "../../util/json-value.js";
-import { checkIds, checkSentence, checkTokenTypes, type Sentence } from "../load/check-input.js";
+import {
+  checkIds,
+  checkSentence,
+  checkTokenTypes,
+  expectNoPadding,
+  type Sentence,
+} from "../load/check-input.js";
 import type { SentenceSettings } from "../load/sentence-files.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 
@@ -80,8 +86,8 @@ export class TextEncoder {
   #checked(argument: string, text: Sentence | EncodedText): ReadyText {
     const { ids, tokenTypes }: EncodedText =
       isRecord(text) && "ids" in text ? (text as EncodedText) : { ids: text as Sentence };
-    const { contextLength, vocabularySize: vocabulary, tokenTypes: types } = this.#settings.loaded.config;
-    const checked = checkSentence(checkIds(ids, argument), argument, { contextLength, vocabulary });
+    const checked = this.#sentence(argument, checkIds(ids, argument));
+    const types = this.#settings.loaded.config.tokenTypes;
     const own = checkTokenTypes(tokenTypes && [tokenTypes], [checked], types)?.[0];
     return { ids: checked, tokenTypes: own, skipped: 0, isCut: false };
   }
@@ -135,15 +141,21 @@ export class TextEncoder {
       if (of === "special") add([id!], type);
       else if (of === "first") add(first.slice(0, firstCount), type);
       else add(second!.slice(0, secondCount), type);
-    const { contextLength, vocabularySize: vocabulary, tokenTypes } = this.#settings.loaded.config;
-    const checked = checkSentence(ids.slice(0, most), argument, { contextLength, vocabulary });
-    const hasTypes = tokenTypes > 1 && types.some((type) => type > 0);
+    const checked = this.#sentence(argument, ids.slice(0, most));
+    const hasTypes = this.#settings.loaded.config.tokenTypes > 1 && types.some((type) => type > 0);
     return {
       ids: checked,
       tokenTypes: hasTypes ? Uint32Array.from(types.slice(0, most)) : undefined,
       skipped: Math.min(this.#skipped(template), checked.length - 1),
       isCut: whole > most,
     };
+  }
+
+  #sentence(argument: string, ids: Sentence): Uint32Array {
+    const { contextLength, vocabularySize: vocabulary, paddingToken } = this.#settings.loaded.config;
+    const checked = checkSentence(ids, argument, { contextLength, vocabulary });
+    expectNoPadding([checked], paddingToken, () => argument);
+    return checked;
   }
 
   /** The tokens of the prompt with those in front of it, if they do not count. */

@@ -1,6 +1,8 @@
 // What calls about texts are made of, without a model: how pairs are cut, probabilities, how alike vectors are.
 import { describe, expect, it } from "vitest";
 import { ArgumentError } from "../../../../src/errors.js";
+import type { Program } from "../../../../src/model/program.js";
+import { rowsOfPass } from "../../../../src/runtime/texts/calls.js";
 import { isPair, lengthsWithin } from "../../../../src/runtime/texts/input.js";
 import { bestOf, scoreLabels, softmax } from "../../../../src/runtime/texts/labels.js";
 import { cosineSimilarity, dotSimilarity } from "../../../../src/runtime/texts/similarity.js";
@@ -29,6 +31,23 @@ describe("the texts of a pair", () => {
     expect([[1, 2], "ab", ["a"], ["a", "b", "c"], ["a", 1], { ids: [1, 2] }].map(isPair)).toEqual(
       Array(6).fill(false),
     );
+  });
+});
+
+/** What a program has of places that are as wide. */
+const values = (...places: [string, number][]): Pick<Program, "values"> => ({
+  values: places.map(([place, vectors]) => ({ name: place, layer: 0, place, vectors, isKept: false })),
+});
+
+describe("the rows of a pass", () => {
+  it("are many, but no more than memory and a binding have room for", () => {
+    const small = values(["residual", 96], ["hidden", 384], ["residual", 96]);
+    expect(rowsOfPass(small, 2 ** 27)).toBe(8192);
+    // 16 bytes a vec4: 6,144 bytes of the widest place.
+    expect(rowsOfPass(small, 6144 * 100 + 1)).toBe(100);
+    const large = values(["residual", 1024], ["gateUp", 4096], ["hidden", 3072]);
+    expect(rowsOfPass(large, 2 ** 30)).toBe(2048);
+    expect(rowsOfPass(large, 1)).toBe(1);
   });
 });
 

@@ -74,9 +74,11 @@ export class TextEncoder {
   /** @throws ArgumentError that names `argument`, such as "texts[3]". */
   async encode(text: TextLike, argument: string): Promise<ReadyText> {
     const { prompt = "" } = this.#settings;
-    if (typeof text === "string") return this.#assemble(argument, await this.#tokensOf(text, prompt));
+    if (typeof text === "string")
+      return this.#assemble(argument, await this.#tokensOf(text, argument, prompt));
     if (isPair(text)) {
-      const [first, second] = [await this.#tokensOf(text[0], prompt), await this.#tokensOf(text[1], "")];
+      const first = await this.#tokensOf(text[0], argument, prompt);
+      const second = await this.#tokensOf(text[1], argument, "");
       return this.#assemble(argument, first, second);
     }
     return this.#checked(argument, text);
@@ -92,8 +94,8 @@ export class TextEncoder {
     return { ids: checked, tokenTypes: own, skipped: 0, isCut: false };
   }
 
-  async #tokensOf(text: string | Sentence, prompt: string): Promise<readonly number[]> {
-    if (typeof text !== "string") return [...text];
+  async #tokensOf(text: string | Sentence, argument: string, prompt: string): Promise<readonly number[]> {
+    if (typeof text !== "string") return [...checkIds(text, argument)];
     this.#tokenizer ??= await this.#settings.tokenizer();
     const own = this.#settings.sentence?.isLowerCase ? text.toLowerCase() : text;
     return this.#tokenizer.encode(`${prompt}${own}`, { addSpecialTokens: false });
@@ -168,7 +170,7 @@ export class TextEncoder {
 }
 
 const isPart = (part: unknown): boolean =>
-  typeof part === "string" || Array.isArray(part) || part instanceof Uint32Array;
+  typeof part === "string" || Array.isArray(part) || ArrayBuffer.isView(part);
 
 export function isPair(text: unknown): text is TextPair {
   if (!Array.isArray(text) || text.length !== 2) return false;

@@ -1,21 +1,19 @@
-// Finds the family that a config.json belongs to. Those of encoders are in encoders/all-families.ts: a page that generates does without.
+// Finds the family that a config.json belongs to. Those that few pages need are in all-families.ts.
 import { ConfigReader } from "./config-reader.js";
 import { isRecord } from "../util/json-value.js";
 import type { Family } from "./family.js";
 import { gemma } from "./gemma.js";
 import { gpt2 } from "./gpt2.js";
-import { gptNeox } from "./gpt-neox.js";
 import { llamaLike } from "./llama.js";
 import type { ModelConfig } from "./model-config.js";
-import { phi3 } from "./phi3.js";
 
-/** The families that predict tokens. */
-export const decoders: readonly Family[] = [gpt2, ...llamaLike, ...gemma, phi3, gptNeox];
+/** The families that most pages have a model of. */
+export const usualFamilies: readonly Family[] = [gpt2, ...llamaLike, ...gemma];
 
 /** Whether the parsed content of a config.json is of one of them, by its `model_type`. */
-export function isDecoder(config: unknown): boolean {
+export function isUsual(config: unknown): boolean {
   const modelType = isRecord(config) ? config["model_type"] : undefined;
-  return decoders.some(({ modelTypes, wrappers = [] }) =>
+  return usualFamilies.some(({ modelTypes, wrappers = [] }) =>
     [...modelTypes, ...wrappers].some((name) => name === modelType),
   );
 }
@@ -33,13 +31,13 @@ export interface FamilyModel {
 
 /**
  * Reads the parsed content of a config.json. Sizes are required; the rest has Hugging Face's defaults. `known`: the families to
- * choose from. Default: those that predict tokens.
+ * choose from. Default: the usual ones.
  * @throws FormatError naming the key, what was expected and what was received.
  */
 export function readModelConfig(
   config: unknown,
   fileName: string = "config.json",
-  known: readonly Family[] = decoders,
+  known: readonly Family[] = usualFamilies,
 ): FamilyModel {
   const whole = new ConfigReader(config, fileName);
   const keys = textModelOf(whole, known) ?? whole;

@@ -1,7 +1,7 @@
 // The public Model: a language model with its weights on one or several queues.
 import { ArgumentError, DisposedError } from "../errors.js";
 import { countTokens } from "../text/count-tokens.js";
-import { renderChat, type ChatMessage, type ChatOptions } from "../text/chat-template.js";
+import type { ChatMessage, ChatOptions } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../files/source.js";
 import type { EngineOptions } from "./generate/engine.js";
@@ -465,6 +465,7 @@ export class Model {
   }
 
   async #encodeMessages(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]> {
+    const { renderChat } = await import("../text/chat-template.js");
     const text = await renderChat(messages, this.#loaded.textFiles, options);
     // The template has written the special tokens already.
     return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });

@@ -28,6 +28,7 @@ describe("the built module", () => {
     expect(files.toSorted()).toEqual([
       "all-families.js",
       "cache-store.js",
+      "chat-template.js",
       "core.js",
       "dequantise.js",
       "gguf-files.js",

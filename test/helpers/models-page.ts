@@ -121,7 +121,7 @@ export function sizesOf(config: object): {
   readonly cachePerToken: Readonly<Record<"f32" | "f16", number>>;
   readonly contextLength: number;
 } {
-  const model = defineModel(readModelConfig(config), 16);
+  const model = defineModel(readModelConfig(config, "config.json", families), 16);
   const bytes = (format: TableOptions["format"]): number =>
     weightBytes(listParameters(model.config, model.recipe, model.names, { format }));
   const stored = listParameters(model.config, model.recipe, model.names, { format: "f32" }).filter(

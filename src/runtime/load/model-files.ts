@@ -1,7 +1,7 @@
 // The files of a model, whatever their kind: its configuration, its texts, and its weights as they are read.
 import type { Family, TensorNames } from "../../families/family.js";
 import { predictsNext } from "../../families/recipe.js";
-import { decoders, isDecoder, readModelConfig, type FamilyModel } from "../../families/registry.js";
+import { usualFamilies, isUsual, readModelConfig, type FamilyModel } from "../../families/registry.js";
 import {
   readJson,
   readOptional,
@@ -92,7 +92,9 @@ async function openFolder(
     grouping && new (await import("../../model/weights/grouped-weights.js")).GroupedFiles(grouping);
   const known =
     families ??
-    (isDecoder(configFile) ? decoders : (await import("../../families/encoders/all-families.js")).families);
+    (isUsual(configFile)
+      ? usualFamilies
+      : (await import("../../families/encoders/all-families.js")).families);
   const read = readModelConfig(configFile, "config.json", known);
   const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;

@@ -101,6 +101,12 @@ function plainBytes(spelling: string, isByteLevel: boolean): readonly number[] {
   return [...utf8.encode(spelling.replace(/^##/, "").replaceAll("▁", " "))];
 }
 
+/** Special tokens that are written in a text keep their case where all else loses it. */
+const isSame = (byte: number | undefined, other: number): boolean =>
+  byte === other || (byte !== undefined && lowered(byte) === lowered(other));
+
+const lowered = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte);
+
 /** Where `bytes` are: at `from`, or if something unknown is in front of them, behind it. */
 function find(
   letters: readonly Letter[],
@@ -108,7 +114,7 @@ function find(
   from: number,
   isNext: boolean,
 ): number | undefined {
-  const fits = (at: number): boolean => bytes.every((byte, index) => letters[at + index]?.byte === byte);
+  const fits = (at: number): boolean => bytes.every((byte, index) => isSame(letters[at + index]?.byte, byte));
   if (isNext) return fits(from) ? from : undefined;
   for (let at = from; at + bytes.length <= letters.length; at++) if (fits(at)) return at;
   return undefined;

@@ -48,10 +48,12 @@ describe("the built module", () => {
     ]);
     const core = await readFile(join(root, "dist/core.js"), "utf8");
     for (const file of [
+      "all-families",
+      "chat-template",
       "gguf-files",
-      "jinja",
       "open-hub",
       "open-store",
+      "texts",
       "tokenizers",
       "training",
       "trials",
@@ -59,6 +61,7 @@ describe("the built module", () => {
       expect(core).toContain(`import("./${file}.js")`);
       expect(core).not.toMatch(new RegExp(`from ?"./${file}`));
     }
+    expect(await readFile(join(root, "dist/chat-template.js"), "utf8")).toContain('import("./jinja.js")');
     // A word of the interpreter of templates.
     expect(core).not.toContain("raise_exception");
     expect(await readFile(join(root, "dist/jinja.js"), "utf8")).toContain("raise_exception");

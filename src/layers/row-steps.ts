@@ -4,7 +4,8 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
 import { pickForRows } from "../kernels/by-rows.js";
-import { Activation, LinearFlag } from "../kernels/linear/linear.js";
+import { Activation } from "../kernels/linear/linear.js";
+import { LinearFlag } from "../kernels/linear/output.js";
 import { TANH, type FinishActivation, type finishVariant } from "../kernels/pooling/finish.js";
 import { activationOf } from "./activation.js";
 import type { LinearPipelines } from "./linear.js";
@@ -40,6 +41,7 @@ export function linearRows(
       outputOffset: 0,
       outputEntry: 0,
       flags: LinearFlag.compactOutput,
+      factor: 1,
     },
   );
 }

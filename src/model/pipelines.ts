@@ -86,8 +86,10 @@ export async function compileForward(
   const rolesOf = (kind: "attentionInputs" | "gated" | "scaledLinear"): Role[] =>
     all.flatMap((own) => (own.kind === kind ? [own.linear.step.role] : []));
   const head = recipe.head ? [recipe.head.tied ? "tokens" : "head"] : [];
+  const headSteps = [...(recipe.head?.transform ?? []), ...(recipe.classifier?.steps ?? [])];
   const rowRoles = [
     ...head,
+    ...headSteps.flatMap((step) => (step.kind === "linear" ? [step.role] : [])),
     ...rolesOf("scaledLinear"),
     ...steps.flatMap(({ step }) => (step.kind === "linear" ? [step.role] : [])),
   ];

@@ -165,6 +165,7 @@ function headSteps(steps: readonly HeadStep[], width: number): RowSteps {
               method: "layer",
               normsPerRow: 1,
               inputVectors: axis.vectors,
+              inputOffset: 0,
               outputVectors: axis.vectors,
               epsilon: config.normEpsilon,
               gainOffset: 0,
@@ -174,7 +175,7 @@ function headSteps(steps: readonly HeadStep[], width: number): RowSteps {
             continue;
           }
           axis = axisOf(step.to, config);
-          const weights = forward.weights.linear(step.role, undefined);
+          const weights = forward.weights.wholeLinear(step.role, undefined);
           const product = room.next(count, axis.vectors);
           linearRows(list, forward.linearPipelines(weights), { ...own, Y: product, weights });
           own = { X: product, rows: listRows(queue, count) };

@@ -1,6 +1,7 @@
 // Steps that share a dispatch, on real execution: the bits are those of step by step, in the arena and in caches of both formats.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { families, readModelConfig } from "../../src/families/registry.js";
+import { families } from "../../src/families/encoders/all-families.js";
+import { readModelConfig } from "../../src/families/registry.js";
 import { writeSafetensors } from "../../src/files/safetensors-writer.js";
 import type { ModelParts } from "../../src/files/source.js";
 import type { GpuBuffer } from "../../src/gpu/buffer.js";
@@ -71,7 +72,7 @@ const lengths = [9, 1, 4];
 function randomParts(keys: object, modelType: string): ModelParts {
   const family = families.find(({ modelTypes }) => modelTypes.includes(modelType))!;
   const file = { model_type: modelType, architectures: [family.architectures[0]], ...keys };
-  const { config } = readModelConfig(file);
+  const { config } = readModelConfig(file, "config.json", families);
   const parameters = listParameters(config, family.recipe(config), family.tensors(config), { format: "f32" });
   const tensors = [...listFileTensors(parameters).values()].map(({ key, shape, outputs, inputs }, seed) => {
     const scale = inputs === 1 ? 0.1 : 0.6 / Math.sqrt(inputs);

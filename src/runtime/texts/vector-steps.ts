@@ -5,6 +5,7 @@ import { BufferUsage } from "../../gpu/flags.js";
 import type { Queue } from "../../gpu/queue.js";
 import { finishVariant, TANH } from "../../kernels/pooling/finish.js";
 import { Activation, registerTiledLinear, type LinearKernel } from "../../kernels/linear/linear.js";
+import { rowOutput } from "../../kernels/linear/output.js";
 import { fitsDevice } from "../../kernels/workgroup-needs.js";
 import { finishRows, linearRows } from "../../layers/row-steps.js";
 import type { LinearPipelines } from "../../layers/linear.js";
@@ -74,7 +75,11 @@ async function linearPipelines(queue: Queue): Promise<LinearPipelines> {
   const { few, many } = presumedChoice(queue.adapter, "f32").linear;
   const compile = (kernel: LinearKernel): Promise<LinearPipelines["few"]> =>
     queue.pipelines.get(
-      (fitsDevice(kernel.needs, queue.device) ? kernel : registerTiledLinear).variant(Activation.none, "f32"),
+      (fitsDevice(kernel.needs, queue.device) ? kernel : registerTiledLinear).variant(
+        Activation.none,
+        "f32",
+        rowOutput,
+      ),
     );
   const [own, others] = await Promise.all([compile(few), compile(many)]);
   return { few: own, many: others };
@@ -116,6 +121,7 @@ function upload(queue: Queue, { inputs, outputs, weight, bias }: DenseModule): L
     bias: create(queue, "bias", biases),
     inputVectors,
     outputVectors,
+    firstVector: 0,
   };
 }
 

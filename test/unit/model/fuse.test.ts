@@ -1,6 +1,7 @@
 // How many dispatches a layer has: that of attention, and those of the steps, some of which share one.
 import { describe, expect, it } from "vitest";
-import { families, readModelConfig } from "../../../src/families/registry.js";
+import { families } from "../../../src/families/encoders/all-families.js";
+import { readModelConfig } from "../../../src/families/registry.js";
 import { defineModel } from "../../../src/model/definition.js";
 
 const decoder = {
@@ -47,7 +48,7 @@ describe.each(Object.entries(kinds))("a layer of %s", (modelType, [keys, dispatc
     const family = families.find(({ modelTypes }) => modelTypes.includes(modelType))!;
     const count = modelType === "gpt2" ? { n_layer: layers } : { num_hidden_layers: layers };
     const file = { model_type: modelType, architectures: [family.architectures[0]], ...keys, ...count };
-    const { fused, program } = defineModel(readModelConfig(file), 16);
+    const { fused, program } = defineModel(readModelConfig(file, "config.json", families), 16);
     return fused.segments.flat().length + program.attention.length;
   };
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ArgumentError } from "../../../src/errors.js";
 import type { RoleSource, TensorNames } from "../../../src/families/family.js";
 import { readModelConfig } from "../../../src/families/registry.js";
+import { families } from "../../../src/families/encoders/all-families.js";
 import { gpt2 } from "../../../src/families/gpt2.js";
 import type { GpuBuffer } from "../../../src/gpu/buffer.js";
 import { exportTensors } from "../../../src/model/weights/export.js";
@@ -40,18 +41,22 @@ const interleaved = (of: string, first: number): RoleSource["parts"][number] => 
 
 /** The parameters of a small model of a family. */
 function listed(modelType: string): readonly Parameter[] {
-  const model = readModelConfig({
-    model_type: modelType,
-    vocab_size: 23,
-    hidden_size: 10,
-    intermediate_size: 14,
-    num_hidden_layers: 2,
-    num_attention_heads: 2,
-    num_key_value_heads: 1,
-    head_dim: 6,
-    max_position_embeddings: 6,
-    mlp_bias: true,
-  });
+  const model = readModelConfig(
+    {
+      model_type: modelType,
+      vocab_size: 23,
+      hidden_size: 10,
+      intermediate_size: 14,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      num_key_value_heads: 1,
+      head_dim: 6,
+      max_position_embeddings: 6,
+      mlp_bias: true,
+    },
+    "config.json",
+    families,
+  );
   const { family, config: own } = model;
   return listParameters(own, family.recipe(own), family.tensors(own), { format: "f32" });
 }

@@ -1,5 +1,5 @@
 // The script of index.html: loads, runs, cancels and shows. Nothing is loaded or computed before it is asked for. The panels
-// that write and train are in write-panel.ts and train-panel.ts.
+// that write, train and search are in panels/.
 import { CancelledError, type LoadProgress } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
 import { download } from "./download.js";
@@ -7,6 +7,7 @@ import { runJob, type JobRequest, type JobPhase } from "../jobs/score.js";
 import {
   findElements,
   findModelElements,
+  findSearchElements,
   findTrainElements,
   findWriteElements,
   showAdapter,
@@ -18,6 +19,7 @@ import { showPass, showRace, showResults, type Results } from "./results.js";
 import { Session } from "./session.js";
 import { setDisabled } from "./set-disabled.js";
 import { TimelineView } from "./panels/timeline-view.js";
+import { connectSearch } from "./panels/search-panel.js";
 import { connectTraining } from "./panels/train-panel.js";
 import { keepInAddress } from "./url-state.js";
 import { areSame, watchPasses } from "./watch.js";
@@ -42,11 +44,13 @@ const phases: Readonly<Record<JobPhase, string>> = {
 const choice = findModelElements();
 const writing = findWriteElements();
 const training = findTrainElements();
-keepInAddress([choice.form, elements.form, writing.form, training.form]);
+const search = findSearchElements();
+keepInAddress([choice.form, elements.form, writing.form, training.form, search.form]);
 connectModel(choice, session);
 connectControls(elements);
 connectWriting(writing, session, (adapter) => showAdapter(elements.adapter, adapter));
 connectTraining(training, session, (adapter) => showAdapter(elements.adapter, adapter));
+connectSearch(search, ({ info }) => showAdapter(elements.adapter, info.adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
   void run();

@@ -64,6 +64,23 @@ export interface TrainElements {
   readonly saveWeights: HTMLButtonElement;
 }
 
+/** The elements of the panel that searches. */
+export interface SearchElements {
+  readonly form: HTMLFormElement;
+  readonly encoder: HTMLInputElement;
+  readonly choose: HTMLButtonElement;
+  readonly files: HTMLInputElement;
+  readonly texts: HTMLTextAreaElement;
+  readonly start: HTMLButtonElement;
+  readonly cancel: HTMLButtonElement;
+  readonly progress: HTMLProgressElement;
+  readonly status: HTMLElement;
+  readonly results: HTMLElement;
+  readonly figures: HTMLElement;
+  readonly question: HTMLInputElement;
+  readonly found: HTMLElement;
+}
+
 export function findElements(): PageElements {
   return {
     form: find("job", HTMLFormElement),
@@ -132,6 +149,24 @@ export function findTrainElements(): TrainElements {
     samples: find("train-samples", HTMLElement),
     saveConfig: find("train-save-config", HTMLButtonElement),
     saveWeights: find("train-save-weights", HTMLButtonElement),
+  };
+}
+
+export function findSearchElements(): SearchElements {
+  return {
+    form: find("search", HTMLFormElement),
+    encoder: find("search-encoder", HTMLInputElement),
+    choose: find("search-choose", HTMLButtonElement),
+    files: find("search-files", HTMLInputElement),
+    texts: find("search-texts", HTMLTextAreaElement),
+    start: find("search-start", HTMLButtonElement),
+    cancel: find("search-cancel", HTMLButtonElement),
+    progress: find("search-progress", HTMLProgressElement),
+    status: find("search-status", HTMLElement),
+    results: find("search-results", HTMLElement),
+    figures: find("search-figures", HTMLElement),
+    question: find("search-question", HTMLInputElement),
+    found: find("search-found", HTMLElement),
   };
 }
 

@@ -15,6 +15,8 @@ export interface ModelParts {
   /** The text of chat_template.jinja. */
   readonly chatTemplate?: string;
   readonly generationConfig?: object;
+  /** Further files by their paths in the folder: those of sentence-transformers, such as modules.json and 1_Pooling/config.json. */
+  readonly files?: Readonly<Record<string, object | Blob | Uint8Array>>;
 }
 
 /**
@@ -117,5 +119,6 @@ function listFiles(parts: ModelParts): Map<string, FileContent> {
   if (parts.chatTemplate !== undefined)
     files.set("chat_template.jinja", new TextEncoder().encode(parts.chatTemplate));
   if (parts.generationConfig) files.set("generation_config.json", parts.generationConfig);
+  for (const [path, content] of Object.entries(parts.files ?? {})) files.set(path, content);
   return files;
 }

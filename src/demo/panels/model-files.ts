@@ -6,7 +6,9 @@ export async function readModelFiles(
   files: readonly File[],
   folder = "the dropped model",
 ): Promise<ModelParts & { readonly name: string }> {
-  const find = (name: string): File | undefined => files.find((file) => file.name === name);
+  // The one that lies highest: parts of a model, in folders of their own, have files of the same names.
+  const find = (name: string): File | undefined =>
+    files.filter((file) => file.name === name).toSorted((a, b) => depth(a) - depth(b))[0];
   const config = find("config.json");
   const weights = find("model.safetensors");
   if (!config) throw new Error("These files are no model: config.json is missing. Choose the whole folder.");
@@ -36,8 +38,23 @@ export async function readModelFiles(
     ...(tokenizerConfig ? { tokenizerConfig } : {}),
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(generationConfig ? { generationConfig } : {}),
+    files: sentenceFiles(files, config),
   };
 }
+
+/** What sentence-transformers has put beside an encoder, by its paths in the folder of config.json. */
+function sentenceFiles(files: readonly File[], config: File): Record<string, File> {
+  const folder = pathOf(config).slice(0, -config.name.length);
+  const beside = files.map((file) => [pathOf(file).slice(folder.length), file] as const);
+  return Object.fromEntries(beside.filter(([path]) => sentencePath.test(path)));
+}
+
+const sentencePath =
+  /^(modules|config_sentence_transformers|sentence_bert_config)\.json$|^\d_\w+\/(config\.json|model\.safetensors)$/;
+
+const pathOf = (file: File): string => file.webkitRelativePath || file.name;
+
+const depth = (file: File): number => pathOf(file).split("/").length;
 
 async function read(file: File): Promise<object> {
   try {

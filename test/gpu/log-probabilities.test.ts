@@ -27,5 +27,7 @@ it("of generated tokens are those of scoring, bit by bit", async () => {
   );
   const scores = await model.score(texts.map(({ tokens }, index) => [...prompts[index]!, ...tokens]));
   for (const [index, { logProbabilities }] of texts.entries())
-    expect(logProbabilities).toEqual(Array.from(scores[index]!.logProbabilities).slice(prompts[index]!.length - 1));
+    expect(logProbabilities).toEqual(
+      Array.from(scores[index]!.logProbabilities).slice(prompts[index]!.length - 1),
+    );
 });

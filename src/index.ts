@@ -1,4 +1,4 @@
-// The public module "weft". Every public name is listed here by hand; nothing else is public.
+// The public module "weft-webgpu". Every public name is listed here by hand; nothing else is public.
 export { Model } from "./runtime/model.js";
 export {
   ArgumentError,

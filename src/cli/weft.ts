@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npx weft`: the commands of an installed package. They run in this process, on Dawn (npm package "webgpu"). If WEFT_CHROMIUM
+// `npx weft-webgpu`: the commands of an installed package. They run in this process, on Dawn (npm package "webgpu"). If WEFT_CHROMIUM
 // names a browser, and puppeteer and sirv are installed, they can run in a page.
 import { readFile } from "node:fs/promises";
 
@@ -7,7 +7,7 @@ const commands = ["generate", "score", "embed", "inspect", "train", "bench"] as 
 
 const helpText = `weft runs transformers on WebGPU.
 
-Usage: npx weft COMMAND [options]
+Usage: npx weft-webgpu COMMAND [options]
 
   generate "A text"       continue a text
   score "A text" …        how likely texts are
@@ -16,12 +16,12 @@ Usage: npx weft COMMAND [options]
   train                   train a model on texts
   bench                   measure weft on this machine
 
-npx weft COMMAND --help lists the options of one, npx weft --version tells which weft this is. They compute with Dawn, the npm package "webgpu": npm install webgpu.`;
+npx weft-webgpu COMMAND --help lists the options of one, npx weft-webgpu --version tells which weft this is. They compute with Dawn, the npm package "webgpu": npm install webgpu.`;
 
 const [name, ...rest] = process.argv.slice(2);
 const command = commands.find((candidate) => candidate === name);
 if (command) {
-  process.env["WEFT_PROGRAM"] = "npx weft";
+  process.env["WEFT_PROGRAM"] = "npx weft-webgpu";
   // Commands read their options from the same place as when they are run by themselves.
   process.argv.splice(2, process.argv.length, ...rest);
   await import(/* @vite-ignore */ new URL(`./${command}.js`, import.meta.url).href);

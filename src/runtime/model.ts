@@ -64,7 +64,7 @@ const PROMPT_SLICE_TOKENS = 32;
  *
  * @example
  * ```ts
- * import { Model } from "weft";
+ * import { Model } from "weft-webgpu";
  *
  * await using model = await Model.load("./tinystories-gpt2/", { queues: 2 });
  * const [score] = await model.score(["Once upon a time there was a little dog."]);
@@ -197,7 +197,7 @@ export class Model {
    *
    * @example
    * ```ts
-   * import { Model } from "weft";
+   * import { Model } from "weft-webgpu";
    *
    * await using model = await Model.load("./models/all-MiniLM-L6-v2/");
    * const { vectors } = await model.embed(["A cat sleeps.", "A dog barks."], { onProgress: console.log });
@@ -228,7 +228,7 @@ export class Model {
    *
    * @example
    * ```ts
-   * import { Model } from "weft";
+   * import { Model } from "weft-webgpu";
    *
    * await using model = await Model.load("./models/ms-marco-MiniLM-L6-v2/");
    * const documents = ["Cats sleep all day.", "The moon is far away."];
@@ -251,7 +251,7 @@ export class Model {
    *
    * @example
    * ```ts
-   * import { Model } from "weft";
+   * import { Model } from "weft-webgpu";
    *
    * await using model = await Model.load("./models/sentiment/");
    * const [review] = await model.classify(["What a film!"]);
@@ -291,7 +291,7 @@ export class Model {
    *
    * @example
    * ```ts
-   * import { Model } from "weft";
+   * import { Model } from "weft-webgpu";
    *
    * await using model = await Model.load("./tinystories-gpt2/");
    * const [mood] = await model.decide("The dog was lost. He felt", [{ answers: [" sad", " happy"] }]);
@@ -324,7 +324,7 @@ export class Model {
    *
    * @example
    * ```ts
-   * import { Model } from "weft";
+   * import { Model } from "weft-webgpu";
    *
    * await using model = await Model.load("./tinystories-gpt2/");
    * for await (const piece of model.generate("Once upon a time", { maxTokens: 40, seed: 1 })) console.log(piece);
@@ -361,7 +361,7 @@ export class Model {
    *
    * @example
    * ```ts
-   * import { Model } from "weft";
+   * import { Model } from "weft-webgpu";
    *
    * await using model = await Model.load("./tinystories-gpt2/", { weights: "f32" });
    * const run = model.train(["Once upon a time there was a cat.", "The cat was happy."], { steps: 20 });

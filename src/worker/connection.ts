@@ -98,7 +98,7 @@ export class Connection {
         received: (cause as Error).message,
         remedy:
           "Functions and objects of the page stay behind, but for onProgress and signal: pass plain data, or use Model of " +
-          '"weft", which runs on the page\'s own thread.',
+          '"weft-webgpu", which runs on the page\'s own thread.',
       });
     }
   }
@@ -128,7 +128,7 @@ function startWorker(): Worker {
       reason: "unsupported",
       problem: "This environment has no Worker",
       remedy:
-        'Use Model of "weft": the API is the same, and where there is no page, there is none to hold up.',
+        'Use Model of "weft-webgpu": the API is the same, and where there is no page, there is none to hold up.',
     });
   }
   try {
@@ -145,7 +145,7 @@ function failed(problem: string, cause?: unknown): WorkerError {
     reason: "failed",
     problem: `The model's worker failed: ${problem}`,
     remedy:
-      "Serve weft from the page's own origin, with all files of the package that lie beside weft/worker; if it had begun " +
+      "Serve weft from the page's own origin, with all files of the package that lie beside weft-webgpu/worker; if it had begun " +
       "to work, load the model again.",
     cause,
   });

@@ -1,5 +1,5 @@
-// The public module "weft/worker". Every public name is listed here by hand. It exports the same error classes as "weft", so
-// that a page does not have to load "weft" for them.
+// The public module "weft-webgpu/worker". Every public name is listed here by hand. It exports the same error classes as "weft-webgpu", so
+// that a page does not have to load "weft-webgpu" for them.
 export { WorkerModel } from "./worker-model.js";
 export { WorkerTrainingRun } from "./worker-training-run.js";
 export {

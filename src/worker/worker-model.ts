@@ -76,7 +76,7 @@ export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
  *
  * @example
  * ```ts
- * import { WorkerModel } from "weft/worker";
+ * import { WorkerModel } from "weft-webgpu/worker";
  *
  * await using model = await WorkerModel.load("./tinystories-gpt2/");
  * const story = model.generate("Once upon a time", { temperature: 0, maxTokens: 40 });
@@ -107,7 +107,7 @@ export class WorkerModel implements Promisified<Model> {
         argument: "gpu",
         expected: "nothing, as a GPU object cannot leave its thread",
         received: (others as LoadOptions).gpu,
-        remedy: 'Leave it out: the worker has its own. Model of "weft" takes one.',
+        remedy: 'Leave it out: the worker has its own. Model of "weft-webgpu" takes one.',
       });
     }
     throwIfAborted(signal, "Loading the model");

@@ -90,7 +90,7 @@ describe("the built module", () => {
     await writeFile(
       program,
       `import { readFile } from "node:fs/promises";
-      import { Model } from "weft";
+      import { Model } from "weft-webgpu";
       const folder = ${JSON.stringify(join(root, "dist/tinystories-gpt2"))};
       const read = async (name) => JSON.parse(await readFile(folder + "/" + name, "utf8"));
       const model = await Model.load({
@@ -116,8 +116,8 @@ describe("the program in the README", () => {
   let program: string;
   beforeAll(async () => {
     const readme = await readFile(join(root, "README.md"), "utf8");
-    const [, code] = /```ts\n(import \{ Model \} from "weft";\n.*?)```/s.exec(readme)!;
-    program = code!.replace("node_modules/weft/dist", join(root, "dist"));
+    const [, code] = /```ts\n(import \{ Model \} from "weft-webgpu";\n.*?)```/s.exec(readme)!;
+    program = code!.replace("node_modules/weft-webgpu/dist", join(root, "dist"));
     expect(program).not.toBe(code);
   });
 

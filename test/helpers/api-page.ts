@@ -1,7 +1,7 @@
 // Renders the API reference as one page of Markdown.
 import type { ApiEntry } from "./api-reference.js";
 
-/** `main` are the exports of "weft", `worker` those of "weft/worker". */
+/** `main` are the exports of "weft-webgpu", `worker` those of "weft-webgpu/worker". */
 export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEntry[]): string {
   const known = new Set(main.map(({ name }) => name));
   const sections = [
@@ -30,7 +30,7 @@ export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEnt
 
 function introduction(title: string): string[] {
   if (title === "In a worker")
-    return ["From `weft/worker`, which exports the errors too: the same classes as those of `weft`."];
+    return ["From `weft-webgpu/worker`, which exports the errors too: the same classes as those of `weft`."];
   if (title !== "Errors") return [];
   return [
     "Each says in its message what was expected, what came, and what to do; `name` is the class's name.",

@@ -23,7 +23,7 @@ export function codeBlocks(root: string, document: string): CodeBlock[] {
 
 /**
  * What TypeScript reports about the blocks. If the first line is a comment with a path, the block is checked as that file.
- * Other blocks are programs of users: "weft" is the current source, and the project's stricter options do not apply.
+ * Other blocks are programs of users: "weft-webgpu" is the current source, and the project's stricter options do not apply.
  */
 export function typeProblems(root: string, blocks: readonly CodeBlock[]): string[] {
   const { options } = ts.parseJsonConfigFileContent(
@@ -63,7 +63,10 @@ export function typeProblems(root: string, blocks: readonly CodeBlock[]): string
         noUnusedLocals: false,
         isolatedDeclarations: false,
         declaration: false,
-        paths: { weft: [join(root, "src/index.ts")], "weft/worker": [join(root, "src/worker/index.ts")] },
+        paths: {
+          "weft-webgpu": [join(root, "src/index.ts")],
+          "weft-webgpu/worker": [join(root, "src/worker/index.ts")],
+        },
       },
     ),
   ];

@@ -1,4 +1,4 @@
-// `npx weft embed`: the vectors of texts, into a file, and how alike texts are.
+// `npx weft-webgpu embed`: the vectors of texts, into a file, and how alike texts are.
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cosineSimilarity, type PoolingName } from "../../index.js";

@@ -1,4 +1,4 @@
-// `npx weft inspect`: what a model's folder holds, what it needs, and whether this machine can run it.
+// `npx weft-webgpu inspect`: what a model's folder holds, what it needs, and whether this machine can run it.
 import { thousands } from "../../jobs/words.js";
 import { describeModel, type ModelConfig } from "../../index.js";
 import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";

@@ -1,4 +1,4 @@
-// `npx weft score`: how likely texts are to a model.
+// `npx weft-webgpu score`: how likely texts are to a model.
 import { readFile } from "node:fs/promises";
 import { endOfText, thousands } from "../../jobs/words.js";
 import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";

@@ -49,9 +49,9 @@ export function checkRuntime(text: string | undefined): Runtime {
   return text === undefined ? usualRuntime() : checkChoice("--runtime", text, runtimes);
 }
 
-/** How the user calls a command: as an npm script of the project, or as `npx weft`. */
+/** How the user calls a command: as an npm script of the project, or as `npx weft-webgpu`. */
 export function usage(command: string): string {
-  if (process.env["WEFT_PROGRAM"]) return `npx weft ${command}`;
+  if (process.env["WEFT_PROGRAM"]) return `npx weft-webgpu ${command}`;
   return command === "start" ? "npm start --" : `npm run ${command} --`;
 }
 

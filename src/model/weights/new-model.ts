@@ -42,7 +42,7 @@ const optionNames: OptionNames<NewModelOptions> = {
  *
  * @example
  * ```ts
- * import { createModelParts, Model } from "weft";
+ * import { createModelParts, Model } from "weft-webgpu";
  *
  * const shape = { layers: 2, heads: 4, channels: 64, contextLength: 64, vocabularySize: 256 };
  * await using model = await Model.load(createModelParts(shape));

@@ -27,7 +27,7 @@ export function dotSimilarity(a: Vector, b: Vector): number {
  *
  * @example
  * ```ts
- * import { cosineSimilarity, Model } from "weft";
+ * import { cosineSimilarity, Model } from "weft-webgpu";
  *
  * await using model = await Model.load("./models/all-MiniLM-L6-v2/");
  * const { vectors } = await model.embed(["A cat sleeps.", "A kitten naps.", "The stock market fell."]);

@@ -39,8 +39,8 @@ describe("the code in documents", () => {
   it("is refused where it has wrong ones, or imports what is not there", () => {
     const block = { document: "X.md", line: 5, language: "ts" };
     const problems = typeProblems(root, [
-      { ...block, code: 'import { Model } from "weft";\nawait Model.load(7);\n' },
-      { ...block, code: 'import { Nothing } from "weft/worker";\nNothing;\n' },
+      { ...block, code: 'import { Model } from "weft-webgpu";\nawait Model.load(7);\n' },
+      { ...block, code: 'import { Nothing } from "weft-webgpu/worker";\nNothing;\n' },
       {
         ...block,
         code: '// src/kernels/linear/x.ts\nimport { linear } from "./linear.js";\nexport default linear;\n',
@@ -74,7 +74,7 @@ describe("a command in a document", () => {
   });
 
   it("is refused where there is none", () => {
-    for (const command of ["npm run nothing", "npx nothing", "npx weft nothing", "weft score"])
+    for (const command of ["npm run nothing", "npx nothing", "npx weft-webgpu nothing", "weft score"])
       expect(isKnown(command)).toBe(false);
   });
 });
@@ -108,19 +108,19 @@ it("EXTENDING.md shows the family that test/gpu/example-family.test.ts executes"
   expect(shown.map(({ code }) => withoutHead(code))).toEqual([withoutHead(executed)]);
 });
 
-/** "npm start", "npm run build -- --x", "npx weft score", "npx vitest run". */
+/** "npm start", "npm run build -- --x", "npx weft-webgpu score", "npx vitest run". */
 function isKnown(command: string): boolean {
   const [program, first = "", second = ""] = command.replace(/ +#.*/, "").split(/\s+/);
   if (program === "npm")
     return first === "run" ? second in scripts : first in scripts || ["install", "pack"].includes(first);
   if (program !== "npx") return false;
   if (!(first in bin)) return existsSync(join(root, "node_modules/.bin", first));
-  return second === "" || second === "COMMAND" || commandsOf(first).includes(second);
+  return second === "" || second === "COMMAND" || commandsOf().includes(second);
 }
 
 /** What the package's own program knows. */
-function commandsOf(name: string): string[] {
-  const [, list] = /const commands = \[(.*?)\]/.exec(read(`src/cli/${name}.ts`))!;
+function commandsOf(): string[] {
+  const [, list] = /const commands = \[(.*?)\]/.exec(read("src/cli/weft.ts"))!;
   return [...list!.matchAll(/"(\w+)"/g)].map(([, command]) => command!);
 }
 

@@ -38,7 +38,9 @@ fn main(
   let end = select(0u, params.vectors, entry < params.rowCount);
   var squares = vec4<f32>();
   for (var v = index % LANES; v < end; v += LANES) {
-    let y = X[start + v] * scale * (gain[v] + params.gainOffset) + bias[v] + Y[start + v];
+    // In two statements, as norm/forward.wgsl has it: a driver that reorders a sum must find the same one.
+    var y = X[start + v] * scale * (gain[v] + params.gainOffset) + bias[v];
+    y += Y[start + v];
     Y[start + v] = y;
     squares = fma(y, y, squares);
   }

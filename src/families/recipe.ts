@@ -28,7 +28,7 @@ export type AxisName =
   | "tokenTypes"
   | "labels";
 
-/** What a weight is for, such as "query" or "norm1". Families share these words, and every layer has the same roles. */
+/** What a weight is for, such as "queryKeyValue" or "norm1". Families share these words, and every layer has the same roles. */
 export type Role = string;
 
 /** to = scale · the row that a token's id looks up, plus those that its position and its type look up. */

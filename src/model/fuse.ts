@@ -94,7 +94,8 @@ function fuseFirst([first, second, third]: readonly ProgramStep[], isPassed: IsP
   if (!isPlainNorm(first!)) return alone;
   if (third && isPlainNorm(second) && "queries" in third && areNormsOf(first, second, third, isPassed))
     return { kind: "normedRotary", query: first, key: second, rotary: third };
-  if (isPlainNorm(second) && first.step.adds && !second.step.adds && second.input === first.output)
+  const isApart = "to" in second.step && first.step.from !== second.step.to;
+  if (isPlainNorm(second) && isApart && first.step.adds && !second.step.adds && second.input === first.output)
     return isWhole(first) && isWhole(second) ? { kind: "addedNorm", norm: first, next: second } : alone;
   return alone;
 }
@@ -107,6 +108,8 @@ function fuseLinear(linear: ProgramLinear, next: ProgramStep, isPassed: IsPassed
     return isAll ? { kind: "attentionInputs", linear, rotary: next } : undefined;
   }
   if (!("input" in next) || next.input !== output) return undefined;
+  // One dispatch must not read the buffer that it writes.
+  if (next.step.to === linear.step.from) return undefined;
   if (isGate(next)) return { kind: "gated", linear, gate: next };
   if (isScale(next) && next.step.adds) return { kind: "scaledLinear", linear, scale: next };
   return undefined;

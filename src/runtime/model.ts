@@ -36,7 +36,7 @@ import type { DecideOptions, Decision, Question } from "./texts/decide.js";
 import { EmbeddingHandle } from "./texts/embedding-handle.js";
 import type { FilledMask, FillMaskOptions } from "./texts/fill-mask.js";
 import type { TextLike } from "./texts/input.js";
-import type { EmbedOptions } from "./texts/options.js";
+import { embedOptionNames, type EmbedOptions } from "./texts/options.js";
 import type { RankedDocument, RerankOptions } from "./texts/rerank.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
@@ -74,6 +74,8 @@ const PROMPT_SLICE_TOKENS = 32;
 export class Model {
   readonly #loaded: LoadedModel;
   readonly #active = new Set<Promise<unknown>>();
+  /** Calls about texts, whose passes are among those. */
+  readonly #about = new Set<Promise<unknown>>();
   readonly #generator: Generator;
   readonly #gpuBudgetMs: number | undefined;
   readonly #text: TextInput;
@@ -208,12 +210,14 @@ export class Model {
     const stopping = new AbortController();
     return new EmbeddingHandle(
       async (emit) => {
-        const own = linkSignal(options.signal, stopping);
+        checkOptionNames(options, embedOptionNames);
+        const unlink = linkSignal(options.signal, stopping);
         try {
           const { embedTexts } = await this.#texts("embed");
-          return await embedTexts(this.#calls, texts, { ...options, signal: stopping.signal }, emit);
+          const own = { ...options, signal: stopping.signal };
+          return await this.#hold(embedTexts(this.#calls, texts, own, emit));
         } finally {
-          own();
+          unlink();
         }
       },
       () => stopping.abort(),
@@ -240,7 +244,8 @@ export class Model {
     documents: readonly (string | Sentence)[],
     options: RerankOptions = {},
   ): Promise<RankedDocument[]> {
-    return (await this.#texts("rerank")).rerankDocuments(this.#calls, query, documents, options);
+    const { rerankDocuments } = await this.#texts("rerank");
+    return this.#hold(rerankDocuments(this.#calls, query, documents, options));
   }
 
   /**
@@ -270,7 +275,8 @@ export class Model {
     texts: readonly TextLike[],
     options: ClassifyOptions = {},
   ): Promise<Classification[] | TokenClassification[][]> {
-    return (await this.#texts("classify")).classifyTexts(this.#calls, texts, options);
+    const { classifyTexts } = await this.#texts("classify");
+    return this.#hold(classifyTexts(this.#calls, texts, options));
   }
 
   /**
@@ -279,7 +285,8 @@ export class Model {
    * Throws what `embed` throws.
    */
   async fillMask(texts: readonly TextLike[], options: FillMaskOptions = {}): Promise<FilledMask[][]> {
-    return (await this.#texts("fillMask")).fillMasks(this.#calls, texts, options);
+    const { fillMasks } = await this.#texts("fillMask");
+    return this.#hold(fillMasks(this.#calls, texts, options));
   }
 
   /**
@@ -307,11 +314,13 @@ export class Model {
     expectHead(this.#loaded.definition.recipe, "decide");
     const calls = {
       contextLength: this.#loaded.config.contextLength,
+      beginToken: this.#loaded.config.beginToken,
       tokenizer: () => this.#text.tokenizer(),
       encodeMessages: (messages: readonly ChatMessage[]) => this.#encodeMessages(messages, {}),
       force: (tokens: readonly number[], token: number) => this.#generator.force(tokens, token),
     };
-    return (await this.#texts("decide")).decideAnswers(calls, prompt, questions, options);
+    const { decideAnswers } = await this.#texts("decide");
+    return this.#hold(decideAnswers(calls, prompt, questions, options));
   }
 
   /**
@@ -446,13 +455,23 @@ export class Model {
   /** Calls `dispose`, and waits until running calls have ended. For `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
-    await Promise.allSettled([...this.#active, ...this.#generator.live]);
+    await Promise.allSettled([...this.#active, ...this.#about, ...this.#generator.live]);
   }
 
   /** What is loaded for calls about texts. */
   async #texts(operation: string): Promise<typeof import("./texts/texts.js")> {
     this.#expectUsable(operation);
     return import("./texts/texts.js");
+  }
+
+  /** Has the end of the model wait for a call about texts, which may be between two passes. */
+  async #hold<R>(call: Promise<R>): Promise<R> {
+    this.#about.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#about.delete(call);
+    }
   }
 
   get #calls(): TextCalls {

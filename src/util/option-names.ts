@@ -42,6 +42,17 @@ function checkUsable(name: string, value: unknown): void {
     });
 }
 
+/** The options of a call, whose signal and progress stay on this side of a worker. @throws ArgumentError. */
+export function checkedCallbacks<O extends { readonly signal?: AbortSignal; readonly onProgress?: unknown }>(
+  options: O,
+): O {
+  if (typeof options !== "object" || options === null)
+    throw new ArgumentError({ argument: "options", expected: "an object with options", received: options });
+  checkUsable("signal", options.signal);
+  checkUsable("onProgress", options.onProgress);
+  return options;
+}
+
 const isSignal = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value;
 

@@ -38,6 +38,7 @@ import {
   type TrainOptions,
 } from "../index.js";
 import { isHubId } from "../util/hub-id.js";
+import { checkedCallbacks } from "../util/option-names.js";
 import { isPromptList } from "../util/prompt-list.js";
 import { throwIfAborted } from "../util/signal.js";
 import { Connection } from "./connection.js";
@@ -165,8 +166,11 @@ export class WorkerModel implements Promisified<Model> {
 
   /** As `Model.embed`. Vectors are transferred as they come. */
   embed(texts: readonly TextLike[], options: EmbedOptions = {}): EmbeddingHandle {
-    this.#expectUsable("embed");
-    return embedInWorker(this.#connection, texts, options);
+    const connect = (): Connection => {
+      this.#expectUsable("embed");
+      return this.#connection;
+    };
+    return embedInWorker(connect, texts, options);
   }
 
   /** As `Model.rerank`. */
@@ -306,12 +310,9 @@ export class WorkerModel implements Promisified<Model> {
   }
 
   /** A call whose events are its progress. */
-  async #withProgress<Result>(
-    method: string,
-    args: readonly unknown[],
-    { signal, onProgress, ...options }: TextOptions,
-  ): Promise<Result> {
+  async #withProgress<Result>(method: string, args: readonly unknown[], given: TextOptions): Promise<Result> {
     this.#expectUsable(method);
+    const { signal, onProgress, ...options } = checkedCallbacks(given);
     return this.#connection.call(method, [...args, options], { signal, onEvent: onProgress });
   }
 

@@ -33,7 +33,10 @@ describe("texts that a model in a worker is asked about", () => {
           writer.decide("The dog was lost. He felt", [{ answers: [" sad", " happy"] }]),
           writer.generate("Once upon a time", { temperature: 0, maxTokens: 10 }),
         ]);
+        // Requests of a decision take no ids of those that callers hold.
+        const after = await writer.generate("Once upon a time", { temperature: 0, maxTokens: 3 });
         results.push({
+          after: after.text,
           iterated,
           shared: vectors[0] === vectors[4],
           vectors: vectors.map(bits),
@@ -49,6 +52,9 @@ describe("texts that a model in a worker is asked about", () => {
           noMask: await failing(() => cross.fillMask(["the sea"])),
           unknown: await failing(() => cross.rerank("a", ["b"], { top_k: 1 })),
           bad: await failing(async () => encoder.embed(["fine", [9999]])),
+          badSignal: await failing(async () => encoder.embed(["a"], { signal: {} })),
+          badProgress: await failing(() => cross.rerank("a", ["b"], { onProgress: 1 })),
+          none: await failing(async () => encoder.embed([])),
           asTokens: await failing(() => cross.classify(["a"], { tokens: true })),
         });
         for (const model of [encoder, cross, writer]) await model[Symbol.asyncDispose]();
@@ -57,6 +63,9 @@ describe("texts that a model in a worker is asked about", () => {
     `)) as Record<string, unknown>[];
     expect(away).toEqual(onPage);
     expect(onPage).toMatchObject({
+      badSignal: { text: expect.stringMatching(/^signal: expected an AbortSignal/) as string },
+      badProgress: { text: expect.stringMatching(/^onProgress: expected a function/) as string },
+      none: { text: expect.stringMatching(/^texts: expected a non-empty array of texts/) as string },
       shared: true,
       handles: [true, true],
       progress: ["5/5", "3/3"],

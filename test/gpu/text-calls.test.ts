@@ -24,6 +24,24 @@ const C = 48;
 const textOf = (index: number): string =>
   `the sea is ${Array.from(String(index), (digit) => "abcdefghij"[Number(digit)]).join(" ")}`;
 
+it("decides and then generates, tells what was cut, and skips no tokens of ids for a prompt", async () => {
+  await using writer = await Model.load(repositoryFile("src/demo/models/tinystories-gpt2"), { queues: 1 });
+  const alone = await writer.generate("The dog", { temperature: 0, maxTokens: 3 });
+  await writer.decide("The dog was", [{ answers: [" sad", " happy"] }]);
+  const later = writer.generate("The dog", { temperature: 0, maxTokens: 3 });
+  expect(later.id).toBe(2);
+  expect((await later).tokens).toEqual(alone.tokens);
+
+  await using cross = await Model.load(folder, { queues: 1 });
+  const long = Array.from({ length: 400 }, (_, index) => textOf(index)).join(" ");
+  const ranked = await cross.rerank("the sea", ["the dog", long]);
+  expect(ranked.find(({ index }) => index === 1)).toMatchObject({ isCut: true });
+  expect(ranked.find(({ index }) => index === 0)).not.toHaveProperty("isCut");
+  await expect(cross.rerank("the sea", [long], { tooLong: "refuse" })).rejects.toThrow(
+    /documents\[0\]: expected at most/,
+  );
+});
+
 interface ExpectedPairs {
   readonly pairs: readonly (readonly [string, string])[];
   readonly scores: readonly number[];

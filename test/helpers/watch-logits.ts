@@ -24,8 +24,8 @@ export function watchLogits(
       forward.encodeHead(...parameters);
       const [list, , rows, logits] = parameters;
       const rowCount = rows.count;
-      // Options lie behind the table of the rows that choose.
-      const firstOption = rows.firstEntry + rowCount;
+      // Options lie behind the table of the rows that choose, which lists rows and positions.
+      const firstOption = rows.firstEntry + 2 * rowCount;
       const names = Array.from({ length: rowCount }, (_, row) => {
         const at = firstOption + row * OPTION_WORDS;
         const { words } = queue.tables;

@@ -72,7 +72,8 @@ async function embed(): Promise<void> {
   const runtime = chooseRuntime(values.runtime, model);
   const { name, address, folders, hub } = placeModel(model, runtime);
   const input = values.input === undefined ? undefined : fromCaller(values.input);
-  const read = input === undefined ? [] : readTexts(await readFile(input, "utf8"), input);
+  const read =
+    input === undefined ? [] : readTexts((await readFile(input, "utf8")).replace(/^\uFEFF/, ""), input);
   const texts = [...positionals, ...read];
   if (texts.length === 0)
     throw new OptionError(`expected a text to embed, as in: ${usage("embed")} "The cat sat." --model MODEL`);
@@ -150,6 +151,7 @@ async function compute(
     onProgress: (words, part) => progress.show(describeStep(words, name, "Embedding"), part),
     onEvent: (event) => {
       begun ??= to.begin?.(event.dimensions);
+      begun?.catch(() => undefined); // a piece that comes waits for it, and reports it
     },
     onPiece: async (_, piece) => {
       await begun;

@@ -1,5 +1,5 @@
 // The panel that searches: an encoder turns texts into vectors, and a question finds those that are nearest to its own.
-import { CancelledError, cosineSimilarity, Model, type ModelSource } from "../../index.js";
+import { CancelledError, cosineSimilarity, DeviceError, Model, type ModelSource } from "../../index.js";
 import { count, describeLoading, thousands } from "../../jobs/words.js";
 import { renderFigure } from "../figure.js";
 import { showStatus, type SearchElements } from "../page.js";
@@ -104,8 +104,8 @@ export function connectSearch(elements: SearchElements, onModel: (model: Model) 
       if (signal.aborted || error instanceof CancelledError)
         showStatus(status, "Cancelled. Embed when you like.");
       else {
-        // After an error nothing is known of the device, so the next time loads again.
-        forget();
+        // After an error of the device nothing can be trusted, so the next time loads again.
+        if (error instanceof DeviceError) forget();
         showStatus(status, error instanceof Error ? error.message : String(error), true);
       }
     } finally {

@@ -10,9 +10,9 @@ import { isUnpadded, type FormatRun, type Matrix } from "./parameters.js";
 const halves: Readonly<Record<string, WeightFormat>> = { F16: "f16", BF16: "bf16" };
 
 /**
- * Blocks and numbers of 16 bits stay as they are. A matrix that is joined from blocks of several formats has a piece of each, but pairs of two
- * formats are stored in one that holds the values of both. Other mixtures, and blocks of a matrix that
- * needs padding, become float32. Nothing is lost in any case. `formatOf`: the format of the tensor with a key, in the terms of files.
+ * Blocks and numbers of 16 bits stay as they are. A matrix that is joined from blocks of several formats has a piece of each, but
+ * pairs of two formats are stored in one that holds the values of both. Other mixtures, and blocks of a matrix that needs padding,
+ * become float32. Nothing is lost in any case. `formatOf`: the format of the tensor with a key, in the terms of files.
  */
 export function formatsOfFiles(
   formatOf: (key: string) => string | undefined,
@@ -34,16 +34,20 @@ export function formatsOfFiles(
         outputs: outputsOf(part, size, source.parts.length),
         format: gpuFormatOf[ofParts[index]!]!,
       })),
+      ofParts,
     );
   };
 }
 
-/** Neighbours of one format as one. */
-function joinRuns(runs: readonly FormatRun[]): readonly FormatRun[] {
+/**
+ * Neighbours of one format of files as one. Several such formats may be the same on the GPU, but the rows of a piece are packed from
+ * blocks of one.
+ */
+function joinRuns(runs: readonly FormatRun[], ofFiles: readonly string[]): readonly FormatRun[] {
   const joined: FormatRun[] = [];
-  for (const run of runs) {
+  for (const [index, run] of runs.entries()) {
     const last = joined.at(-1);
-    if (last?.format === run.format)
+    if (last && ofFiles[index] === ofFiles[index - 1])
       joined[joined.length - 1] = { ...run, outputs: last.outputs + run.outputs };
     else joined.push(run);
   }

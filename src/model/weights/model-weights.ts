@@ -60,7 +60,7 @@ export class ModelWeights {
   }
 
   /**
-   * Every piece that the optimizer changes, in the order of the parameters. If a vocabulary has several pieces, weight and bias
+   * Every piece that the optimizer changes, in the order of the parameters. If a parameter has several pieces, weight and bias
    * of each piece follow one another. The norm of a gradient is summed in this order.
    */
   get trainable(): readonly TrainablePiece[] {

@@ -14,6 +14,7 @@ const CHUNK_BYTES = 4 * 2 ** 20;
 
 /** Rows of a chunk that have come. */
 interface BegunChunk {
+  readonly format: BlockFormat;
   readonly bytes: Uint8Array<ArrayBuffer>;
   missing: number;
 }
@@ -36,7 +37,7 @@ export class BlockPlacer {
     const { format, bytes, firstOutput, inputs } = rows;
     const fileRowBytes = (inputs / format.elements) * format.bytes;
     const last = firstOutput + bytes.length / fileRowBytes;
-    // A chunk may have rows of several tensors, and is packed from one format.
+    // A chunk may have rows of several tensors, all in one format.
     const isMixed = piece.format === "q8m";
     const own = isMixed ? mixed : format;
     const rowBytes = (inputs / own.elements) * own.bytes;
@@ -48,7 +49,7 @@ export class BlockPlacer {
       if (row < firstOutput || row >= last) continue;
       const at = placeIn(part.parameter.outputs, output - piece.first);
       const first = at - (at % chunkOutputs);
-      const chunk = this.#chunk(piece, first, Math.min(chunkOutputs, piece.count - first), rowBytes);
+      const chunk = this.#chunk(piece, first, Math.min(chunkOutputs, piece.count - first), own, rowBytes);
       const from = bytes.subarray((row - firstOutput) * fileRowBytes, (row - firstOutput + 1) * fileRowBytes);
       const to = chunk.bytes.subarray((at - first) * rowBytes, (at - first + 1) * rowBytes);
       if (isMixed) mixRow(from, format, to);
@@ -59,11 +60,18 @@ export class BlockPlacer {
     }
   }
 
-  #chunk(piece: Piece, first: number, count: number, rowBytes: number): BegunChunk {
+  /** Whether all rows of every chunk that was begun have come. */
+  get isWhole(): boolean {
+    return [...this.#begun.values()].every(({ size }) => size === 0);
+  }
+
+  #chunk(piece: Piece, first: number, count: number, format: BlockFormat, rowBytes: number): BegunChunk {
     let chunks = this.#begun.get(piece);
     if (!chunks) this.#begun.set(piece, (chunks = new Map()));
     let chunk = chunks.get(first);
-    if (!chunk) chunks.set(first, (chunk = { bytes: new Uint8Array(count * rowBytes), missing: count }));
+    if (!chunk)
+      chunks.set(first, (chunk = { format, bytes: new Uint8Array(count * rowBytes), missing: count }));
+    invariant(chunk.format === format, "the rows of a piece are blocks of one format");
     return chunk;
   }
 }

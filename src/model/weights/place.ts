@@ -1,4 +1,5 @@
 // Puts the tensors of a file into the layout of the kernels, piece by piece. Done once for all queues.
+import { invariant } from "../../util/invariant.js";
 import { ArgumentError } from "../../errors.js";
 import { isBlocks, takesBlocks } from "../../tensor/blocks/gpu-layout.js";
 import { quantise } from "../../tensor/blocks/quantise.js";
@@ -58,6 +59,16 @@ export class WeightPlacer {
         if (placed) yield { name, values: stored[format](placed) };
       }
     }
+  }
+
+  /** Yields what is left when all tensors have come: joined biases of which files have some, with zeros for the others. */
+  *finish(): Generator<PlacedPiece, void, undefined> {
+    invariant(this.#blocks.isWhole, "rows of a quantised matrix have not come");
+    for (const [{ name, format }, { values }] of this.#begun) {
+      invariant(!isBlocks(format), "values of a quantised matrix have not come");
+      yield { name, values: stored[format](values) };
+    }
+    this.#begun.clear();
   }
 
   /** Yields the words of a piece, once all of its values have come. */

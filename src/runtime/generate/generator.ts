@@ -9,7 +9,13 @@ import type { GenerationDefaults } from "./defaults.js";
 import type { GenerationStep } from "./step.js";
 import { GenerationRun } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
-import { checkIds, checkSentence, needsTokenizer, type Sentence } from "../load/check-input.js";
+import {
+  checkIds,
+  checkSentence,
+  needsTokenizer,
+  withoutSecondBegin,
+  type Sentence,
+} from "../load/check-input.js";
 import { checkChoice, checkWhole } from "../../util/check.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { checkSampling, type SamplingOptions } from "./sampling.js";
@@ -95,6 +101,7 @@ export class Generator {
   readonly #live = new Set<Promise<unknown>>();
   readonly #watchers = new Set<(step: GenerationStep) => void>();
   #lastId = 0;
+  #lastForcedId = 0;
 
   constructor(
     model: LoadedModel,
@@ -131,8 +138,11 @@ export class Generator {
   }
 
   generate(prompt: Prompt, options: GenerateOptions): GenerationHandle {
+    return this.#begin(++this.#lastId, prompt, options);
+  }
+
+  #begin(id: number, prompt: Prompt, options: GenerateOptions): GenerationHandle {
     const cancelled = new AbortController();
-    const id = ++this.#lastId;
     const handle = new GenerationHandle(
       id,
       (emit) => this.#run(id, prompt, options, cancelled.signal, emit),
@@ -153,10 +163,10 @@ export class Generator {
 
   /**
    * Asks for `token` behind these tokens, with its log-probability. It is a request like any other: what the tokens begin with is
-   * shared with others, and computed once.
+   * shared with others, and computed once. Its id is below 0, as those of the handles that callers hold are counted.
    */
   force(tokens: readonly number[], token: number): GenerationHandle {
-    return this.generate(tokens, { ...plainSampling, logitBias: { [token]: MOST_BIAS } });
+    return this.#begin(--this.#lastForcedId, tokens, { ...plainSampling, logitBias: { [token]: MOST_BIAS } });
   }
 
   /** Calls `watcher` after every step from now on. Returns a function that ends this. */
@@ -278,8 +288,7 @@ export class Generator {
       if (!tokenizer) throw needsTokenizer("prompt");
       const specialTokens = checkChoice("specialTokens", options.specialTokens, "tokens", ["tokens", "text"]);
       const own = tokenizer.encode(prompt, { specialTokens });
-      // A text that begins with the begin token, as a rendered chat does, needs no second one.
-      ids = own.length > 1 && own[0] === config.beginToken && own[1] === own[0] ? own.slice(1) : own;
+      ids = withoutSecondBegin(own, config.beginToken);
     } else if (isMessages(prompt)) ids = await this.#encoder.encodeMessages(prompt, options);
     else ids = checkIds(prompt, "prompt");
     const most = this.#mostTokens;

@@ -32,13 +32,26 @@ export function checkSliceTokens(
 
 /** The sentences of a batch: a list with at least one. */
 export function checkList<S>(sentences: readonly S[], argument = "sentences"): readonly S[] {
+  const isOfTexts = argument !== "sentences";
   if (Array.isArray(sentences) && sentences.length > 0) return sentences;
   throw new ArgumentError({
     argument,
-    expected: "a non-empty array of sentences, each an array of token ids",
+    expected: isOfTexts
+      ? "a non-empty array of texts"
+      : "a non-empty array of sentences, each an array of token ids",
     received: sentences,
-    remedy: "Pass at least one sentence; text is turned into ids by model.encode(text).",
+    remedy: isOfTexts
+      ? "Pass at least one: [text]."
+      : "Pass at least one sentence; text is turned into ids by model.encode(text).",
   });
+}
+
+/** The ids of a text. One that begins with the begin token, as a rendered chat does, needs no second one in front. */
+export function withoutSecondBegin(
+  ids: readonly number[],
+  beginToken: number | undefined,
+): readonly number[] {
+  return ids.length > 1 && ids[0] === beginToken && ids[1] === ids[0] ? ids.slice(1) : ids;
 }
 
 /** A list of token ids, of whatever length and content. */

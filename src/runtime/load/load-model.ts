@@ -16,7 +16,7 @@ import {
 } from "../../model/weights/parameters.js";
 import { quantised } from "../../model/weights/file-formats.js";
 import { compileForward } from "../../model/pipelines.js";
-import { WeightPlacer } from "../../model/weights/place.js";
+import { WeightPlacer, type PlacedPiece } from "../../model/weights/place.js";
 import type { ModelShape } from "../../model/shape.js";
 import { WeightsLoader } from "../../model/weights/model-weights.js";
 import { FairTurns } from "../../schedule/fair-turns.js";
@@ -273,17 +273,20 @@ async function uploadWeights(
     onNotStored: onProgress,
     onUnexpected: (names) => (unexpected = names),
   });
+  const uploadPlaced = (placed: PlacedPiece): void => {
+    for (const [index, queue] of queues.entries()) {
+      const uploaded = queue.checked(() => loaders[index]!.add(placed));
+      uploaded.catch(() => undefined); // reported when they settle, unless reading fails before
+      accepted.push(uploaded);
+    }
+  };
   try {
     for await (const weight of weights) {
       throwIfAborted(signal, "Loading the model");
-      for (const placed of placer.place(weight))
-        for (const [index, queue] of queues.entries()) {
-          const uploaded = queue.checked(() => loaders[index]!.add(placed));
-          uploaded.catch(() => undefined); // reported when they settle, unless reading fails before
-          accepted.push(uploaded);
-        }
+      for (const placed of placer.place(weight)) uploadPlaced(placed);
       if (loaders[0]!.uploadedBytes > SETTLE_BYTES) await settle();
     }
+    for (const placed of placer.finish()) uploadPlaced(placed);
     await settle();
   } catch (error) {
     if (error instanceof DeviceError && error.reason === "out-of-memory")

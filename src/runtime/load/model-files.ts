@@ -1,4 +1,5 @@
 // The files of a model, whatever their kind: its configuration, its texts, and its weights as they are read.
+import { FormatError } from "../../errors.js";
 import type { Family, TensorNames } from "../../families/family.js";
 import { predictsNext } from "../../families/recipe.js";
 import { usualFamilies, isUsual, readModelConfig, type FamilyModel } from "../../families/registry.js";
@@ -125,6 +126,22 @@ async function openFolder(
     checkTensors: () => undefined,
     async readTexts(own) {
       const isEncoder = !predictsNext(family.recipe(config));
+      let refusal: FormatError | undefined;
+      let settings: Promise<SentenceSettings | undefined> | undefined;
+      const refused = async (): Promise<undefined> => {
+        if (refusal) throw refusal;
+      };
+      // What weft computes no vectors by is an error of the call that asks for them, not of the load.
+      const readSettings = (until: AbortSignal | undefined): Promise<SentenceSettings | undefined> =>
+        (settings ??= readSentence(folder, until).catch((error: unknown) => {
+          settings = undefined;
+          if (!readsEarly || !(error instanceof FormatError)) throw error;
+          refusal = error;
+          return undefined;
+        }));
+      // A decoder may be one that embeds: its files are read when it does, unless they are in memory with the weights, which would be
+      // held.
+      const readsEarly = isEncoder || folder instanceof MemoryFolder;
       // A browser writes a line into its console for a file that is not there, so that only those are asked for that may be.
       const unreadable: Record<string, string> = {};
       const optional = <T>(reader: typeof readJson | typeof readText, name: string): Promise<T | undefined> =>
@@ -134,7 +151,7 @@ async function openFolder(
         optional(readJson, "tokenizer_config.json"),
         isEncoder ? undefined : optional<string>(readText, "chat_template.jinja"),
         isEncoder ? undefined : optional(readJson, "generation_config.json"),
-        isEncoder ? readSentence(folder, own) : undefined,
+        readsEarly ? readSettings(own) : undefined,
       ]);
       return {
         unreadable,
@@ -143,10 +160,7 @@ async function openFolder(
         chatTemplate,
         generationConfig,
         ...(sentence ? { sentence } : {}),
-        // Files in memory have nothing beside the weights, which would be held.
-        ...(isEncoder || folder instanceof MemoryFolder
-          ? {}
-          : { readSentence: () => readSentence(folder, undefined) }),
+        ...(readsEarly ? { readSentence: refused } : { readSentence: () => readSettings(undefined) }),
       };
     },
     async *readWeights(parameters, options) {

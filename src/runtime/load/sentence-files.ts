@@ -45,6 +45,12 @@ export async function readSentenceFiles(
   const modules = await readJson(folder, "modules.json", signal);
   if (modules === undefined) return undefined;
   const kinds = listModules(modules);
+  const order = kinds.map(({ kind }) => kind).filter((kind) => kind !== "Dropout");
+  if (!/^(Transformer )?(Pooling )?(Dense )*(Normalize )?$/.test(order.map((kind) => `${kind} `).join("")))
+    fail(
+      "modules.json",
+      `expected Transformer, Pooling, Dense and Normalize in this order, received ${order.join(", ")}`,
+    );
   const { relevanceOf } = await import("../../families/encoders/all-families.js");
   const [limits, own] = await Promise.all([
     readJson(folder, "sentence_bert_config.json", signal),

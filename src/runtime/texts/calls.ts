@@ -28,7 +28,10 @@ export interface TextProgress {
 
 /** What all calls about texts take. */
 export interface TextOptions {
-  /** What happens to texts of too many tokens: "cut", or "refuse". Default: "cut". */
+  /**
+   * What happens to texts of too many tokens: "cut", or "refuse". Default: "cut", which the result tells; but "refuse" for labels of
+   * tokens and for masks, where it could not.
+   */
   readonly tooLong?: "cut" | "refuse";
   /** Called as texts are done. */
   readonly onProgress?: (progress: TextProgress) => void;

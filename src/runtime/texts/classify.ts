@@ -23,6 +23,8 @@ export interface Classification extends LabelScore {
   readonly scores: readonly LabelScore[];
   /** What the probabilities come from, in the same order. */
   readonly logits: Float32Array<ArrayBuffer>;
+  /** Set if the text was too long, and only its beginning was read. */
+  readonly isCut?: true;
 }
 
 /** What a classifier says of a token. */
@@ -41,7 +43,7 @@ export async function classifyTexts(
   options: ClassifyOptions,
 ): Promise<Classification[] | TokenClassification[][]> {
   checkOptionNames(options, optionNames);
-  checkList(texts);
+  checkList(texts, "texts");
   const classifier = expectClassifier(calls, "classify");
   const ofTokens = options.tokens ?? classifier.of === "tokens";
   if (ofTokens !== (classifier.of === "tokens")) {
@@ -54,9 +56,10 @@ export async function classifyTexts(
   }
   return ofTokens
     ? classifyTokens(calls, texts, options, classifier)
-    : (await classifierLogits(calls, texts, options, "classify")).map((logits) =>
-        classification(logits, classifier),
-      );
+    : (await classifierLogits(calls, texts, options, "classify")).map(({ logits, ...cut }) => ({
+        ...classification(logits, classifier),
+        ...cut,
+      }));
 }
 
 function classification(logits: Float32Array<ArrayBuffer>, classifier: ClassifierConfig): Classification {
@@ -64,18 +67,24 @@ function classification(logits: Float32Array<ArrayBuffer>, classifier: Classifie
   return { ...bestOf(scores), scores, logits };
 }
 
-/** The logits of each text. */
+/** The logits of a text, and whether it was cut. */
+interface TextLogits {
+  readonly logits: Float32Array<ArrayBuffer>;
+  readonly isCut?: true;
+}
+
+/** Those of each text. */
 export async function classifierLogits(
   calls: TextCalls,
   texts: readonly TextLike[],
   options: TextOptions,
   operation: string,
   nameOf?: (index: number) => string,
-): Promise<Float32Array<ArrayBuffer>[]> {
+): Promise<TextLogits[]> {
   expectClassifier(calls, operation);
   const { loaded, tokenizer } = calls;
   const head = headOf(calls);
-  const results: Float32Array<ArrayBuffer>[] = [];
+  const results: TextLogits[] = [];
   await forEachText<Float32Array<ArrayBuffer>>(texts, {
     operation: "Classification",
     loaded,
@@ -88,7 +97,7 @@ export async function classifierLogits(
     }),
     options,
     compute: async (own) => runOf(calls, operation, own, { kind: "pooled", head }, options),
-    onResult: (index, logits) => void (results[index] = logits),
+    onResult: (index, logits, { isCut }) => void (results[index] = { logits, ...(isCut ? { isCut } : {}) }),
   });
   return results;
 }
@@ -115,7 +124,8 @@ async function classifyTokens(
       loaded,
       sentence: loaded.textFiles.sentence,
       tokenizer,
-      tooLong: options.tooLong,
+      // What is cut has no labels, and nothing in the result would say so.
+      tooLong: options.tooLong ?? "refuse",
     }),
     options,
     compute: async (own) => runOf(calls, "classify", own, { kind: "all", head }, options),

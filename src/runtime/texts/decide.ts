@@ -8,7 +8,7 @@ import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
 import { isMessages } from "../../util/prompt-list.js";
 import { settleAll } from "../../util/settle-all.js";
 import { throwIfAborted } from "../../util/signal.js";
-import { checkIds, type Sentence } from "../load/check-input.js";
+import { checkIds, withoutSecondBegin, type Sentence } from "../load/check-input.js";
 import { softmax } from "./labels.js";
 
 /** A question about what was said before, and the answers to choose from. */
@@ -42,6 +42,7 @@ export interface DecideOptions {
 
 export interface DecideCalls {
   readonly contextLength: number;
+  readonly beginToken: number | undefined;
   readonly tokenizer: () => Promise<TextTokenizer>;
   readonly encodeMessages: (messages: readonly ChatMessage[]) => Promise<readonly number[]>;
   /** Generates `token` behind these, for its log-probability. */
@@ -80,6 +81,7 @@ export async function decideAnswers(
     return logProbabilities?.[0] ?? Number.NaN;
   };
   let done = 0;
+  let hasFailed = false;
   try {
     const decisions: Decision[] = [];
     await settleAll(
@@ -87,9 +89,11 @@ export async function decideAnswers(
         try {
           decisions[index] = await decide(logProbabilityOf, questions[index]!.answers, own);
         } catch (error) {
+          hasFailed = true;
           stop(); // the others are of no use any more
           throw error;
         }
+        if (hasFailed) return;
         onProgress?.({ done: ++done, total: questions.length });
       }),
     ).catch((error: unknown) => {
@@ -134,7 +138,8 @@ async function encoderOf(
   tokenizer: TextTokenizer,
   prompt: string | readonly ChatMessage[] | Sentence,
 ): Promise<(rest: string) => readonly number[]> {
-  if (typeof prompt === "string") return (rest) => tokenizer.encode(prompt + rest);
+  if (typeof prompt === "string")
+    return (rest) => withoutSecondBegin(tokenizer.encode(prompt + rest), calls.beginToken);
   const own = isMessages(prompt) ? await calls.encodeMessages(prompt) : checkIds(prompt, "prompt");
   return (rest) => [...own, ...tokenizer.encode(rest, { addSpecialTokens: false })];
 }

@@ -4,13 +4,12 @@ import { ArgumentError } from "../../errors.js";
 import { poolingMethods, type PoolingName } from "../../kernels/pooling/pooling.js";
 import { pooledHead } from "../../model/row-head.js";
 import { checkChoice, checkWhole } from "../../util/check.js";
-import { checkOptionNames } from "../../util/option-names.js";
 import { checkList } from "../load/check-input.js";
 import type { SentenceSettings } from "../load/sentence-files.js";
 import { forEachText, passOptions, type TextCalls } from "./calls.js";
 import type { EmbeddedText, Embeddings } from "./embedding-handle.js";
 import { TextEncoder, type TextLike } from "./input.js";
-import { embedOptionNames, type EmbedOptions } from "./options.js";
+import type { EmbedOptions } from "./options.js";
 import { vectorSteps } from "./vector-steps.js";
 
 export async function embedTexts(
@@ -19,8 +18,7 @@ export async function embedTexts(
   options: EmbedOptions,
   emit: (embedded: EmbeddedText) => void = () => undefined,
 ): Promise<Embeddings> {
-  checkOptionNames(options, embedOptionNames);
-  checkList(texts);
+  checkList(texts, "texts");
   const { loaded, tokenizer, run } = calls;
   const { textFiles } = loaded;
   const settings = textFiles.sentence ?? (await textFiles.readSentence?.());

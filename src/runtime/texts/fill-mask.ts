@@ -39,7 +39,7 @@ export async function fillMasks(
   options: FillMaskOptions,
 ): Promise<FilledMask[][]> {
   checkOptionNames(options, optionNames);
-  checkList(texts);
+  checkList(texts, "texts");
   const { loaded, run } = calls;
   const { vocabularySize } = loaded.config;
   const topK = checkWhole("topK", options.topK, Math.min(5, vocabularySize), {
@@ -62,7 +62,12 @@ export async function fillMasks(
     operation: "Filling masks",
     loaded,
     encoder: new MaskedEncoder(
-      { loaded, sentence: loaded.textFiles.sentence, tokenizer: calls.tokenizer, tooLong: options.tooLong },
+      {
+        loaded,
+        sentence: loaded.textFiles.sentence,
+        tokenizer: calls.tokenizer,
+        tooLong: options.tooLong ?? "refuse",
+      },
       maskToken,
       tokenizer.tokenText(maskToken),
     ),

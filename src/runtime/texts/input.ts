@@ -75,11 +75,11 @@ export class TextEncoder {
   async encode(text: TextLike, argument: string): Promise<ReadyText> {
     const { prompt = "" } = this.#settings;
     if (typeof text === "string")
-      return this.#assemble(argument, await this.#tokensOf(text, argument, prompt));
+      return this.#assemble(argument, true, await this.#tokensOf(text, argument, prompt));
     if (isPair(text)) {
       const first = await this.#tokensOf(text[0], argument, prompt);
       const second = await this.#tokensOf(text[1], argument, "");
-      return this.#assemble(argument, first, second);
+      return this.#assemble(argument, typeof text[0] === "string", first, second);
     }
     return this.#checked(argument, text);
   }
@@ -112,6 +112,8 @@ export class TextEncoder {
 
   async #assemble(
     argument: string,
+    /** Whether the prompt is in front: it is not put before ids. */
+    hasPrompt: boolean,
     first: readonly number[],
     second?: readonly number[],
   ): Promise<ReadyText> {
@@ -124,7 +126,7 @@ export class TextEncoder {
         argument,
         expected: `at most ${most} tokens`,
         received: whole,
-        remedy: "Shorten the text, or leave tooLong out: then texts are cut, and what was cut is told.",
+        remedy: 'Shorten the text, or pass tooLong: "cut".',
       });
     }
     const [firstCount, secondCount] = lengthsWithin(
@@ -148,7 +150,7 @@ export class TextEncoder {
     return {
       ids: checked,
       tokenTypes: hasTypes ? Uint32Array.from(types.slice(0, most)) : undefined,
-      skipped: Math.min(this.#skipped(template), checked.length - 1),
+      skipped: hasPrompt ? Math.min(this.#skipped(template), checked.length - 1) : 0,
       isCut: whole > most,
     };
   }

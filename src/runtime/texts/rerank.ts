@@ -19,6 +19,8 @@ export interface RankedDocument {
   readonly index: number;
   /** As the model's files say: from 0 to 1, or the logit itself. */
   readonly score: number;
+  /** Set if query and document together were too long, and only the beginning was read. */
+  readonly isCut?: true;
 }
 
 const optionNames: OptionNames<RerankOptions> = { topK: true, ...textOptionNames };
@@ -45,7 +47,11 @@ export async function rerankDocuments(
   const logits = await classifierLogits(calls, pairs, options, "rerank", (index) => `documents[${index}]`);
   const relevance = calls.loaded.textFiles.sentence?.relevance ?? classifier.relevance ?? "sigmoid";
   return logits
-    .map(([logit], index) => ({ index, score: relevance === "sigmoid" ? sigmoid(logit!) : logit! }))
+    .map(({ logits: [logit], ...cut }, index) => ({
+      index,
+      score: relevance === "sigmoid" ? sigmoid(logit!) : logit!,
+      ...cut,
+    }))
     .toSorted((a, b) => b.score - a.score || a.index - b.index)
     .slice(0, topK);
 }

@@ -108,7 +108,7 @@ export const gpuFormats: Readonly<Record<GpuFormatName, GpuBlockFormat>> = {
   q5: byScale(4, 1, 16, "q5"),
   q4m: byMinimum(4, 0, 32, "q4m"),
   q5m: byMinimum(4, 1, 32, "q5m"),
-  // Holds the values of every format, and is for matrices that are joined from tensors of several: 12 bits a weight.
+  // Holds the values of every format, and is for pairs of gates and ups of two: 12 bits a weight.
   q8m: byMinimum(8, 0, 16, "q8m"),
   q4k: byWholePairs(0, 32, "q4k"),
   q5k: byWholePairs(1, 32, "q5k"),

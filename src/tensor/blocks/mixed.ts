@@ -1,4 +1,4 @@
-// A format of blocks that holds the values of every other one: for matrices that are joined from tensors of several formats.
+// A format of blocks that holds the values of every other one: for pairs of gates and ups in two formats.
 import { emptyBlock, type BlockFormat } from "./decoded-block.js";
 
 /** 32 whole numbers of 8 bits, then a scale and a minimum in float32 for each 16 of them. */

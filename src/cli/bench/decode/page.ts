@@ -8,7 +8,7 @@ import { checkGreedy } from "../generate/check-greedy.js";
 import { makeSentences } from "../peers/synthetic-model.js";
 import { findTextPeer, type TextPeer } from "../peers/text-peer.js";
 import { quantile, spreadOf } from "../statistics.js";
-import { LinearsAlone } from "../../../../test/bench/linears-alone.js";
+import type { LinearsAlone } from "../../../../test/bench/linears-alone.js";
 import { makePrompts } from "./prompts.js";
 
 export interface DecodeRequest {
@@ -55,7 +55,9 @@ export async function runDecode(request: DecodeRequest, report: Report): Promise
   const checked = await Promise.all(prompts.slice(0, 3).map(async (prompt) => model.encode(prompt)));
   const checks = [await checkGreedy(model, checked, request.checkedTokens)];
   report("Loading for linear layers alone");
-  const alone = await LinearsAlone.load(source);
+  // In a file of its own, as it is the only one that brings kernels beside those of the built module.
+  const { LinearsAlone: Linears } = await import("../../../../test/bench/linears-alone.js");
+  const alone = await Linears.load(source);
   let peer: TextPeer | undefined;
   const measurements: Measurement[] = [];
   try {

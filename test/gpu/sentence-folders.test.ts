@@ -121,7 +121,7 @@ if (typeof document === "undefined")
         [["cat"], { pooling: "median" }, /pooling: expected/],
         [["cat"], { dimensions: 49 }, /dimensions: expected a whole number from 1 to 48/],
         [["cat", [1, 999]], {}, /texts\[1\]\[1\]: expected a token id/],
-        [[], {}, /sentences: expected/],
+        [[], {}, /texts: expected/],
         [["cat"], { normalise: true }, /Perhaps normalize was meant/],
       ] as const)
         expect((await rejection(model.embed(texts, options as object))).message).toMatch(problem);

@@ -71,6 +71,9 @@ it("says what is wrong with texts and with an encoder", async () => {
   await page.locator("#search-texts").fill(texts.join("\n"));
   await page.locator("#search-encoder").fill("./tinystories-gpt2/");
   await page.click("#search-start");
-  await vi.waitFor(async () => expect(await textOf("#search-status.error")).toMatch(/pooling: expected/), 20_000);
+  await vi.waitFor(
+    async () => expect(await textOf("#search-status.error")).toMatch(/pooling: expected/),
+    20_000,
+  );
   expect(complaints.filter((words) => !/404/.test(words))).toEqual([]);
 });

@@ -209,7 +209,7 @@ describe("Model.load", () => {
     const error = await load(tiny.parts, { gpu });
     expect(error).toBeInstanceOf(DeviceError);
     expect(error).toMatchObject({ reason: "no-adapter" });
-    expect(error.message).toMatch(/gave no adapter\. Check that/);
+    expect(error.message).toMatch(/gave no adapter\. Install the GPU.s driver/);
   });
 
   it("says when an adapter gives no device", async () => {

@@ -84,7 +84,6 @@ describe.each(badOptions)("the option %s", (option, values, argument = option) =
 
 const badPrompts: readonly (readonly [label: string, prompt: unknown, argument: string])[] = [
   ["an empty text", "", "prompt"],
-  ["no tokens", [], "prompt"],
   ["no tokens in an array of words", new Uint32Array(), "prompt"],
   ["as many tokens as the context", Array(writerContext).fill(1), "prompt"],
   ["a text as long as the context", "a".repeat(writerContext), "prompt"],

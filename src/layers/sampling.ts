@@ -4,18 +4,17 @@ import { TABLES, type CommandList } from "../gpu/command-list.js";
 import type { Pipeline } from "../gpu/pipelines.js";
 import {
   PARTIAL_WORDS,
-  SPAN_TOKENS,
   type ChooseTokenBinding,
   type ChooseTokenParam,
 } from "../kernels/sampling/choose-token.js";
+import { countSpans } from "../kernels/spans.js";
 import type { VocabularySize } from "./head.js";
 
 /** The dispatches of a kernel that chooses tokens, in order. */
 export type ChooseTokenPipeline = readonly Pipeline<string, ChooseTokenParam>[];
 
 /** Bytes of what a row's spans leave for the second dispatch. */
-export const choicePartialBytes = (vocabulary: number): number =>
-  4 * PARTIAL_WORDS * Math.ceil(vocabulary / SPAN_TOKENS);
+export const choicePartialBytes = (vocabulary: number): number => 4 * PARTIAL_WORDS * countSpans(vocabulary);
 
 export interface TokenChoice extends Readonly<Record<Exclude<ChooseTokenBinding, "options">, GpuBuffer>> {
   readonly rowCount: number;

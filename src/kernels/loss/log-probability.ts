@@ -6,7 +6,7 @@ import source from "../../../shaders/loss/log-probability.wgsl?raw";
 import mergeSource from "../../../shaders/loss/log-probability-spans.wgsl?raw";
 import spanSource from "../../../shaders/loss/span-sums.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
-import { SPAN_TOKENS } from "../sampling/choose-token.js";
+import { countSpans } from "../spans.js";
 import type { AdapterKind } from "../workgroup-needs.js";
 
 export type LogProbabilityBinding = "logits" | "targets" | "partials" | "logProbability";
@@ -29,7 +29,7 @@ const spanSums: KernelDefinition<"logits" | "partials", LogProbabilityParam> = {
   common: [spans],
   bindings: { logits: "read", partials: "readWrite" },
   params,
-  grid: ({ rowCount, vocabulary }) => foldGrid(rowCount * Math.ceil(vocabulary / SPAN_TOKENS)),
+  grid: ({ rowCount, vocabulary }) => foldGrid(rowCount * countSpans(vocabulary)),
 };
 
 const merge: KernelDefinition<LogProbabilityBinding, LogProbabilityParam> = {
@@ -42,8 +42,7 @@ const merge: KernelDefinition<LogProbabilityBinding, LogProbabilityParam> = {
 };
 
 /** Bytes of what a row's spans leave for the second dispatch. */
-export const logProbabilityPartialBytes = (vocabulary: number): number =>
-  8 * Math.ceil(vocabulary / SPAN_TOKENS);
+export const logProbabilityPartialBytes = (vocabulary: number): number => 8 * countSpans(vocabulary);
 
 /** The dispatches of a kind, in order. Their bindings are among all of them. */
 export const logProbabilityStages: Readonly<

@@ -6,9 +6,9 @@ import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-among-spans.wgsl?raw";
 import spanSource from "../../../shaders/sampling/span-logits.wgsl?raw";
 import { foldGrid, specialise, type KernelDefinition } from "../../gpu/kernel.js";
+import { countSpans } from "../spans.js";
 import {
   chooseTokenParams,
-  SPAN_TOKENS,
   type ChooseTokenBinding,
   type ChooseTokenKernel,
   type ChooseTokenParam,
@@ -27,7 +27,7 @@ const spanLogits: KernelDefinition<Exclude<ChooseTokenBinding, "sampled" | "chos
     partials: "readWrite",
   },
   params: chooseTokenParams,
-  grid: ({ rowCount, vocabulary }) => [Math.ceil(vocabulary / SPAN_TOKENS), rowCount, 1],
+  grid: ({ rowCount, vocabulary }) => [countSpans(vocabulary), rowCount, 1],
 };
 
 const chooseAmongSpans: KernelDefinition<Exclude<ChooseTokenBinding, "bias">, ChooseTokenParam> = {

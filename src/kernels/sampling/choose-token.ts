@@ -4,6 +4,7 @@ import rowSum from "../../../shaders/common/row-sum.wgsl?raw";
 import spans from "../../../shaders/common/spans.wgsl?raw";
 import tokenChoice from "../../../shaders/common/token-choice.wgsl?raw";
 import source from "../../../shaders/sampling/choose-token.wgsl?raw";
+import { SPAN_TOKENS } from "../spans.js";
 import { specialise, type KernelDefinition, type KernelVariant } from "../../gpu/kernel.js";
 
 export type ChooseTokenBinding =
@@ -47,8 +48,6 @@ export const NO_SLOT = 0xffffffff;
 /** In `counts`: the token is in the prompt. The other bits say how often it was generated. */
 export const IN_PROMPT = 0x80000000;
 
-/** Tokens whose sums are formed together: SPAN in shaders/common/token-choice.wgsl. */
-export const SPAN_TOKENS = 1024;
 /** The most tokens of a vocabulary: spans and tokens of a span are counted in tables of as many. */
 export const MOST_CHOICES: number = SPAN_TOKENS * SPAN_TOKENS;
 /** Words of what a span leaves in `partials`. */

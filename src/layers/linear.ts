@@ -43,6 +43,8 @@ export interface LinearForward extends LinearCall {
   readonly factor?: number;
   /** The width of a row of Y, if the outputs are not all of it. */
   readonly outputStride?: number;
+  /** Row i of the table goes to row i of Y, instead of to the row that the table lists. */
+  readonly isCompact?: boolean;
 }
 
 export function linearForward(list: CommandList, pipelines: LinearPipelines, call: LinearForward): void {
@@ -55,7 +57,10 @@ export function linearForward(list: CommandList, pipelines: LinearPipelines, cal
       outputStride: call.outputStride ?? weights.outputVectors,
       outputOffset: weights.firstVector,
       outputEntry: rows.firstEntry,
-      flags: (call.activates ? LinearFlag.activate : 0) | (call.adds ? LinearFlag.addToOutput : 0),
+      flags:
+        (call.activates ? LinearFlag.activate : 0) |
+        (call.adds ? LinearFlag.addToOutput : 0) |
+        (call.isCompact ? LinearFlag.compactOutput : 0),
       factor: call.factor ?? 1,
     },
   );

@@ -1,50 +1,17 @@
 // Steps of heads on rows of their own: each reads rows that follow one another, and writes others. Knows no model.
 import type { HeadActivation } from "../families/recipe.js";
 import type { GpuBuffer } from "../gpu/buffer.js";
-import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
+import type { CommandList } from "../gpu/command-list.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
-import { pickForRows } from "../kernels/by-rows.js";
 import { Activation } from "../kernels/linear/linear.js";
-import { LinearFlag } from "../kernels/linear/output.js";
 import { TANH, type FinishActivation, type finishVariant } from "../kernels/pooling/finish.js";
 import { activationOf } from "./activation.js";
-import type { LinearPipelines } from "./linear.js";
-import type { LinearWeights } from "./weights.js";
 
 export type FinishPipeline = PipelineOf<ReturnType<typeof finishVariant>>;
 
 /** The shader's number of a head's activation. */
 export const finishActivationOf = (activation: HeadActivation | undefined): FinishActivation =>
   activation === undefined ? Activation.none : activation === "tanh" ? TANH : activationOf[activation];
-
-/** Rows of Y, from 0 on: W · those rows of X that the table lists + bias. */
-export function linearRows(
-  list: CommandList,
-  pipelines: LinearPipelines,
-  call: {
-    readonly X: GpuBuffer;
-    readonly Y: GpuBuffer;
-    readonly rows: TableRange;
-    readonly weights: LinearWeights;
-  },
-): void {
-  const { X, Y, rows, weights } = call;
-  list.dispatch(
-    pickForRows(pipelines, rows.count),
-    { X, W: weights.weight, bias: weights.bias, rowTable: TABLES, scales: weights.scales ?? weights.bias, Y },
-    {
-      firstEntry: rows.firstEntry,
-      rowCount: rows.count,
-      inputVectors: weights.inputVectors,
-      outputVectors: weights.outputVectors,
-      outputStride: weights.outputVectors,
-      outputOffset: 0,
-      outputEntry: 0,
-      flags: LinearFlag.compactOutput,
-      factor: 1,
-    },
-  );
-}
 
 /** Rows of Y: the first `width` numbers of those of X, activated as `pipeline` says, and with a length of 1 if asked for. */
 export function finishRows(

@@ -8,7 +8,8 @@ import { POOLING_WORDS, poolingVariant, type PoolingName } from "../kernels/pool
 import { headForward } from "../layers/head.js";
 import { normForward } from "../layers/norm.js";
 import { poolSentences } from "../layers/pooling.js";
-import { finishActivationOf, finishRows, linearRows, type FinishPipeline } from "../layers/row-steps.js";
+import { linearForward } from "../layers/linear.js";
+import { finishActivationOf, finishRows, type FinishPipeline } from "../layers/row-steps.js";
 import type { Arena } from "./arena/arena.js";
 import { axisOf } from "./axis.js";
 import type { Forward } from "./forward.js";
@@ -177,7 +178,12 @@ function headSteps(steps: readonly HeadStep[], width: number): RowSteps {
           axis = axisOf(step.to, config);
           const weights = forward.weights.wholeLinear(step.role, undefined);
           const product = room.next(count, axis.vectors);
-          linearRows(list, forward.linearPipelines(weights), { ...own, Y: product, weights });
+          linearForward(list, forward.linearPipelines(weights), {
+            ...own,
+            Y: product,
+            weights,
+            isCompact: true,
+          });
           own = { X: product, rows: listRows(queue, count) };
           const activation = activations.get(step);
           if (!activation) continue;

@@ -7,8 +7,8 @@ import { finishVariant, TANH } from "../../kernels/pooling/finish.js";
 import { Activation, registerTiledLinear, type LinearKernel } from "../../kernels/linear/linear.js";
 import { rowOutput } from "../../kernels/linear/output.js";
 import { fitsDevice } from "../../kernels/workgroup-needs.js";
-import { finishRows, linearRows } from "../../layers/row-steps.js";
-import type { LinearPipelines } from "../../layers/linear.js";
+import { finishRows } from "../../layers/row-steps.js";
+import { linearForward, type LinearPipelines } from "../../layers/linear.js";
 import type { LinearWeights } from "../../layers/weights.js";
 import { listRows, RowRoom, type RowSteps } from "../../model/row-head.js";
 import { presumedChoice } from "../../tuning/presumed.js";
@@ -59,7 +59,8 @@ export function vectorSteps({ parts, dense, dimensions, normalizes }: VectorOpti
           finish(parts.count * parts.width, {});
         for (const [index, { outputs, isTanh }] of dense.entries()) {
           const Y = room.next(count, Math.ceil(outputs / 4));
-          linearRows(list, pipelines!, { X: own, Y, rows: listRows(queue, count), weights: weights[index]! });
+          const product = { X: own, Y, rows: listRows(queue, count), weights: weights[index]! };
+          linearForward(list, pipelines!, { ...product, isCompact: true });
           own = Y;
           ownParts = { count: 1, width: outputs };
           if (isTanh) finish(outputs, { isTanh });

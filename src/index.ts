@@ -74,7 +74,7 @@ export type {
 } from "./runtime/passes/pass-result.js";
 export type { KernelPick } from "./tuning/pick.js";
 export type { KernelPicks } from "./tuning/choose.js";
-export type { LoadOptions, LoadProgress } from "./runtime/load/load-options.js";
+export type { LoadOptions, LoadProgress, RecoveryEvent } from "./runtime/load/load-options.js";
 export type { ModelInfo } from "./runtime/load/model-info.js";
 export type { ModelStats } from "./runtime/generate/stats.js";
 export type { QueueMemory } from "./gpu/buffer.js";

@@ -23,12 +23,12 @@ import { connectSearch } from "./panels/search-panel.js";
 import { connectTraining } from "./panels/train-panel.js";
 import { keepInAddress } from "./url-state.js";
 import { areSame, watchPasses } from "./watch.js";
-import { describeLoading } from "../jobs/words.js";
+import { describeLoading, describeRecovery } from "../jobs/words.js";
 import { connectWriting } from "./panels/write-panel.js";
 
 const elements = findElements();
 const timeline = new TimelineView(elements.timeline);
-const session = new Session();
+const session = new Session((event) => showStatus(describeRecovery(event)));
 let results: Results | undefined;
 /** The sentences of the results that are shown. */
 let shownTexts: readonly string[] = [];

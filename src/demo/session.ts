@@ -1,5 +1,12 @@
 // The model of the page: loaded when first needed, and again when more queues are needed than it has.
-import { ArgumentError, CancelledError, Model, type LoadOptions, type ModelSource } from "../index.js";
+import {
+  ArgumentError,
+  CancelledError,
+  Model,
+  type LoadOptions,
+  type ModelSource,
+  type RecoveryEvent,
+} from "../index.js";
 
 const embedded = "tinystories-gpt2";
 
@@ -12,6 +19,12 @@ export class Session {
   #prompts: readonly string[] | undefined;
   #source: ModelSource = modelFolder;
   #name = embedded;
+  readonly #onRecovery: (event: RecoveryEvent) => void;
+
+  /** `onRecovery` is called when the model's device was lost, and when the model goes on. */
+  constructor(onRecovery: (event: RecoveryEvent) => void) {
+    this.#onRecovery = onRecovery;
+  }
 
   /** The name of the model that is or will be loaded. */
   get name(): string {
@@ -51,7 +64,7 @@ export class Session {
     while (this.#loading) await this.#loading;
     if (this.#model && this.#model.info.queues >= queues) return this.#model;
     this.dispose();
-    const loading = Model.load(this.#source, { ...options, queues });
+    const loading = Model.load(this.#source, { ...options, queues, onRecovery: this.#onRecovery });
     const settle = (): void => {
       this.#loading = undefined;
     };

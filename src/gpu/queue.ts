@@ -42,6 +42,9 @@ export class Queue {
   /** The buffers that the work being checked has created. */
   #created: GpuBuffer[] | undefined;
   #failure: Error | undefined;
+  #tellFailure!: (failure: Error) => void;
+  /** Resolves with the first error that the device reports. */
+  readonly failed: Promise<Error> = new Promise((resolve) => (this.#tellFailure = resolve));
   #disposed = false;
 
   constructor(index: number, device: GPUDevice, adapter: AdapterDescription, maxBindingBytes?: number) {
@@ -175,11 +178,11 @@ export class Queue {
     );
   }
 
-  /** Destroys the device and with it all its buffers. Pending waits reject. */
-  dispose(): void {
+  /** Destroys the device and with it all its buffers. Pending waits reject, with `reason` if the device had not failed before. */
+  dispose(reason: Error = new DisposedError("The model", "its pending work")): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#fail(new DisposedError("The model", "its pending work"));
+    this.#fail(reason);
     for (const buffer of this.#buffers) buffer.dispose();
     this.pipelines.forgetBindGroups();
     // Dawn in Node keeps a device that has a listener, and all that the listener knows, for ever.
@@ -200,6 +203,7 @@ export class Queue {
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.#tellFailure(this.#failure);
     for (const reject of this.#waiting) reject(this.#failure);
     this.#waiting.clear();
   }

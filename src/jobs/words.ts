@@ -1,5 +1,5 @@
 // Puts results into words, the same ones on the page and in the commands.
-import type { AdapterDescription, LoadProgress } from "../index.js";
+import type { AdapterDescription, LoadProgress, RecoveryEvent } from "../index.js";
 
 export function describeAdapter({
   vendor,
@@ -34,6 +34,20 @@ export function describeLoading(model: string, progress: LoadProgress): string {
       return "The model is loaded.";
     default:
       return progress satisfies never;
+  }
+}
+
+/** What becomes of a model whose device was lost. */
+export function describeRecovery(event: RecoveryEvent): string {
+  switch (event.phase) {
+    case "lost":
+      return "The GPU was lost. Opening the model again …";
+    case "recovered":
+      return `The model goes on${event.isOtherAdapter ? ` on ${describeAdapter(event.adapter)}` : ""}.`;
+    case "failed":
+      return event.reason.message;
+    default:
+      return event satisfies never;
   }
 }
 

@@ -8,10 +8,12 @@ import type { EngineOptions } from "./generate/engine.js";
 import type { GenerationBatch, GenerationHandle } from "./generate/handle.js";
 import type { GenerationStep } from "./generate/step.js";
 import { Generator, type GenerateOptions, type Prompt } from "./generate/generator.js";
-import { runForwardPass, type Outcome } from "./passes/forward-pass.js";
+import { runForwardPass, type Outcome, type Request } from "./passes/forward-pass.js";
 import { loadModel } from "./load/load-model.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generate/defaults.js";
 import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
+import { KeptWeights, type Origin } from "./load/kept-weights.js";
+import { loadWhileLost, Recovery } from "./load/recovery.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkText, checkWhole, checkWholeOrAuto } from "../util/check.js";
 import { checkOptionNames } from "../util/option-names.js";
@@ -72,7 +74,10 @@ const PROMPT_SLICE_TOKENS = 32;
  * ```
  */
 export class Model {
+  /** Calls work on a snapshot of it, as its queues are exchanged when a device is lost. */
   readonly #loaded: LoadedModel;
+  readonly #kept: KeptWeights;
+  readonly #recovery: Recovery;
   readonly #active = new Set<Promise<unknown>>();
   /** Calls about texts, whose passes are among those. */
   readonly #about = new Set<Promise<unknown>>();
@@ -83,8 +88,23 @@ export class Model {
   /** Resolves when the weights are no longer being changed. */
   #update: Promise<void> | undefined;
 
-  private constructor(loaded: LoadedModel, defaults: GenerationDefaults, engine: EngineOptions) {
+  private constructor(
+    loaded: LoadedModel,
+    defaults: GenerationDefaults,
+    engine: EngineOptions,
+    opened: { readonly source: ModelSource; readonly options: LoadOptions },
+  ) {
     this.#loaded = loaded;
+    const { source, options } = opened;
+    this.#kept = new KeptWeights(source, loaded.weightsPrint);
+    this.#recovery = new Recovery({
+      loaded,
+      mayRecover: options.recover ?? true,
+      onRecovery: options.onRecovery,
+      kept: this.#kept,
+      reload: (origin, signal) => reopen(origin, options, loaded.info.queues, signal),
+      onReopened: () => this.#generator.reopen(),
+    });
     this.#text = new TextInput(loaded.textFiles, loaded.config);
     this.#gpuBudgetMs = engine.gpuBudgetMs;
     this.#generator = new Generator(
@@ -94,6 +114,7 @@ export class Model {
         tokenizer: () => (loaded.textFiles.tokenizer === undefined ? undefined : this.#text.tokenizer()),
         encodeMessages: (messages, options) => this.#encodeMessages(messages, options),
       },
+      this.#recovery,
       engine,
     );
   }
@@ -121,12 +142,13 @@ export class Model {
       }),
       gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs),
     };
-    const loaded = await loadModel(source, options);
+    const load = (): Promise<LoadedModel> => loadModel(source, options);
+    const loaded = options.recover === false ? await load() : await loadWhileLost(load, options.signal);
     try {
       const defaults = readGenerationDefaults(loaded.textFiles.generationConfig, loaded.config);
       const known = countTokens(loaded.textFiles.tokenizer);
       const choosableTokens = Math.min(known || Infinity, loaded.config.vocabularySize);
-      return new Model(loaded, defaults, { ...engine, choosableTokens });
+      return new Model(loaded, defaults, { ...engine, choosableTokens }, { source, options });
     } catch (error) {
       disposeLoaded(loaded);
       throw error;
@@ -396,6 +418,8 @@ export class Model {
     return new TrainingRun(
       {
         loaded: this.#loaded,
+        kept: this.#kept,
+        recovery: this.#recovery,
         encode: (own) => this.#text.encodeForTraining(own),
         evaluate: (own, signal) => this.#evaluate(own, signal),
         exclusive: (update) => this.#exclusive(update),
@@ -410,8 +434,13 @@ export class Model {
     this.#expectUsable("save");
     await this.#update;
     this.#expectUsable("save");
-    // Weights are read one after the other: no update may come between.
-    return this.#track(saveModel(this.#loaded));
+    return this.#recovery.run(async (loaded) => {
+      const { version } = this.#kept;
+      // Weights are read one after the other: no update may come between.
+      const files = await this.#track(saveModel(loaded));
+      this.#kept.keep(version, { source: files });
+      return files;
+    });
   }
 
   /** Returns the counters of generation. */
@@ -443,6 +472,7 @@ export class Model {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
+    this.#recovery.dispose();
     this.#generator.dispose();
     disposeLoaded(this.#loaded);
   }
@@ -508,9 +538,7 @@ export class Model {
     });
     expectNoPadding(tokens, config.paddingToken);
     const tokenTypes = checkTokenTypes(options.tokenTypes, tokens, config.tokenTypes);
-    await this.#update;
-    this.#expectUsable(operation);
-    const running = runForwardPass(this.#loaded, {
+    const request: Request = {
       tokens,
       tokenTypes,
       output,
@@ -525,8 +553,12 @@ export class Model {
       trace: options.trace ?? false,
       gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs ?? this.#gpuBudgetMs),
       signal: options.signal,
-    });
-    const { trace, ...outcome } = await this.#track(running);
+    };
+    const { trace, ...outcome } = await this.#recovery.run(async (loaded) => {
+      await this.#update;
+      this.#expectUsable(operation);
+      return this.#track(runForwardPass(loaded, request));
+    }, options.signal);
     expectFinite(outcome.values, output.kind);
     return trace ? { ...outcome, trace } : outcome;
   }
@@ -558,6 +590,7 @@ export class Model {
       await earlier;
       await Promise.allSettled(this.#active);
       this.#expectUsable("train");
+      this.#kept.change();
       const result = await update();
       this.#generator.forgetShared();
       return result;
@@ -568,6 +601,17 @@ export class Model {
 
   #expectUsable(operation: string): void {
     if (this.#isDisposed) throw new DisposedError("The model", operation);
-    for (const { queue } of this.#loaded.replicas) if (queue.failure) throw queue.failure;
+    const { failure } = this.#recovery;
+    if (failure) throw failure;
   }
+}
+
+/** Loads a model as it was loaded before, on as many queues. */
+function reopen(
+  { source }: Origin,
+  { onProgress: _, verify: __, ...options }: LoadOptions,
+  queues: number,
+  signal: AbortSignal,
+): Promise<LoadedModel> {
+  return loadModel(source, { ...options, queues, signal });
 }

@@ -43,13 +43,14 @@ function checkUsable(name: string, value: unknown): void {
 }
 
 /** The options of a call, whose signal and progress stay on this side of a worker. @throws ArgumentError. */
-export function checkedCallbacks<O extends { readonly signal?: AbortSignal; readonly onProgress?: unknown }>(
-  options: O,
-): O {
+export function checkedCallbacks<
+  O extends { readonly signal?: AbortSignal; readonly onProgress?: unknown; readonly onRecovery?: unknown },
+>(options: O): O {
   if (typeof options !== "object" || options === null)
     throw new ArgumentError({ argument: "options", expected: "an object with options", received: options });
   checkUsable("signal", options.signal);
   checkUsable("onProgress", options.onProgress);
+  checkUsable("onRecovery", options.onRecovery);
   return options;
 }
 

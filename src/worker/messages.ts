@@ -1,5 +1,12 @@
 // The messages between a page and its worker. The page numbers its calls; every other message names a call.
-import type { EmbeddedText, ModelInfo, ModelStats, QueueMemory, TextProgress } from "../index.js";
+import type {
+  EmbeddedText,
+  ModelInfo,
+  ModelStats,
+  QueueMemory,
+  RecoveryEvent,
+  TextProgress,
+} from "../index.js";
 import type { ErrorRecord } from "./error-record.js";
 import type { Kept } from "./lent-storage.js";
 
@@ -45,3 +52,9 @@ export interface LastFigures {
 /** An event of `embed`: how many texts are done, or the vector of one, which may be that of an earlier one. */
 export type EmbeddingEvent =
   TextProgress | EmbeddedText | { readonly index: number; readonly sameAs: number };
+
+/** A RecoveryEvent, and what the model is like after it. */
+export interface RecoveryMessage {
+  readonly event: RecoveryEvent | (Omit<RecoveryEvent, "reason"> & { readonly reason: ErrorRecord });
+  readonly info: ModelInfo;
+}

@@ -5,6 +5,7 @@ import {
   type LoadOptions,
   type Prompt,
   type Question,
+  type RecoveryEvent,
   type TextLike,
   type TrainingRun,
 } from "../index.js";
@@ -12,7 +13,7 @@ import { invariant } from "../util/invariant.js";
 import { recordError } from "./error-record.js";
 import { buffersOf } from "./buffers.js";
 import { lendStorage } from "./lent-storage.js";
-import type { EmbeddingEvent, Loaded, PageFacts, Reply, Request } from "./messages.js";
+import type { EmbeddingEvent, Loaded, PageFacts, RecoveryMessage, Reply, Request } from "./messages.js";
 
 /** The global scope of a dedicated worker. TypeScript knows that of a page only. */
 const scope = globalThis as unknown as {
@@ -41,6 +42,9 @@ interface Run {
 type Method = (call: Call, ...args: never[]) => unknown;
 
 let model: Model;
+/** Whether the model may need files that it has made, so that they are not transferred to the page. */
+let keepsFiles = true;
+let tellRecovery: ((event: RecoveryEvent) => void) | undefined;
 /** Add this to a time of this thread to get a time of the page. */
 let clockOffsetMs = 0;
 const open = new Map<number, OpenCall>();
@@ -54,12 +58,16 @@ const methods: Readonly<Record<string, Method>> = {
     clockOffsetMs = performance.timeOrigin - page.timeOrigin;
     const addedTo = lendStorage(page.kept);
     await holdLock(page.lock);
-    model = await Model.load(source, { ...options, onProgress: emit });
+    keepsFiles = options.recover ?? true;
+    model = await Model.load(source, { ...options, onProgress: emit, onRecovery: (event) => tellRecovery?.(event) });
     return { info: model.info, kept: addedTo() };
   },
   memory: () => model.memory(),
   stats: () => model.stats(),
-  save: () => model.save(),
+  async save() {
+    const files = await model.save();
+    return keepsFiles ? { ...files, weights: files.weights.slice() } : files;
+  },
   encode: (_, text: string) => model.encode(text),
   decode: (_, ids: number[]) => model.decode(ids),
   forward: ({ signal }, sentences: number[][], options: object) =>
@@ -101,6 +109,17 @@ const methods: Readonly<Record<string, Method>> = {
     return await handle;
   },
 
+  /** Tells of every recovery, until the model is disposed of. */
+  async watchRecovery({ signal, emit }) {
+    const send: (message: RecoveryMessage) => void = emit;
+    tellRecovery = (event) =>
+      send({
+        event: "reason" in event ? { ...event, reason: recordError(event.reason) } : event,
+        info: model.info,
+      });
+    await untilAborted(signal);
+  },
+
   async watchSteps({ signal, emit }) {
     const stop = model.watchSteps(({ encodedMs, submittedMs, doneMs, ...step }) =>
       emit({
@@ -110,7 +129,7 @@ const methods: Readonly<Record<string, Method>> = {
         doneMs: doneMs + clockOffsetMs,
       }),
     );
-    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    await untilAborted(signal);
     stop();
   },
 
@@ -126,7 +145,10 @@ const methods: Readonly<Record<string, Method>> = {
     signal.addEventListener("abort", stop);
     return (await steps.next()).value;
   },
-  checkpoint: (_, run: number) => runs.get(run)!.run.checkpoint(),
+  async checkpoint(_, run: number) {
+    const checkpoint = await runs.get(run)!.run.checkpoint();
+    return keepsFiles ? checkpoint.slice() : checkpoint;
+  },
   async endRun(_, run: number) {
     const { steps } = runs.get(run)!;
     runs.delete(run);
@@ -137,11 +159,14 @@ const methods: Readonly<Record<string, Method>> = {
     model.dispose();
     // The page ends the worker when it gets the reply to this call, so the others have to reply first.
     const others = [...open.values()];
-    for (const { method, stopping } of others) if (method === "watchSteps") stopping.abort();
+    for (const { method, stopping } of others) if (method.startsWith("watch")) stopping.abort();
     await Promise.all(others.map(({ replied }) => replied));
     return { memory: model.memory(), stats: model.stats() };
   },
 };
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
 
 /** Holds a lock from now on, by which the page knows that this worker is there. Resolves when it is held. */
 async function holdLock(name: string): Promise<void> {

@@ -27,6 +27,7 @@ import {
   type Question,
   type QueueMemory,
   type RankedDocument,
+  type RecoveryEvent,
   type RerankOptions,
   type RunOptions,
   type SavedModel,
@@ -42,9 +43,10 @@ import { checkedCallbacks } from "../util/option-names.js";
 import { isPromptList } from "../util/prompt-list.js";
 import { throwIfAborted } from "../util/signal.js";
 import { Connection } from "./connection.js";
+import { errorOf } from "./error-record.js";
 import { embedInWorker } from "./worker-embedding.js";
 import { readKept, writeKept } from "./lent-storage.js";
-import type { LastFigures, Loaded, PageFacts } from "./messages.js";
+import type { LastFigures, Loaded, PageFacts, RecoveryMessage } from "./messages.js";
 import type { Promisified } from "./promisified.js";
 import { WorkerTrainingRun } from "./worker-training-run.js";
 
@@ -85,14 +87,26 @@ export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
  * ```
  */
 export class WorkerModel implements Promisified<Model> {
-  readonly info: ModelInfo;
   readonly #connection: Connection;
+  #info: ModelInfo;
   #lastId = 0;
   #ending: Promise<LastFigures> | undefined;
 
-  private constructor(connection: Connection, info: ModelInfo) {
+  private constructor(connection: Connection, info: ModelInfo, onRecovery: LoadOptions["onRecovery"]) {
     this.#connection = connection;
-    this.info = info;
+    this.#info = info;
+    const watch = connection.open<void>("watchRecovery", [], {
+      onEvent: ({ event, info: current }: RecoveryMessage) => {
+        this.#info = current;
+        // It must not end the watch.
+        if (onRecovery) queueMicrotask(() => onRecovery(eventOf(event)));
+      },
+    });
+    watch.result.catch(() => undefined); // the worker has ended
+  }
+
+  get info(): ModelInfo {
+    return this.#info;
   }
 
   /**
@@ -102,7 +116,7 @@ export class WorkerModel implements Promisified<Model> {
    * Throws what `Model.load` throws, and WorkerError if no worker can be started. Nothing is left running then.
    */
   static async load(source: ModelSource, options: WorkerLoadOptions = {}): Promise<WorkerModel> {
-    const { signal, onProgress, ...others } = options;
+    const { onRecovery, signal, onProgress, ...others } = checkedCallbacks(options);
     if ((others as LoadOptions).gpu) {
       throw new ArgumentError({
         argument: "gpu",
@@ -124,7 +138,7 @@ export class WorkerModel implements Promisified<Model> {
       throwIfAborted(signal, "Loading the model");
       connection.watch(lock);
       writeKept(kept);
-      return new WorkerModel(connection, info);
+      return new WorkerModel(connection, info, onRecovery);
     } catch (error) {
       connection.end(error as Error);
       throw error;
@@ -344,6 +358,13 @@ export class WorkerModel implements Promisified<Model> {
     if (this.#ending) throw new DisposedError("The model", operation);
     if (this.#connection.failure) throw this.#connection.failure;
   }
+}
+
+/** Errors come as records. */
+function eventOf(event: RecoveryMessage["event"]): RecoveryEvent {
+  if (!("reason" in event)) return event;
+  const { reason } = event;
+  return { ...event, reason: reason instanceof Error ? reason : errorOf(reason) } as RecoveryEvent;
 }
 
 /** The source as the worker needs it: its own address is not the page's, so URLs become absolute. */

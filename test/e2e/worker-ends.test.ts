@@ -199,7 +199,7 @@ describe("a model in a worker", () => {
       }
     }; undefined`);
     await inPage(`
-      globalThis.model = await WorkerModel.load(folder, { queues: 1, weights: "f32" });
+      globalThis.model = await WorkerModel.load(folder, { queues: 1, weights: "f32", recover: false });
       const handle = model.generate("Once upon a time", { maxTokens: 200, stopTokens: [] });
       const run = model.train(["Once upon a time there was a cat."], { steps: 1000 });
       globalThis.outcome = Promise.all([

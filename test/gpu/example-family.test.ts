@@ -19,6 +19,7 @@ import { randomFloats } from "../helpers/random.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeSentences } from "../helpers/tiny-model.js";
 import { gradientByDifferences, modelGradient, modelLogits } from "../helpers/tolerances.js";
+import { unrecoverable } from "../helpers/unrecoverable.js";
 import { geluErf } from "../reference/activation.js";
 import { attentionForward } from "../reference/attention.js";
 import { embeddingForward } from "../reference/embedding.js";
@@ -160,7 +161,7 @@ async function train(
   const model = await load({ queues: 2 });
   const run = new TrainingRun(
     {
-      loaded: model,
+      ...unrecoverable(model),
       encode: (own) => Promise.resolve([...(own as readonly number[][])]),
       evaluate: () => Promise.resolve(0),
       exclusive: (update) => update(),

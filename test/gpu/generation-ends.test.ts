@@ -304,7 +304,12 @@ describe.each([
     readonly expectAllInterrupted: (cause: (error: unknown) => void) => Promise<void>;
   }> {
     const watched = await WatchedGpu.create();
-    const model = await Model.load(parts, { gpu: watched.gpu, queues: 2, maxConcurrentRequests: 3 });
+    const model = await Model.load(parts, {
+      gpu: watched.gpu,
+      queues: 2,
+      maxConcurrentRequests: 3,
+      recover: false,
+    });
     // More than run at once; of some the prompt is still being encoded.
     const handles = Array.from({ length: 14 }, (__, index) =>
       model.generate(index % 2 ? prompt : "abc", { ...options, stopTokens: [] }),
@@ -374,7 +379,7 @@ it("disposing a model interrupts a request whose prompt is still being encoded",
 
 it("a device that is lost leaves requests on another queue alone", async () => {
   const watched = await WatchedGpu.create();
-  const model = await Model.load(parts, { gpu: watched.gpu, queues: 2 });
+  const model = await Model.load(parts, { gpu: watched.gpu, queues: 2, recover: false });
   const handles = Array.from({ length: 6 }, (_, index) => model.generate([index], { maxTokens: 40 }));
   await until(() => model.stats().generatedTokens > 0);
   watched.devices[1]!.destroy();

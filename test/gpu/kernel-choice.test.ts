@@ -18,6 +18,7 @@ import type { ModelParts } from "../../src/files/source.js";
 import { rejection } from "../helpers/rejection.js";
 import { makeSentences, makeTinyModel } from "../helpers/tiny-model.js";
 import { WatchedGpu } from "../helpers/watched-gpu.js";
+import { unrecoverable } from "../helpers/unrecoverable.js";
 
 const all: CandidateKernels = { linear: linearKernels, attention: attentionKernels };
 const tiny = makeTinyModel();
@@ -61,7 +62,7 @@ async function train(kernels: CandidateKernels): Promise<Uint8Array> {
   try {
     const training = new TrainingRun(
       {
-        loaded,
+        ...unrecoverable(loaded),
         encode: (own) => Promise.resolve(own as number[][]),
         evaluate: () => Promise.reject(new Error("nothing is held out")),
         exclusive: (update) => update(),

@@ -89,7 +89,7 @@ describe("a load", () => {
       const lose = (): void => watched.devices.at(-1)?.destroy();
       if (moment === "opened") watched.onDevice = lose;
       const onProgress = moment === "opened" ? (): void => undefined : lose;
-      const error = await rejection(load(watched, { onProgress }));
+      const error = await rejection(load(watched, { onProgress, recover: false }));
       expect(error).toBeInstanceOf(DeviceError);
       expect(error).toMatchObject({ reason: "lost" });
       expect(error.message).toMatch(/Queue [01]: the GPU device was lost \(.+\)\. Dispose this model/s);
@@ -113,7 +113,7 @@ describe("a load", () => {
       device.createComputePipelineAsync = () => new Promise<never>(() => undefined);
       void wait(200).then(() => device.destroy());
     };
-    expect(await rejection(load(watched, { queues: 1 }))).toMatchObject({
+    expect(await rejection(load(watched, { queues: 1, recover: false }))).toMatchObject({
       name: "DeviceError",
       reason: "lost",
     });

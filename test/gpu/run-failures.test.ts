@@ -206,7 +206,7 @@ describe("a disposed model", () => {
 
 describe("a lost device", () => {
   it.each([0, 4])("ends calls that began %i ms before", async (delayMs) => {
-    const steady = await SteadyModel.load({ queues: 2 });
+    const steady = await SteadyModel.load({ queues: 2, recover: false });
     const { model, sentences, watched } = steady;
     const batch = Array.from({ length: 20 }, () => sentences).flat();
     const running = [model.forward(batch, everything), model.forward(batch, { output: "all" })];
@@ -220,7 +220,7 @@ describe("a lost device", () => {
 });
 
 it("a lost device is told from one without room for training", async () => {
-  const steady = await SteadyModel.load();
+  const steady = await SteadyModel.load({ recover: false });
   const { model, sentences, watched } = steady;
   const device = watched.devices[0]!;
   const create = device.createBuffer.bind(device);

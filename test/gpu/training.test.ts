@@ -398,7 +398,7 @@ describe("a training run that fails", () => {
 
   it("rejects when its device is lost, and its last checkpoint stays usable", async () => {
     const watched = await WatchedGpu.create();
-    const model = await Model.load(tiny.parts, { gpu: watched.gpu });
+    const model = await Model.load(tiny.parts, { gpu: watched.gpu, recover: false });
     const run = model.train(sentences, { ...options, steps: 1000 });
     let checkpoint: Uint8Array<ArrayBuffer> | undefined;
     const error = await rejection(

@@ -1,5 +1,6 @@
 // How modules of commands load the model that the command asks for, and report progress.
 import type { HubOptions, LoadOptions } from "../../index.js";
+import { describeRecovery } from "../../jobs/words.js";
 
 export function loadOptions(
   queues: number,
@@ -12,6 +13,7 @@ export function loadOptions(
     ...hub,
     queues,
     ...(signal ? { signal } : {}),
+    onRecovery: (event) => report(describeRecovery(event)),
     onProgress(progress) {
       if (progress.phase === "measuring") report("measuring kernels");
       if (progress.phase === "not stored") report(`Not kept for the next time: ${progress.problem}`);

@@ -28,6 +28,8 @@ import type { ModelStats } from "./stats.js";
 export interface EngineRequest {
   readonly id: number;
   readonly prompt: readonly number[];
+  /** What was generated before on other queues. */
+  readonly generated?: readonly number[];
   readonly priority: number;
   /** The most tokens, including the prompt. */
   readonly maxLength: number;
@@ -123,6 +125,8 @@ export class GenerationEngine {
     });
     this.#pool = this.#firstPool();
     this.#scheduler = new StepScheduler(this.#pool);
+    // Also those learn of it that wait for room or for their turn.
+    void replica.queue.failed.then((error) => this.#failAll(error));
   }
 
   /** The counters of this queue alone. */
@@ -188,7 +192,7 @@ export class GenerationEngine {
   /** Allocates the arena, compiles the kernel that chooses tokens, and makes room for a first context. */
   #start(): Promise<void> {
     this.#starting ??= (async () => {
-      await this.#encoder.prepare();
+      await this.#replica.queue.guard(this.#encoder.prepare());
       this.#arena ??= await this.#replica.arenas.acquire(MAX_STEP_ROWS, 0);
       await this.#cache.prepare();
       await this.#cache.grow(this.#pool.size, this.#pool.slots);

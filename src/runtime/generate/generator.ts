@@ -9,6 +9,7 @@ import type { GenerationDefaults } from "./defaults.js";
 import type { GenerationStep } from "./step.js";
 import { GenerationRun } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
+import type { Recovery } from "../load/recovery.js";
 import {
   checkIds,
   checkSentence,
@@ -97,7 +98,11 @@ export class Generator {
   readonly #model: LoadedModel;
   readonly #defaults: GenerationDefaults;
   readonly #encoder: PromptEncoder;
-  readonly #engines: readonly GenerationEngine[];
+  readonly #recovery: Pick<Recovery, "covers" | "usable">;
+  readonly #options: EngineOptions;
+  #engines: readonly GenerationEngine[];
+  /** Counters of engines whose queues were lost. */
+  #past: readonly ModelStats[] = [];
   readonly #live = new Set<Promise<unknown>>();
   readonly #watchers = new Set<(step: GenerationStep) => void>();
   #lastId = 0;
@@ -107,23 +112,40 @@ export class Generator {
     model: LoadedModel,
     defaults: GenerationDefaults,
     encoder: PromptEncoder,
+    recovery: Pick<Recovery, "covers" | "usable">,
     options: EngineOptions,
   ) {
     this.#model = model;
     this.#defaults = defaults;
     this.#encoder = encoder;
-    this.#engines = model.replicas.map((replica, queue) => {
+    this.#recovery = recovery;
+    this.#options = options;
+    this.#engines = this.#open();
+  }
+
+  /** Works on the model's queues as they are now. Requests on the earlier ones have learnt that those failed. */
+  reopen(): void {
+    for (const engine of this.#engines) {
+      engine.dispose(new DisposedError("The queue", "generation"));
+      const idle = { running: 0, waiting: 0, cachePages: 0, freePages: 0, windowPages: 0, freeWindowPages: 0 };
+      this.#past = [...this.#past, { ...engine.stats, ...idle }];
+    }
+    this.#engines = this.#open();
+  }
+
+  #open(): readonly GenerationEngine[] {
+    return this.#model.replicas.map((replica, queue) => {
       const onStep = (step: Omit<GenerationStep, "queue">): void => {
         for (const watcher of this.#watchers) this.#tell(watcher, { queue, ...step });
       };
-      return new GenerationEngine(replica, model.shape, { ...options, onStep });
+      return new GenerationEngine(replica, this.#model.shape, { ...this.#options, onStep });
     });
   }
 
   /** Counters, summed over the queues. */
   get stats(): ModelStats {
     const [first, ...others] = this.#engines.map((engine) => engine.stats);
-    return others.reduce(
+    return [...others, ...this.#past].reduce(
       (sum, own) =>
         Object.fromEntries(
           Object.entries(sum).map(([key, value]) => [key, value + own[key as keyof ModelStats]]),
@@ -237,19 +259,21 @@ export class Generator {
       tokenizer,
       calledMs,
       emit,
+      survives: (error) => this.#survives(error, submit, (reason) => run.fail(reason)),
     });
+    let removeFromQueue = (): void => undefined;
+    const submit = (): void => {
+      if (!run.isEnded) removeFromQueue = this.#engineFor([...ids, ...run.generated]).add(run);
+    };
     const signals = [cancelled, ...(options.signal ? [options.signal] : [])];
     if (signals.some(({ aborted }) => aborted)) {
       run.end("abort");
       return run.result;
     }
     const failure = this.#model.replicas.find(({ queue }) => queue.failure)?.queue.failure;
-    if (failure) {
-      // The signal may have been aborted while the prompt was encoded.
-      run.onError(failure);
-      return run.result;
-    }
-    const removeFromQueue = this.#engineFor(ids).add(run);
+    // It may have failed while the prompt was encoded.
+    if (failure) run.onError(failure);
+    else submit();
     const abort = (): void => {
       removeFromQueue();
       run.end("abort");
@@ -260,6 +284,13 @@ export class Generator {
     } finally {
       for (const signal of signals) signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** Submits a request again when the model has recovered from an error, if it does. */
+  #survives(error: unknown, submit: () => void, fail: (reason: unknown) => void): boolean {
+    if (!this.#recovery.covers(error)) return false;
+    void this.#recovery.usable().then(submit).catch(fail);
+    return true;
   }
 
   /** Returns the queue whose cache has most of the prompt, and of several such queues the one with least to do. */

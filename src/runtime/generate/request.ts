@@ -20,6 +20,8 @@ export interface RunSettings {
   /** When the call was made, on the clock of performance.now(). */
   readonly calledMs: number;
   readonly emit: (piece: string) => void;
+  /** Whether the request goes on in spite of an error, as a model whose device was lost is opened again. */
+  readonly survives: (error: unknown) => boolean;
 }
 
 export class GenerationRun implements EngineRequest {
@@ -83,7 +85,21 @@ export class GenerationRun implements EngineRequest {
     return true;
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** The ids generated so far. */
+  get generated(): readonly number[] {
+    return this.#tokens;
+  }
+
   onError(error: unknown): void {
+    if (!this.#isEnded && !this.#settings.survives(error)) this.fail(error);
+  }
+
+  /** Ends the generation with an error. */
+  fail(error: unknown): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#reject(new GenerationInterruptedError(this.#generation("abort"), error));

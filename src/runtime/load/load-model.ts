@@ -32,6 +32,7 @@ import { unusedGenerationKeys } from "./generation-keys.js";
 import { openModelFiles, type ModelFiles } from "./model-files.js";
 import { openModelQueues } from "./open-model-queues.js";
 import { checkSliceTokens } from "./check-input.js";
+import { WeightsPrint } from "./weights-print.js";
 import { checkChoice, checkWhole, checkWholeOrAuto } from "../../util/check.js";
 import { describeVerification } from "../../tuning/tune.js";
 import type { LoadOptions } from "./load-options.js";
@@ -107,7 +108,8 @@ export async function loadModel(
     );
     compiling.catch(() => undefined); // reported below, after the weights or their failure
     const textFiles = await files.readTexts(signal);
-    const unexpectedTensors = await uploadWeights({ files, parameters, queues, loaders }, options);
+    const print = new WeightsPrint();
+    const unexpectedTensors = await uploadWeights({ files, parameters, queues, loaders, print }, options);
     options.onProgress?.({ phase: "compiling" });
     const pipelines = await compiling;
     throwIfAborted(signal, "Loading the model");
@@ -140,6 +142,7 @@ export async function loadModel(
       unexpectedTensors,
       unreadableFiles: textFiles.unreadable ?? {},
       unusedGenerationKeys: unusedGenerationKeys(textFiles.generationConfig),
+      recoveries: 0,
     };
     return {
       definition,
@@ -149,6 +152,7 @@ export async function loadModel(
       textFiles,
       configFile,
       info,
+      weightsPrint: print.toString(),
     };
   } catch (error) {
     const failure = queues.find((queue) => queue.failure)?.failure;
@@ -255,10 +259,11 @@ async function uploadWeights(
     readonly parameters: readonly Parameter[];
     readonly queues: readonly Queue[];
     readonly loaders: readonly WeightsLoader[];
+    readonly print: WeightsPrint;
   },
   { signal, onProgress }: LoadOptions,
 ): Promise<readonly string[]> {
-  const { files, parameters, queues, loaders } = upload;
+  const { files, parameters, queues, loaders, print } = upload;
   const placer = new WeightPlacer();
   let unexpected: readonly string[] = [];
   let accepted: Promise<void>[] = [];
@@ -274,6 +279,7 @@ async function uploadWeights(
     onUnexpected: (names) => (unexpected = names),
   });
   const uploadPlaced = (placed: PlacedPiece): void => {
+    print.add(placed);
     for (const [index, queue] of queues.entries()) {
       const uploaded = queue.checked(() => loaders[index]!.add(placed));
       uploaded.catch(() => undefined); // reported when they settle, unless reading fails before

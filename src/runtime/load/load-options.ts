@@ -1,6 +1,8 @@
 // The options of loading a model, and its progress.
+import type { DeviceError } from "../../errors.js";
 import type { HubOptions } from "../../files/hub/open-hub.js";
 import type { DownloadProgress, NotStored } from "../../files/read-tensors.js";
+import type { AdapterDescription } from "../../gpu/queue.js";
 import type { Arithmetic, CacheFormat, FloatFormat } from "../../tensor/formats.js";
 import type { OptionNames } from "../../util/option-names.js";
 
@@ -76,9 +78,31 @@ export interface LoadOptions extends HubOptions {
    * keeps a page at frame rate. Tasks are not cut, so smaller slices keep the bound better. Default: no bound.
    */
   readonly gpuBudgetMs?: number;
+  /**
+   * Whether a model goes on if its device is lost, as when a driver is reset: it opens a new device, loads the weights again from
+   * the same source, and does again what calls had begun, so that streams pause and nothing else is seen of it. Files that were
+   * passed as values stay in memory for that. Weights that `train` has changed come back while the run goes on, and after it from
+   * its last checkpoint or `save`, if that has its last step; otherwise the model fails. At most three times a minute.
+   * Default: true.
+   */
+  readonly recover?: boolean;
+  /** Called when a device was lost, and when the model goes on, or can't. */
+  readonly onRecovery?: (event: RecoveryEvent) => void;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
+
+/** What became of a model whose device was lost. */
+export type RecoveryEvent =
+  | { readonly phase: "lost"; readonly reason: DeviceError }
+  | {
+      readonly phase: "recovered";
+      readonly elapsedMs: number;
+      readonly adapter: AdapterDescription;
+      /** Whether it is another adapter than before. Texts go on from the tokens that they had, but results may differ in their last bits. */
+      readonly isOtherAdapter: boolean;
+    }
+  | { readonly phase: "failed"; readonly elapsedMs: number; readonly reason: Error };
 
 export const hubOptionNames: OptionNames<HubOptions> = {
   revision: true,
@@ -105,6 +129,8 @@ export const loadOptionNames: OptionNames<LoadOptions> = {
   cache: true,
   cachePageTokens: true,
   gpuBudgetMs: true,
+  recover: true,
+  onRecovery: true,
   onProgress: true,
   signal: true,
 };

@@ -1,4 +1,5 @@
 // A model on its queues. Loading makes it, and everything that runs works on it.
+import { DeviceError } from "../../errors.js";
 import type { Queue } from "../../gpu/queue.js";
 import type { ModelConfig } from "../../families/model-config.js";
 import type { ArenaPool } from "../../model/arena/arena-pool.js";
@@ -40,15 +41,27 @@ export interface LoadedModel {
   /** The parsed config.json, for saving. */
   readonly configFile: unknown;
   readonly info: ModelInfo;
+  /** Tells the contents of its files from others: see WeightsPrint. */
+  readonly weightsPrint: string;
 }
 
-/** Frees everything that a model holds on the GPU, and its queues. */
-export function disposeLoaded({ replicas }: LoadedModel): void {
+/** Frees everything that a model holds on the GPU, and its queues. What waits for them rejects with `reason`. */
+export function disposeLoaded({ replicas }: LoadedModel, reason?: Error): void {
   for (const { arenas, disposeWeights, queue } of replicas) {
+    // First, as what it frees is counted no more, and those who wait learn why.
+    queue.dispose(reason);
     arenas.trim();
     disposeWeights();
-    queue.dispose();
   }
+}
+
+/** The loss of a device of these, if there is one. */
+export function lossOf(replicas: readonly Replica[]): DeviceError | undefined {
+  for (const { queue } of replicas) {
+    const { failure } = queue;
+    if (failure instanceof DeviceError && failure.reason === "lost") return failure;
+  }
+  return undefined;
 }
 
 /** Parsed JSON files of the model's folder. Undefined for files that it does not have. */

@@ -33,6 +33,8 @@ export interface ModelInfo {
   readonly unreadableFiles: Readonly<Record<string, string>>;
   /** Keys of generation_config.json that weft makes no use of. */
   readonly unusedGenerationKeys: readonly string[];
+  /** How often the model was opened again after a device was lost. */
+  readonly recoveries: number;
 }
 
 /** What a call uses if it does not say otherwise. JSON-serialisable. */

@@ -15,12 +15,14 @@ export class DivergenceWatch {
   readonly #uniformLoss: number;
   #limit: number | undefined;
   #highLosses = 0;
+  /** The last step that was judged. */
+  #lastStep = 0;
 
   constructor(vocabulary: number) {
     this.#uniformLoss = Math.log(vocabulary);
   }
 
-  /** Call it in every step before the update, with the loss in nats. Throws TrainingError. */
+  /** Call it in every step before the update, with the loss in nats. A step that is taken again counts once. Throws TrainingError. */
   check(step: number, loss: number, gradientNorm: number): void {
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
       throw new TrainingError({
@@ -28,6 +30,8 @@ export class DivergenceWatch {
         expected: "a finite loss and gradient",
         received: `loss ${loss} and gradient norm ${gradientNorm}`,
       });
+    if (step <= this.#lastStep) return;
+    this.#lastStep = step;
     this.#limit ??= LOSS_FACTOR * Math.max(loss, this.#uniformLoss);
     this.#highLosses = loss > this.#limit ? this.#highLosses + 1 : 0;
     if (this.#highLosses < STEPS_IN_A_ROW) return;

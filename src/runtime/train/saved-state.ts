@@ -2,6 +2,7 @@
 import type { GpuBuffer } from "../../gpu/buffer.js";
 import { readAll, writeAll } from "../../gpu/buffer-contents.js";
 import { readCheckpoint, writeCheckpoint, type CheckpointState } from "./checkpoint.js";
+import type { LoadedModel } from "../load/loaded-model.js";
 import type { TrainingSession } from "./session.js";
 
 /** Reads weights and optimizer state back, and returns a checkpoint of them and `state`. */
@@ -40,6 +41,26 @@ export async function restoreState(
     }
   });
   return state;
+}
+
+/** Writes the weights of a checkpoint to all queues of the model that it was made of; nothing may read them meanwhile. */
+export async function restoreWeights(
+  { replicas }: LoadedModel,
+  checkpoint: Uint8Array<ArrayBuffer>,
+  expected: Pick<CheckpointState, "shape" | "optimizer" | "seed">,
+): Promise<void> {
+  const pieces = replicas[0]!.weights.trainable;
+  const sizes = new Map(pieces.map(({ name, buffer }) => [name, buffer.sizeBytes / 4]));
+  const { tensors } = readCheckpoint(checkpoint, { ...expected, sizes });
+  for (const { queue, weights } of replicas) {
+    const own = weights.trainable;
+    writeAll(
+      queue,
+      own.map(({ buffer }) => buffer),
+      own.map(({ name }) => tensors.get(name)!),
+    );
+    await queue.fence();
+  }
 }
 
 /** Weights and optimizer state by the names they have in checkpoints. */

@@ -80,11 +80,12 @@ export class TrainingSession {
     model: LoadedModel,
     replicas: readonly TrainingReplica[],
     exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+    divergence: DivergenceWatch,
   ) {
     this.#model = model;
     this.#replicas = replicas;
     this.#exclusive = exclusive;
-    this.#divergence = new DivergenceWatch(model.shape.vocabulary);
+    this.#divergence = divergence;
   }
 
   /** Compiles and allocates. `exclusive` runs an update of the weights while nothing else reads them. */
@@ -93,6 +94,7 @@ export class TrainingSession {
     queues: number,
     optimizer: CheckedOptimizer,
     exclusive: <R>(update: () => Promise<R>) => Promise<R>,
+    divergence = new DivergenceWatch(model.shape.vocabulary),
   ): Promise<TrainingSession> {
     const made: TrainingReplica[] = [];
     try {
@@ -117,7 +119,12 @@ export class TrainingSession {
       for (const replica of made) disposeReplica(replica);
       throw error;
     }
-    return new TrainingSession(model, made, exclusive);
+    return new TrainingSession(model, made, exclusive, divergence);
+  }
+
+  /** Judges the run, also when it goes on on other queues. */
+  get divergence(): DivergenceWatch {
+    return this.#divergence;
   }
 
   /** Parameters and optimizer state of the first queue; all queues hold the same. */

@@ -3,6 +3,8 @@
 /** What a caller asks for. */
 export interface SequenceRequest {
   readonly prompt: readonly number[];
+  /** Tokens that it has got behind its prompt already. Default: none. */
+  readonly generated?: readonly number[];
   /** Sequences of higher priority are admitted first and put back last. */
   readonly priority: number;
   /** The most tokens it can have, with the prompt. No row is computed that would give one more. */
@@ -31,7 +33,7 @@ export class Sequence {
     this.priority = request.priority;
     this.#maxLength = request.maxLength;
     this.#needsTokens = request.needsTokens ?? false;
-    this.tokens = [...request.prompt];
+    this.tokens = [...request.prompt, ...(request.generated ?? [])];
   }
 
   /** The number of tokens, pending ones included. */

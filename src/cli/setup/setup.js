@@ -10,6 +10,7 @@ import { hashSource, isBuilt, markBuilt } from "./build-stamp.js";
 import { listDrivers, tryDrivers } from "./find-adapter.js";
 import { findChromium } from "./find-chromium.js";
 import { findLavapipe } from "./find-lavapipe.js";
+import { findDeno, findFirefox } from "./find-wgpu.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
 const bin = (name) => join(root, "node_modules", ".bin", name);
@@ -31,8 +32,8 @@ const check = [
 const size = [bin("size-limit"), "--silent"];
 
 /**
- * What each npm script does: its steps in order, of which the last gets the arguments, whether it needs a browser and lavapipe,
- * and whether it builds even if dist/ is up to date.
+ * What each npm script does: its steps in order, of which the last gets the arguments, whether it needs a browser, lavapipe, and
+ * programs with wgpu, and whether it builds even if dist/ is up to date.
  */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
@@ -46,6 +47,7 @@ const commands = {
   test: {
     needsBrowser: true,
     needsLavapipe: true,
+    needsWgpu: true,
     rebuilds: true,
     steps: [...check, ...build, size, demo, [bin("vitest"), "run"]],
   },
@@ -75,6 +77,12 @@ if (command.needsBrowser) {
   }
   useVulkan(environment, { chromium, lavapipe });
 }
+if (command.needsWgpu)
+  for (const [name, { path, missing }] of [
+    ["FIREFOX", findFirefox()],
+    ["DENO", findDeno(join(root, "node_modules", ".weft-deno"))],
+  ])
+    environment[missing ? `WEFT_${name}_MISSING` : `WEFT_${name}`] = missing ?? path;
 const source = hashSource(root);
 const isCurrent = !command.rebuilds && isBuilt(root, source);
 for (const [index, step] of command.steps.entries()) {

@@ -35,7 +35,7 @@ export class WatchedGpu {
   }
 
   static async create(): Promise<WatchedGpu> {
-    return new WatchedGpu(await findGpu());
+    return new WatchedGpu(globalThis.realGpu ?? (await findGpu()));
   }
 
   /** Waits until every device is closed. A device that stays open makes the test time out. */

@@ -18,7 +18,7 @@ const target = "es2023";
 const license = { fileName: "third-party-licenses.md" };
 
 const moduleBuild: UserConfig = {
-  plugins: [embedModel(), leaveWorkerToUsers(), leaveCommentsOut()],
+  plugins: [embedModel(), leaveWorkerToUsers(), leaveCommentsOut(), mendGrammarLibrary()],
   build: {
     target,
     outDir: "dist",
@@ -93,7 +93,7 @@ function commandEntries(): Record<string, string> {
 /** A static page with relative addresses, so that any file server can host it in any folder. */
 const demoBuild: UserConfig = {
   base: "./",
-  plugins: [embedModel(), leaveCommentsOut()],
+  plugins: [embedModel(), leaveCommentsOut(), mendGrammarLibrary()],
   build: { target, license, outDir: "dist/demo", emptyOutDir: true },
 };
 
@@ -149,6 +149,32 @@ function leaveWorkerToUsers(): Plugin {
   };
 }
 
+/**
+ * XGrammar comes as a script for old module systems in a package that says it is an ES module, so that Node can't load it, and asks
+ * for modules of Node by names that bundlers for pages don't find.
+ */
+function mendGrammarLibrary(): Plugin {
+  const opening =
+    /^\(function \(global, factory\) \{[\s\S]*?\}\)\(this, \(function \(exports\) \{ 'use strict';/;
+  const closing = /\}\)\);\s*(\/\/# sourceMappingURL=.*)?\s*$/;
+  return {
+    name: "weft.mend-grammar-library",
+    enforce: "pre",
+    transform(code, id) {
+      if (!id.includes("web-xgrammar/lib/index.js")) return null;
+      const names = [...code.matchAll(/^ {2}exports\.(\w+) = \w+;$/gm)].map(([, name]) => name!);
+      if (!opening.test(code) || !closing.test(code) || !names.includes("GrammarMatcher"))
+        return this.error("XGrammar has another form than this version of weft knows");
+      const mended = code
+        .replace(opening, "const exports = {};")
+        .replace(closing, `export { ${names.filter((name) => name !== "default").join(", ")} };`)
+        .replaceAll("require('u' + 'rl').pathToFileURL(__filename).href", '"file:///weft"')
+        .replaceAll("await import('module')", 'process.getBuiltinModule("module")');
+      return { code: mended, map: null };
+    },
+  };
+}
+
 const testProject = (name: string, extra: object): object => ({
   extends: true,
   test: { name, testTimeout: 120_000, hookTimeout: 120_000, ...extra },
@@ -184,17 +210,21 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   test: {
     // Software adapters use every core: test files that execute on one must not compete.
     fileParallelism: false,
+    server: { deps: { inline: [/web-xgrammar/] } },
     env: { WEFT_ROOT: path("."), WEFT_SHARED: shared, WEFT_CI: process.env["CI"] ?? "" },
     projects: [
       testProject("unit", { include: ["test/unit/**/*.test.ts"] }),
       testProject("shaders", { include: ["test/shaders/**/*.test.ts"] }),
-      testProject("gpu in Dawn", { include: ["test/gpu/**/*.test.ts"] }),
+      testProject("gpu in Dawn", {
+        include: ["test/gpu/**/*.test.ts"],
+        setupFiles: ["test/helpers/pool-devices.ts"],
+      }),
       // What reads stored weights, once more with f16 as a type of the shaders.
       testProject("gpu in Dawn with shader-f16", {
         include: ["linear", "linear-outputs", "token-kernels", "f16-weights", "f16-arithmetic"].map(
           (name) => `test/gpu/${name}.test.ts`,
         ),
-        setupFiles: ["test/helpers/expect-shader-f16.ts"],
+        setupFiles: ["test/helpers/pool-devices.ts", "test/helpers/expect-shader-f16.ts"],
         env: lavapipe,
       }),
       // Chromium has Dawn inside, as Node has here: kernels compile to the same code. So whole models run in a page, and what

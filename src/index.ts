@@ -59,6 +59,7 @@ export type {
 } from "./runtime/generate/handle.js";
 export type { GenerationStep, GenerationStepPart } from "./runtime/generate/step.js";
 export type { GenerateOptions, Prompt } from "./runtime/generate/generator.js";
+export type { ResponseFormat } from "./text/grammar/response-format.js";
 export type { Sentence } from "./runtime/load/check-input.js";
 export type { SavedModel } from "./runtime/save-model.js";
 export type { TrainOptions } from "./runtime/train/options.js";

@@ -5,6 +5,7 @@
 struct Penalties {
   start: u32,      // first logit
   choosable: u32,  // tokens from here on are never chosen; 0: all may be
+  allowed: u32,    // first word in options of a bit per token that may be chosen; 0: all may be
   biasStart: u32,  // in bias; NONE: none
   countStart: u32, // in counts; NONE: none
   repetition: f32,
@@ -16,7 +17,7 @@ fn penaltiesOf(row: u32) -> Penalties {
   let biasSlot = optionAt(row, 2u);
   let countSlot = optionAt(row, 1u);
   return Penalties(
-    row * params.rowStride, optionAt(row, 14u), select(biasSlot * params.vocabulary, NONE, biasSlot == NONE),
+    row * params.rowStride, optionAt(row, 14u), optionAt(row, 15u), select(biasSlot * params.vocabulary, NONE, biasSlot == NONE),
     select(countSlot * params.vocabulary, NONE, countSlot == NONE),
     realAt(row, 7u), realAt(row, 8u), realAt(row, 9u));
 }
@@ -31,6 +32,7 @@ fn penalise(logit: f32, count: u32, repetition: f32, frequency: f32, presence: f
 
 fn penalised(own: Penalties, token: u32) -> f32 {
   if (own.choosable != 0u && token >= own.choosable) { return BANNED; }
+  if (own.allowed != 0u && (options[own.allowed + (token >> 5u)] & (1u << (token & 31u))) == 0u) { return BANNED; }
   var value = logits[own.start + token];
   if (own.biasStart != NONE) { value += bias[own.biasStart + token]; }
   if (own.countStart == NONE) { return value; }

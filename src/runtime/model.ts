@@ -1,10 +1,11 @@
 // The public Model: a language model with its weights on one or several queues.
-import { ArgumentError, DisposedError } from "../errors.js";
+import { DisposedError } from "../errors.js";
 import { countTokens } from "../text/count-tokens.js";
 import type { ChatMessage, ChatOptions } from "../text/chat-template.js";
 import { isPromptList } from "../util/prompt-list.js";
 import type { ModelSource } from "../files/source.js";
 import type { EngineOptions } from "./generate/engine.js";
+import { checkEngineOptions } from "./generate/engine-options.js";
 import type { GenerationBatch, GenerationHandle } from "./generate/handle.js";
 import type { GenerationStep } from "./generate/step.js";
 import { Generator, type GenerateOptions, type Prompt } from "./generate/generator.js";
@@ -12,10 +13,10 @@ import { runForwardPass, type Outcome, type Request } from "./passes/forward-pas
 import { loadModel } from "./load/load-model.js";
 import { readGenerationDefaults, type GenerationDefaults } from "./generate/defaults.js";
 import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
-import { KeptWeights, type Origin } from "./load/kept-weights.js";
+import { KeptWeights } from "./load/kept-weights.js";
 import { loadWhileLost, Recovery } from "./load/recovery.js";
 import { fences, placements } from "../plan/vocabulary.js";
-import { checkChoice, checkText, checkWhole, checkWholeOrAuto } from "../util/check.js";
+import { checkChoice, checkText, checkWholeOrAuto } from "../util/check.js";
 import { checkOptionNames } from "../util/option-names.js";
 import { linkSignal } from "../util/signal.js";
 import {
@@ -43,7 +44,7 @@ import type { RankedDocument, RerankOptions } from "./texts/rerank.js";
 import { saveModel, type SavedModel } from "./save-model.js";
 import { scoreOf } from "./score.js";
 import { TextInput } from "./text-input.js";
-import type { TrainOptions } from "./train/options.js";
+import { expectTrainable, type TrainOptions } from "./train/options.js";
 import { TrainingRun } from "./train/run.js";
 import {
   forwardOptionNames,
@@ -57,9 +58,6 @@ import type { ModelInfo } from "./load/model-info.js";
 import type { ModelStats } from "./generate/stats.js";
 import type { QueueMemory } from "../gpu/buffer.js";
 import type { Scores } from "./score.js";
-
-/** Rows that a prompt gets in a step when it is its turn: few enough that many prompts share a step. */
-const PROMPT_SLICE_TOKENS = 32;
 
 /**
  * A language model on the GPU.
@@ -96,13 +94,15 @@ export class Model {
   ) {
     this.#loaded = loaded;
     const { source, options } = opened;
+    const { onProgress: _, verify: __, ...asBefore } = options;
     this.#kept = new KeptWeights(source, loaded.weightsPrint);
     this.#recovery = new Recovery({
       loaded,
       mayRecover: options.recover ?? true,
       onRecovery: options.onRecovery,
       kept: this.#kept,
-      reload: (origin, signal) => reopen(origin, options, loaded.info.queues, signal),
+      reload: ({ source: own }, signal) =>
+        loadModel(own, { ...asBefore, queues: loaded.info.queues, signal }),
       onReopened: () => this.#generator.reopen(),
     });
     this.#text = new TextInput(loaded.textFiles, loaded.config);
@@ -129,19 +129,7 @@ export class Model {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
     checkOptionNames(options, loadOptionNames);
-    const engine = {
-      sliceTokens: PROMPT_SLICE_TOKENS,
-      maxRunning: checkWhole("maxConcurrentRequests", options.maxConcurrentRequests, 64, {
-        least: 1,
-        most: 256,
-        remedy: "It bounds how many requests share a step; others wait.",
-      }),
-      cacheBytes: checkWhole("cacheBytes", options.cacheBytes, 256 * 2 ** 20, {
-        least: 1,
-        remedy: "It is the most memory for keys and values on one queue.",
-      }),
-      gpuBudgetMs: checkGpuBudget(options.gpuBudgetMs),
-    };
+    const engine = checkEngineOptions(options);
     const load = (): Promise<LoadedModel> => loadModel(source, options);
     const loaded = options.recover === false ? await load() : await loadWhileLost(load, options.signal);
     try {
@@ -404,17 +392,7 @@ export class Model {
   train(sentences: readonly (string | Sentence)[], options: TrainOptions): TrainingRun {
     this.#expectUsable("train");
     expectHead(this.#loaded.definition.recipe, "train");
-    const pieces = this.#loaded.replicas[0]!.weights.parameters.flatMap((parameter) => parameter.pieces);
-    const other = pieces.find(({ format }) => format !== "f32");
-    if (other) {
-      throw new ArgumentError({
-        argument: "model",
-        expected:
-          "one whose weights are float32, as training changes them by less than other formats resolve",
-        received: other.format,
-        remedy: 'Load the model with weights "f32", and arithmetic "f32", to train it.',
-      });
-    }
+    expectTrainable(this.#loaded);
     return new TrainingRun(
       {
         loaded: this.#loaded,
@@ -604,14 +582,4 @@ export class Model {
     const { failure } = this.#recovery;
     if (failure) throw failure;
   }
-}
-
-/** Loads a model as it was loaded before, on as many queues. */
-function reopen(
-  { source }: Origin,
-  { onProgress: _, verify: __, ...options }: LoadOptions,
-  queues: number,
-  signal: AbortSignal,
-): Promise<LoadedModel> {
-  return loadModel(source, { ...options, queues, signal });
 }

@@ -59,7 +59,11 @@ const methods: Readonly<Record<string, Method>> = {
     const addedTo = lendStorage(page.kept);
     await holdLock(page.lock);
     keepsFiles = options.recover ?? true;
-    model = await Model.load(source, { ...options, onProgress: emit, onRecovery: (event) => tellRecovery?.(event) });
+    model = await Model.load(source, {
+      ...options,
+      onProgress: emit,
+      onRecovery: (event) => tellRecovery?.(event),
+    });
     return { info: model.info, kept: addedTo() };
   },
   memory: () => model.memory(),

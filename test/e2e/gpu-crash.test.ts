@@ -29,7 +29,8 @@ const CRASHES = caseCount({ usual: 2, long: 6 });
 
 it("goes on when the GPU process of its browser is killed", { timeout: 300_000 }, async () => {
   const browser = await page.browser().target().createCDPSession();
-  const kill = (): Promise<unknown> => browser.send("Browser.crashGpuProcess" as never).catch(() => undefined);
+  const kill = (): Promise<unknown> =>
+    browser.send("Browser.crashGpuProcess" as never).catch(() => undefined);
   const undisturbed = await inPage(`${work}
     globalThis.events = [];
     const options = { queues: 1, weights: "f32" };

@@ -29,6 +29,7 @@ describe("the built module", () => {
       "all-families.js",
       "cache-store.js",
       "chat-template.js",
+      "constraints.js",
       "core.js",
       "dequantise.js",
       "gguf-files.js",

@@ -49,10 +49,13 @@ async function choose(
   rows: number,
   firstSeed = 0,
   choosable = 0,
+  allowed?: ReadonlySet<number>,
 ): Promise<Drawn> {
   const vocabulary = logits.length;
   const sampling = checkSampling({ ...options, logProbabilities: true }, {}, vocabulary);
-  const words = new Uint32Array(rows * OPTION_WORDS);
+  const firstAllowed = rows * OPTION_WORDS;
+  const words = new Uint32Array(firstAllowed + (allowed ? Math.ceil(vocabulary / 32) : 0));
+  for (const token of allowed ?? []) words[firstAllowed + (token >> 5)]! |= 1 << (token & 31);
   const usesCounts = hasPenalties(sampling);
   for (let row = 0; row < rows; row++)
     writeOptionWords(
@@ -65,6 +68,7 @@ async function choose(
         biasRow: sampling.logitBias.size > 0 ? 1 : undefined,
         position: row % 7,
         choosable,
+        firstAllowed: allowed ? firstAllowed : 0,
       },
     );
   const stride = pad4(vocabulary);
@@ -197,6 +201,24 @@ describe.each(chooseTokenKernels)("choosing tokens, $name", (kernel) => {
     ]);
     const { tokens } = await choose(kernel, own, { temperature: 30 }, 200, 0, 40);
     expect(Math.max(...tokens)).toBeLessThan(40);
+  });
+
+  it("takes only tokens that are allowed, with the log-probabilities of the model", async () => {
+    const allowed = new Set([2, 31, 32, 33, 60]);
+    for (const options of [
+      { temperature: 1 },
+      { temperature: 3, topK: 3 },
+      { temperature: 2, topP: 0.8 },
+      { temperature: 0 },
+    ]) {
+      const { tokens, logProbabilities } = await choose(kernel, logits, options, ROWS, 0, 0, allowed);
+      expectDistribution(tokens, tokenDistribution({ ...options, logits, allowed }));
+      const plain = logProbabilityForward({ logits: repeat(logits, ROWS), targets: tokens, V });
+      expectClose(logProbabilities, plain, float32Elementwise);
+    }
+    // None of those that are beyond the tokenizer.
+    const { tokens } = await choose(kernel, logits, { temperature: 30 }, 64, 0, 33, allowed);
+    expect(Math.max(...tokens)).toBe(32);
   });
 
   it("keeps the lower ids where equal ones exceed top-k or top-p", async () => {

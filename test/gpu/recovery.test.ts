@@ -163,7 +163,10 @@ describe("a model whose device was lost", () => {
       expect(model.info.recoveries).toBe(count);
     }
     expect(opened.events).toHaveLength(6);
-    expect(opened.events[1]).toMatchObject({ elapsedMs: expect.any(Number) as number, adapter: model.info.adapter });
+    expect(opened.events[1]).toMatchObject({
+      elapsedMs: expect.any(Number) as number,
+      adapter: model.info.adapter,
+    });
     // Four times in a minute is no accident.
     opened.lose();
     const error = await rejection(model.forward(sentences));
@@ -211,25 +214,29 @@ describe("a model whose device was lost", () => {
     await close(opened);
   });
 
-  it("waits for a device that is not there yet, and gives up when none comes", { timeout: 60_000 }, async () => {
-    const opened = await open();
-    const { model, watched, lose } = opened;
-    const before = await bits(model);
-    const request = watched.gpu.requestAdapter.bind(watched.gpu);
-    let missing = 3;
-    Object.assign(watched.gpu, {
-      requestAdapter: (options?: GPURequestAdapterOptions) =>
-        missing-- > 0 ? Promise.resolve(null) : request(options),
-    });
-    lose();
-    expect(await bits(model)).toEqual(before);
-    missing = Number.POSITIVE_INFINITY;
-    lose();
-    const error = await rejection(model.forward(sentences));
-    expect(error).toMatchObject({ name: "DeviceError", reason: "lost", cause: { reason: "no-adapter" } });
-    expect(error.message).toMatch(/could not be opened again: .*gave no adapter/s);
-    await close(opened);
-  });
+  it(
+    "waits for a device that is not there yet, and gives up when none comes",
+    { timeout: 60_000 },
+    async () => {
+      const opened = await open();
+      const { model, watched, lose } = opened;
+      const before = await bits(model);
+      const request = watched.gpu.requestAdapter.bind(watched.gpu);
+      let missing = 3;
+      Object.assign(watched.gpu, {
+        requestAdapter: (options?: GPURequestAdapterOptions) =>
+          missing-- > 0 ? Promise.resolve(null) : request(options),
+      });
+      lose();
+      expect(await bits(model)).toEqual(before);
+      missing = Number.POSITIVE_INFINITY;
+      lose();
+      const error = await rejection(model.forward(sentences));
+      expect(error).toMatchObject({ name: "DeviceError", reason: "lost", cause: { reason: "no-adapter" } });
+      expect(error.message).toMatch(/could not be opened again: .*gave no adapter/s);
+      await close(opened);
+    },
+  );
 
   it("does not go on with other weights than it had", async () => {
     const weights = tiny.parts.weights.slice();

@@ -15,7 +15,7 @@ export function loseDevice(watched: WatchedGpu, moment: number): { readonly aske
     device.createComputePipelineAsync = count(device.createComputePipelineAsync.bind(device));
     const { queue } = device;
     queue.submit = count(queue.submit.bind(queue));
-    queue.writeBuffer = count(queue.writeBuffer.bind(queue)) as typeof queue.writeBuffer;
+    queue.writeBuffer = count(queue.writeBuffer.bind(queue));
     queue.onSubmittedWorkDone = count(queue.onSubmittedWorkDone.bind(queue));
   };
   return { asked: () => asked };

@@ -14,13 +14,16 @@ export interface ChoiceReference {
   readonly bias?: ReadonlyMap<number, number>;
   readonly prompt?: readonly number[];
   readonly generated?: readonly number[];
+  /** The tokens that may be chosen. Default: all. */
+  readonly allowed?: ReadonlySet<number>;
 }
 
 /** Logits after bias and penalties. */
 export function penalisedLogits(inputs: ChoiceReference): number[] {
   const { repetitionPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = inputs;
-  const { bias, prompt = [], generated = [] } = inputs;
+  const { allowed, bias, prompt = [], generated = [] } = inputs;
   return Array.from(inputs.logits, (logit, token) => {
+    if (allowed && !allowed.has(token)) return -Infinity;
     let value = logit + (bias?.get(token) ?? 0);
     const times = generated.filter((own) => own === token).length;
     if (times > 0 || prompt.includes(token))

@@ -12,15 +12,19 @@ const firefoxPlaces = {
   win32: ["C:\\Program Files\\Mozilla Firefox\\firefox.exe"],
 };
 
+const installedFirefox = () => firefoxPlaces[process.platform]?.find((path) => existsSync(path));
+
 /**
  * Firefox's executable, or why there is none.
  * @returns {{ path: string } | { missing: string }}
  */
 export function findFirefox() {
   const named = process.env.WEFT_FIREFOX;
-  if (named) return existsSync(named) ? { path: named } : { missing: `WEFT_FIREFOX names ${named}, which does not exist` };
-  const find = () => firefoxPlaces[process.platform]?.find((path) => existsSync(path));
-  const found = find();
+  if (named)
+    return existsSync(named)
+      ? { path: named }
+      : { missing: `WEFT_FIREFOX names ${named}, which does not exist` };
+  const found = installedFirefox();
   if (found) return { path: found };
   if (process.platform !== "linux" || process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get"))
     return { missing: "no Firefox was found: install it, or set WEFT_FIREFOX to its executable" };
@@ -31,9 +35,10 @@ export function findFirefox() {
       encoding: "utf8",
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
     });
-    if (status !== 0) return { missing: `apt-get ${parameters[0]} failed: ${stderr?.trim().split("\n").at(-1)}` };
+    if (status !== 0)
+      return { missing: `apt-get ${parameters[0]} failed: ${stderr?.trim().split("\n").at(-1)}` };
   }
-  const installed = find();
+  const installed = installedFirefox();
   return installed ? { path: installed } : { missing: "Debian's firefox-esr has no executable" };
 }
 
@@ -47,7 +52,10 @@ export function findDeno(folder) {
   if (existsSync(path)) return { path };
   console.log("Installing Deno, for the tests of the other implementation of WebGPU …");
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: { deno: DENO_VERSION } }));
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ private: true, dependencies: { deno: DENO_VERSION } }),
+  );
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const { status, stderr } = spawnSync(npm, ["install", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: folder,

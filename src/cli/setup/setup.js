@@ -78,11 +78,11 @@ if (command.needsBrowser) {
   useVulkan(environment, { chromium, lavapipe });
 }
 if (command.needsWgpu)
-  for (const [name, { path, missing }] of [
-    ["FIREFOX", findFirefox()],
-    ["DENO", findDeno(join(root, "node_modules", ".weft-deno"))],
+  for (const { variable, path, missing } of [
+    { variable: "WEFT_FIREFOX", ...findFirefox() },
+    { variable: "WEFT_DENO", ...findDeno(join(root, "node_modules", ".weft-deno")) },
   ])
-    environment[missing ? `WEFT_${name}_MISSING` : `WEFT_${name}`] = missing ?? path;
+    environment[missing ? `${variable}_MISSING` : variable] = missing ?? path;
 const source = hashSource(root);
 const isCurrent = !command.rebuilds && isBuilt(root, source);
 for (const [index, step] of command.steps.entries()) {

@@ -41,6 +41,8 @@ export const OptionWord = {
   logProbability: 13,
   /** Tokens below this may be chosen: a model may have more ids than its tokenizer. 0 is all. */
   choosable: 14,
+  /** First word, counted from that of `options`, of a bit per token that may be chosen, the lowest first. 0 is all. */
+  allowed: 15,
 } as const;
 
 export const OPTION_WORDS = 16;

@@ -38,6 +38,10 @@ export interface EngineRequest {
   readonly bans?: BanRules | undefined;
   /** Whether its next token cannot be chosen before all tokens before it are known. */
   readonly needsTokens?: boolean;
+  /** A bit per token that may come next. Default: all may. Only of requests that need their tokens. */
+  readonly allowed?: Uint32Array | undefined;
+  /** Resolves when the next token may be chosen, for requests that have to prepare for it. Called after `onToken`. */
+  prepare?(token: number): Promise<boolean> | undefined;
   /** Called for every step that computes rows of the request. */
   onStart(): void;
   /** Called when a token was chosen. Returning false ends the request. */
@@ -355,7 +359,7 @@ export class GenerationEngine {
           list,
           this.#arena!,
           step,
-          (sequence) => this.#requests.get(sequence)!.sampling,
+          (sequence) => this.#requests.get(sequence)!,
           (page) => this.#pool.slotOf(page),
         );
         list.submit("generation.step");
@@ -423,17 +427,36 @@ export class GenerationEngine {
         request.onError(brokenResults("Its logits"));
         continue;
       }
-      this.#scheduler.resolve(sequence, token);
       this.#counts.generatedTokens++;
       const logProbability = request.sampling.wantsLogProbabilities ? reals[2 * row + 1]! : undefined;
       try {
         if (!request.onToken(token, logProbability)) this.#end(sequence);
+        else this.#resolve(sequence, request, token);
       } catch (error) {
         // What goes wrong with the text of one request is no other's business.
         this.#end(sequence);
         request.onError(error);
       }
     }
+  }
+
+  /** Lets a sequence have its next row, at once or when its request is prepared for that. Others do not wait. */
+  #resolve(sequence: Sequence, request: EngineRequest, token: number): void {
+    const preparing = request.prepare?.(token);
+    if (!preparing) return this.#scheduler.resolve(sequence, token);
+    void preparing.then(
+      (goesOn) => {
+        if (this.#requests.get(sequence) !== request) return; // ended meanwhile
+        if (!goesOn) return this.#end(sequence);
+        this.#scheduler.resolve(sequence, token);
+        this.#pump();
+      },
+      (error: unknown) => {
+        if (this.#requests.get(sequence) !== request) return;
+        this.#end(sequence);
+        request.onError(error);
+      },
+    );
   }
 
   #end(sequence: Sequence): void {

@@ -3,6 +3,9 @@ import { ArgumentError, DisposedError } from "../../errors.js";
 import type { ChatMessage, ChatOptions } from "../../text/chat-template.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { isMessages } from "../../util/prompt-list.js";
+import type { Constraints } from "../../text/grammar/constraints.js";
+import type { ResponseFormat } from "../../text/grammar/response-format.js";
+import type { TokenConstraint } from "./constraint.js";
 import { GenerationBatch, GenerationHandle, type Generation } from "./handle.js";
 import { GenerationEngine, type EngineOptions } from "./engine.js";
 import type { GenerationDefaults } from "./defaults.js";
@@ -40,6 +43,13 @@ export interface GenerateOptions extends SamplingOptions, ChatOptions {
   readonly specialTokens?: "tokens" | "text";
   /** Requests of higher priority are admitted first. Default: 0. */
   readonly priority?: number;
+  /**
+   * What the text must be like, such as `{ type: "json_schema", schema }`. Only tokens are chosen with which it still can be, so that
+   * what ends by itself is so. If it ends by its length, it is the beginning of such a text. What of a schema can't be held is refused
+   * by name. The library for it, 1 MB of WebAssembly, is loaded when it is first asked for; a page's Content Security Policy has to allow
+   * `wasm-unsafe-eval`.
+   */
+  readonly responseFormat?: ResponseFormat;
   /** Also return the log-probability of every token. */
   readonly logProbabilities?: boolean;
   /** Aborting ends generation with the finish reason "abort". */
@@ -54,6 +64,7 @@ const optionNames: OptionNames<GenerateOptions> = {
   tools: true,
   templateVariables: true,
   priority: true,
+  responseFormat: true,
   logProbabilities: true,
   signal: true,
   temperature: true,
@@ -105,6 +116,7 @@ export class Generator {
   #past: readonly ModelStats[] = [];
   readonly #live = new Set<Promise<unknown>>();
   readonly #watchers = new Set<(step: GenerationStep) => void>();
+  #constraints: Promise<Constraints> | undefined;
   #lastId = 0;
   #lastForcedId = 0;
 
@@ -127,7 +139,14 @@ export class Generator {
   reopen(): void {
     for (const engine of this.#engines) {
       engine.dispose(new DisposedError("The queue", "generation"));
-      const idle = { running: 0, waiting: 0, cachePages: 0, freePages: 0, windowPages: 0, freeWindowPages: 0 };
+      const idle = {
+        running: 0,
+        waiting: 0,
+        cachePages: 0,
+        freePages: 0,
+        windowPages: 0,
+        freeWindowPages: 0,
+      };
       this.#past = [...this.#past, { ...engine.stats, ...idle }];
     }
     this.#engines = this.#open();
@@ -248,7 +267,9 @@ export class Generator {
       least: 1,
       remedy: "It is the most tokens to generate; leave it out for as many as the context allows.",
     });
-    const run = new GenerationRun({
+    const constraint =
+      options.responseFormat && (await this.#constrain(options.responseFormat, tokenizer, stopTokens));
+    const run: GenerationRun = new GenerationRun({
       id,
       prompt: ids,
       sampling,
@@ -257,9 +278,11 @@ export class Generator {
       stopTokens,
       stops,
       tokenizer,
+      constraint,
       calledMs,
       emit,
-      survives: (error) => this.#survives(error, submit, (reason) => run.fail(reason)),
+      survives: (error) =>
+        this.#survives(error, { prepared: () => run.prepared, submit, fail: (reason) => run.fail(reason) }),
     });
     let removeFromQueue = (): void => undefined;
     const submit = (): void => {
@@ -286,10 +309,32 @@ export class Generator {
     }
   }
 
+  /** What a text is held to. The library is loaded by the first that asks for it. */
+  async #constrain(
+    format: ResponseFormat,
+    tokenizer: TextTokenizer | undefined,
+    stopTokens: ReadonlySet<number>,
+  ): Promise<TokenConstraint> {
+    if (!tokenizer) throw needsTokenizer("responseFormat");
+    const { textFiles, config } = this.#model;
+    this.#constraints ??= import("../../text/grammar/constraints.js").then(
+      ({ Constraints: Own }) => new Own(textFiles.tokenizer, config.vocabularySize),
+    );
+    return (await this.#constraints).make(format, [...stopTokens]);
+  }
+
   /** Submits a request again when the model has recovered from an error, if it does. */
-  #survives(error: unknown, submit: () => void, fail: (reason: unknown) => void): boolean {
+  #survives(
+    error: unknown,
+    request: {
+      readonly prepared: () => unknown;
+      readonly submit: () => void;
+      readonly fail: (reason: unknown) => void;
+    },
+  ): boolean {
     if (!this.#recovery.covers(error)) return false;
-    void this.#recovery.usable().then(submit).catch(fail);
+    // A text that is held to a format may still be finding out which token may come next.
+    void this.#recovery.usable().then(request.prepared).then(request.submit).catch(request.fail);
     return true;
   }
 

@@ -4,6 +4,7 @@ import { TextAssembler } from "../../text/text-assembler.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { hasBans, needsTokens, type BanRules } from "./bans.js";
 import type { FinishReason, Generation } from "./handle.js";
+import type { TokenConstraint } from "./constraint.js";
 import type { EngineRequest } from "./engine.js";
 import type { Sampling } from "./sampling.js";
 
@@ -17,6 +18,8 @@ export interface RunSettings {
   readonly stopTokens: ReadonlySet<number>;
   readonly stops: readonly string[];
   readonly tokenizer: TextTokenizer | undefined;
+  /** What the text must be like. */
+  readonly constraint: TokenConstraint | undefined;
   /** When the call was made, on the clock of performance.now(). */
   readonly calledMs: number;
   readonly emit: (piece: string) => void;
@@ -41,6 +44,7 @@ export class GenerationRun implements EngineRequest {
   #startedMs: number | undefined;
   #firstTokenMs: number | undefined;
   #lastTokenMs = 0;
+  #preparing: Promise<boolean> | undefined;
   #isEnded = false;
   #resolve!: (generation: Generation) => void;
   #reject!: (error: unknown) => void;
@@ -55,7 +59,7 @@ export class GenerationRun implements EngineRequest {
     this.sampling = sampling;
     const bans = { ...sampling, stopTokens };
     this.bans = hasBans(bans) ? bans : undefined;
-    this.needsTokens = needsTokens(bans);
+    this.needsTokens = needsTokens(bans) || settings.constraint !== undefined;
     if (tokenizer)
       this.#assembler = new TextAssembler(
         (ids) => tokenizer.decode(ids, { skipSpecialTokens: true, skipUnknown: true }),
@@ -85,6 +89,23 @@ export class GenerationRun implements EngineRequest {
     return true;
   }
 
+  get allowed(): Uint32Array | undefined {
+    return this.#settings.constraint?.allowed;
+  }
+
+  /** Returns whether the text goes on: one that can only end does, without a token for that. */
+  prepare(token: number): Promise<boolean> | undefined {
+    const { constraint } = this.#settings;
+    if (!constraint) return undefined;
+    this.#preparing = constraint.advance(token).then(() => !constraint.isComplete || this.end("stop"));
+    return this.#preparing;
+  }
+
+  /** Resolves when the next token may be chosen. */
+  get prepared(): Promise<unknown> | undefined {
+    return this.#preparing;
+  }
+
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -102,6 +123,7 @@ export class GenerationRun implements EngineRequest {
   fail(error: unknown): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#settings.constraint?.dispose();
     this.#reject(new GenerationInterruptedError(this.#generation("abort"), error));
   }
 
@@ -109,6 +131,7 @@ export class GenerationRun implements EngineRequest {
   end(reason: FinishReason): false {
     if (this.#isEnded) return false;
     this.#isEnded = true;
+    this.#settings.constraint?.dispose();
     const rest = this.#assembler?.finish();
     // Text was held back that may begin a stop string. It is part of the text now. After a whole stop string, nothing is held.
     if (rest) this.#emit(rest.text);

@@ -142,6 +142,8 @@ export function writeOptionWords(
     readonly position: number;
     /** Tokens below this may be chosen. */
     readonly choosable: number;
+    /** The first word of the bits of those that may be; 0 if all may. */
+    readonly firstAllowed: number;
   },
 ): void {
   const reals = new Float32Array(words.buffer, words.byteOffset, words.length);
@@ -160,6 +162,7 @@ export function writeOptionWords(
   words[at + OptionWord.seedHigh] = Math.floor(sampling.seed / 2 ** 32);
   words[at + OptionWord.position] = row.position;
   words[at + OptionWord.choosable] = row.choosable;
+  words[at + OptionWord.allowed] = row.firstAllowed;
   words[at + OptionWord.logProbability] = sampling.wantsLogProbabilities ? 1 : 0;
 }
 

@@ -20,6 +20,12 @@ import type { SequenceRows } from "./sequence-rows.js";
 /** Where a page is at layers that see windows. */
 type SlotOf = (page: number) => number | undefined;
 
+/** How the next token of a sequence is chosen: by these options, among tokens whose bit is set. Default: among all. */
+type ChoiceOf = (sequence: Sequence) => {
+  readonly sampling: Sampling;
+  readonly allowed?: Uint32Array | undefined;
+};
+
 const ownPage: SlotOf = (page) => page;
 
 export class StepEncoder {
@@ -67,7 +73,7 @@ export class StepEncoder {
     list: CommandList,
     arena: Arena,
     step: Step,
-    samplingOf: (sequence: Sequence) => Sampling,
+    choiceOf: ChoiceOf,
     slotOf: SlotOf,
   ): Promise<ArrayBuffer> | undefined {
     const { queue, forward } = this.#replica;
@@ -93,7 +99,7 @@ export class StepEncoder {
       forward.encodeSegment(list, arena, segment, rows, cache);
     }
     return entries.some(({ samples }) => samples)
-      ? this.#encodeChoice(list, arena, entries, runs, samplingOf)
+      ? this.#encodeChoice(list, arena, entries, runs, choiceOf)
       : undefined;
   }
 
@@ -142,23 +148,27 @@ export class StepEncoder {
     arena: Arena,
     entries: readonly StepEntry[],
     runs: readonly RowRun[],
-    samplingOf: (sequence: Sequence) => Sampling,
+    choiceOf: ChoiceOf,
   ): Promise<ArrayBuffer> {
     const { queue, forward } = this.#replica;
     const { tables } = queue;
-    const sampling = entries.flatMap((entry, index) => (entry.samples ? [{ entry, run: runs[index]! }] : []));
-    const last = sampling.map(({ run }) => ({ ...run, firstRow: run.firstRow + run.count - 1, count: 1 }));
+    const samples = entries.flatMap((entry, index) => (entry.samples ? [{ entry, run: runs[index]! }] : []));
+    const last = samples.map(({ run }) => ({ ...run, firstRow: run.firstRow + run.count - 1, count: 1 }));
     const rows = writeRowTable(tables, last);
     const firstOption = tables.reserve(OPTION_WORDS * rows.count);
-    for (const [row, { entry }] of sampling.entries()) {
+    for (const [row, { entry }] of samples.entries()) {
       const { sequence, firstToken, tokenCount } = entry;
       const { index, countRow, biasRow } = this.#sequenceRows.of(sequence);
-      writeOptionWords(tables.words, firstOption + row * OPTION_WORDS, samplingOf(sequence), {
+      const { sampling, allowed } = choiceOf(sequence);
+      const firstAllowed = allowed ? tables.reserve(allowed.length) : 0;
+      if (allowed) tables.words.set(allowed, firstAllowed);
+      writeOptionWords(tables.words, firstOption + row * OPTION_WORDS, sampling, {
         sequence: index,
         countRow,
         biasRow,
         position: firstToken + tokenCount,
         choosable: this.#choosable,
+        firstAllowed,
       });
     }
     // Powers of two, so that the buffers grow only a few times.

@@ -135,7 +135,8 @@ export class Recovery {
       });
     } catch (error) {
       // Unless the model was disposed of.
-      if (!this.#end) tell({ phase: "failed", elapsedMs: performance.now() - startMs, reason: error as Error });
+      if (!this.#end)
+        tell({ phase: "failed", elapsedMs: performance.now() - startMs, reason: error as Error });
       this.#end ??= error as Error;
       throw this.#end;
     }

@@ -1,4 +1,5 @@
 // The options of a training run, checked.
+import { ArgumentError } from "../../errors.js";
 import { fences, type Fence } from "../../plan/vocabulary.js";
 import { checkChoice, checkReal, checkWhole } from "../../util/check.js";
 import { checkOptionNames, type OptionNames } from "../../util/option-names.js";
@@ -98,6 +99,19 @@ export interface TrainSettings {
   readonly sliceTokens: number;
   readonly fence: Fence;
   readonly queues: number;
+}
+
+/** Throws ArgumentError unless all weights are float32. */
+export function expectTrainable({ replicas }: LoadedModel): void {
+  const pieces = replicas[0]!.weights.parameters.flatMap((parameter) => parameter.pieces);
+  const other = pieces.find(({ format }) => format !== "f32");
+  if (!other) return;
+  throw new ArgumentError({
+    argument: "model",
+    expected: "one whose weights are float32, as training changes them by less than other formats resolve",
+    received: other.format,
+    remedy: 'Load the model with weights "f32", and arithmetic "f32", to train it.',
+  });
 }
 
 /** Checks the options of a run on a loaded model. Throws ArgumentError. */

@@ -135,7 +135,10 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       for (let step = begin.step + 1; step <= settings.steps; step++) {
         if (signal?.aborted) throw new CancelledError("Training", signal.reason);
         const beganMs = performance.now();
-        const { batches, rate, outcome } = await recovery.run(() => this.#takeStep(step, work, signal), signal);
+        const { batches, rate, outcome } = await recovery.run(
+          () => this.#takeStep(step, work, signal),
+          signal,
+        );
         const seconds = (performance.now() - beganMs) / 1000;
         this.#state = this.#stateOf(settings, step, this.#sampler.position);
         const { epoch } = this.#sampler.position;

@@ -94,7 +94,7 @@ export class TrainingSession {
     queues: number,
     optimizer: CheckedOptimizer,
     exclusive: <R>(update: () => Promise<R>) => Promise<R>,
-    divergence = new DivergenceWatch(model.shape.vocabulary),
+    divergence: DivergenceWatch = new DivergenceWatch(model.shape.vocabulary),
   ): Promise<TrainingSession> {
     const made: TrainingReplica[] = [];
     try {

@@ -8,7 +8,7 @@ const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer
 const bitsOf = (rows) => rows.map((row) => [...new Uint32Array(row.slice().buffer)].join()).join(";");
 
 /** `origin` serves the built module at its root, and test/fixtures at /fixtures/. `report` is told what runs. `weft`: the module. */
-export async function runCore(origin, report = () => undefined, weft = undefined) {
+export async function runCore(origin, report = () => undefined, weft) {
   const { Model } = weft ?? (await import(`${origin}/index.js`));
   const found = { families: {} };
   for (const name of families) {
@@ -23,11 +23,18 @@ export async function runCore(origin, report = () => undefined, weft = undefined
 }
 
 async function runFamily(Model, folder) {
-  const parts = { config: await json(`${folder}/config.json`), weights: await bytes(`${folder}/model.safetensors`) };
+  const parts = {
+    config: await json(`${folder}/config.json`),
+    weights: await bytes(`${folder}/model.safetensors`),
+  };
   const { sentences, greedy } = await json(`${folder}/expected.json`);
   const model = await Model.load(parts, { queues: 2, cachePageTokens: 4 });
   const all = { output: "all" };
-  const { logits } = await model.forward(sentences, { ...all, queues: 1, sliceTokens: model.info.config.contextLength });
+  const { logits } = await model.forward(sentences, {
+    ...all,
+    queues: 1,
+    sliceTokens: model.info.config.contextLength,
+  });
   const whole = bitsOf(logits);
   /** Whatever must have the same bits, by name. */
   const same = {};

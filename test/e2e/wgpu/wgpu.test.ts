@@ -52,7 +52,11 @@ const environment: NodeJS.ProcessEnv = {
 
 beforeAll(async () => {
   expectBuilt("dist/index.js");
-  server = await serve({ "/": join(root, "dist"), "/fixtures/": join(root, "test/fixtures"), "/core/": import.meta.dirname });
+  server = await serve({
+    "/": join(root, "dist"),
+    "/fixtures/": join(root, "test/fixtures"),
+    "/core/": import.meta.dirname,
+  });
   folder = await mkdtemp(join(tmpdir(), "weft-wgpu-"));
   dawn = await runScript(process.execPath, [join(import.meta.dirname, "node.js")], process.env);
 });
@@ -112,14 +116,19 @@ describe.each(["Deno", "Firefox"] as const)("wgpu in %s", (name) => {
           )
         : await runInFirefox(find("FIREFOX", context));
     for (const [kind, own] of Object.entries(found.families)) {
-      const { sentences, greedy, expected } = await readOracle(repositoryFile(`test/fixtures/decoders/${kind}`));
+      const { sentences, greedy, expected } = await readOracle(
+        repositoryFile(`test/fixtures/decoders/${kind}`),
+      );
       const errors = own.logits.map((row, index) => {
         const wanted = expected.get(`logits.${index}`)!;
         return largestRowError(Float32Array.from(row), wanted, wanted.length / sentences[index]!.length);
       });
       expect(Math.max(...errors), kind).toBeLessThan(oracleRows);
       expect(own.texts, kind).toEqual(greedy.map(({ tokens }) => tokens));
-      expect(Object.entries(own.same).filter(([, isSame]) => !isSame), kind).toEqual([]);
+      expect(
+        Object.entries(own.same).filter(([, isSame]) => !isSame),
+        kind,
+      ).toEqual([]);
       expect(Object.keys(own.same)).toHaveLength(5);
       expectClose(own.losses, dawn.families[kind]!.losses, modelLogits);
       expect(own.left, kind).toEqual([0, 0, 0]);

@@ -43,7 +43,8 @@ describe("the weights of a model", () => {
 });
 
 describe("the print of weights", () => {
-  const values = (): Float32Array<ArrayBuffer> => Float32Array.from({ length: 5000 }, (_, index) => index / 7);
+  const values = (): Float32Array<ArrayBuffer> =>
+    Float32Array.from({ length: 5000 }, (_, index) => index / 7);
   const printOf = (pieces: readonly { name: string; values: Float32Array<ArrayBuffer> }[]): string => {
     const print = new WeightsPrint();
     for (const piece of pieces) print.add(piece);
@@ -53,11 +54,11 @@ describe("the print of weights", () => {
   it("does not depend on the order of pieces, but on names, sizes and values", () => {
     const [a, b] = [
       { name: "a", values: values() },
-      { name: "b", values: values().subarray(0, 10) as Float32Array<ArrayBuffer> },
+      { name: "b", values: values().subarray(0, 10) },
     ];
     expect(printOf([a, b])).toBe(printOf([b, a]));
     expect(printOf([a])).not.toBe(printOf([{ ...a, name: "c" }]));
-    expect(printOf([a])).not.toBe(printOf([{ ...a, values: values().map((value) => value * 1.0001) as Float32Array<ArrayBuffer> }]));
-    expect(printOf([b])).not.toBe(printOf([{ ...b, values: values().subarray(0, 9) as Float32Array<ArrayBuffer> }]));
+    expect(printOf([a])).not.toBe(printOf([{ ...a, values: values().map((value) => value * 1.0001) }]));
+    expect(printOf([b])).not.toBe(printOf([{ ...b, values: values().subarray(0, 9) }]));
   });
 });

@@ -1,0 +1,159 @@
+// Holds texts to a format with XGrammar, a library that compiles grammars to masks over the tokens of a vocabulary. It is WebAssembly,
+// the only part of weft that is, and is loaded when the first such text is asked for.
+import { CompiledGrammar, GrammarCompiler, GrammarMatcher, TokenizerInfo } from "@mlc-ai/web-xgrammar";
+import { ArgumentError, WeftError } from "../../errors.js";
+import { checkResponseFormat, type CheckedFormat, type ResponseFormat } from "./response-format.js";
+import { readSpellings } from "./vocabulary.js";
+
+/** Spaces and line ends between the parts of a JSON text, at most: a model must not get lost in them. */
+const MOST_WHITESPACE = 8;
+/** Grammars that are kept compiled, the latest. */
+const MOST_KEPT = 32;
+
+/** Makes constraints for the texts of one model. */
+export class Constraints {
+  readonly #tokenizer: unknown;
+  readonly #vocabularySize: number;
+  #compiler: Promise<GrammarCompiler> | undefined;
+  readonly #compiled = new Map<string, Promise<CompiledGrammar>>();
+
+  constructor(tokenizer: unknown, vocabularySize: number) {
+    this.#tokenizer = tokenizer;
+    this.#vocabularySize = vocabularySize;
+  }
+
+  /**
+   * A constraint for one text, which ends with one of `endTokens`.
+   * @throws ArgumentError for a format that is none, or that texts of this model can't be held to.
+   */
+  async make(format: ResponseFormat, endTokens: readonly number[]): Promise<GrammarConstraint> {
+    const checked = checkResponseFormat(format);
+    const grammar = await this.#compile(checked);
+    const hasEnd = endTokens.length > 0;
+    // Without a token for the end, a text ends as soon as it may.
+    const matcher = await GrammarMatcher.createGrammarMatcher(
+      grammar,
+      hasEnd ? [...endTokens] : undefined,
+      !hasEnd,
+    );
+    const constraint = new GrammarConstraint(matcher, endTokens);
+    await constraint.prepare();
+    return constraint;
+  }
+
+  async #compile(format: CheckedFormat): Promise<CompiledGrammar> {
+    const { key } = format;
+    const known = this.#compiled.get(key);
+    const compiling = known ?? this.#compileNew(format);
+    this.#compiled.delete(key);
+    this.#compiled.set(key, compiling);
+    const [oldest] = this.#compiled.keys();
+    if (this.#compiled.size > MOST_KEPT) this.#compiled.delete(oldest!);
+    try {
+      return await compiling;
+    } catch (error) {
+      this.#compiled.delete(key);
+      throw error;
+    }
+  }
+
+  async #compileNew({ source }: CheckedFormat): Promise<CompiledGrammar> {
+    const compiler = await (this.#compiler ??= this.#open());
+    try {
+      if ("json" in source)
+        return await compiler.compileJSONSchema(
+          '{"type":"object"}',
+          true,
+          undefined,
+          undefined,
+          false,
+          MOST_WHITESPACE,
+        );
+      if ("schema" in source)
+        return await compiler.compileJSONSchema(
+          source.schema,
+          true,
+          undefined,
+          undefined,
+          true,
+          MOST_WHITESPACE,
+        );
+      if ("pattern" in source)
+        return await compiler.compileStructuralTag({
+          type: "structural_tag",
+          format: { type: "regex", pattern: source.pattern },
+        });
+      return await compiler.compileGrammar(source.grammar);
+    } catch (cause) {
+      // What a library in WebAssembly aborts with is of no use to anybody. It is opened anew for the next format.
+      this.#compiler = undefined;
+      throw new ArgumentError({
+        argument: "responseFormat",
+        expected: "a format that can be compiled to a grammar",
+        received: Object.values(source)[0],
+        remedy: cause instanceof WeftError ? cause.message : "Simplify it, or check the result instead.",
+      });
+    }
+  }
+
+  async #open(): Promise<GrammarCompiler> {
+    const { spellings, kind } = readSpellings(this.#tokenizer, this.#vocabularySize);
+    const info = await TokenizerInfo.createTokenizerInfo(
+      [...spellings],
+      kind,
+      false,
+      this.#vocabularySize,
+      [],
+    );
+    return GrammarCompiler.createGrammarCompiler(info);
+  }
+}
+
+/** Follows one text. */
+export class GrammarConstraint {
+  readonly #matcher: GrammarMatcher;
+  readonly #ends: readonly number[];
+  #allowed = new Uint32Array();
+
+  constructor(matcher: GrammarMatcher, ends: readonly number[]) {
+    this.#matcher = matcher;
+    this.#ends = ends;
+  }
+
+  /** A bit per token that may come next, the lowest first. */
+  get allowed(): Uint32Array {
+    return this.#allowed;
+  }
+
+  get mayEnd(): boolean {
+    return this.#ends.some((token) => (this.#allowed[token >> 5]! >>> (token & 31)) & 1);
+  }
+
+  /** Whether nothing may follow but an end. */
+  get isComplete(): boolean {
+    if (this.#matcher.isTerminated()) return true;
+    const others = this.#allowed.slice();
+    for (const token of this.#ends) others[token >> 5]! &= ~(1 << (token & 31));
+    return others.every((word) => word === 0);
+  }
+
+  /** Finds out what may come next. */
+  async prepare(): Promise<void> {
+    this.#allowed = new Uint32Array((await this.#matcher.getNextTokenBitmask()).buffer as ArrayBuffer);
+  }
+
+  async advance(token: number): Promise<void> {
+    if (!this.#matcher.acceptToken(token))
+      throw new ArgumentError({
+        argument: "responseFormat",
+        expected: "a token that the format allows and that is not banned",
+        received: "none",
+        remedy: "Leave out bans and biases that forbid what the format asks for.",
+      });
+    if (!this.#matcher.isTerminated()) await this.prepare();
+  }
+
+  dispose(): void {
+    this.#matcher.dispose();
+  }
+}

@@ -1,0 +1,97 @@
+// What a generated text must be like, as callers say it, checked.
+import { ArgumentError } from "../../errors.js";
+import { isRecord } from "../../util/json-value.js";
+import { checkPattern } from "./pattern.js";
+import { checkSchema } from "./schema-check.js";
+
+/** What a generated text must be like. Only tokens are chosen with which it still can be. */
+export type ResponseFormat =
+  /** JSON that a schema allows. Keywords that can't be held are refused by name. */
+  | { readonly type: "json_schema"; readonly schema: object }
+  /** A JSON object. */
+  | { readonly type: "json_object" }
+  /** A text that a regular expression matches from its beginning to its end. */
+  | { readonly type: "regex"; readonly pattern: string }
+  /** One of these texts. */
+  | { readonly type: "choice"; readonly choices: readonly string[] }
+  /** A text that a grammar derives from its rule "root": EBNF as XGrammar has it, which GBNF is close to. */
+  | { readonly type: "grammar"; readonly grammar: string };
+
+/** A format in the form that the library compiles. Equal formats have equal keys. */
+export interface CheckedFormat {
+  readonly key: string;
+  readonly source:
+    | { readonly schema: string }
+    | { readonly json: true }
+    | { readonly pattern: string }
+    | { readonly grammar: string };
+}
+
+/** More would take the library long, and no model's text needs it. */
+const MOST_CHARACTERS = 100_000;
+const MOST_CHOICES = 1000;
+
+/** @throws ArgumentError for what is no format, and for keywords of a schema that can't be held. */
+export function checkResponseFormat(format: ResponseFormat): CheckedFormat {
+  const source = sourceOf(format);
+  return { key: JSON.stringify(source), source };
+}
+
+function sourceOf(format: ResponseFormat): CheckedFormat["source"] {
+  if (!isRecord(format))
+    throw unusable("responseFormat", 'an object with a type, such as { type: "json_object" }', format);
+  switch (format.type) {
+    case "json_object":
+      return { json: true };
+    case "json_schema": {
+      const { schema } = format;
+      if (!isRecord(schema))
+        throw unusable("responseFormat.schema", "a JSON schema that is an object", schema);
+      return { schema: checkLength("responseFormat.schema", JSON.stringify(checkSchema(schema))) };
+    }
+    case "regex":
+      return {
+        pattern: checkPattern("responseFormat.pattern", checkText("responseFormat.pattern", format.pattern)),
+      };
+    case "choice":
+      return { grammar: choiceGrammar(format.choices) };
+    case "grammar":
+      return { grammar: checkGrammar(checkText("responseFormat.grammar", format.grammar)) };
+    default:
+      throw unusable(
+        "responseFormat.type",
+        '"json_schema", "json_object", "regex", "choice" or "grammar"',
+        (format as { readonly type?: unknown }).type,
+      );
+  }
+}
+
+function choiceGrammar(choices: readonly string[]): string {
+  const argument = "responseFormat.choices";
+  if (!Array.isArray(choices) || choices.length === 0 || choices.length > MOST_CHOICES)
+    throw unusable(argument, `1 to ${MOST_CHOICES} texts`, choices);
+  const texts = choices.map((own, index) => quote(checkText(`${argument}[${index}]`, own)));
+  return checkLength(argument, `root ::= ${texts.join(" | ")}`);
+}
+
+/** A text as a literal of the grammar. */
+const quote = (text: string): string =>
+  `"${text.replaceAll(/["\\]|[^\x20-\x7e]/gu, (own) => `\\U${own.codePointAt(0)!.toString(16).padStart(8, "0")}`)}"`;
+
+function checkGrammar(grammar: string): string {
+  if (/^\s*root\s*::=/m.test(grammar)) return grammar;
+  throw unusable("responseFormat.grammar", 'a grammar with a rule "root ::= …"', grammar);
+}
+
+function checkText(argument: string, text: unknown): string {
+  if (typeof text !== "string" || text === "") throw unusable(argument, "a text that is not empty", text);
+  return checkLength(argument, text);
+}
+
+function checkLength(argument: string, text: string): string {
+  if (text.length <= MOST_CHARACTERS) return text;
+  throw unusable(argument, `at most ${MOST_CHARACTERS} characters`, `${text.length} characters`);
+}
+
+const unusable = (argument: string, expected: string, received: unknown): ArgumentError =>
+  new ArgumentError({ argument, expected, received });

@@ -14,6 +14,7 @@ import { readGenerationDefaults, type GenerationDefaults } from "./generate/defa
 import { disposeLoaded, type LoadedModel } from "./load/loaded-model.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkText, checkWhole, checkWholeOrAuto } from "../util/check.js";
+import { loadPart } from "../util/load-part.js";
 import { checkOptionNames } from "../util/option-names.js";
 import { linkSignal } from "../util/signal.js";
 import {
@@ -461,7 +462,7 @@ export class Model {
   /** What is loaded for calls about texts. */
   async #texts(operation: string): Promise<typeof import("./texts/texts.js")> {
     this.#expectUsable(operation);
-    return import("./texts/texts.js");
+    return loadPart(import("./texts/texts.js"));
   }
 
   /** Has the end of the model wait for a call about texts, which may be between two passes. */
@@ -484,7 +485,7 @@ export class Model {
   }
 
   async #encodeMessages(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]> {
-    const { renderChat } = await import("../text/chat-template.js");
+    const { renderChat } = await loadPart(import("../text/chat-template.js"));
     const text = await renderChat(messages, this.#loaded.textFiles, options);
     // The template has written the special tokens already.
     return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });

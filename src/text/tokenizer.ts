@@ -3,6 +3,7 @@ import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
 import { checkPatterns } from "./pattern-check.js";
 import { isRecord, showJson } from "../util/json-value.js";
+import { loadPart } from "../util/load-part.js";
 
 /** Turns text into token ids and back. */
 export interface TextTokenizer {
@@ -66,7 +67,7 @@ export async function loadTokenizer(
   checkObject(tokenizerJson, "tokenizer.json");
   if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
   checkPatterns(tokenizerJson);
-  const library = await import("@huggingface/tokenizers");
+  const library = await loadPart(import("@huggingface/tokenizers"));
   try {
     const config = {
       // The library looks for the unknown token in tokenizer_config.json only.

@@ -25,6 +25,7 @@ import {
 } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
+import { loadPart } from "../../util/load-part.js";
 import type { SentenceSettings } from "./sentence-files.js";
 import type { TextFiles } from "./loaded-model.js";
 
@@ -67,10 +68,10 @@ export async function openModelFiles(
   hub: HubOptions = {},
 ): Promise<ModelFiles> {
   const { folder, ggufName } = isHubSource(source)
-    ? await (await import("../../files/hub/open-hub.js")).openHub(source, hub, signal)
+    ? await (await loadPart(import("../../files/hub/open-hub.js"))).openHub(source, hub, signal)
     : openModelSource(source);
   if (ggufName === undefined) return openFolder(folder, families, signal);
-  const { openGgufFiles } = await import("./gguf-files.js");
+  const { openGgufFiles } = await loadPart(import("./gguf-files.js"));
   return openGgufFiles(folder, ggufName, families, signal);
 }
 
@@ -78,7 +79,7 @@ async function readSentence(
   folder: ModelFolder,
   signal: AbortSignal | undefined,
 ): Promise<SentenceSettings | undefined> {
-  const { readSentenceFiles } = await import("./sentence-files.js");
+  const { readSentenceFiles } = await loadPart(import("./sentence-files.js"));
   return readSentenceFiles(folder, signal);
 }
 
@@ -90,12 +91,12 @@ async function openFolder(
   const configFile = await readRequiredJson(folder, "config.json", signal);
   const grouping = readGrouping(configFile);
   const grouped =
-    grouping && new (await import("../../model/weights/grouped-weights.js")).GroupedFiles(grouping);
+    grouping && new (await loadPart(import("../../model/weights/grouped-weights.js"))).GroupedFiles(grouping);
   const known =
     families ??
     (isUsual(configFile)
       ? usualFamilies
-      : (await import("../../families/encoders/all-families.js")).families);
+      : (await loadPart(import("../../families/encoders/all-families.js"))).families);
   const read = readModelConfig(configFile, "config.json", known);
   const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;

@@ -1,6 +1,7 @@
 // The training run that callers hold: an iterator over steps that can be checkpointed and resumed bit for bit.
 import { CancelledError } from "../../errors.js";
 import type { Trace } from "../../trace/trace.js";
+import { loadPart } from "../../util/load-part.js";
 import { checkpointOutsideLoop, secondIteration } from "../../util/training-misuse.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import type { DataPosition } from "./batches.js";
@@ -10,7 +11,7 @@ import { checkTrainOptions, type TrainOptions, type TrainSettings } from "./opti
 import type { TrainingSession } from "./session.js";
 import type { Sentence } from "../load/check-input.js";
 
-const loadTraining = (): Promise<typeof import("./training.js")> => import("./training.js");
+const loadTraining = (): Promise<typeof import("./training.js")> => loadPart(import("./training.js"));
 
 /** A finished step. */
 export interface TrainStep {

@@ -25,6 +25,7 @@ import {
 } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
+import { checkWhole } from "../../util/check.js";
 import { loadPart } from "../../util/load-part.js";
 import type { SentenceSettings } from "./sentence-files.js";
 import type { TextFiles } from "./loaded-model.js";
@@ -67,9 +68,14 @@ export async function openModelFiles(
   signal: AbortSignal | undefined,
   hub: HubOptions = {},
 ): Promise<ModelFiles> {
+  const stallMs = checkWhole("stallMs", hub.stallMs, undefined, {
+    least: 1,
+    most: 2 ** 31 - 1,
+    remedy: "It is milliseconds: 30000 is usual. Leave it out to wait as long as it takes.",
+  });
   const { folder, ggufName } = isHubSource(source)
     ? await (await loadPart(import("../../files/hub/open-hub.js"))).openHub(source, hub, signal)
-    : openModelSource(source);
+    : openModelSource(source, { stallMs });
   if (ggufName === undefined) return openFolder(folder, families, signal);
   const { openGgufFiles } = await loadPart(import("./gguf-files.js"));
   return openGgufFiles(folder, ggufName, families, signal);

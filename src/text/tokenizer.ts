@@ -2,6 +2,7 @@
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
 import { checkPatterns } from "./pattern-check.js";
+import { AddedTokenSplitter, asLibraryReads, type AddedToken } from "./tokenizer-rules.js";
 import { isRecord, showJson } from "../util/json-value.js";
 import { loadPart } from "../util/load-part.js";
 
@@ -76,11 +77,17 @@ export async function loadTokenizer(
       // Would remove spaces before punctuation, but decode(encode(text)) has to be the text, whatever files say.
       clean_up_tokenization_spaces: false,
     };
-    const json = withAllDigits(tokenizerJson);
-    const tokenizer = new library.Tokenizer(json, config);
-    const plain = (): Tokenizer => new library.Tokenizer(withoutSpecialTokens(json), config);
+    const make = (json: object): Tokenizer => {
+      const added = addedTokens(json);
+      return withOwnSplitters(
+        new library.Tokenizer({ ...json, added_tokens: added.plain }, config),
+        added.tokens,
+      );
+    };
+    const json = asLibraryReads(tokenizerJson);
+    const plain = (): Tokenizer => make(withoutSpecialTokens(json));
     const isByteLevel = "decoder" in json && JSON.stringify(json.decoder ?? null).includes('"ByteLevel"');
-    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig, isByteLevel);
+    return new HuggingFaceTokenizer(make(json), plain, tokenizerConfig, isByteLevel);
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new FormatError({ file: "tokenizer.json", problem, remedy, cause });
@@ -172,21 +179,42 @@ class HuggingFaceTokenizer implements TextTokenizer {
   }
 }
 
-/**
- * The same tokenizer, where a pre-tokenizer that takes digits apart knows those of all scripts, as it does in the field's own
- * implementation: the library knows 0 to 9 only.
- */
-function withAllDigits(tokenizerJson: object): object {
-  const rewrite = (step: unknown): unknown => {
-    if (!isRecord(step)) return step;
-    const { type, pretokenizers } = step;
-    if (Array.isArray(pretokenizers)) return { ...step, pretokenizers: pretokenizers.map(rewrite) };
-    if (type !== "Digits") return step;
-    const Regex = step["individual_digits"] ? String.raw`\p{N}` : String.raw`\p{N}+`;
-    return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+/** The added tokens of a tokenizer.json, and as the library gets them: without what it does in its own way. */
+function addedTokens(json: object): {
+  readonly plain: unknown;
+  readonly tokens: readonly (AddedToken & { readonly isNormalised: boolean })[];
+} {
+  const added: unknown = "added_tokens" in json ? json.added_tokens : [];
+  if (!Array.isArray(added)) return { plain: added, tokens: [] };
+  const records = added.filter(isRecord);
+  return {
+    plain: added.map((own: unknown) => (isRecord(own) ? { ...own, lstrip: false, rstrip: false } : own)),
+    tokens: records.flatMap(({ content, single_word, lstrip, rstrip, normalized, special }) =>
+      typeof content === "string"
+        ? {
+            content,
+            isSingleWord: single_word === true,
+            takesLeft: lstrip === true,
+            takesRight: rstrip === true,
+            isNormalised: normalized === undefined ? special !== true : normalized === true,
+          }
+        : [],
+    ),
   };
-  if (!("pre_tokenizer" in tokenizerJson)) return tokenizerJson;
-  return { ...tokenizerJson, pre_tokenizer: rewrite(tokenizerJson.pre_tokenizer) };
+}
+
+/** Has the library look for added tokens by weft's rules, which are those of the field's own implementation. */
+function withOwnSplitters(tokenizer: Tokenizer, tokens: ReturnType<typeof addedTokens>["tokens"]): Tokenizer {
+  const { normalizer } = tokenizer;
+  const isLate = ({ isNormalised }: (typeof tokens)[number]): boolean => isNormalised && normalizer !== null;
+  // No part of its types, and held by a test: texts are looked through before they are normalised, and once more after.
+  const own: object = {
+    splitter_unnormalized: new AddedTokenSplitter(tokens.filter((token) => !isLate(token))),
+    splitter_normalized: new AddedTokenSplitter(
+      tokens.filter(isLate).map((token) => ({ ...token, content: normalizer!.normalize(token.content) })),
+    ),
+  };
+  return Object.assign(tokenizer, own);
 }
 
 /** The same tokenizer, for which special tokens within a text are text like any other. */

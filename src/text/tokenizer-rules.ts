@@ -8,7 +8,7 @@ const wordCharacters = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control
 const punctuation = String.raw`\p{P}\u0021-\u002F\u003A-\u0040\u005B-\u0060\u007B-\u007E`;
 
 /** How texts are cut before their bytes become characters. */
-export const wordsOfBytes: string = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+const wordsOfBytes: string = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 
 type Step = Readonly<Record<string, unknown>>;
 const isolated = (Regex: string): Step => split(Regex, { behavior: "Isolated", invert: false });

@@ -2,7 +2,6 @@
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
 import { checkPatterns } from "./pattern-check.js";
-import { AddedTokenSplitter, asLibraryReads, type AddedToken } from "./tokenizer-rules.js";
 import { isRecord, showJson } from "../util/json-value.js";
 import { loadPart } from "../util/load-part.js";
 
@@ -68,7 +67,7 @@ export async function loadTokenizer(
   checkObject(tokenizerJson, "tokenizer.json");
   if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
   checkPatterns(tokenizerJson);
-  const library = await loadPart(import("@huggingface/tokenizers"));
+  const { makeTokenizer } = await loadPart(import("./library-tokenizer.js"));
   try {
     const config = {
       // The library looks for the unknown token in tokenizer_config.json only.
@@ -77,17 +76,11 @@ export async function loadTokenizer(
       // Would remove spaces before punctuation, but decode(encode(text)) has to be the text, whatever files say.
       clean_up_tokenization_spaces: false,
     };
-    const make = (json: object): Tokenizer => {
-      const added = addedTokens(json);
-      return withOwnSplitters(
-        new library.Tokenizer({ ...json, added_tokens: added.plain }, config),
-        added.tokens,
-      );
-    };
-    const json = asLibraryReads(tokenizerJson);
-    const plain = (): Tokenizer => make(withoutSpecialTokens(json));
-    const isByteLevel = "decoder" in json && JSON.stringify(json.decoder ?? null).includes('"ByteLevel"');
-    return new HuggingFaceTokenizer(make(json), plain, tokenizerConfig, isByteLevel);
+    const tokenizer = makeTokenizer(tokenizerJson, config);
+    const plain = (): Tokenizer => makeTokenizer(withoutSpecialTokens(tokenizerJson), config);
+    const isByteLevel =
+      "decoder" in tokenizerJson && JSON.stringify(tokenizerJson.decoder ?? null).includes('"ByteLevel"');
+    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig, isByteLevel);
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new FormatError({ file: "tokenizer.json", problem, remedy, cause });
@@ -177,44 +170,6 @@ class HuggingFaceTokenizer implements TextTokenizer {
       remedy: "The model and the tokenizer may be of different folders.",
     });
   }
-}
-
-/** The added tokens of a tokenizer.json, and as the library gets them: without what it does in its own way. */
-function addedTokens(json: object): {
-  readonly plain: unknown;
-  readonly tokens: readonly (AddedToken & { readonly isNormalised: boolean })[];
-} {
-  const added: unknown = "added_tokens" in json ? json.added_tokens : [];
-  if (!Array.isArray(added)) return { plain: added, tokens: [] };
-  const records = added.filter(isRecord);
-  return {
-    plain: added.map((own: unknown) => (isRecord(own) ? { ...own, lstrip: false, rstrip: false } : own)),
-    tokens: records.flatMap(({ content, single_word, lstrip, rstrip, normalized, special }) =>
-      typeof content === "string"
-        ? {
-            content,
-            isSingleWord: single_word === true,
-            takesLeft: lstrip === true,
-            takesRight: rstrip === true,
-            isNormalised: normalized === undefined ? special !== true : normalized === true,
-          }
-        : [],
-    ),
-  };
-}
-
-/** Has the library look for added tokens by weft's rules, which are those of the field's own implementation. */
-function withOwnSplitters(tokenizer: Tokenizer, tokens: ReturnType<typeof addedTokens>["tokens"]): Tokenizer {
-  const { normalizer } = tokenizer;
-  const isLate = ({ isNormalised }: (typeof tokens)[number]): boolean => isNormalised && normalizer !== null;
-  // No part of its types, and held by a test: texts are looked through before they are normalised, and once more after.
-  const own: object = {
-    splitter_unnormalized: new AddedTokenSplitter(tokens.filter((token) => !isLate(token))),
-    splitter_normalized: new AddedTokenSplitter(
-      tokens.filter(isLate).map((token) => ({ ...token, content: normalizer!.normalize(token.content) })),
-    ),
-  };
-  return Object.assign(tokenizer, own);
 }
 
 /** The same tokenizer, for which special tokens within a text are text like any other. */

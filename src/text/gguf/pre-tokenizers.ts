@@ -2,8 +2,6 @@
 // had them first. A name that is not here is refused, as a text that is cut otherwise becomes other ids.
 // Patterns as the tokenizer.json of these models have them, with upper and lower case spelt out.
 
-import { wordsOfBytes } from "../tokenizer-rules.js";
-
 /** One kind of cutting, in the form of tokenizer.json. */
 export interface PreTokenizer {
   /** Applied one after the other: what a pattern matches, and what is between, becomes a piece. */
@@ -16,7 +14,7 @@ export interface PreTokenizer {
   readonly addsBegin?: boolean;
 }
 
-const words = wordsOfBytes;
+const words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const endings = "'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]";
 const lines = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 

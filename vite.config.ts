@@ -1,4 +1,4 @@
-// Builds (the module; with --mode cli the commands; with --mode demo the page) and test projects.
+// Builds (the module; with --mode static as one file; with --mode cli the commands; with --mode demo the page) and test projects.
 import { readdirSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +47,19 @@ const moduleBuild: UserConfig = {
           `${/node_modules\/@huggingface\/(\w+)/.exec(facadeModuleId ?? "")?.[1] ?? name}.js`,
       },
     },
+  },
+};
+
+/** The module as one file, beside its other form: a service worker may load nothing by `import()`. */
+const staticBuild: UserConfig = {
+  plugins: [leaveCommentsOut(), mendGrammarLibrary()],
+  build: {
+    target,
+    outDir: "dist",
+    emptyOutDir: false,
+    sourcemap: true,
+    lib: { entry: { static: path("src/index.ts") }, formats: ["es"] },
+    rolldownOptions: { external: [/^node:/], output: { codeSplitting: false } },
   },
 };
 
@@ -175,6 +188,8 @@ function mendGrammarLibrary(): Plugin {
   };
 }
 
+const builds: Readonly<Record<string, UserConfig>> = { static: staticBuild, cli: cliBuild, demo: demoBuild };
+
 const testProject = (name: string, extra: object): object => ({
   extends: true,
   test: { name, testTimeout: 120_000, hookTimeout: 120_000, ...extra },
@@ -205,7 +220,7 @@ const inPages = [
 ];
 
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
-  ...(mode === "cli" ? cliBuild : mode === "demo" ? demoBuild : moduleBuild),
+  ...(builds[mode] ?? moduleBuild),
   server: { fs: { allow: [path("."), shared] } },
   test: {
     // Software adapters use every core: test files that execute on one must not compete.

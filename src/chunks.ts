@@ -14,7 +14,11 @@ const sharedWithPage: readonly string[] = [
 /** What training begins with, by `import()`: it and what only it imports are a file of their own. */
 export const trainingEntry = "src/runtime/train/training.ts";
 
+/** Of these folders, what only the other side needs. */
+const notShared: readonly string[] = ["src/util/load-part.ts"];
+
 export function isSharedWithPage(path: string): boolean {
+  if (notShared.includes(path)) return false;
   return sharedWithPage.some((place) => (place.endsWith("/") ? path.startsWith(place) : path === place));
 }
 

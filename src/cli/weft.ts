@@ -2,6 +2,7 @@
 // `npx weft-webgpu`: the commands of an installed package. They run in this process, on Dawn (npm package "webgpu"). If WEFT_CHROMIUM
 // names a browser, and puppeteer and sirv are installed, they can run in a page.
 import { readFile } from "node:fs/promises";
+import { endWhenNobodyReads } from "./terminal/broken-pipe.js";
 
 const commands = ["generate", "score", "embed", "inspect", "train", "bench"] as const;
 
@@ -18,6 +19,7 @@ Usage: npx weft-webgpu COMMAND [options]
 
 npx weft-webgpu COMMAND --help lists the options of one, npx weft-webgpu --version tells which weft this is. They compute with Dawn, the npm package "webgpu": npm install webgpu.`;
 
+endWhenNobodyReads();
 const [name, ...rest] = process.argv.slice(2);
 const command = commands.find((candidate) => candidate === name);
 if (command) {

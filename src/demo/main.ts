@@ -1,8 +1,9 @@
 // The script of index.html: loads, runs, cancels and shows. Nothing is loaded or computed before it is asked for. The panels
 // that write, train and search are in panels/.
-import { CancelledError, type LoadProgress } from "../index.js";
+import { CancelledError, type LoadProgress, type Model } from "../index.js";
 import { connectControls, readRequest } from "./controls.js";
 import { download } from "./download.js";
+import { fitContext, type Fitting } from "./fit-context.js";
 import { runJob, type JobRequest, type JobPhase } from "../jobs/score.js";
 import {
   findElements,
@@ -15,7 +16,7 @@ import {
 } from "./page.js";
 import { connectModel } from "./panels/model-panel.js";
 import { race } from "./race.js";
-import { showPass, showRace, showResults, type Results } from "./results.js";
+import { showPass, showRace, showResults, showSentences, type Results } from "./results.js";
 import { Session } from "./session.js";
 import { setDisabled } from "./set-disabled.js";
 import { TimelineView } from "./panels/timeline-view.js";
@@ -80,10 +81,21 @@ const run = (): Promise<void> =>
     const { adapter } = model.info;
     showAdapter(elements.adapter, adapter);
     elements.progress.removeAttribute("value");
-    const report = await runJob(model, request, { signal, onPhase: (phase) => showStatus(phases[phase]) });
+    const { texts, words } = await fitContext(model, request.texts);
+    const report = await runJob(
+      model,
+      { ...request, texts },
+      {
+        signal,
+        onPhase: (phase) => showStatus(phases[phase]),
+        onScored(sentences) {
+          showSentences(elements, sentences);
+          shownTexts = texts;
+        },
+      },
+    );
     results = showResults(elements, timeline, report, session.name, adapter);
-    shownTexts = request.texts;
-    showStatus("Done. Change anything and run again.");
+    showStatus(["Done.", words, "Change anything and run again."].filter(Boolean).join(" "));
   });
 
 /** Runs pass after pass until paused. Each runs what the form says when it begins. */
@@ -93,6 +105,7 @@ const watch = (): Promise<void> =>
     elements.progress.removeAttribute("value");
     let passes = 0;
     let watched: JobRequest | undefined;
+    let fitted: (Fitting & { readonly model: Model; readonly asked: readonly string[] }) | undefined;
     try {
       await watchPasses({
         signal,
@@ -101,19 +114,22 @@ const watch = (): Promise<void> =>
           // If the form cannot be submitted, the last request goes on.
           if (elements.form.checkValidity())
             watched = readRequest(elements.form, await session.prompts(signal));
-          const request = watched!;
+          const asked = watched!;
           if (!session.current) showStatus("Loading the model …");
-          const model = await session.model(request.queues, { signal, onProgress: showLoading });
+          const model = await session.model(asked.queues, { signal, onProgress: showLoading });
           showAdapter(elements.adapter, model.info.adapter);
           if (passes === 0) showStatus("Computing the first pass …");
-          return { model, request };
+          if (fitted?.model !== model || !areSame(fitted.asked, asked.texts))
+            fitted = { model, asked: asked.texts, ...(await fitContext(model, asked.texts)) };
+          return { model, request: { ...asked, texts: fitted.texts } };
         },
         show(pass, { texts }) {
           const { adapter } = session.current!.info;
           results = showPass(elements, timeline, pass, session.name, adapter);
           if (!areSame(texts, shownTexts)) elements.scored.hidden = true;
           shownTexts = texts;
-          showStatus(`Watching: pass ${++passes}. Change anything, or pause to look closer.`);
+          const words = `Watching: pass ${++passes}. ${fitted?.words ?? ""} Change anything, or pause to look closer.`;
+          showStatus(words.replace("  ", " "));
         },
       });
       showStatus("Paused. Look into the picture, or go on.");

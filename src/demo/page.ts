@@ -18,6 +18,8 @@ export interface PageElements {
   readonly timeline: TimelineElements;
   readonly race: HTMLButtonElement;
   readonly racers: HTMLElement;
+  /** Figures and picture of a pass, and what else can be done with its sentences. */
+  readonly picture: HTMLElement;
   /** Shown once sentences have been scored. */
   readonly scored: HTMLElement;
   readonly sentences: HTMLElement;
@@ -52,6 +54,7 @@ export interface WriteElements {
 /** The elements of the panel that trains. */
 export interface TrainElements {
   readonly form: HTMLFormElement;
+  readonly textsField: HTMLElement;
   readonly start: HTMLButtonElement;
   readonly stop: HTMLButtonElement;
   readonly progress: HTMLProgressElement;
@@ -103,6 +106,7 @@ export function findElements(): PageElements {
     },
     race: find("race", HTMLButtonElement),
     racers: find("racers", HTMLElement),
+    picture: find("picture", HTMLElement),
     scored: find("scored", HTMLElement),
     sentences: find("sentences", HTMLElement),
     savePicture: find("save-picture", HTMLButtonElement),
@@ -139,6 +143,7 @@ export function findWriteElements(): WriteElements {
 export function findTrainElements(): TrainElements {
   return {
     form: find("train", HTMLFormElement),
+    textsField: find("field-texts", HTMLElement),
     start: find("train-start", HTMLButtonElement),
     stop: find("train-stop", HTMLButtonElement),
     progress: find("train-progress", HTMLProgressElement),

@@ -29,10 +29,16 @@ export function showResults(
   model: string,
   adapter: AdapterDescription,
 ): Results {
-  elements.sentences.replaceChildren(...report.sentences.map(renderSentence));
+  showSentences(elements, report.sentences);
+  return showPass(elements, timeline, report, model, adapter);
+}
+
+/** Shows sentences as soon as they are scored; the picture of a pass comes later. */
+export function showSentences(elements: PageElements, sentences: readonly SentenceReport[]): void {
+  elements.sentences.replaceChildren(...sentences.map(renderSentence));
   elements.scored.hidden = false;
   elements.racers.hidden = true;
-  return showPass(elements, timeline, report, model, adapter);
+  elements.results.hidden = false;
 }
 
 /** Shows figures and picture of a pass. The sentences stay as they are. */
@@ -47,7 +53,7 @@ export function showPass(
   const title = titleTimeline(model, adapter);
   elements.figures.replaceChildren(...figuresOf(pass).map(renderFigure));
   timeline.show(trace, title);
-  elements.results.hidden = false;
+  for (const element of [elements.results, elements.picture]) element.hidden = false;
   return { picture: () => renderTimeline(trace, { title }), chromeTrace: () => toChromeTrace(trace) };
 }
 

@@ -26,9 +26,13 @@ export class DiskFolder implements ModelFolder {
     throwIfAborted(signal, `Reading ${path}`);
     let handle: FileHandle | undefined;
     try {
-      handle = await process.getBuiltinModule("node:fs/promises").open(path);
-      const { size } = await handle.stat();
-      return openHandle(handle, { path, from, size }, signal);
+      const { O_RDONLY, O_NONBLOCK } = process.getBuiltinModule("node:fs").constants;
+      // A pipe without a writer must not be waited for. Windows has no such flag, and no pipes in folders.
+      handle = await process.getBuiltinModule("node:fs/promises").open(path, O_RDONLY | (O_NONBLOCK ?? 0));
+      const stats = await handle.stat();
+      // A device may never end, and what a pipe gives can be read once only.
+      if (!stats.isFile()) throw new Error("it is no regular file");
+      return openHandle(handle, { path, from, size: stats.size }, signal);
     } catch (cause) {
       await handle?.close();
       if (isMissing(cause)) return undefined;

@@ -4,13 +4,19 @@ import { throwIfAborted } from "../util/signal.js";
 import type { ModelFolder, OpenFile } from "./model-folder.js";
 import { openStream } from "./open-stream.js";
 import { skipBytes } from "./skip-bytes.js";
+import { StallWatch } from "./stall-watch.js";
 
-/** A folder whose files are fetched from `base`; a query string of `base` is sent with every file. */
+/**
+ * A folder whose files are fetched from `base`; a query string of `base` is sent with every file. A server that sends nothing for
+ * `stallMs` is given up; without it, it is waited for.
+ */
 export class HttpFolder implements ModelFolder {
   readonly location: string;
   readonly #base: URL;
+  readonly #stallMs: number | undefined;
 
-  constructor(base: URL) {
+  constructor(base: URL, stallMs?: number) {
+    this.#stallMs = stallMs;
     this.#base = new URL(base);
     this.#base.hash = "";
     if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
@@ -21,11 +27,31 @@ export class HttpFolder implements ModelFolder {
     const url = new URL(this.#base);
     url.pathname += name;
     throwIfAborted(signal, `Reading ${url.href}`);
-    const response = await fetch(url, {
-      signal: signal ?? null,
+    const watch = this.#stallMs === undefined ? undefined : new StallWatch(url.href, this.#stallMs, signal);
+    const answer = fetch(url, {
+      signal: watch?.signal ?? signal ?? null,
       ...(from === 0 ? {} : { headers: { Range: `bytes=${from}-` } }),
-    }).catch((cause: unknown) => {
+    });
+    try {
+      const response = await this.#answerOf(url, watch ? watch.wait(answer) : answer, signal);
+      if (response?.body) return openAnswer(response, response.body, { url: url.href, from, signal, watch });
+    } catch (error) {
+      watch?.end();
+      throw error;
+    }
+    watch?.end();
+    return undefined;
+  }
+
+  /** The answer if it has the file, undefined if there is none. @throws FetchError for any other. */
+  async #answerOf(
+    url: URL,
+    answer: Promise<Response>,
+    signal: AbortSignal | undefined,
+  ): Promise<Response | undefined> {
+    const response = await answer.catch((cause: unknown) => {
       throwIfAborted(signal, `Reading ${url.href}`);
+      if (cause instanceof FetchError) throw cause;
       throw new FetchError({
         url: url.href,
         problem: "the server did not answer, or a browser may not read it from this page",
@@ -46,13 +72,26 @@ export class HttpFolder implements ModelFolder {
         remedy: "Check the address and whether it asks for a login; retry later if the server is at fault.",
       });
     }
-    const size = certainSize(response);
-    if (from === 0 || isRangeFrom(response, url.href, from))
-      return openStream(response.body, url.href, size, signal);
-    // The server knows no ranges and sends the whole file.
-    const whole = openStream(response.body, url.href, size, signal);
-    return skipBytes(whole, from);
+    return response;
   }
+}
+
+interface Asked {
+  readonly url: string;
+  readonly from: number;
+  readonly signal: AbortSignal | undefined;
+  readonly watch: StallWatch | undefined;
+}
+
+function openAnswer(
+  response: Response,
+  body: ReadableStream<Uint8Array>,
+  { url, from, signal, watch }: Asked,
+): OpenFile {
+  const hasRange = from === 0 || isRangeFrom(response, url, from);
+  const file = openStream(body, url, certainSize(response), signal, watch);
+  // A server that knows no ranges sends the whole file.
+  return hasRange ? file : skipBytes(file, from);
 }
 
 /** Servers of single-page sites send their page with status 200 for a missing file. No model file is HTML. */

@@ -41,16 +41,21 @@ export function isHubSource(source: ModelSource): source is string {
   return !hasDisk() || !process.getBuiltinModule("node:fs").existsSync(source);
 }
 
+/** How long servers are waited for: see HubOptions. */
+interface Waiting {
+  readonly stallMs?: number | undefined;
+}
+
 /** @throws ArgumentError when `source` is not a source. Nothing is read yet. */
-export function openModelSource(source: ModelSource): OpenedSource {
+export function openModelSource(source: ModelSource, waiting: Waiting = {}): OpenedSource {
   if (source instanceof Blob) return openFiles([source]);
   if (Array.isArray(source) && source.length > 0 && source.every((file) => file instanceof Blob))
     return openFiles(source);
   if (source instanceof URL || typeof source === "string") {
     const file = splitGgufAddress(source);
-    if (file) return { folder: openModelFolder(file.folder), ggufName: file.name };
+    if (file) return { folder: openModelFolder(file.folder, waiting), ggufName: file.name };
   }
-  return { folder: openModelFolder(source) };
+  return { folder: openModelFolder(source, waiting) };
 }
 
 /** The folder and the name of an address that ends with ".gguf"; a query string stays with the folder. */
@@ -71,8 +76,8 @@ function openFiles(files: readonly Blob[]): OpenedSource {
 }
 
 /** The folder that `source` stands for. Nothing is read yet. @throws ArgumentError when `source` is not a source. */
-export function openModelFolder(source: ModelSource): ModelFolder {
-  const folder = tryOpen(source);
+export function openModelFolder(source: ModelSource, waiting: Waiting = {}): ModelFolder {
+  const folder = tryOpen(source, waiting);
   if (folder) return folder;
   throw new ArgumentError({
     argument: "source",
@@ -82,18 +87,18 @@ export function openModelFolder(source: ModelSource): ModelFolder {
   });
 }
 
-function tryOpen(source: ModelSource): ModelFolder | undefined {
-  if (source instanceof URL) return openUrl(source);
+function tryOpen(source: ModelSource, waiting: Waiting): ModelFolder | undefined {
+  if (source instanceof URL) return openUrl(source, waiting);
   if (isModelParts(source)) return new MemoryFolder(listFiles(source));
   if (typeof source !== "string" || source === "") return undefined;
   // The address of the page or of the worker's script. Node has neither, so there it is a path unless it has a scheme.
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   if (base === undefined && !/^(https?|file):/i.test(source)) return new DiskFolder(source);
-  return URL.canParse(source, base) ? openUrl(new URL(source, base)) : undefined;
+  return URL.canParse(source, base) ? openUrl(new URL(source, base), waiting) : undefined;
 }
 
-function openUrl(url: URL): ModelFolder {
-  if (url.protocol !== "file:") return new HttpFolder(url);
+function openUrl(url: URL, { stallMs }: Waiting): ModelFolder {
+  if (url.protocol !== "file:") return new HttpFolder(url, stallMs);
   if (hasDisk()) return new DiskFolder(url);
   throw new FetchError({
     url: url.href,

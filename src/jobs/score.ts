@@ -15,9 +15,14 @@ export interface NextWord {
   readonly probability: number;
 }
 
-/** A token's text, and its log-probability given the tokens before it, in nats. The first token has none. */
+/**
+ * A token's text, and its log-probability given the tokens before it, in nats. The first token has none. Tokens that share a character
+ * are one piece: a token may be a part of one, of which there is no text.
+ */
 export interface ScoredPiece {
   readonly text: string;
+  readonly tokens: number;
+  /** Of all its tokens together. */
   readonly logProbability: number | undefined;
 }
 
@@ -44,6 +49,8 @@ export type JobPhase = "scoring" | "measuring" | "recording";
 export interface JobHooks {
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: JobPhase) => void;
+  /** Called as soon as sentences are scored. What comes next in them is found later. */
+  readonly onScored?: (sentences: readonly SentenceReport[]) => void;
 }
 
 const nextWords = 3;
@@ -51,24 +58,28 @@ const nextWords = 3;
 export async function runJob(
   model: Model,
   { texts, ...choices }: JobRequest,
-  { signal, onPhase }: JobHooks = {},
+  { signal, onPhase, onScored }: JobHooks = {},
 ): Promise<JobReport> {
   const options = signal ? { ...choices, signal } : choices;
   onPhase?.("scoring");
   const scores = await model.score(texts, options);
   const tokens = scores.map((score) => score.tokens);
+  const scored = await Promise.all(
+    scores.map(async (score, index): Promise<SentenceReport> => ({
+      text: texts[index]!,
+      pieces: await piecesOf(model, texts[index]!, score),
+      tokens: score.tokens.length,
+      perplexity: score.perplexity,
+      next: [],
+    })),
+  );
+  onScored?.(scored);
   onPhase?.("measuring");
   const { stats } = await model.forward(tokens, options);
   onPhase?.("recording");
   const { logits, trace } = await model.forward(tokens, { ...options, trace: true });
   const sentences = await Promise.all(
-    scores.map(async (score, index) => ({
-      text: texts[index]!,
-      pieces: await piecesOf(model, texts[index]!, score),
-      tokens: score.tokens.length,
-      perplexity: score.perplexity,
-      next: await likeliestWords(model, logits[index]!),
-    })),
+    scored.map(async (own, index) => ({ ...own, next: await likeliestWords(model, logits[index]!) })),
   );
   return { sentences, stats, trace: trace! };
 }
@@ -77,12 +88,31 @@ async function piecesOf(model: Model, text: string, score: Score): Promise<Score
   // If the model has a begin token, it comes before the text's own tokens.
   const own = (await model.encode(text)).length;
   const first = score.tokens.length - own;
-  return Promise.all(
-    score.tokens.slice(first).map(async (token, index) => ({
-      text: await model.decode([token]),
-      logProbability: score.logProbabilities[first + index - 1],
-    })),
-  );
+  const pieces: ScoredPiece[] = [];
+  for (let at = first; at < score.tokens.length; at += pieces.at(-1)!.tokens) {
+    const { text: words, tokens } = await readPiece(model, score.tokens.slice(at, at + MOST_BYTES));
+    // The first token of all has no probability.
+    const known = Array.from(score.logProbabilities.slice(Math.max(0, at - 1), at - 1 + tokens));
+    const logProbability = known.length > 0 ? known.reduce((sum, nats) => sum + nats) : undefined;
+    pieces.push({ text: words, tokens, logProbability });
+  }
+  return pieces;
+}
+
+/** A character has as many bytes at most, and a token at least one. */
+const MOST_BYTES = 4;
+
+/** The text of the first of some tokens, or of as many as it takes to have whole characters. */
+async function readPiece(
+  model: Model,
+  tokens: readonly number[] | Uint32Array,
+): Promise<{ readonly text: string; readonly tokens: number }> {
+  for (let count = 1; count <= tokens.length; count++) {
+    const text = await model.decode(tokens.slice(0, count));
+    if (!text.includes("\uFFFD")) return { text, tokens: count };
+  }
+  // It stands in the text itself, or what follows is no character either.
+  return { text: await model.decode([tokens[0]!]), tokens: 1 };
 }
 
 async function likeliestWords(model: Model, logits: Float32Array): Promise<NextWord[]> {

@@ -17,6 +17,7 @@ import { KeptWeights } from "./load/kept-weights.js";
 import { loadWhileLost, Recovery } from "./load/recovery.js";
 import { fences, placements } from "../plan/vocabulary.js";
 import { checkChoice, checkText, checkWholeOrAuto } from "../util/check.js";
+import { loadPart } from "../util/load-part.js";
 import { checkOptionNames } from "../util/option-names.js";
 import { linkSignal } from "../util/signal.js";
 import {
@@ -469,7 +470,7 @@ export class Model {
   /** What is loaded for calls about texts. */
   async #texts(operation: string): Promise<typeof import("./texts/texts.js")> {
     this.#expectUsable(operation);
-    return import("./texts/texts.js");
+    return loadPart(import("./texts/texts.js"));
   }
 
   /** Has the end of the model wait for a call about texts, which may be between two passes. */
@@ -492,7 +493,7 @@ export class Model {
   }
 
   async #encodeMessages(messages: readonly ChatMessage[], options: ChatOptions): Promise<number[]> {
-    const { renderChat } = await import("../text/chat-template.js");
+    const { renderChat } = await loadPart(import("../text/chat-template.js"));
     const text = await renderChat(messages, this.#loaded.textFiles, options);
     // The template has written the special tokens already.
     return (await this.#text.tokenizer()).encode(text, { addSpecialTokens: false });

@@ -1,6 +1,7 @@
 // Turns conversations into text: renders a tokenizer's chat template with @huggingface/jinja, which is loaded when first used.
 import { ArgumentError, FormatError } from "../errors.js";
 import { isRecord } from "../util/json-value.js";
+import { loadPart } from "../util/load-part.js";
 
 /** One message of a conversation. The model's template may read further keys, such as `tool_calls` or `reasoning_content`. */
 export interface ChatMessage {
@@ -49,7 +50,7 @@ export async function renderChat(
       remedy: "Write the conversation as one text, or use a model that was trained on conversations.",
     });
   }
-  const { renderBounded } = await import("./jinja.js");
+  const { renderBounded } = await loadPart(import("./jinja.js"));
   try {
     return renderBounded(template, {
       ...specialTokens(config),

@@ -3,6 +3,7 @@ import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
 import { checkPatterns } from "./pattern-check.js";
 import { isRecord, showJson } from "../util/json-value.js";
+import { loadPart } from "../util/load-part.js";
 
 /** Turns text into token ids and back. */
 export interface TextTokenizer {
@@ -66,7 +67,7 @@ export async function loadTokenizer(
   checkObject(tokenizerJson, "tokenizer.json");
   if (tokenizerConfig !== undefined) checkObject(tokenizerConfig, "tokenizer_config.json");
   checkPatterns(tokenizerJson);
-  const library = await import("@huggingface/tokenizers");
+  const { makeTokenizer } = await loadPart(import("./library-tokenizer.js"));
   try {
     const config = {
       // The library looks for the unknown token in tokenizer_config.json only.
@@ -75,10 +76,10 @@ export async function loadTokenizer(
       // Would remove spaces before punctuation, but decode(encode(text)) has to be the text, whatever files say.
       clean_up_tokenization_spaces: false,
     };
-    const json = withAllDigits(tokenizerJson);
-    const tokenizer = new library.Tokenizer(json, config);
-    const plain = (): Tokenizer => new library.Tokenizer(withoutSpecialTokens(json), config);
-    const isByteLevel = "decoder" in json && JSON.stringify(json.decoder ?? null).includes('"ByteLevel"');
+    const tokenizer = makeTokenizer(tokenizerJson, config);
+    const plain = (): Tokenizer => makeTokenizer(withoutSpecialTokens(tokenizerJson), config);
+    const isByteLevel =
+      "decoder" in tokenizerJson && JSON.stringify(tokenizerJson.decoder ?? null).includes('"ByteLevel"');
     return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig, isByteLevel);
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
@@ -169,23 +170,6 @@ class HuggingFaceTokenizer implements TextTokenizer {
       remedy: "The model and the tokenizer may be of different folders.",
     });
   }
-}
-
-/**
- * The same tokenizer, where a pre-tokenizer that takes digits apart knows those of all scripts, as it does in the field's own
- * implementation: the library knows 0 to 9 only.
- */
-function withAllDigits(tokenizerJson: object): object {
-  const rewrite = (step: unknown): unknown => {
-    if (!isRecord(step)) return step;
-    const { type, pretokenizers } = step;
-    if (Array.isArray(pretokenizers)) return { ...step, pretokenizers: pretokenizers.map(rewrite) };
-    if (type !== "Digits") return step;
-    const Regex = step["individual_digits"] ? String.raw`\p{N}` : String.raw`\p{N}+`;
-    return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
-  };
-  if (!("pre_tokenizer" in tokenizerJson)) return tokenizerJson;
-  return { ...tokenizerJson, pre_tokenizer: rewrite(tokenizerJson.pre_tokenizer) };
 }
 
 /** The same tokenizer, for which special tokens within a text are text like any other. */

@@ -17,6 +17,7 @@ import type { ModelDefinition } from "../model/definition.js";
 import { presumedChoice } from "./presumed.js";
 import { linearSample } from "./linear-sample.js";
 import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
+import { loadPart } from "../util/load-part.js";
 
 /** The kernels of linear layers and of attention, each for dispatches of few rows and of many. */
 export type KernelPicks = Readonly<Record<keyof KernelChoice, ByRows<KernelPick>>>;
@@ -75,7 +76,7 @@ export async function chooseKernels(
       trials: [
         {
           trial: async () =>
-            (await import("./trials.js")).linearTrial(
+            (await loadPart(import("./trials.js"))).linearTrial(
               rows === "few" ? 5 : 70,
               activation,
               element,
@@ -108,7 +109,7 @@ export async function chooseKernels(
       sample: attentionSample(sampled, shape, step),
       trials: (options.cache === "f16" ? (["f32", "f16"] as const) : (["f32"] as const)).map((keyValues) => ({
         trial: async () =>
-          (await import("./trials.js")).attentionTrial(
+          (await loadPart(import("./trials.js"))).attentionTrial(
             { lengths: [1, 5, 70], rows: rows === "few" ? "last" : "all" },
             shape,
             step,

@@ -36,13 +36,14 @@ describe("the built module", () => {
       "grouped-weights.js",
       "index.js",
       "jinja.js",
+      "library-tokenizer.js",
       "model-worker.js",
       "open-hub.js",
       "open-store.js",
       "sentence-files.js",
       "shared.js",
+      "static.js",
       "texts.js",
-      "tokenizers.js",
       "training.js",
       "trials.js",
       "worker.js",
@@ -55,7 +56,7 @@ describe("the built module", () => {
       "open-hub",
       "open-store",
       "texts",
-      "tokenizers",
+      "library-tokenizer",
       "training",
       "trials",
     ]) {
@@ -69,6 +70,15 @@ describe("the built module", () => {
     // A name in the shaders of the backward pass.
     expect(core).not.toContain("secondCorrection");
     expect(await readFile(join(root, "dist/training.js"), "utf8")).toContain("secondCorrection");
+  });
+
+  it("has a form in one file, for where nothing may be loaded later", async () => {
+    const whole = await readFile(join(root, "dist/static.js"), "utf8");
+    expect(await importsOf("static.js")).toEqual([]);
+    // Dawn's package, which only Node has, by a variable.
+    expect(whole.match(/\bimport\([^)]*\)/g)).toHaveLength(1);
+    expect(whole).toContain("raise_exception");
+    expect(whole).toContain("secondCorrection");
   });
 
   it("gives a page with a worker its half alone, and has the runtime once for both", async () => {

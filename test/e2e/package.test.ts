@@ -1,6 +1,7 @@
 // The packed package as its users have it: installed into a program for Node, a page without a bundler, a worker, and an
 // app built with Vite. Each runs a forward pass for real, and all agree.
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +111,16 @@ describe("the packed package", () => {
     expect(types.stdout).toMatch(/bundler(:| +│) 🟢/);
   });
 
+  it("has the files that its README links to", async () => {
+    const installed = join(folder, "node_modules", "weft-webgpu");
+    const readme = await readFile(join(installed, "README.md"), "utf8");
+    const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)]
+      .map(([, link]) => link!)
+      .filter((link) => !link.includes(":"));
+    expect(links.length).toBeGreaterThan(8);
+    expect(links.filter((link) => !existsSync(join(installed, link)))).toEqual([]);
+  });
+
   it("runs in Node", async () => {
     expect(JSON.parse(await expected(folder))).toEqual(sentences.map(() => expect.any(Number) as number));
   });
@@ -189,7 +200,7 @@ describe("the packed package", () => {
     await build({ root: app, configFile: false, logLevel: "error", base: "./", build: { target: "es2023" } });
     // The tokenizer is a chunk of its own: a page that never uses it never loads it.
     const scripts = await readdir(join(app, "dist", "assets"));
-    expect(scripts.filter((name) => name.startsWith("tokenizers"))).toHaveLength(1);
+    expect(scripts.filter((name) => name.startsWith("library-tokenizer"))).toHaveLength(1);
     expect(await bodyOf(join(app, "dist"))).toBe(await expected(folder));
   });
 
@@ -260,6 +271,12 @@ describe("the packed package", () => {
     expect(await weft("generate", "Once upon a time", "--max-tokens", "8", "--temperature", "0")).toMatch(
       /^Once upon a time, there was a/m,
     );
+    await writeFile(join(folder, "texts.jsonl"), '{"text":"The cat\\nsat."}\n"The dog ran."\n');
+    expect(await weft("score", "--texts", "texts.jsonl")).toMatch(/The cat sat\.\n.* The dog ran\.$/m);
+    await expect(weft("score", "The cat sat.", "")).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^weft: text 2 is empty: there is nothing in it to score/) as string,
+    });
     await expect(weft("sing")).rejects.toMatchObject({
       code: 2,
       stderr: 'weft: there is no command "sing"; there are generate, score, embed, inspect, train, bench\n',

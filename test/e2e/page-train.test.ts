@@ -22,6 +22,7 @@ const isDisabled = (id: string): Promise<boolean> =>
 describe("the panel that trains", () => {
   it("draws the loss of a new model, shows what it writes, and saves it", async () => {
     expect(await isDisabled("train-save-weights")).toBe(true);
+    await page.click("#data-own");
     await fill({
       texts: "The cat sat.\n\nThe dog ran home.",
       steps: "6",
@@ -53,6 +54,18 @@ describe("the panel that trains", () => {
       },
       { timeout: 10_000 },
     );
+  });
+
+  it("trains on stories of its own, and tells how well it does on others", async () => {
+    await page.click("#data-stories");
+    await fill({ steps: "2", batchTokens: "128", sampleEvery: "1" });
+    await page.select("#train [name=from]", "trained");
+    await page.click("#train-start");
+    await expectStatus("Done.");
+    const figures = await page.$eval("#train-figures", (list) => (list as HTMLElement).innerText);
+    expect(figures).toMatch(/Unseen\s+\d\.\d{3}\s+nats per token of 8 texts it does not train on/);
+    await page.click("#data-own");
+    await page.select("#train [name=from]", "new");
   });
 
   it("stops after the step it is in", async () => {

@@ -13,7 +13,9 @@ export interface Ended {
 
 export interface RunStartOptions {
   readonly environment?: Readonly<Record<string, string>>;
-  /** Is sent once, as soon as the output contains `afterOutput`. */
+  /** Is piped into it. */
+  readonly input?: string;
+  /** Is sent once, as soon as the output, or what goes to standard error, contains `afterOutput`. */
   readonly signal?: { readonly name: NodeJS.Signals; readonly afterOutput: string };
 }
 
@@ -31,25 +33,32 @@ export function runGenerate(args: readonly string[], options?: RunStartOptions):
 export async function runCommand(
   name: "start" | "generate" | "score" | "embed" | "inspect" | "train" | "bench",
   args: readonly string[],
-  { environment, signal }: RunStartOptions = {},
+  { environment, input, signal }: RunStartOptions = {},
 ): Promise<Ended> {
   const command = `dist/cli/${name}.js`;
   expectBuilt(command, "dist/index.js");
   const child = spawn(process.execPath, [root + command, ...args], {
     cwd: root,
     env: { ...process.env, INIT_CWD: root, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.stdin?.end(input);
   let output = "";
   let errors = "";
   let isSent = false;
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-    if (isSent || !signal || !output.includes(signal.afterOutput)) return;
+  const send = (): void => {
+    if (isSent || !signal || !(output + errors).includes(signal.afterOutput)) return;
     isSent = true;
     child.kill(signal.name);
+  };
+  child.stdout!.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    send();
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+    send();
+  });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject).once("close", resolve);
   });

@@ -1,7 +1,7 @@
 // Renders the API reference as one page of Markdown.
 import type { ApiEntry } from "./api-reference.js";
 
-/** `main` are the exports of "weft-webgpu", `worker` those of "weft-webgpu/worker". */
+/** `main` are the exports of "weft-webgpu" and "weft-webgpu/static", `worker` those of "weft-webgpu/worker". */
 export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEntry[]): string {
   const known = new Set(main.map(({ name }) => name));
   const sections = [
@@ -29,6 +29,12 @@ export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEnt
 }
 
 function introduction(title: string): string[] {
+  if (title === "Classes and functions")
+    return [
+      "From `weft-webgpu`, which loads parts of itself when they are needed, or from `weft-webgpu/static`, which has the same exports " +
+        "in one file. A module service worker, such as that of an extension, needs the latter, as `import()` is not allowed there. " +
+        "A program should use one of the two: their classes differ.",
+    ];
   if (title === "In a worker")
     return ["From `weft-webgpu/worker`, which exports the errors too: the same classes as those of `weft`."];
   if (title !== "Errors") return [];

@@ -65,6 +65,7 @@ export function typeProblems(root: string, blocks: readonly CodeBlock[]): string
         declaration: false,
         paths: {
           "weft-webgpu": [join(root, "src/index.ts")],
+          "weft-webgpu/static": [join(root, "src/index.ts")],
           "weft-webgpu/worker": [join(root, "src/worker/index.ts")],
         },
       },

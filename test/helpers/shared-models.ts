@@ -19,18 +19,22 @@ export function readSharedText(...parts: string[]): string {
 
 /** Describes the `testCount` tests that `body` registers, which need models/`model`. `body` may read its files. */
 export function describeWithModel(model: string, testCount: number, body: () => void): void {
-  const isPresent = existsSync(sharedPath("models", model));
-  describe(`with ${model}`, () => {
-    if (isPresent) {
-      body();
-      return;
-    }
-    it(`has the shared model (${testCount} tests need it)`, (context) => {
-      expect(process.env["CI"], `CI must have ${model} in $WEFT_SHARED/models`).toBeFalsy();
-      console.info(
-        `${testCount} tests left out: no model ${model} in $WEFT_SHARED/models or ../shared/models`,
-      );
-      context.skip();
-    });
+  describeWithShared(`models/${model}`, testCount, body);
+}
+
+/** The same for any file or folder of the shared data. */
+export function describeWithShared(path: string, testCount: number, body: () => void): void {
+  describe(`with ${path}`, () => {
+    if (existsSync(sharedPath(...path.split("/")))) body();
+    else reportMissing(path, testCount);
+  });
+}
+
+/** Registers a test that says what of the shared data is missing, and how many tests need it. In CI it fails. */
+export function reportMissing(what: string, testCount: number): void {
+  it(`has ${what} of the shared data (${testCount} tests need it)`, (context) => {
+    expect(process.env["CI"], `CI must have ${what} in $WEFT_SHARED`).toBeFalsy();
+    console.info(`${testCount} tests left out: no ${what} in $WEFT_SHARED or ../shared`);
+    context.skip();
   });
 }

@@ -27,11 +27,11 @@ import { pageThreadCase } from "./page-thread/command.js";
 import { renderReport } from "./report-page.js";
 import { trainCase } from "./train/command.js";
 import { workloads } from "./workloads.js";
+import { runCommand } from "../terminal/command.js";
 import { Progress } from "../terminal/progress.js";
 import { distFolder } from "../browser/dist-folder.js";
 import { runModule, type Runtime } from "../browser/run-module.js";
 import { placeModel } from "../terminal/model-choice.js";
-import { OptionError, usage } from "../terminal/option-values.js";
 
 /** The command's half of every case. page.ts lists the other halves. */
 const cases: readonly BenchCase<unknown>[] = [
@@ -159,7 +159,7 @@ function print(lines: readonly string[]): void {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-try {
+await runCommand("bench", async () => {
   const options = parseBenchOptions(
     process.argv.slice(2),
     cases.map(({ name }) => name),
@@ -167,9 +167,4 @@ try {
   if (options.help) print([helpText(cases)]);
   else if (needsSmallPool(options)) process.exitCode = repeatWithSmallPool();
   else await bench(options);
-} catch (error) {
-  const isOption = error instanceof OptionError;
-  const advice = isOption ? ` (${usage("bench")} --help lists the options)` : "";
-  process.stderr.write(`weft: ${(error as Error).message}${advice}\n`);
-  process.exitCode = isOption ? 2 : 1;
-}
+});

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { listDrivers, tryDrivers } from "../setup/find-adapter.js";
 import { distFolder } from "./dist-folder.js";
+import { takenInput } from "../terminal/standard-input.js";
 import { endingSignals, exitStatus, type EndingSignal } from "./ending-signals.js";
 
 /** Says that it was tried, so that it is not tried again. */
@@ -23,10 +24,13 @@ export async function repeatOnOtherDriver(module: string): Promise<number | unde
     `weft: this system's drivers give no adapter; using ${driver.name} (${adapter ?? ""}).\n`,
   );
   const env = { ...process.env, ...driver.env, [marker]: driver.name };
+  const input = takenInput();
   const child = spawn(process.execPath, [...process.execArgv, command, ...process.argv.slice(2)], {
-    stdio: "inherit",
+    // What was piped into this process is no longer there.
+    stdio: [input === undefined ? "inherit" : "pipe", "inherit", "inherit"],
     env,
   });
+  child.stdin?.end(input);
   for (const signal of endingSignals) process.on(signal, (own) => child.kill(own));
   return new Promise((resolve, reject) => {
     child.once("error", reject);

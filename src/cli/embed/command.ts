@@ -1,5 +1,5 @@
 // `npx weft-webgpu embed`: the vectors of texts, into a file, and how alike texts are.
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cosineSimilarity, type PoolingName } from "../../index.js";
 import { endOfText, thousands } from "../../jobs/words.js";
@@ -19,7 +19,8 @@ import { describeModel, line } from "../terminal/print-report.js";
 import { Progress } from "../terminal/progress.js";
 import { runModule, type Runtime } from "../browser/run-module.js";
 import { alignColumns } from "../terminal/table.js";
-import { outputFormats, readTexts, writeVectors } from "./output.js";
+import { readLines, readTextFile } from "../terminal/text-files.js";
+import { outputFormats, writeVectors } from "./output.js";
 import type { EmbedEvent, EmbedReport, EmbedRequest } from "./page.js";
 import { keyOf, PartialVectors } from "./partial-vectors.js";
 
@@ -27,7 +28,8 @@ const helpText = `Turns texts into vectors with an encoder, on WebGPU: all of th
 
 Usage: ${usage("embed")} "A text." "Another one." --model MODEL [options]
 
-  --input FILE            also embed every line of this file; of a .jsonl file strings, or objects with "text"
+  --input FILE            also embed every line of this file; of a .jsonl file strings, or objects with
+                          "text", "story" or "prompt"
   --output FILE           write the vectors: .jsonl or .parquet with their texts, or .npy, a float32 matrix of NumPy;
                           a run that was interrupted goes on where it was when the same command is given again
   --prompt NAME           put this prompt of the model before every text
@@ -72,8 +74,7 @@ async function embed(): Promise<void> {
   const runtime = chooseRuntime(values.runtime, model);
   const { name, address, folders, hub } = placeModel(model, runtime);
   const input = values.input === undefined ? undefined : fromCaller(values.input);
-  const read =
-    input === undefined ? [] : readTexts((await readFile(input, "utf8")).replace(/^\uFEFF/, ""), input);
+  const read = input === undefined ? [] : readLines(await readTextFile(input), input);
   const texts = [...positionals, ...read];
   if (texts.length === 0)
     throw new OptionError(`expected a text to embed, as in: ${usage("embed")} "The cat sat." --model MODEL`);

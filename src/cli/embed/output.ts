@@ -1,33 +1,7 @@
-// Texts from a file, and vectors into one.
+// Writes vectors and their texts into a file.
 import { appendFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { SchemaElement } from "hyparquet";
-import { OptionError } from "../terminal/option-values.js";
-import { isRecord } from "../../util/json-value.js";
-
-/** The texts of a file: its lines, or of JSON lines strings or the key "text" of objects. Empty lines are left out. */
-export function readTexts(content: string, file: string): string[] {
-  const lines = content.split(/\r?\n/);
-  const isJson = /\.jsonl$/i.test(file);
-  return lines.flatMap((line, index) => {
-    if (line.trim() === "") return [];
-    return isJson ? [textOf(line, `${file}, line ${index + 1}`)] : [line];
-  });
-}
-
-function textOf(line: string, place: string): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new OptionError(`${place}: expected JSON, received ${line.slice(0, 40)}`);
-  }
-  const text = isRecord(value) ? value["text"] : value;
-  if (typeof text === "string") return text;
-  throw new OptionError(
-    `${place}: expected a string, or an object with "text", received ${line.slice(0, 40)}`,
-  );
-}
 
 /** The formats of vectors, by the endings of names. */
 export const outputFormats = ["jsonl", "npy", "parquet"] as const;

@@ -24,7 +24,8 @@ import type { WriteOptions } from "../../jobs/write.js";
 
 export interface GenerateCommand {
   readonly help: boolean;
-  readonly prompt: string;
+  /** Undefined: what is piped into the command. */
+  readonly prompt: string | undefined;
   readonly model: ModelChoice;
   /** How many texts are written at once. */
   readonly count: number;
@@ -39,7 +40,7 @@ export interface GenerateCommand {
 
 export const helpText: string = `Continues a text with a language model on WebGPU, as it is written.
 
-Usage: ${usage("generate")} "Once upon a time" [options]
+Usage: ${usage("generate")} "Once upon a time" [options]     ("-", or none where one is piped in: the text of standard input)
 
 ${modelHelp}
   --max-tokens N          the most tokens to write (default: the model's, or what its context allows)
@@ -57,15 +58,15 @@ ${runtimeHelp}
   --json FILE             also write everything as JSON
   --help                  print this
 
+Where the output is no terminal, it is the text alone, and everything else goes to standard error.
 Ctrl-C ends the text where it is. WEFT_CHROMIUM names the browser, WEFT_BROWSER_FLAGS gives it more flags.`;
 
-/** @throws OptionError. */
-export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
+/** `hasInput`: whether a text may be piped in. @throws OptionError. */
+export function parseGenerateOptions(args: readonly string[], hasInput: boolean = false): GenerateCommand {
   const { values, positionals } = readOptions(args, known, true);
   const help = values.help ?? false;
-  const [prompt = "", ...others] = positionals;
-  if (!help && prompt === "")
-    throw new OptionError(`expected a text to continue, as in: ${usage("generate")} "Once upon a time"`);
+  const [given = hasInput ? "-" : "", ...others] = positionals;
+  if (!help && given === "") throw missingPrompt();
   if (others.length > 0) throw new OptionError(`expected one text, in quotes, received also "${others[0]}"`);
   if (values.stop?.includes("")) throw new OptionError("--stop: expected a text, received an empty one");
   const sampling = {
@@ -80,22 +81,26 @@ export function parseGenerateOptions(args: readonly string[]): GenerateCommand {
     }),
     stop: values.stop,
   };
-  const given = Object.entries(sampling).filter(([, value]) => value !== undefined);
+  const chosen = Object.entries(sampling).filter(([, value]) => value !== undefined);
   const model = expectTokenizer(chooseModel(values));
   return {
     help,
-    prompt,
+    prompt: given === "-" ? undefined : given,
     model,
     count: checkWhole("--count", values.count, { least: 1, most: 256 }) ?? 1,
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
     cache: checkCache(values.cache),
     runtime: chooseRuntime(values.runtime, model),
     options: {
-      ...(Object.fromEntries(given) as Omit<WriteOptions, "seed">),
+      ...(Object.fromEntries(chosen) as Omit<WriteOptions, "seed">),
       seed: checkWhole("--seed", values.seed, { least: 0, most: MAX_SEED }) ?? randomSeed(),
     },
     json: values.json === undefined ? undefined : fromCaller(values.json),
   };
+}
+
+export function missingPrompt(): OptionError {
+  return new OptionError(`expected a text to continue, as in: ${usage("generate")} "Once upon a time"`);
 }
 
 const known = {

@@ -1,5 +1,4 @@
 // `npx weft-webgpu score`: how likely texts are to a model.
-import { readFile } from "node:fs/promises";
 import { endOfText, thousands } from "../../jobs/words.js";
 import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";
 import {
@@ -24,13 +23,15 @@ import type { ScoreReport, ScoreRequest } from "./page.js";
 import { describeModel, line } from "../terminal/print-report.js";
 import { Progress } from "../terminal/progress.js";
 import { runModule } from "../browser/run-module.js";
+import { readLines, readTextFile } from "../terminal/text-files.js";
 import { alignColumns } from "../terminal/table.js";
 
 const helpText = `Says how likely texts are to a language model, on WebGPU: all of them in one ragged batch.
 
 Usage: ${usage("score")} "A text." "Another one." [options]
 
-  --texts FILE            also score every line of this file that is not empty
+  --texts FILE            also score every line of this file that is not empty; of a .jsonl file strings, or objects with
+                          "text", "story" or "prompt"
 ${modelHelp}
   --queues N              GPU queues, 1 to 8 (default 1)
 ${runtimeHelp}
@@ -55,9 +56,14 @@ async function score(): Promise<void> {
   const model = expectTokenizer(chooseModel(values));
   const runtime = chooseRuntime(values.runtime, model);
   const { name, address, folders, hub } = placeModel(model, runtime);
-  const lines =
-    values.texts === undefined ? [] : (await readFile(fromCaller(values.texts), "utf8")).split("\n");
-  const texts = [...positionals, ...lines].filter((text) => text.trim() !== "");
+  const file = values.texts === undefined ? undefined : fromCaller(values.texts);
+  const lines = file === undefined ? [] : readLines(await readTextFile(file), file);
+  const texts = [...positionals, ...lines];
+  const empty = texts.indexOf("");
+  if (empty >= 0) {
+    const place = empty < positionals.length ? `text ${empty + 1}` : `a text of ${file}`;
+    throw new OptionError(`${place} is empty: there is nothing in it to score`);
+  }
   if (texts.length === 0)
     throw new OptionError(`expected a text to score, as in: ${usage("score")} "The cat sat."`);
   const request: ScoreRequest = {

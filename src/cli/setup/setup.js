@@ -18,6 +18,7 @@ const node = process.execPath;
 
 const build = [
   [bin("vite"), "build", "--logLevel", "warn"],
+  [bin("vite"), "build", "--logLevel", "warn", "--mode", "static"],
   [bin("tsc"), "-p", "src/tsconfig.json"],
   [bin("vite"), "build", "--logLevel", "warn", "--mode", "cli"],
 ];

@@ -1,6 +1,7 @@
 // What all commands have in common: print, write files, and end with one line about a failure.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, relative } from "node:path";
+import { endWhenNobodyReads } from "./broken-pipe.js";
 import { OptionError, usage } from "./option-values.js";
 
 /**
@@ -13,8 +14,8 @@ export function describeStep(words: string, model: string, others: string = word
 }
 
 /** Prints lines, set apart from what was printed before. */
-export function print(lines: readonly string[]): void {
-  process.stdout.write(`\n${lines.join("\n")}\n`);
+export function print(lines: readonly string[], output: NodeJS.WritableStream = process.stdout): void {
+  output.write(`\n${lines.join("\n")}\n`);
 }
 
 export async function writeInto(file: string, content: string): Promise<void> {
@@ -27,18 +28,9 @@ export function shorten(file: string): string {
   return short.startsWith("..") ? file : short;
 }
 
-/**
- * Ends the command quietly when nobody reads on, as in `… | head -1`: in the way of a signal where it handles them, so that
- * a browser is closed and a run of training keeps its checkpoint.
- */
-function onOutputError({ code }: NodeJS.ErrnoException): void {
-  // A terminal that was closed gives EIO, and sends SIGHUP itself.
-  if (code === "EPIPE" && !process.emit("SIGTERM", "SIGTERM")) process.exit();
-}
-
 /** Runs a command, whose name is used in messages. */
 export async function runCommand(name: string, command: () => Promise<void>): Promise<void> {
-  process.stdout.on("error", onOutputError);
+  endWhenNobodyReads();
   try {
     await command();
   } catch (error) {

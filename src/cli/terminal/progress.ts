@@ -2,23 +2,34 @@
 
 const eraseLine = "\r\u001B[2K";
 
+/** What it needs of process.stdout. */
+interface ProgressOutput {
+  readonly isTTY?: boolean;
+  write(text: string): unknown;
+}
+
 export class Progress {
+  readonly #output: ProgressOutput;
   #last = "";
+
+  constructor(output: ProgressOutput = process.stdout) {
+    this.#output = output;
+  }
 
   /** `part`: the part that is done, from 0 to 1, if that is known. */
   show(words: string, part?: number): void {
-    if (process.stdout.isTTY) {
+    if (this.#output.isTTY) {
       const percent = part === undefined ? "" : ` ${Math.round(100 * part)} %`;
-      process.stdout.write(`${eraseLine}${words}${percent} …`);
+      this.#output.write(`${eraseLine}${words}${percent} …`);
     } else if (words !== this.#last) {
-      process.stdout.write(`${words} …\n`);
+      this.#output.write(`${words} …\n`);
     }
     this.#last = words;
   }
 
   /** Clears the line for what is printed next. */
   end(): void {
-    if (this.#last && process.stdout.isTTY) process.stdout.write(eraseLine);
+    if (this.#last && this.#output.isTTY) this.#output.write(eraseLine);
     this.#last = "";
   }
 }

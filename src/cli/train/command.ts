@@ -7,6 +7,7 @@ import type { ModelInfo, NewModelOptions, TrainStep } from "../../index.js";
 import { describeStep, print, runCommand, shorten, writeInto } from "../terminal/command.js";
 import { embedded, isGgufPath, placeModel } from "../terminal/model-choice.js";
 import { FileSink } from "../terminal/file-sink.js";
+import { readTextFile } from "../terminal/text-files.js";
 import type { TrainEvent, TrainReport, TrainRequest } from "./page.js";
 import { describeModel, line } from "../terminal/print-report.js";
 import { Progress } from "../terminal/progress.js";
@@ -14,6 +15,7 @@ import { distFolder } from "../browser/dist-folder.js";
 import { exitStatus, type EndingSignal } from "../browser/ending-signals.js";
 import { runModule } from "../browser/run-module.js";
 import { holdOut, parseTexts } from "./data.js";
+import { addWithLog } from "./log-order.js";
 import { OptionError } from "../terminal/option-values.js";
 import { helpText, parseTrainOptions, type TrainCommand } from "./options.js";
 import { describeTraining, LiveLine, showLine } from "./report.js";
@@ -104,9 +106,7 @@ async function train(command: TrainCommand): Promise<void> {
     // A checkpoint is gone on from with the tokenizer beside it, so the texts' files come first.
     if (!hasTextFiles) await copyTextFiles(folder!, out);
     hasTextFiles = true;
-    await sink.add(file, piece, isLast);
-    // This is the last file of a checkpoint, so now the log belongs to it.
-    if (isLast && file === "model.safetensors") await sink.write("train_log.json", showLog());
+    await addWithLog(sink, { file, piece, isLast }, showLog);
   };
   let isInterrupted = false;
   const onInterrupt = (signal: EndingSignal): void => {
@@ -166,19 +166,19 @@ async function copyTextFiles(from: string, to: string): Promise<void> {
 async function readData(
   command: TrainCommand,
 ): Promise<{ readonly train: readonly string[]; readonly validation: readonly string[] }> {
-  const texts = parseTexts("--data", command.data, await readFile(command.data, "utf8"));
+  const texts = parseTexts("--data", command.data, await readTextFile(command.data));
   const { validation } = command;
   if (validation === undefined) return holdOut(texts, command.holdOut);
   return {
     train: texts,
-    validation: parseTexts("--validation", validation, await readFile(validation, "utf8")),
+    validation: parseTexts("--validation", validation, await readTextFile(validation)),
   };
 }
 
 /** Describes the new model: its shape comes from the command, its tokenizer from the model in `folder`. */
 async function describeFresh(folder: string, { fresh, options }: TrainCommand): Promise<NewModelOptions> {
   const read = async (file: string): Promise<Record<string, unknown>> =>
-    JSON.parse(await readFile(join(folder, file), "utf8")) as Record<string, unknown>;
+    JSON.parse(await readTextFile(join(folder, file))) as Record<string, unknown>;
   const config = await read("config.json");
   const token = (key: string): number | undefined =>
     typeof config[key] === "number" && config[key] < Number(config["vocab_size"]) ? config[key] : undefined;

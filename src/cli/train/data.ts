@@ -1,16 +1,16 @@
 // Reads the texts of a training run from a file's content, and holds some of them out.
 import { OptionError } from "../terminal/option-values.js";
-
-/** The keys under which an object may hold its text. The first one that exists is used. */
-const textKeys = ["text", "story", "prompt"] as const;
+import { isJsonLines, readLines, textKeys, textOf } from "../terminal/text-files.js";
 
 /**
- * The texts of a data file. A file whose name ends in .json holds an array of strings, or of objects with a text. In any other
- * file, blank lines separate texts. `option` names the file in errors.
+ * The texts of a data file. A file whose name ends in .json holds an array of strings, or of objects with a text, one that ends in
+ * .jsonl holds one of these per line. In any other file, blank lines separate texts. `option` names the file in errors.
  * @throws OptionError.
  */
 export function parseTexts(option: string, file: string, content: string): string[] {
-  const texts = /\.json$/i.test(file) ? parseArray(option, file, content) : splitTexts(content);
+  const texts = parseAny(option, file, content)
+    .map((text) => text.trim())
+    .filter((text) => text !== "");
   if (texts.length > 0) return texts;
   throw new OptionError(`${option}: ${file} has no text in it`);
 }
@@ -27,12 +27,10 @@ export function holdOut(
   return { train: texts.slice(0, texts.length - count), validation: texts.slice(texts.length - count) };
 }
 
-function splitTexts(content: string): string[] {
-  return content
-    .replaceAll("\r\n", "\n")
-    .split(/\n[ \t]*\n/)
-    .map((text) => text.trim())
-    .filter((text) => text !== "");
+function parseAny(option: string, file: string, content: string): string[] {
+  if (/\.json$/i.test(file)) return parseArray(option, file, content);
+  if (isJsonLines(file)) return readLines(content, file);
+  return content.replaceAll("\r\n", "\n").split(/\n[ \t]*\n/);
 }
 
 function parseArray(option: string, file: string, content: string): string[] {
@@ -43,17 +41,7 @@ function parseArray(option: string, file: string, content: string): string[] {
     throw new OptionError(`${option}: ${file} is no JSON: ${(error as Error).message.split("\n")[0]}`);
   }
   if (!Array.isArray(parsed)) throw new OptionError(`${option}: expected an array in ${file}`);
-  return (parsed as readonly unknown[])
-    .map((entry, index) => textOf(entry) ?? fail(option, file, index))
-    .map((text) => text.trim())
-    .filter((text) => text !== "");
-}
-
-function textOf(entry: unknown): string | undefined {
-  if (typeof entry === "string") return entry;
-  if (typeof entry !== "object" || entry === null) return undefined;
-  const values = textKeys.map((key) => (entry as Readonly<Record<string, unknown>>)[key]);
-  return values.find((value) => typeof value === "string");
+  return (parsed as readonly unknown[]).map((entry, index) => textOf(entry) ?? fail(option, file, index));
 }
 
 function fail(option: string, file: string, index: number): never {

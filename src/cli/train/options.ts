@@ -70,14 +70,14 @@ export const helpText: string = `Trains a language model on WebGPU.
 
 Usage: ${usage("train")} --data FILE --out DIR [options]
 
-  --data FILE             texts: a .json array of strings or of objects with "text", "story" or "prompt"; any other
-                          file is text, with a blank line between texts
+  --data FILE             texts: a .json array of strings or of objects with "text", "story" or "prompt"; a .jsonl file
+                          of these, one per line; any other file is text, with a blank line between texts
   --out DIR               gets config.json, model.safetensors, the tokenizer, train_log.json, checkpoint.safetensors
 ${modelHelp}
   --fresh                 start from random weights, with the tokenizer of the model, in this shape:
   --layers N --heads N --channels N --context N   (default 2, 4, 64 and 64)
   --steps N               steps of the whole run (default 200)
-  --batch-tokens N        tokens per step: whole texts until they hold as many (default 1024)
+  --batch-tokens N        tokens per step: whole texts until they hold as many, at least one per share (default 1024)
   --accumulate N          batches whose gradients are added up before each step (default 1)
   --shares N              parts of a batch, each the work of one queue (default 2)
   --rate X                the highest learning rate (default 0.001)

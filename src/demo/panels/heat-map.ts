@@ -8,12 +8,13 @@ const MOST_NATS = 8;
 
 export function renderHeatMap(pieces: readonly ScoredPiece[]): HTMLElement {
   const line = create("span", "", "heat");
-  for (const { text, logProbability } of pieces) {
+  for (const { text, tokens, logProbability } of pieces) {
     const piece = create("span", text);
     if (logProbability !== undefined) {
       piece.style.setProperty("--surprise", Math.min(1, -logProbability / MOST_NATS).toFixed(3));
       const chance = Math.exp(logProbability);
-      piece.title = `${percent(chance, chance < 0.1 ? 2 : 0)}, ${(-logProbability).toFixed(2)} nats`;
+      const several = tokens > 1 ? `${tokens} tokens together: ` : "";
+      piece.title = `${several}${percent(chance, chance < 0.1 ? 2 : 0)}, ${(-logProbability).toFixed(2)} nats`;
     }
     line.append(piece);
   }

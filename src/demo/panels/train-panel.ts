@@ -20,8 +20,12 @@ import { describeLoading, thousands } from "../../jobs/words.js";
 const sampleTokens = 40;
 const newShape = { layers: 2, heads: 4, channels: 64, contextLength: 64 };
 
+/** From so many texts on, every so many-th is not trained on: its loss tells what was learned from what was learned by heart. */
+const heldOutEvery = 8;
+
 interface TrainForm {
-  readonly texts: readonly string[];
+  /** Undefined for the stories that come with the page. */
+  readonly texts: readonly string[] | undefined;
   readonly isNew: boolean;
   readonly steps: number;
   readonly rate: number;
@@ -39,9 +43,12 @@ export function connectTraining(
   let stopping: AbortController | undefined;
   let saved: SavedModel | undefined;
 
-  const checkField = (): void =>
-    field.setCustomValidity(splitTexts(field.value).length === 0 ? "Write at least one text." : "");
-  field.addEventListener("input", checkField);
+  const checkField = (): void => {
+    const { texts } = readForm(form);
+    elements.textsField.hidden = texts === undefined;
+    field.setCustomValidity(texts?.length === 0 ? "Write at least one text." : "");
+  };
+  form.addEventListener("input", checkField);
   checkField();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -71,8 +78,9 @@ export function connectTraining(
   }
 
   async function train(request: TrainForm, signal: AbortSignal): Promise<void> {
-    const { texts, steps, rate, batchTokens, sampleEvery } = request;
+    const { steps, rate, batchTokens, sampleEvery } = request;
     showStatus(status, "Loading the model …");
+    const { texts, heldOut } = holdOut(request.texts ?? (await session.prompts(signal)));
     await using model = await loadModel(request.isNew ? undefined : session.source, {
       signal,
       weights: "f32",
@@ -92,12 +100,16 @@ export function connectTraining(
     showStatus(status, "Training …");
     const losses: number[] = [];
     const schedule = { peak: rate, warmupSteps: Math.ceil(steps / 10) };
+    const validation = { sentences: heldOut, every: sampleEvery };
+    const options = { steps, batchTokens, schedule, ...(heldOut.length > 0 ? { validation } : {}) };
     let isSampled = false;
-    for await (const step of model.train(texts, { steps, batchTokens, schedule })) {
+    let unseen: number | undefined;
+    for await (const step of model.train(texts, options)) {
       losses.push(step.loss);
+      unseen = step.validationLoss ?? unseen;
       elements.progress.value = step.step / steps;
       drawCurve(elements.curve, losses, steps);
-      showFigures(step, steps);
+      showFigures(step, steps, { loss: unseen, count: heldOut.length });
       isSampled = step.step % sampleEvery === 0;
       if (isSampled) await addSample(model, step.step);
       if (signal.aborted) break;
@@ -117,11 +129,24 @@ export function connectTraining(
     elements.samples.prepend(item);
   }
 
-  function showFigures(step: TrainStep, steps: number): void {
+  function showFigures(
+    step: TrainStep,
+    steps: number,
+    unseen: { readonly loss: number | undefined; readonly count: number },
+  ): void {
     elements.figures.replaceChildren(
       ...[
         { name: "Step", value: thousands(step.step), note: `of ${thousands(steps)}` },
         { name: "Loss", value: step.loss.toFixed(3), note: "nats per token, before the step" },
+        ...(unseen.loss === undefined
+          ? []
+          : [
+              {
+                name: "Unseen",
+                value: unseen.loss.toFixed(3),
+                note: `nats per token of ${unseen.count} texts it does not train on`,
+              },
+            ]),
         {
           name: "Speed",
           value: thousands(step.tokensPerSecond),
@@ -165,12 +190,24 @@ function readForm(form: HTMLFormElement): TrainForm {
   const data = new FormData(form);
   const number = (name: string): number => Number(data.get(name));
   return {
-    texts: splitTexts(data.get("texts") as string),
+    texts: data.get("data") === "own" ? splitTexts(data.get("texts") as string) : undefined,
     isNew: data.get("from") === "new",
     steps: number("steps"),
     rate: number("rate"),
     batchTokens: number("batchTokens"),
     sampleEvery: number("sampleEvery"),
+  };
+}
+
+const isHeldOut = (index: number): boolean => index % heldOutEvery === heldOutEvery - 1;
+
+function holdOut(texts: readonly string[]): {
+  readonly texts: readonly string[];
+  readonly heldOut: readonly string[];
+} {
+  return {
+    texts: texts.filter((_, index) => !isHeldOut(index)),
+    heldOut: texts.filter((_, index) => isHeldOut(index)),
   };
 }
 

@@ -1,5 +1,6 @@
 // Which models are stored, and their removal.
 import { keyPart, readEntry, repositoryKey, type PartStore } from "./part-store.js";
+import { loadPart } from "../../util/load-part.js";
 
 /** A model of a hub, at one commit, as far as it is stored. */
 export interface CachedModel {
@@ -64,7 +65,7 @@ export async function removeCached(
 
 /** Loaded when it is first needed. */
 async function openOwnStore(): Promise<PartStore | undefined> {
-  const { openStore } = await import("./open-store.js");
+  const { openStore } = await loadPart(import("./open-store.js"));
   return openStore();
 }
 

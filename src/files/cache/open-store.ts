@@ -3,6 +3,7 @@ import { hasDisk } from "../disk-folder.js";
 import { DiskStore } from "./disk-store.js";
 import { OpfsStore } from "./opfs-store.js";
 import type { PartStore } from "./part-store.js";
+import { loadPart } from "../../util/load-part.js";
 
 /**
  * A folder in Node; elsewhere the browser's file system or, where that can't be written to, its cache of answers. Undefined if a
@@ -10,5 +11,5 @@ import type { PartStore } from "./part-store.js";
  */
 export async function openStore(): Promise<PartStore | undefined> {
   if (hasDisk()) return new DiskStore();
-  return (await OpfsStore.open()) ?? (await import("./cache-store.js")).CacheStore.open();
+  return (await OpfsStore.open()) ?? (await loadPart(import("./cache-store.js"))).CacheStore.open();
 }

@@ -174,6 +174,8 @@ class Attempt {
       for (;;) {
         this.#watch();
         const { value } = await reader.read();
+        // Whoever takes the bytes may take their time.
+        clearTimeout(this.#timer);
         if (!value) return;
         yield value;
       }

@@ -27,6 +27,11 @@ export interface HubOptions {
   readonly cacheFiles?: boolean;
   /** Ask the hub whether the revision has moved on, also if one is stored. Default: false. */
   readonly refresh?: boolean;
+  /**
+   * Milliseconds for which a server may send nothing. Then a hub is asked again, from the byte where it stopped, until it has failed six
+   * times in a row; a file of another URL fails at once, with FetchError. Default: 30,000 for a hub, no bound for others.
+   */
+  readonly stallMs?: number;
 }
 
 /** For tests. */
@@ -68,7 +73,7 @@ export async function openHub(
   return { folder, ...(ggufName === undefined ? {} : { ggufName }) };
 }
 
-function connectionOf({ token, hub }: HubOptions, { times }: HubInternals): HubConnection {
+function connectionOf({ token, hub, stallMs }: HubOptions, { times }: HubInternals): HubConnection {
   const environment = hasDisk() ? process.env : {};
   const address = hub ?? (environment["HF_ENDPOINT"] || "https://huggingface.co");
   if (!URL.canParse(address) || !/^https?:/.test(address))
@@ -81,7 +86,7 @@ function connectionOf({ token, hub }: HubOptions, { times }: HubInternals): HubC
   return {
     url: address.replace(/\/+$/, ""),
     token: token ?? (environment["HF_TOKEN"] || undefined),
-    ...(times ? { times } : {}),
+    times: { ...times, ...(stallMs === undefined ? {} : { stalledMs: stallMs }) },
   };
 }
 

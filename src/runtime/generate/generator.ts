@@ -1,7 +1,8 @@
 // Generation over all queues of a model: checks requests, prepares prompts, and gives each request to a suitable queue.
-import { ArgumentError, DisposedError } from "../../errors.js";
+import { ArgumentError, DisposedError, FetchError } from "../../errors.js";
 import type { ChatMessage, ChatOptions } from "../../text/chat-template.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
+import { loadPart } from "../../util/load-part.js";
 import { isMessages } from "../../util/prompt-list.js";
 import type { Constraints } from "../../text/grammar/constraints.js";
 import type { ResponseFormat } from "../../text/grammar/response-format.js";
@@ -317,10 +318,16 @@ export class Generator {
   ): Promise<TokenConstraint> {
     if (!tokenizer) throw needsTokenizer("responseFormat");
     const { textFiles, config } = this.#model;
-    this.#constraints ??= import("../../text/grammar/constraints.js").then(
+    this.#constraints ??= loadPart(import("../../text/grammar/constraints.js")).then(
       ({ Constraints: Own }) => new Own(textFiles.tokenizer, config.vocabularySize),
     );
-    return (await this.#constraints).make(format, [...stopTokens]);
+    try {
+      return await (await this.#constraints).make(format, [...stopTokens]);
+    } catch (error) {
+      // It may be there the next time.
+      if (error instanceof FetchError) this.#constraints = undefined;
+      throw error;
+    }
   }
 
   /** Submits a request again when the model has recovered from an error, if it does. */

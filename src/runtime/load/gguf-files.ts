@@ -14,6 +14,7 @@ import { dequantise, isReadable } from "../../tensor/blocks/dequantise.js";
 import { readSpecialTokens, readTokens } from "../../text/gguf/special-tokens.js";
 import { tokenizerFiles } from "../../text/gguf/tokenizer-files.js";
 import type { PoolingName } from "../../kernels/pooling/pooling.js";
+import { loadPart } from "../../util/load-part.js";
 import type { SentenceSettings } from "./sentence-files.js";
 import type { ModelFiles } from "./model-files.js";
 
@@ -28,7 +29,7 @@ export async function openGgufFiles(
     const found = model.metadata.get(key);
     return found && plainValue(found);
   };
-  const known = families ?? (await import("../../families/encoders/all-families.js")).families;
+  const known = families ?? (await loadPart(import("../../families/encoders/all-families.js"))).families;
   const own = ggufFamily(value("general.architecture"), fileName, known);
   const lists = await readLists(folder, model, own.description, signal);
   const facts: GgufFacts = {

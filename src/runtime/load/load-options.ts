@@ -111,6 +111,7 @@ export const hubOptionNames: OptionNames<HubOptions> = {
   hub: true,
   cacheFiles: true,
   refresh: true,
+  stallMs: true,
 };
 
 export const loadOptionNames: OptionNames<LoadOptions> = {

@@ -25,6 +25,8 @@ import {
 } from "../../model/weights/parameters.js";
 import { readWeights, type FileWeight } from "../../model/weights/read-weights.js";
 import type { WeightFormat } from "../../tensor/formats.js";
+import { checkWhole } from "../../util/check.js";
+import { loadPart } from "../../util/load-part.js";
 import type { SentenceSettings } from "./sentence-files.js";
 import type { TextFiles } from "./loaded-model.js";
 
@@ -66,11 +68,16 @@ export async function openModelFiles(
   signal: AbortSignal | undefined,
   hub: HubOptions = {},
 ): Promise<ModelFiles> {
+  const stallMs = checkWhole("stallMs", hub.stallMs, undefined, {
+    least: 1,
+    most: 2 ** 31 - 1,
+    remedy: "It is milliseconds: 30000 is usual. Leave it out to wait as long as it takes.",
+  });
   const { folder, ggufName } = isHubSource(source)
-    ? await (await import("../../files/hub/open-hub.js")).openHub(source, hub, signal)
-    : openModelSource(source);
+    ? await (await loadPart(import("../../files/hub/open-hub.js"))).openHub(source, hub, signal)
+    : openModelSource(source, { stallMs });
   if (ggufName === undefined) return openFolder(folder, families, signal);
-  const { openGgufFiles } = await import("./gguf-files.js");
+  const { openGgufFiles } = await loadPart(import("./gguf-files.js"));
   return openGgufFiles(folder, ggufName, families, signal);
 }
 
@@ -78,7 +85,7 @@ async function readSentence(
   folder: ModelFolder,
   signal: AbortSignal | undefined,
 ): Promise<SentenceSettings | undefined> {
-  const { readSentenceFiles } = await import("./sentence-files.js");
+  const { readSentenceFiles } = await loadPart(import("./sentence-files.js"));
   return readSentenceFiles(folder, signal);
 }
 
@@ -90,12 +97,12 @@ async function openFolder(
   const configFile = await readRequiredJson(folder, "config.json", signal);
   const grouping = readGrouping(configFile);
   const grouped =
-    grouping && new (await import("../../model/weights/grouped-weights.js")).GroupedFiles(grouping);
+    grouping && new (await loadPart(import("../../model/weights/grouped-weights.js"))).GroupedFiles(grouping);
   const known =
     families ??
     (isUsual(configFile)
       ? usualFamilies
-      : (await import("../../families/encoders/all-families.js")).families);
+      : (await loadPart(import("../../families/encoders/all-families.js"))).families);
   const read = readModelConfig(configFile, "config.json", known);
   const familyModel = { ...read, configFile: withoutGrouping(read.configFile) };
   const { family, config } = familyModel;

@@ -7,6 +7,7 @@ import { readTensors } from "../../files/read-tensors.js";
 import type { PoolingName } from "../../kernels/pooling/pooling.js";
 import { isDtype, toFloat32 } from "../../tensor/formats.js";
 import { isRecord, showJson } from "../../util/json-value.js";
+import { loadPart } from "../../util/load-part.js";
 
 /** vector = activation(W·vector + b). */
 export interface DenseModule {
@@ -51,7 +52,7 @@ export async function readSentenceFiles(
       "modules.json",
       `expected Transformer, Pooling, Dense and Normalize in this order, received ${order.join(", ")}`,
     );
-  const { relevanceOf } = await import("../../families/encoders/all-families.js");
+  const { relevanceOf } = await loadPart(import("../../families/encoders/all-families.js"));
   const [limits, own] = await Promise.all([
     readJson(folder, "sentence_bert_config.json", signal),
     readJson(folder, "config_sentence_transformers.json", signal),

@@ -12,7 +12,10 @@ import type { Sentence } from "../load/check-input.js";
 export interface TrainOptions {
   /** Steps of the whole run, including those before a checkpoint. */
   readonly steps: number;
-  /** Tokens per batch: whole sentences are taken until they have as many. Default: 1024. */
+  /**
+   * Tokens per batch: whole sentences are taken until they have as many, and at least one for each of `shares`. So a batch has more
+   * where it is small or sentences are long. Default: 1024.
+   */
   readonly batchTokens?: number;
   /** Batches of `batchTokens` whose gradients are added up before each update. Default: 1. */
   readonly accumulate?: number;
@@ -27,7 +30,10 @@ export interface TrainOptions {
   };
   /** Decides the order of the data. Default: 0. */
   readonly seed?: number;
-  /** Shares per batch. A queue works on whole shares; gradients are formed per share and added in order. Default: 2. */
+  /**
+   * Shares per batch. A queue works on whole shares; gradients are formed per share and added in order. Each has at least one
+   * sentence, whatever `batchTokens` is. Default: 2.
+   */
   readonly shares?: number;
   /**
    * k, from 1 to the context length. It also bounds how many logits are held at once. Results do not depend on it. Default: as

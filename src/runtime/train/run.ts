@@ -1,6 +1,7 @@
 // The training run that callers hold: an iterator over steps that can be checkpointed and resumed bit for bit.
 import { CancelledError } from "../../errors.js";
 import type { Trace } from "../../trace/trace.js";
+import { loadPart } from "../../util/load-part.js";
 import { checkpointOutsideLoop, secondIteration } from "../../util/training-misuse.js";
 import { isDetached, type KeptWeights, type Origin } from "../load/kept-weights.js";
 import type { LoadedModel } from "../load/loaded-model.js";
@@ -15,7 +16,7 @@ import type { Sentence } from "../load/check-input.js";
 
 type Training = typeof import("./training.js");
 
-const loadTraining = (): Promise<Training> => import("./training.js");
+const loadTraining = (): Promise<Training> => loadPart(import("./training.js"));
 
 /** A finished step. */
 export interface TrainStep {

@@ -1,27 +1,11 @@
-// What `weft embed` reads and writes.
+// What `weft embed` writes.
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { readTexts, writeVectors, type OutputFormat } from "../../../src/cli/embed/output.js";
+import { writeVectors, type OutputFormat } from "../../../src/cli/embed/output.js";
 import { keyOf, PartialVectors } from "../../../src/cli/embed/partial-vectors.js";
-import { OptionError } from "../../../src/cli/terminal/option-values.js";
-
-describe("texts of a file", () => {
-  it("are its lines, or the strings and texts of JSON lines", () => {
-    expect(readTexts("one\r\n\n two \n", "a.txt")).toEqual(["one", " two "]);
-    expect(readTexts('"one"\n{"id":7,"text":"two\\nlines"}\n\n', "a.jsonl")).toEqual(["one", "two\nlines"]);
-  });
-
-  it("are refused with their line", () => {
-    expect(() => readTexts('"one"\n{"words":1}', "a.jsonl")).toThrow(OptionError);
-    expect(() => readTexts('"one"\n{"words":1}', "a.jsonl")).toThrow(
-      /a\.jsonl, line 2: expected a string, or/,
-    );
-    expect(() => readTexts("one", "a.jsonl")).toThrow(/line 1: expected JSON, received one/);
-  });
-});
 
 describe("vectors", () => {
   const vectors = [Float32Array.of(1, 0.5, -2, 3, 0, 0.25), Float32Array.of(7, 8, 9)];

@@ -47,6 +47,10 @@ it("takes every option, and leaves to the model what is not given", () => {
   expect(Object.keys(options)).toEqual(["seed"]);
   expect(Number.isInteger(options.seed)).toBe(true);
   expect(parseGenerateOptions(["--help"]).help).toBe(true);
+  // What is piped in: asked for, or where there is no other.
+  expect(parseGenerateOptions(["-"]).prompt).toBeUndefined();
+  expect(parseGenerateOptions([], true).prompt).toBeUndefined();
+  expect(parseGenerateOptions(["Once"], true).prompt).toBe("Once");
 });
 
 it.each([

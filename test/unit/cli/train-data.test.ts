@@ -29,6 +29,9 @@ describe("the texts of a data file", () => {
       { text: "" },
     ];
     expect(parse("a.json", JSON.stringify(array))).toEqual(["one", "two", "three", "four"]);
+    // And those of JSON lines, which are not one text with its brackets.
+    const lines = array.map((entry) => JSON.stringify(entry)).join("\n");
+    expect(parse("a.jsonl", lines)).toEqual(["one", "two", "three", "four"]);
     // A blank line inside a text is part of it.
     expect(parse("a.JSON", '["one\\n\\nstill one"]')).toEqual(["one\n\nstill one"]);
   });
@@ -45,6 +48,11 @@ describe("the texts of a data file", () => {
     ],
     ["a.json", '[{"title":"one"}]', "--data: entry 0 of a.json: expected a text"],
     ["a.json", "[null]", "--data: entry 0 of a.json: expected a text"],
+    [
+      "a.jsonl",
+      '"one"\n7',
+      "a.jsonl, line 2: expected a string, or an object with text, story, prompt, received 7",
+    ],
   ])("are refused where there are none: %s with %j", (file, content, message) => {
     expect(() => parse(file, content)).toThrow(OptionError);
     expect(() => parse(file, content)).toThrow(message);

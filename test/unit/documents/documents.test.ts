@@ -16,6 +16,7 @@ const documents = [
   "CHANGELOG.md",
   "API.md",
   "MODELS.md",
+  "RELEASING.md",
 ];
 const blocks = documents.flatMap((document) => codeBlocks(root, document));
 const { scripts, bin } = JSON.parse(read("package.json")) as Record<
@@ -112,7 +113,9 @@ it("EXTENDING.md shows the family that test/gpu/example-family.test.ts executes"
 function isKnown(command: string): boolean {
   const [program, first = "", second = ""] = command.replace(/ +#.*/, "").split(/\s+/);
   if (program === "npm")
-    return first === "run" ? second in scripts : first in scripts || ["install", "pack"].includes(first);
+    return first === "run"
+      ? second in scripts
+      : first in scripts || ["ci", "install", "pack", "publish", "version"].includes(first);
   if (program !== "npx") return false;
   if (!(first in bin)) return existsSync(join(root, "node_modules/.bin", first));
   return second === "" || second === "COMMAND" || commandsOf().includes(second);

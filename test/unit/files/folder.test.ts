@@ -1,4 +1,5 @@
 // Folders behind http, on the disk and in memory: what is missing, what fails, what is cancelled.
+import { execFileSync } from "node:child_process";
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { tmpdir } from "node:os";
@@ -54,6 +55,17 @@ describe("a folder behind http", () => {
     if (path.startsWith("/stalls/")) {
       response.writeHead(200, { "content-length": weights.length });
       response.write(weights.subarray(0, 1000));
+    } else if (path.startsWith("/silent/")) {
+      // Not even a status.
+    } else if (path.startsWith("/slow/")) {
+      response.writeHead(200, { "content-length": weights.length });
+      let at = 0;
+      const timer = setInterval(() => {
+        response.write(weights.subarray(at, (at += weights.length / 8)));
+        if (at < weights.length) return;
+        clearInterval(timer);
+        response.end();
+      }, 100);
     } else if (path.startsWith("/breaks/")) {
       response.writeHead(200, { "content-length": weights.length });
       response.write(weights.subarray(0, 1000), () => response.destroy());
@@ -191,6 +203,25 @@ describe("a folder behind http", () => {
     await vi.waitFor(() => expect(abandoned).toContain("/stalls/model.safetensors"));
   });
 
+  it.each(["stalls", "silent"])(
+    "is given up when nothing comes for as long as the caller allows: %s",
+    async (way) => {
+      const folder = openModelFolder(`${origin}/${way}`, { stallMs: 100 });
+      const error = await rejection(readAll(folder));
+      expect(error).toMatchObject({ name: "FetchError", url: `${origin}/${way}/model.safetensors` });
+      expect(String(error)).toMatch(/the server sent nothing for 100 ms\. .*stallMs/);
+      await vi.waitFor(() => expect(abandoned).toContain(`/${way}/model.safetensors`));
+      // What is allowed counts from byte to byte, and does not bound the whole.
+      await expectTensor(openModelFolder(`${origin}/slow`, { stallMs: 400 }));
+      const controller = new AbortController();
+      setTimeout(() => controller.abort("enough"), 50);
+      const cancelled = readAll(openModelFolder(`${origin}/${way}`, { stallMs: 60_000 }), {
+        signal: controller.signal,
+      });
+      expect(await rejection(cancelled)).toMatchObject({ name: "CancelledError", cause: "enough" });
+    },
+  );
+
   it("gives the connection up when a reader closes early", async () => {
     const file = await openRequired(openModelFolder(`${origin}/stalls`), "early.bin");
     await file.read();
@@ -233,7 +264,13 @@ describe("a folder on the disk", () => {
     );
     const folder = await rejection(readJson(openModelFolder(path), "generation_config.json"));
     expect(folder).toBeInstanceOf(FetchError);
-    expect(String(folder)).toMatch(/EISDIR.*Check that it is a file/);
+    expect(String(folder)).toMatch(/it is no regular file.*Check that it is a file/);
+  });
+
+  it("reports a pipe and a device, and waits for neither", async () => {
+    execFileSync("mkfifo", [join(path, "pipe.json")]);
+    for (const open of [openModelFolder(path).open("pipe.json"), openModelFolder("/dev").open("zero")])
+      expect(String(await rejection(open))).toMatch(/^FetchError: .*it is no regular file/);
   });
 
   it("is cancelled by its signal", async () => {

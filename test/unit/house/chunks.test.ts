@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isSharedWithPage, trainingEntry } from "../../../src/chunks.js";
-import { listImports, repository } from "../../helpers/imports.js";
+import { listImports, listSourceFiles, read, repository } from "../../helpers/imports.js";
 
 const imports = listImports("src").filter(({ isTypeOnly }) => !isTypeOnly);
 
@@ -14,6 +14,14 @@ describe("the files of what is built", () => {
     const ofTraining = /^shaders\/.*(backward|optimizer)|kernels\/.*backward|train\/session/;
     expect(reach(trainingEntry).filter((file) => ofTraining.test(file)).length).toBeGreaterThan(10);
     expect(reach("src/index.ts").filter((file) => ofTraining.test(file))).toEqual([]);
+  });
+
+  it("are waited for by what says how to do without them, where they can't be loaded", () => {
+    const own = listSourceFiles("src").filter((file) => !/^src\/(cli|demo|jobs)\//.test(file));
+    const places = (pattern: RegExp): string[] =>
+      own.flatMap((file) => [...read(file).matchAll(pattern)].map(([line]) => `${file}: ${line}`));
+    expect(places(/loadPart\(import\("/g).length).toBeGreaterThan(10);
+    expect(places(/.*(?<!loadPart\(|typeof )\bimport\("/g)).toEqual([]);
   });
 
   it("let a page whose model is in a worker load no more than is listed for it", () => {

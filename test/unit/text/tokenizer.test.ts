@@ -84,6 +84,110 @@ describe("loadTokenizer", () => {
     expect(tokenizer.encode("<end>ab", { addSpecialTokens: false })).toEqual([5, 4]);
   });
 
+  describe("cuts texts as the field's own implementation does, where JavaScript would cut them otherwise", () => {
+    /** A space and U+FEFF, and U+0085, in bytes. */
+    const vocab = { a: 0, Ġ: 1, ï: 2, "»": 3, "¿": 4, Ġï: 5, Â: 6, ħ: 7, "'": 8, s: 9, "'s": 10 };
+    const bytes = {
+      ...smallTokenizer,
+      added_tokens: [],
+      model: { type: "BPE", vocab, merges: ["Ġ ï", "' s"] },
+    };
+
+    it("into words of bytes", async () => {
+      const tokenizer = await loadTokenizer(bytes);
+      expect(tokenizer.encode("a \uFEFFa")).toEqual([0, 5, 3, 4, 0]);
+      expect(tokenizer.encode("a\u0085's")).toEqual([0, 6, 7, 10]);
+      const step = { ...smallTokenizer.pre_tokenizer, add_prefix_space: true };
+      const withSpace = await loadTokenizer({
+        ...bytes,
+        pre_tokenizer: { type: "Sequence", pretokenizers: [step] },
+      });
+      expect(withSpace.encode("\uFEFFa a")).toEqual([5, 3, 4, 0, 1, 0]);
+      expect(withSpace.encode(" a\na")).toEqual([1, 0, 0]);
+    });
+
+    it.each([
+      ["WhitespaceSplit", ["a\uFEFFb", "c!"]],
+      ["Whitespace", ["a", "\uFEFF", "b", "c", "!"]],
+      ["BertPreTokenizer", ["a\uFEFFb", "c", "!"]],
+    ])("into words: %s", async (type, words) => {
+      const tokenizer = await loadWords({ pre_tokenizer: { type } }, words);
+      expect(tokenizer.encode("a\uFEFFb\u0085c!\n")).toEqual(words.map((_, index) => index + 1));
+    });
+
+    it("into words of other scripts", async () => {
+      const words = ["café", "Straße", "日本", "e\u0301", "no_1", "—", "٣"];
+      const tokenizer = await loadWords({ pre_tokenizer: { type: "Whitespace" } }, words);
+      expect(tokenizer.encode(words.join(" "))).toEqual(words.map((_, index) => index + 1));
+    });
+
+    it("without white space at their ends, where they are stripped", async () => {
+      const strip = { type: "Strip", strip_left: true, strip_right: true };
+      const tokenizer = await loadWords({ normalizer: strip, pre_tokenizer: null }, [
+        "\uFEFFa b\uFEFF",
+        "c \n",
+      ]);
+      expect(tokenizer.encode("\u0085 \uFEFFa b\uFEFF \u0085")).toEqual([1]);
+      const left = await loadWords({ normalizer: { ...strip, strip_right: false }, pre_tokenizer: null }, [
+        "c \n",
+      ]);
+      expect(left.encode(" \nc \n")).toEqual([1]);
+      const begin = performance.now();
+      expect(tokenizer.normalise(`a${" ".repeat(200_000)}b`)).toHaveLength(200_002);
+      expect(performance.now() - begin).toBeLessThan(1000);
+    });
+  });
+
+  describe("finds added tokens as the field's own implementation does", () => {
+    const added = {
+      id: 7,
+      content: "ab",
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: false,
+    };
+    const letters = { a: 0, b: 1, Ġ: 2, ".": 3, Â: 4, ħ: 5, _: 6 };
+    const withAdded = (...tokens: object[]): Promise<TextTokenizer> =>
+      loadTokenizer({
+        ...smallTokenizer,
+        added_tokens: tokens.map((token) => ({ ...added, ...token })),
+        model: { type: "BPE", vocab: letters, merges: [] },
+      });
+
+    it("only as words of their own, if they are single words", async () => {
+      const tokenizer = await withAdded({ single_word: true });
+      expect(tokenizer.encode("ab")).toEqual([7]);
+      expect(tokenizer.encode("a ab.ab b")).toEqual([0, 2, 7, 3, 7, 2, 1]);
+      for (const text of ["bab", "aba", "_ab", "ab_", "babb"])
+        expect(tokenizer.encode(text), text).toEqual(Array.from(text, (letter) => letters[letter as "a"]));
+      // What is within a word is passed over as a whole: no other token begins in it.
+      const two = await withAdded({ single_word: true }, { id: 8, content: "b." });
+      expect(two.encode("aab.")).toEqual([0, 0, 1, 3]);
+      expect((await withAdded({})).encode("bab")).toEqual([1, 7]);
+    });
+
+    it("also after texts were normalised", async () => {
+      const tokenizer = await loadTokenizer({
+        ...smallTokenizer,
+        normalizer: { type: "Lowercase" },
+        added_tokens: [{ ...added, content: "AB", single_word: true, normalized: true }],
+        model: { type: "BPE", vocab: letters, merges: [] },
+      });
+      expect(tokenizer.encode("Ab aB. BAb")).toEqual([7, 2, 7, 3, 2, 1, 0, 1]);
+    });
+
+    it("the longest first, with the white space that belongs to them", async () => {
+      const tokenizer = await withAdded({ lstrip: true, rstrip: true }, { id: 8, content: "ab." });
+      expect(tokenizer.encode("a \u0085ab \u0085 ab. ab")).toEqual([0, 7, 8, 7]);
+      expect(tokenizer.encode("a ab.")).toEqual([0, 2, 8]);
+      const one = await withAdded({ lstrip: true });
+      expect(one.encode("b ab b")).toEqual([1, 7, 2, 1]);
+      expect(one.decode([7, 7])).toBe("abab");
+    });
+  });
+
   it("refuses ids that the vocabulary lacks", async () => {
     const tokenizer = await loadTokenizer(smallTokenizer);
     expect(() => tokenizer.decode([0, 6])).toThrow(ArgumentError);
@@ -137,6 +241,18 @@ describe("loadTokenizer", () => {
     });
   });
 });
+
+/** A tokenizer whose words have the ids from 1 on. */
+function loadWords(json: object, words: readonly string[]): Promise<TextTokenizer> {
+  const vocab = Object.fromEntries(words.map((word, index) => [word, index + 1]));
+  return loadTokenizer({
+    ...smallTokenizer,
+    added_tokens: [],
+    decoder: null,
+    model: { type: "WordLevel", vocab: { "[UNK]": 0, ...vocab }, unk_token: "[UNK]" },
+    ...json,
+  });
+}
 
 /** `model`: further keys of a tokenizer's model that has words. */
 async function encodeWords(model: object): Promise<number[]> {

@@ -140,6 +140,28 @@ async function readTimed(): Promise<{
   return { numbers, elapsedMs: performance.now() - beganMs, sources };
 }
 
+it("a server that sends nothing for as long as the caller allows is asked again, from where it stopped", async () => {
+  const content = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
+  server.files.set("config.json", new TextEncoder().encode("{}"));
+  server.files.set(name, content);
+  for (let stalls = 0; stalls < 2; stalls++)
+    server.faults.push((request, response, file) => {
+      const begin = Number(/^bytes=(\d+)-/.exec(request.headers.range!)![1]);
+      response.writeHead(206, { "content-range": `bytes ${begin}-${file.length - 1}/${file.length}` });
+      return response.write(file.subarray(begin, begin + 100));
+    });
+  const slow = { times: { ...times, stalledMs: 60_000 } };
+  const { folder } = await openHub("own/model", { hub: server.url, stallMs: 100 }, undefined, slow);
+  const begin = performance.now();
+  await folder.fetchWhole!(name, {});
+  expect(performance.now() - begin).toBeLessThan(20_000);
+  const ranges = server.requests.filter(({ path }) => path.endsWith(name)).map(({ range }) => range);
+  expect(ranges).toEqual(["bytes=0-99999", "bytes=100-99999", "bytes=200-99999"]);
+  const file = (await folder.open(name))!;
+  expect(Buffer.compare((await file.read()) ?? Buffer.of(), content)).toBe(0);
+  await file.close();
+});
+
 describe("a model that is loaded again", () => {
   const shape = { ...smol, layers: 1, vocabulary: 40_000 };
 

@@ -12,6 +12,7 @@ import { renderChat } from "../../../../src/text/chat-template.js";
 import { loadTokenizer, type TextTokenizer } from "../../../../src/text/tokenizer.js";
 import { fixturePath, ggufFolders, readJsonFile } from "../../../helpers/fixtures.js";
 import { rejection } from "../../../helpers/rejection.js";
+import { describeWithShared, sharedPath } from "../../../helpers/shared-models.js";
 
 interface Text {
   readonly text: string;
@@ -47,7 +48,7 @@ const exceptions: Readonly<Record<string, readonly string[]>> = {
   "gpt-4o": [" <|im_end|> a<|im_end|>b <|end|>"],
   "bert-cased": ["㐀"],
   "bert-uncased": ["㐀"],
-  "xlmr-unigram": ["👩‍👩‍👧‍👦 family", "zero", "nbsp", "ﷺ"],
+  "xlmr-unigram": ["👩‍👩‍👧‍👦 family", "zero", "ﷺ"],
 };
 
 /** All texts but the known exceptions have these ids, and the exceptions still are such. */
@@ -104,6 +105,19 @@ describe.each(kinds)("the tokenizer of $kind", ({ kind, path }) => {
     expect(tokenizer.encode(expected.withSpecial.text)).toEqual(expected.withSpecial.ids);
     const ends = files.generationConfig["eos_token_id"] as readonly number[];
     expect(ends.toSorted((a, b) => a - b)).toEqual(expected.endOfGeneration.toSorted((a, b) => a - b));
+  });
+});
+
+describeWithShared("tokenizers/llama.cpp-vocab", 1, () => {
+  it("has the ids of the original for white space that JavaScript has not, and for what it takes for white space", async () => {
+    const facts = await readFacts(sharedPath("tokenizers", "llama.cpp-vocab"), "ggml-vocab-gpt-2.gguf");
+    const { tokenizer } = tokenizerFiles(facts);
+    const step = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+    for (const json of [tokenizer, { ...tokenizer, pre_tokenizer: step }]) {
+      const made = await loadTokenizer(json);
+      expect(made.encode("He said \uFEFFhello")).toEqual([1544, 531, 27332, 119, 123, 31373]);
+      expect(made.encode("it\u0085's")).toEqual([270, 126, 227, 338]);
+    }
   });
 });
 

@@ -60,11 +60,13 @@ export class Arena {
     pageTable: Uint32Array<ArrayBuffer>,
     windowTable?: Uint32Array<ArrayBuffer>,
   ): void {
-    const { queue } = this.queue.device;
-    queue.writeBuffer(this.rowInfo.raw, 0, rowInfo);
-    queue.writeBuffer(this.scratch("pageTable", pageTable.byteLength).raw, 0, pageTable);
-    if (windowTable)
-      queue.writeBuffer(this.scratch("windowTable", windowTable.byteLength).raw, 0, windowTable);
+    const write = (buffer: GpuBuffer, words: Uint32Array<ArrayBuffer>): void => {
+      // A queue may have none of a batch's sentences, and Deno ends with a panic where nothing is written.
+      if (words.length > 0) this.queue.device.queue.writeBuffer(buffer.raw, 0, words);
+    };
+    write(this.rowInfo, rowInfo);
+    write(this.scratch("pageTable", pageTable.byteLength), pageTable);
+    if (windowTable) write(this.scratch("windowTable", windowTable.byteLength), windowTable);
   }
 
   /** A buffer of at least `sizeBytes`, the same one for the same name where it fits. Its content is not kept. */

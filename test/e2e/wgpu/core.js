@@ -1,14 +1,13 @@
 // A chosen core of what weft promises, as a module for any implementation of WebGPU that can import it: a page, or Deno. It returns
 // plain values, which the test holds against float64 and against each other.
 
-const families = ["qwen3", "gemma2", "gpt-neox"];
-
 const json = async (url) => (await fetch(url)).json();
 const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
 const bitsOf = (rows) => rows.map((row) => [...new Uint32Array(row.slice().buffer)].join()).join(";");
 
-/** `origin` serves the built module at its root, and test/fixtures at /fixtures/. `report` is told what runs. `weft`: the module. */
-export async function runCore(origin, report = () => undefined, weft) {
+/** `origin` serves the built module at its root, and test/fixtures at /fixtures/. `families` are
+ * those of test/fixtures/decoders that run, `weft` the module if it can't be imported from there. `report` is told what runs. */
+export async function runCore(origin, families, weft, report = () => undefined) {
   const { Model } = weft ?? (await import(`${origin}/index.js`));
   const found = { families: {} };
   for (const name of families) {

@@ -1,8 +1,8 @@
-// Runs the core on Dawn in Node, from the built module on the disk: Node imports nothing from a server. `node node.js ORIGIN FILE`
+// Runs the core on Dawn in Node, from the built module on the disk: Node imports nothing from a server. `node node.js ORIGIN FILE FAMILY,…`
 import { writeFileSync } from "node:fs";
 import { runCore } from "./core.js";
 
-const [origin, file] = process.argv.slice(2);
+const [origin, file, families] = process.argv.slice(2);
 const weft = await import(new URL("../../../dist/index.js", import.meta.url));
-writeFileSync(file, JSON.stringify(await runCore(origin, undefined, weft)));
+writeFileSync(file, JSON.stringify(await runCore(origin, families.split(","), weft)));
 process.exit(0);

@@ -37,6 +37,11 @@ export interface GenerateOptions extends SamplingOptions, ChatOptions {
    * be in what strangers write. Default: "tokens". Messages are written by the model's template, whose tokens are tokens.
    */
   readonly specialTokens?: "tokens" | "text";
+  /**
+   * Whether special tokens that do not end the text are part of it, such as "[TOOL_CALLS]", by which some models begin a call.
+   * Default: false.
+   */
+  readonly keepSpecialTokens?: boolean;
   /** Requests of higher priority are admitted first. Default: 0. */
   readonly priority?: number;
   /** Also return the log-probability of every token. */
@@ -50,6 +55,7 @@ const optionNames: OptionNames<GenerateOptions> = {
   stop: true,
   stopTokens: true,
   specialTokens: true,
+  keepSpecialTokens: true,
   tools: true,
   templateVariables: true,
   priority: true,
@@ -235,6 +241,7 @@ export class Generator {
       stopTokens,
       stops,
       tokenizer,
+      keepsSpecialTokens: options.keepSpecialTokens ?? false,
       calledMs,
       emit,
     });

@@ -17,6 +17,8 @@ export interface RunSettings {
   readonly stopTokens: ReadonlySet<number>;
   readonly stops: readonly string[];
   readonly tokenizer: TextTokenizer | undefined;
+  /** Whether special tokens that do not end the text are part of it. */
+  readonly keepsSpecialTokens: boolean;
   /** When the call was made, on the clock of performance.now(). */
   readonly calledMs: number;
   readonly emit: (piece: string) => void;
@@ -45,6 +47,7 @@ export class GenerationRun implements EngineRequest {
 
   constructor(settings: RunSettings) {
     const { id, prompt, priority, maxTokens, sampling, tokenizer, stops, stopTokens } = settings;
+    const skipSpecialTokens = !settings.keepsSpecialTokens;
     this.#settings = settings;
     this.id = id;
     this.prompt = prompt;
@@ -56,7 +59,7 @@ export class GenerationRun implements EngineRequest {
     this.needsTokens = needsTokens(bans);
     if (tokenizer)
       this.#assembler = new TextAssembler(
-        (ids) => tokenizer.decode(ids, { skipSpecialTokens: true, skipUnknown: true }),
+        (ids) => tokenizer.decode(ids, { skipSpecialTokens, skipUnknown: true }),
         stops,
       );
     this.result = new Promise((resolve, reject) => {

@@ -1,7 +1,8 @@
 // Tokenizers and chat templates of models that people use, against ids and renderings of the field's own implementation.
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { renderChat, type ChatFiles, type ChatMessage } from "../../../src/text/chat-template.js";
+import { renderChat, type ChatMessage } from "../../../src/text/chat-template.js";
+import type { ChatFiles } from "../../../src/text/find-template.js";
 import { loadTokenizer, type TextTokenizer } from "../../../src/text/tokenizer.js";
 import { installTokenizers, readTokenizerFile } from "../../helpers/npm-tokenizers.js";
 import { rejection } from "../../helpers/rejection.js";

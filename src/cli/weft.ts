@@ -3,7 +3,7 @@
 // names a browser, and puppeteer and sirv are installed, they can run in a page.
 import { readFile } from "node:fs/promises";
 
-const commands = ["generate", "score", "embed", "inspect", "train", "bench"] as const;
+const commands = ["generate", "score", "embed", "inspect", "serve", "train", "bench"] as const;
 
 const helpText = `weft runs transformers on WebGPU.
 
@@ -13,6 +13,7 @@ Usage: npx weft-webgpu COMMAND [options]
   score "A text" …        how likely texts are
   embed "A text" …        the vectors of texts, by an encoder
   inspect [MODEL]         what a model holds and needs, and whether this machine fits
+  serve [MODEL …]         serve models to OpenAI's clients
   train                   train a model on texts
   bench                   measure weft on this machine
 

@@ -27,7 +27,6 @@ export function ask(
   { toolFormat, mostCalls, onPiece, ...options }: AskOptions,
 ): AsyncGenerator<readonly AnswerPart[], AnswerEnd, undefined> {
   const template = model.info.chatTemplate;
-  const { messages, tools } = fitTemplate(conversation, template);
   const names = (conversation.tools ?? []).map((tool) => tool.function.name);
   const format = names.length > 0 ? (toolFormat ?? findToolFormat(template)) : undefined;
   if (names.length > 0 && !format)
@@ -37,11 +36,12 @@ export function ask(
       received: template === undefined ? "a model without a template" : "a template of another form",
       remedy: "Say by toolFormat how this model writes calls.",
     });
-  const keepSpecialTokens = format !== undefined && formNamed(format).hasSpecialTokens;
+  const form = format === undefined ? undefined : formNamed(format);
+  const { messages, tools } = fitTemplate(conversation, template, form);
   const generation = model.chat(messages, {
     ...options,
     ...(tools ? { tools } : {}),
-    ...(keepSpecialTokens ? { keepSpecialTokens } : {}),
+    ...(form?.hasSpecialTokens ? { keepSpecialTokens: true } : {}),
   });
   return readAnswer(generation, {
     thoughts: thoughtsBegin(template, options.templateVariables),

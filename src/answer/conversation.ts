@@ -1,7 +1,8 @@
 // A conversation as a chat template reads it: the arguments of calls as objects, and the tools beside the messages. Where a template
-// knows nothing of tools, they are said in words, as Google's guide for Gemma has it
-// (ai.google.dev/gemma/docs/capabilities/function-calling).
+// knows nothing of tools, they are said in words.
 import type { ChatMessage } from "../index.js";
+import type { CallForm, FormWords } from "./forms/call-form.js";
+import { formNamed } from "./forms/find-form.js";
 import { isRecord } from "../util/json-value.js";
 
 /** A function that a model may call, in the form that chat templates read. */
@@ -28,40 +29,38 @@ export interface Conversation {
   readonly tools?: readonly ToolDefinition[];
 }
 
-/** The conversation as `template` takes it. */
+/**
+ * The conversation as `template` takes it. Without a form of calls, earlier ones are written as JSON objects where the template has
+ * nothing for them.
+ */
 export function fitTemplate(
   { messages, tools }: Conversation,
   template: string | undefined,
-): { readonly messages: readonly ChatMessage[]; readonly tools?: readonly ToolDefinition[] } {
+  form: CallForm = formNamed("object"),
+): Conversation {
   const takesTools = template !== undefined && /\btools\b/.test(template);
-  if (takesTools) return { messages, ...(tools ? { tools } : {}) };
   const hasCalls = messages.some(({ role, tool_calls: calls }) => role === "tool" || calls !== undefined);
-  if (!tools && !hasCalls) return { messages };
-  return { messages: mergeTurns([...(tools ? [systemMessage(tools)] : []), ...messages.map(inWords)]) };
+  if (takesTools || (!tools && !hasCalls)) return { messages, ...(tools ? { tools } : {}) };
+  const all = messages.map((message) => inWords(message, form.words));
+  return { messages: mergeTurns(tools ? [requestMessage(tools, form.words), ...all] : all) };
 }
 
-function systemMessage(tools: readonly ToolDefinition[]): ChatMessage {
+function requestMessage(tools: readonly ToolDefinition[], { request }: FormWords): ChatMessage {
   const definitions = JSON.stringify(
     tools.map((tool) => tool.function),
     null,
     2,
   );
-  return {
-    role: "system",
-    content:
-      "You have access to functions. If you decide to invoke any of the function(s), you MUST put it in the format of\n" +
-      '{"name": function name, "parameters": dictionary of argument name and its value}\n\n' +
-      `You SHOULD NOT include any other text in the response if you call a function\n${definitions}`,
-  };
+  return { role: "system", content: `${request}\n${definitions}` };
 }
 
-function inWords({ role, content, ...rest }: ChatMessage): ChatMessage {
+function inWords({ role, content, ...rest }: ChatMessage, words: FormWords): ChatMessage {
   const text = typeof content === "string" ? content : "";
-  if (role === "tool") return { role: "user", content: `\`\`\`tool_output\n${text}\n\`\`\`` };
+  if (role === "tool") return { role: "user", content: words.result(text) };
   const calls = rest["tool_calls"];
   if (!Array.isArray(calls)) return { role, content: content ?? "", ...rest };
   const written = (calls as readonly EarlierCall[]).map(({ function: { name, arguments: given } }) =>
-    JSON.stringify({ name, parameters: given }),
+    words.call(name, given),
   );
   return { role, content: [text, ...written].filter((part) => part !== "").join("\n") };
 }

@@ -18,11 +18,21 @@ export interface Opening {
 export type CallReading =
   { readonly calls: readonly ParsedCall[]; readonly length: number } | "more" | "none";
 
+/** What is said in words to a model whose template knows nothing of tools, and how earlier calls are written for it. */
+export interface FormWords {
+  /** How a call is to be written. The functions follow. */
+  readonly request: string;
+  call(name: string, given: unknown): string;
+  /** What a function gave. */
+  result(text: string): string;
+}
+
 /** A way of writing calls. What it says of a text never changes when more of the text comes, unless it said "more". */
 export interface CallForm {
   readonly openings: readonly Opening[];
   /** Whether openings are special tokens, which are no part of a text unless they are asked for. */
   readonly hasSpecialTokens: boolean;
+  readonly words: FormWords;
   /** Whether an answer that begins so, after white space, begins with a call without any opening. "more": too short to tell. */
   startsBare(text: string): boolean | "more";
   /** Reads what follows an opening. With `isEnd` nothing more will come, and "more" is no answer. */

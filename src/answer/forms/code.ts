@@ -12,6 +12,15 @@ export const code: CallForm = {
     { text: "```json", isCertain: false },
   ],
   hasSpecialTokens: false,
+  // As Google's guide for Gemma has it: ai.google.dev/gemma/docs/capabilities/function-calling
+  words: {
+    request:
+      "You have access to functions. If you decide to invoke any of the function(s), you MUST put it in the format of\n" +
+      '{"name": function name, "parameters": dictionary of argument name and its value}\n\n' +
+      "You SHOULD NOT include any other text in the response if you call a function",
+    call: (name, given) => JSON.stringify({ name, parameters: given }),
+    result: (text) => `\`\`\`tool_output\n${text}\n\`\`\``,
+  },
   startsBare: startsObject,
   read(text, isEnd, opening) {
     if (opening === "") {

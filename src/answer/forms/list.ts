@@ -9,6 +9,14 @@ const headInPart = /^\s*[\w.-]*(?:\[[\w\]]*)*\s*$/;
 export const list: CallForm = {
   openings: [{ text: "[TOOL_CALLS]", isCertain: true }],
   hasSpecialTokens: true,
+  words: {
+    request:
+      "You may call functions. To call them, respond with [TOOL_CALLS] and a JSON list of calls, and nothing else: " +
+      '[TOOL_CALLS][{"name": function name, "arguments": dictionary of argument name and its value}]. ' +
+      "The functions are:",
+    call: (name, given) => `[TOOL_CALLS]${JSON.stringify([{ name, arguments: given }])}`,
+    result: (text) => `[TOOL_RESULTS]${text}[/TOOL_RESULTS]`,
+  },
   startsBare: (text) => (/^\[\s*$/.test(text) ? "more" : /^\[\s*\{/.test(text)),
   read(text, isEnd) {
     const start = text.search(/\S/);

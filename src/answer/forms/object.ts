@@ -5,6 +5,14 @@ import { callsOf, endOfJson, startsObject, type CallForm } from "./call-form.js"
 export const object: CallForm = {
   openings: [{ text: "<|python_tag|>", isCertain: true }],
   hasSpecialTokens: true,
+  words: {
+    request:
+      "You have access to the following functions. To call a function, respond with JSON for a function call " +
+      'in the format {"name": function name, "parameters": dictionary of argument name and its value}. ' +
+      "Do not use variables.",
+    call: (name, given) => JSON.stringify({ name, parameters: given }),
+    result: (text) => `Output of the function: ${text}`,
+  },
   startsBare: startsObject,
   read(text, isEnd) {
     const start = text.search(/\S/);

@@ -7,6 +7,15 @@ const CLOSE = "</tool_call>";
 export const tags: CallForm = {
   openings: [{ text: "<tool_call>", isCertain: true }],
   hasSpecialTokens: false,
+  words: {
+    request:
+      "You may call one or more functions to assist with the user query.\n" +
+      "For each function call, return a json object with function name and arguments within <tool_call></tool_call> tags:\n" +
+      '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>\n\n' +
+      "Here are the available functions:",
+    call: (name, given) => `<tool_call>\n${JSON.stringify({ name, arguments: given })}\n</tool_call>`,
+    result: (text) => `<tool_response>\n${text}\n</tool_response>`,
+  },
   startsBare: () => false,
   read(text, isEnd) {
     const end = text.indexOf(CLOSE);

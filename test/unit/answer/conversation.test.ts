@@ -1,5 +1,7 @@
 // Conversations as templates take them, with tools and without.
 import { describe, expect, it } from "vitest";
+import { CallParser } from "../../../src/answer/call-parser.js";
+import { formNamed, toolFormats } from "../../../src/answer/forms/find-form.js";
 import { fitTemplate, readArguments, type ToolDefinition } from "../../../src/answer/conversation.js";
 
 const tool: ToolDefinition = {
@@ -23,7 +25,7 @@ describe("a conversation", () => {
   });
 
   it("says tools in words where the template knows none, in turns that alternate", () => {
-    const fitted = fitTemplate({ messages, tools: [tool] }, "{{ messages }}");
+    const fitted = fitTemplate({ messages, tools: [tool] }, "{{ messages }}", formNamed("code"));
     expect(fitted).not.toHaveProperty("tools");
     expect(fitted.messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user"]);
     expect(fitted.messages[0]!.content).toMatch(
@@ -31,6 +33,18 @@ describe("a conversation", () => {
     );
     expect(fitted.messages[2]!.content).toBe('{"name":"add","parameters":{"a":1}}');
     expect(fitted.messages[3]!.content).toBe("```tool_output\n2\n```\n\nAnd 2 + 2?");
+  });
+
+  it.each(toolFormats)("writes earlier calls in the form %s, from which they are read again", (format) => {
+    const { messages: fitted } = fitTemplate({ messages, tools: [tool] }, undefined, formNamed(format));
+    const parser = new CallParser({
+      form: formNamed(format),
+      names: new Set(["add"]),
+      newId: () => "1",
+    });
+    const parts = [...parser.push(fitted[2]!.content as string), ...parser.finish()];
+    expect(parts).toEqual([{ type: "call", id: "1", name: "add", arguments: '{"a":1}' }]);
+    expect(fitted[3]!.content).toMatch(/\b2\b[^]*And 2 \+ 2\?$/);
   });
 
   it("without tools and calls is left alone by every template", () => {

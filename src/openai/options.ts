@@ -8,7 +8,7 @@ import { checkOptionNames, type OptionNames } from "../util/option-names.js";
 export interface HandlerLimits {
   /** The most bytes of a request's body. Default: 10 MiB. Larger ones get 413. */
   readonly bodyBytes?: number;
-  /** The most tokens of the texts in a request, without those of a chat template. Default: what the model's context has room for. */
+  /** The most tokens of all texts in a request, without those that a chat template adds. Default: what the model has room for. */
   readonly promptTokens?: number;
   /** How many answers are computed at once, over all models. Default: 64. Others wait. */
   readonly concurrent?: number;

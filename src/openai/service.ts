@@ -6,6 +6,7 @@ import { ApiFailure, badField, failureOf, isModelFailure } from "./http/failure.
 import { eventStream, eventText } from "./http/event-stream.js";
 import type { Exchange } from "./http/exchange.js";
 import { Gate } from "./http/gate.js";
+import { textsWithin } from "./texts-within.js";
 import { Metrics } from "./metrics/metrics.js";
 import type { NamedModel } from "../answer/named-models.js";
 import type { Settings } from "./options.js";
@@ -51,20 +52,22 @@ export class Service {
     return this.#broken;
   }
 
-  /** @throws ApiFailure for texts of more tokens than the limit. `param`: the field that they came in. */
-  async expectRoom(
-    { model }: NamedModel,
-    prompts: readonly (string | readonly number[])[],
-    param: string,
-  ): Promise<void> {
+  /**
+   * `prompts`: the texts of a request and its lists of token ids, wherever they stand in it. @throws ApiFailure where they have more
+   * tokens than the limit, or so many signs that the model could not read any of them. `param`: the field that they came in.
+   */
+  async expectRoom({ model }: NamedModel, prompts: unknown, param: string): Promise<void> {
     const { promptTokens: most } = this.settings;
+    const { texts, ids } = textsWithin(prompts);
+    const mostSigns = SIGNS_PER_TOKEN * Math.min(most, model.info.config.contextLength);
+    const signs = Math.max(0, ...texts.map(({ length }) => length));
+    if (signs > mostSigns)
+      throw tooLong(param, `a text of ${signs} characters has more tokens than there is room for`);
     if (most === Infinity) return;
-    let tokens = 0;
-    for (const prompt of prompts)
-      tokens += typeof prompt === "string" ? (await model.encode(prompt)).length : prompt.length;
-    if (tokens <= most) return;
-    const message = `${param}: this server takes at most ${most} tokens in a request, received ${tokens}.`;
-    throw badField(param, message, "context_length_exceeded");
+    let tokens = ids;
+    for (const text of texts) tokens += (await model.encode(text)).length;
+    if (tokens > most)
+      throw tooLong(param, `this server takes at most ${most} tokens in a request, received ${tokens}`);
   }
 
   /** Runs a call of the model that gives no text, when there is room. */
@@ -181,6 +184,13 @@ export class Service {
   #noteFailure({ name }: NamedModel, error: unknown): void {
     if (isModelFailure(error)) this.#broken.set(name, error as Error);
   }
+}
+
+/** No vocabulary has a longer token, by far. It keeps texts of megabytes from being cut into tokens only to be refused. */
+const SIGNS_PER_TOKEN = 256;
+
+function tooLong(param: string, problem: string): ApiFailure {
+  return badField(param, `${param}: ${problem}.`, "context_length_exceeded");
 }
 
 function interrupted(): ApiFailure {

@@ -172,29 +172,28 @@ describe("encoders that are served", () => {
   it("embed and rank as they do by themselves", async () => {
     await using embedder = await Model.load(repositoryFile(`${encoders}/bert-mean-dense-normalize`));
     await using ranker = await Model.load(repositoryFile(`${encoders}/bert-cross-encoder`));
-    const own = createHandler({ embedder, ranker });
+    const both = createHandler({ embedder, ranker });
     const input = ["the sea", "the dog ran fast", "the sea is blue"];
     const expected = await embedder.embed(input);
     // OpenAI's client asks for bytes unless told otherwise, and makes numbers of them.
     for (const format of [{}, { encoding_format: "float" as const }]) {
       const body = { model: "embedder", input, ...format };
-      const { data, usage } = await clientOf(own).embeddings.create(body);
+      const { data, usage } = await clientOf(both).embeddings.create(body);
       expect(data.map(({ embedding }) => Float32Array.from(embedding))).toEqual(expected.vectors);
       expect(usage).toEqual({ prompt_tokens: expected.tokens, total_tokens: expected.tokens });
     }
     const ids = await embedder.encode("the sea");
-    const [{ embedding }] = (await clientOf(own).embeddings.create({ model: "embedder", input: [ids] }))
-      .data as [{ readonly embedding: number[] }];
-    expect(Float32Array.from(embedding)).toEqual(expected.vectors[0]);
+    const one = await clientOf(both).embeddings.create({ model: "embedder", input: [ids] });
+    expect(Float32Array.from(one.data[0]!.embedding)).toEqual(expected.vectors[0]);
     const query = "who ran fast?";
     const ranked = await ranker.rerank(query, input);
-    const { json } = await answerTo(own, post("/v1/rerank", { model: "ranker", query, documents: input }));
+    const { json } = await answerTo(both, post("/v1/rerank", { model: "ranker", query, documents: input }));
     expect(json.results).toEqual(ranked.map(({ index, score }) => ({ index, relevance_score: score })));
     // What it is not made for, it refuses.
-    const wrong = await answerTo(own, post("/v1/completions", { model: "embedder", prompt: "the sea" }));
+    const wrong = await answerTo(both, post("/v1/completions", { model: "embedder", prompt: "the sea" }));
     expect([wrong.status, wrong.json.error.type]).toEqual([400, "invalid_request_error"]);
     const tooLong = await answerTo(
-      own,
+      both,
       post("/v1/embeddings", { model: "embedder", input: "the sea ".repeat(500) }),
     );
     expect([tooLong.status, tooLong.json.error.param]).toEqual([400, "input"]);

@@ -55,13 +55,18 @@ export function optionsOfChoice(options: Sampling, choice: number): Sampling {
   return options.seed === undefined ? options : { ...options, seed: options.seed + choice };
 }
 
+/** All of them are looked for with every token. OpenAI takes 4. */
+const MOST_STOPS = 64;
+
+const isStop = (text: unknown): text is string => typeof text === "string" && text !== "";
+
 /** An empty list ends nothing; then the model's own settings hold. */
 function readStop(fields: Fields): readonly string[] | undefined {
   const stop = fields.value("stop");
   if (stop === undefined) return undefined;
   const texts: unknown[] = [stop].flat();
-  if (!texts.every((text): text is string => typeof text === "string" && text !== ""))
-    throw fields.wrong("stop", "a string that is not empty, or an array of them");
+  if (texts.length > MOST_STOPS || !texts.every(isStop))
+    throw fields.wrong("stop", `a string that is not empty, or an array of at most ${MOST_STOPS} of them`);
   return texts.length === 0 ? undefined : texts;
 }
 

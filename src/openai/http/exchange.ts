@@ -78,7 +78,7 @@ export class Exchange {
     clearTimeout(this.#timer);
     this.#unlink();
     const isOwnFault = failure && (failure.status >= 500 || failure.status === CLIENT_CLOSED);
-    this.#onEnd({
+    this.#tell({
       method: this.request.method,
       path: this.#path,
       status: failure?.status ?? this.#status,
@@ -88,6 +88,17 @@ export class Exchange {
       totalMs: performance.now() - this.startMs,
       ...(isOwnFault ? { error: failure.cause instanceof Error ? failure.cause : failure } : {}),
     });
+  }
+
+  /** What the listener throws is reported as that of an event listener is, and changes no answer. */
+  #tell(record: RequestRecord): void {
+    try {
+      this.#onEnd(record);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
 

@@ -20,7 +20,7 @@ import { findModel } from "../models.js";
 import type { AnswerJob, AnswerUpdate, Service } from "../service.js";
 import { newId } from "./new-id.js";
 import { tokenDetails } from "./token-details.js";
-import { harmless, unconstrained } from "./field-reasons.js";
+import { harmless, readVariables, unconstrained } from "./field-reasons.js";
 
 const table: FieldTable = {
   handled: [
@@ -71,7 +71,7 @@ export async function answerChat(service: Service, exchange: Exchange, fields: F
   const { tools, mostCalls } = readTools(fields, false);
   const { choices, maxTokens, isStream, includesUsage } = readAnswerFields(fields);
   const wantsDetails = fields.flag("logprobs") ?? false;
-  const templateVariables = fields.plain("chat_template_kwargs");
+  const templateVariables = readVariables(fields);
   const options = {
     ...readSampling(fields),
     ...readChoiceOptions(fields),
@@ -81,8 +81,7 @@ export async function answerChat(service: Service, exchange: Exchange, fields: F
     toolFormat: service.settings.toolFormat,
     mostCalls,
   };
-  const texts = messages.map(({ content }) => (typeof content === "string" ? content : ""));
-  await service.expectRoom(named, texts, "messages");
+  await service.expectRoom(named, [messages, tools, templateVariables], "messages");
   const conversation = { messages, ...(tools ? { tools } : {}) };
   const jobs = Array.from(
     { length: choices },

@@ -1,5 +1,5 @@
 // Fields that several routes take in the same way.
-import type { Refusal } from "../fields/fields.js";
+import type { Fields, Refusal } from "../fields/fields.js";
 import { isRecord } from "../../util/json-value.js";
 
 /** What clients say of themselves, and where and for how long OpenAI should keep what. None of it changes an answer. */
@@ -18,3 +18,11 @@ export const unconstrained: Refusal = {
   because: "weft can't hold a model to JSON or to a schema yet; the only type is 'text'.",
   unless: (value) => isRecord(value) && value["type"] === "text",
 };
+
+/** Variables of the chat template, but for those that are fields of their own. @throws ApiFailure. */
+export function readVariables(fields: Fields): Readonly<Record<string, unknown>> | undefined {
+  const own = fields.record("chat_template_kwargs");
+  for (const name of ["messages", "tools"])
+    if (own?.has(name)) throw own.unsupported(name, "it is a field of its own.");
+  return fields.plain("chat_template_kwargs");
+}

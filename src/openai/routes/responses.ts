@@ -12,7 +12,7 @@ import type { ApiFailure } from "../http/failure.js";
 import { findModel } from "../models.js";
 import type { AnswerUpdate, Service } from "../service.js";
 import { isRecord } from "../../util/json-value.js";
-import { harmless, unconstrained } from "./field-reasons.js";
+import { harmless, readVariables, unconstrained } from "./field-reasons.js";
 import { newId } from "./new-id.js";
 import { ResponseWriter } from "./response-writer.js";
 
@@ -77,7 +77,7 @@ export async function answerResponses(
   const { tools, mostCalls } = readTools(fields, true);
   const maxTokens = fields.whole("max_output_tokens", { least: 1 });
   const isStream = fields.flag("stream") ?? false;
-  const templateVariables = fields.plain("chat_template_kwargs");
+  const templateVariables = readVariables(fields);
   const options = {
     ...readSampling(fields),
     ...(maxTokens === undefined ? {} : { maxTokens }),
@@ -85,8 +85,7 @@ export async function answerResponses(
     toolFormat: service.settings.toolFormat,
     mostCalls,
   };
-  const texts = messages.map(({ content }) => (typeof content === "string" ? content : ""));
-  await service.expectRoom(named, texts, "input");
+  await service.expectRoom(named, [messages, tools, templateVariables], "input");
   const conversation = { messages, ...(tools ? { tools } : {}) };
   const updates = service.write(exchange, named, [
     (hooks) => ask(named.model, conversation, { ...options, ...hooks }),

@@ -87,126 +87,6 @@ describe("pages of other origins", () => {
   });
 });
 
-describe("a request that cannot be used", () => {
-  const handler = createHandler(slow(1), { limits: { bodyBytes: 200, promptTokens: 20 } });
-  it.each<[string, Request, number, object]>([
-    ["is no JSON", post(path, "{"), 400, { code: "invalid_json" }],
-    ["is no object", post(path, "[1]"), 400, { code: "invalid_json" }],
-    ["is empty", post(path, ""), 400, { code: "invalid_json" }],
-    ["is too large", post(path, { prompt: "x".repeat(300) }), 413, { code: "request_too_large" }],
-    [
-      "has too many tokens",
-      post(path, { prompt: "x".repeat(21) }),
-      400,
-      { code: "context_length_exceeded", param: "prompt" },
-    ],
-    [
-      "has too many tokens in its messages",
-      post("/v1/chat/completions", {
-        messages: [1, 2].map(() => ({ role: "user", content: "x".repeat(11) })),
-      }),
-      400,
-      { code: "context_length_exceeded", param: "messages" },
-    ],
-    [
-      "has an unknown field",
-      post(path, { ...body, frobnicate: 1 }),
-      400,
-      { code: "unknown_parameter", param: "frobnicate" },
-    ],
-    [
-      "has a field of another type",
-      post(path, { ...body, temperature: "hot" }),
-      400,
-      { code: "invalid_value", param: "temperature" },
-    ],
-    ["has a value out of range", post(path, { ...body, top_p: 0 }), 400, { param: "top_p" }],
-    [
-      "lacks a field",
-      post("/v1/chat/completions", {}),
-      400,
-      { code: "missing_required_parameter", param: "messages" },
-    ],
-    ["has no messages", post("/v1/chat/completions", { messages: [] }), 400, { param: "messages" }],
-    [
-      "has a message that is none",
-      post("/v1/chat/completions", { messages: ["a"] }),
-      400,
-      { param: "messages[0]" },
-    ],
-    [
-      "has an unknown role",
-      post("/v1/chat/completions", { messages: [{ role: "cat", content: "x" }] }),
-      400,
-      { param: "messages[0].role" },
-    ],
-    [
-      "has an image",
-      post("/v1/chat/completions", {
-        messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }],
-      }),
-      400,
-      { code: "unsupported_content", param: "messages[0].content[0].type" },
-    ],
-    [
-      "asks for JSON",
-      post("/v1/chat/completions", {
-        messages: [{ role: "user", content: "x" }],
-        response_format: { type: "json_object" },
-      }),
-      400,
-      { code: "unsupported_parameter", param: "response_format" },
-    ],
-    [
-      "asks for other tokens' log-probabilities",
-      post("/v1/chat/completions", {
-        messages: [{ role: "user", content: "x" }],
-        logprobs: true,
-        top_logprobs: 2,
-      }),
-      400,
-      { code: "unsupported_parameter", param: "top_logprobs" },
-    ],
-    [
-      "asks for usage without a stream",
-      post(path, { ...body, stream_options: {} }),
-      400,
-      { param: "stream_options" },
-    ],
-    ["is for no route", post("/v1/images", {}), 404, { code: "unknown_url" }],
-    ["is of another method", get(path), 405, { code: "method_not_allowed" }],
-  ])("because it %s", async (_, request, status, error) => {
-    const answer = await answerTo(handler, request);
-    expect(answer.json.error).toMatchObject({ type: "invalid_request_error", ...error });
-    expect(answer.json.error.message).toMatch(/\S/);
-    expect(answer.status).toBe(status);
-  });
-
-  it("for the model's own reasons names the field", async () => {
-    const long = await answerTo(createHandler(slow(1)), post(path, { prompt: "x".repeat(501) }));
-    expect([long.status, long.json.error]).toMatchObject([
-      400,
-      { param: "prompt", code: "context_length_exceeded", message: expect.stringContaining("501") as string },
-    ]);
-    // In a stream too: it has not begun.
-    const stream = await answerTo(
-      createHandler(slow(1)),
-      post(path, { prompt: "x".repeat(501), stream: true }),
-    );
-    expect(stream.status).toBe(400);
-  });
-
-  it("of a defect of the server's tells nothing of it", async () => {
-    const records: RequestRecord[] = [];
-    const model = new ScriptedModel(() => ["a"], { failure: new TypeError("secret.path is not a function") });
-    const handlerOfIt = createHandler(model, { onRequest: (record) => records.push(record) });
-    const { status, json } = await answerTo(handlerOfIt, post(path, body));
-    expect([status, json.error.type]).toEqual([500, "server_error"]);
-    expect(JSON.stringify(json)).not.toContain("secret");
-    expect(records[0]!.error?.message).toContain("secret");
-  });
-});
-
 describe("places", () => {
   it("are given in order; who finds none waits, and who finds no place to wait is sent away", async () => {
     let open!: () => void;
@@ -367,6 +247,27 @@ describe("what is known of a request", () => {
     for (const { totalMs, firstTextMs, error } of records.slice(0, 2)) {
       expect(firstTextMs).toBeLessThanOrEqual(totalMs);
       expect(error).toBeUndefined();
+    }
+  });
+});
+
+describe("a listener that throws", () => {
+  it("changes no answer, and is reported", async () => {
+    const uncaught: unknown[] = [];
+    const listeners = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.once("uncaughtException", (error) => uncaught.push(error));
+    try {
+      const handler = createHandler(slow(1), {
+        onRequest() {
+          throw new Error("full disk");
+        },
+      });
+      expect((await answerTo(handler, post(path, body))).status).toBe(200);
+      await turn();
+      expect(uncaught).toMatchObject([{ message: "full disk" }]);
+    } finally {
+      for (const listener of listeners) process.on("uncaughtException", listener);
     }
   });
 });

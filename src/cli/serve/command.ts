@@ -1,5 +1,5 @@
 // `npx weft-webgpu serve`: loads models and serves them as OpenAI's API does, until it is asked to end.
-import { Model } from "../../index.js";
+import { Model, type ModelInfo } from "../../index.js";
 import { createHandler } from "../../openai/index.js";
 import { describeAdapter } from "../../jobs/words.js";
 import { endingSignals } from "../browser/ending-signals.js";
@@ -8,12 +8,13 @@ import { loadOptions } from "../browser/page-load.js";
 import { describeStep, runCommand } from "../terminal/command.js";
 import { Log } from "./log.js";
 import { helpText, parseServeOptions, type ServeCommand } from "./options.js";
+import { RevivedModel } from "./revived-model.js";
 import { ApiServer } from "./server.js";
 
 async function run(command: ServeCommand): Promise<void> {
   const log = new Log(command.isJson, (line) => process.stdout.write(`${line}\n`));
   const interruption = watchSignals();
-  const models = new Map<string, Model>();
+  const models = new Map<string, RevivedModel>();
   try {
     for (const name of command.models.keys()) {
       models.set(name, await load(name, command, log, interruption.first));
@@ -28,7 +29,13 @@ async function run(command: ServeCommand): Promise<void> {
   }
 }
 
-async function load(name: string, command: ServeCommand, log: Log, signal: AbortSignal): Promise<Model> {
+/** Loads a model, and once more whenever its device is lost. */
+async function load(
+  name: string,
+  command: ServeCommand,
+  log: Log,
+  signal: AbortSignal,
+): Promise<RevivedModel> {
   const { address, hub } = command.models.get(name)!;
   let last = "";
   const report = (words: string): void => {
@@ -37,28 +44,35 @@ async function load(name: string, command: ServeCommand, log: Log, signal: Abort
     if (shown !== last) log.add({ event: "loading", model: name, step: shown }, `${shown} …`);
     last = shown;
   };
-  const model = await Model.load(address, {
-    ...loadOptions(command.queues, report, signal, hub),
-    cache: command.cache,
-    maxConcurrentRequests: Math.min(256, command.limits.concurrent ?? 64),
-  });
-  const { adapter, weightBytes, loadMs, config } = model.info;
-  log.add(
-    {
-      event: "loaded",
-      model: name,
-      modelType: config.modelType,
-      weightBytes,
-      loadMs: Math.round(loadMs),
-      adapter,
+  return RevivedModel.load({
+    async load() {
+      const model = await Model.load(address, {
+        ...loadOptions(command.queues, report, signal, hub),
+        cache: command.cache,
+        maxConcurrentRequests: command.limits.concurrent ?? 64,
+      });
+      logLoaded(name, model.info, log);
+      return model;
     },
-    `Loaded ${name}: ${config.modelType}, ${(weightBytes / 1e6).toFixed(1)} MB of weights, on ${describeAdapter(adapter)}`,
+    onLost: ({ message }) =>
+      log.add(
+        { event: "lost", model: name, problem: message },
+        `Lost ${name}, and loads it again: ${message}`,
+      ),
+    onRevived: () => log.add({ event: "revived", model: name }, `${name} goes on`),
+  });
+}
+
+function logLoaded(name: string, { adapter, weightBytes, loadMs, config }: ModelInfo, log: Log): void {
+  const { modelType } = config;
+  log.add(
+    { event: "loaded", model: name, modelType, weightBytes, loadMs: Math.round(loadMs), adapter },
+    `Loaded ${name}: ${modelType}, ${(weightBytes / 1e6).toFixed(1)} MB of weights, on ${describeAdapter(adapter)}`,
   );
-  return model;
 }
 
 async function serveModels(
-  models: ReadonlyMap<string, Model>,
+  models: ReadonlyMap<string, RevivedModel>,
   command: ServeCommand,
   log: Log,
   { first, second }: Interruption,

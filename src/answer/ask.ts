@@ -9,7 +9,7 @@ import type { ServedModel } from "./served-model.js";
 import { thoughtsBegin } from "./thoughts.js";
 
 export interface AskOptions extends Omit<GenerateOptions, "tools"> {
-  /** How the model writes calls. Default: as its chat template says. */
+  /** How the model writes calls, where its chat template does not say. */
   readonly toolFormat?: ToolFormat | undefined;
   /** How many calls an answer may have. Default: any number. */
   readonly mostCalls?: number | undefined;
@@ -28,7 +28,7 @@ export function ask(
 ): AsyncGenerator<readonly AnswerPart[], AnswerEnd, undefined> {
   const template = model.info.chatTemplate;
   const names = (conversation.tools ?? []).map((tool) => tool.function.name);
-  const format = names.length > 0 ? (toolFormat ?? findToolFormat(template)) : undefined;
+  const format = names.length > 0 ? (findToolFormat(template) ?? toolFormat) : undefined;
   if (names.length > 0 && !format)
     throw new ArgumentError({
       argument: "tools",

@@ -160,6 +160,40 @@ describe("weft serve", () => {
     await until(() => events.filter(({ status }) => status === 499).length === 2);
   });
 
+  it("serves 64 clients at once, of whom a third leave: the others get what they would get alone", async () => {
+    const { child, url, events, ended } = await start(["--concurrent", "32"]);
+    const body = { prompt: "The little dog", max_tokens: 24, logit_bias: { "0": -100 } };
+    const alone = await Promise.all(
+      [0, 1, 2, 3].map(async (seed) => (await (await post(url, { ...body, seed })).json()).choices[0].text),
+    );
+    const client = clientOf(url);
+    const outcomes = await Promise.all(
+      Array.from({ length: 64 }, async (_, index) => {
+        const seed = index % 4;
+        const stream = await client.completions.create({
+          model: "tinystories-gpt2",
+          ...body,
+          seed,
+          stream: true,
+        });
+        let text = "";
+        for await (const { choices } of stream) {
+          text += choices[0]!.text;
+          if (index % 3 === 0 && text.length > index % 20) return "left";
+        }
+        return text === alone[seed] ? "same" : text;
+      }),
+    );
+    expect(outcomes.filter((own) => own === "left")).toHaveLength(22);
+    expect(outcomes.filter((own) => own !== "left" && own !== "same")).toEqual([]);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+    const statuses = events.filter(({ event }) => event === "request").map(({ status }) => status as number);
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(4 + 42);
+    expect(statuses.filter((status) => status !== 200 && status !== 499)).toEqual([]);
+    expect(statuses).toHaveLength(4 + 64);
+  });
+
   it("asks for a key, from the environment too, and keeps to its limits", async () => {
     const { url } = await start(
       ["--concurrent", "1", "--queue", "0", "--max-body", "500", "--cors", "https://a.test"],

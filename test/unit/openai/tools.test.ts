@@ -87,6 +87,10 @@ describe("tools", () => {
       createHandler(model, { toolFormat: "list" }),
       post(path, { messages, tools }),
     );
+    // Where the template says it, the option has nothing to say: it is for other models.
+    const said = new ScriptedModel(() => answer, { template });
+    const own = await answerTo(createHandler(said, { toolFormat: "list" }), post(path, { messages, tools }));
+    expect(own.json.choices[0].message.tool_calls).toHaveLength(2);
     // Mistral's templates take no other ids.
     expect(json.choices[0].message.tool_calls[0].id).toMatch(/^[a-z0-9]{9}$/);
     expect(model.asked[0]!.options.keepSpecialTokens).toBe(true);

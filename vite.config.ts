@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import sirv from "sirv";
 import type { Plugin, UserConfig } from "vite";
 import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
-import { isCore, isSharedWithPage } from "./src/chunks.js";
+import { isCore, isOfAnswers, isSharedWithPage } from "./src/chunks.js";
 import { puppeteerProvider } from "./test/helpers/puppeteer-provider.js";
 
 const path = (place: string): string => fileURLToPath(new URL(place, import.meta.url));
@@ -29,6 +29,8 @@ const moduleBuild: UserConfig = {
         index: path("src/index.ts"),
         worker: path("src/worker/index.ts"),
         "model-worker": path("src/worker/model-worker.ts"),
+        openai: path("src/openai/index.ts"),
+        "ai-sdk": path("src/ai-sdk/index.ts"),
       },
       formats: ["es"],
     },
@@ -40,6 +42,7 @@ const moduleBuild: UserConfig = {
         codeSplitting: {
           groups: [
             { name: "shared", test: (id: string) => isSharedWithPage(inRepository(id)), priority: 3 },
+            { name: "answer", test: (id: string) => isOfAnswers(inRepository(id)), priority: 2 },
             { name: "core", test: (id: string) => isCore(inRepository(id)), tags: ["$initial"], priority: 2 },
           ],
         },
@@ -66,16 +69,17 @@ const staticBuild: UserConfig = {
 /** The commands, and the modules that they load into a page. Both import the built module, as any user would. */
 const cliBuild: UserConfig = {
   publicDir: false,
-  // A library for one command, which imports it when it needs it. Installed packages have no dependencies.
-  ssr: { noExternal: [/^hyparquet/] },
+  // Libraries for one command each. Installed packages have no dependencies.
+  ssr: { noExternal: [/^hyparquet/, /^hono/, /^@hono\//] },
   build: {
     target: "node20",
     ssr: true,
     outDir: "dist/cli",
     emptyOutDir: true,
+    license,
     rolldownOptions: {
       input: commandEntries(),
-      external: [/^(\.\.\/)+(worker\/)?index\.js$/],
+      external: [/^(\.\.\/)+((worker|openai)\/)?index\.js$/],
       output: {
         entryFileNames: "[name].js",
         codeSplitting: {
@@ -86,7 +90,9 @@ const cliBuild: UserConfig = {
         },
         chunkFileNames: "[name].js",
         paths: (id: string) =>
-          id.endsWith("/worker/index.js") ? "../worker.js" : id.endsWith("/index.js") ? "../index.js" : id,
+          id
+            .replace(/^.*\/(worker|openai)\/index\.js$/, "../$1.js")
+            .replace(/^.*\/index\.js$/, "../index.js"),
       },
     },
   },
@@ -100,7 +106,8 @@ function commandEntries(): Record<string, string> {
       [`page-${command}`, path(`src/cli/${command}/page.ts`)],
     ]),
   );
-  return { ...entries, weft: path("src/cli/weft.ts") };
+  // It serves from this process, and has no page.
+  return { ...entries, serve: path("src/cli/serve/command.ts"), weft: path("src/cli/weft.ts") };
 }
 
 /** A static page with relative addresses, so that any file server can host it in any folder. */

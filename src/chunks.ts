@@ -22,7 +22,12 @@ export function isSharedWithPage(path: string): boolean {
   return sharedWithPage.some((place) => (place.endsWith("/") ? path.startsWith(place) : path === place));
 }
 
-/** Modules of weft that are no half of the worker: those have the files of their entries. */
+/** What answers are made of: shared by the doors of OpenAI's API and of the AI SDK. */
+export function isOfAnswers(path: string): boolean {
+  return path.startsWith("src/answer/");
+}
+
+/** Modules of weft that are neither half of the worker nor a door for other programs: those have the files of their entries. */
 export function isCore(path: string): boolean {
-  return /^(src|shaders)\//.test(path) && !path.startsWith("src/worker/");
+  return /^(src|shaders)\//.test(path) && !/^src\/(worker|answer|openai|ai-sdk)\//.test(path);
 }

@@ -2,6 +2,7 @@
 import { ArgumentError, FormatError } from "../errors.js";
 import { isRecord } from "../util/json-value.js";
 import { loadPart } from "../util/load-part.js";
+import { findTemplate, type ChatFiles } from "./find-template.js";
 
 /** One message of a conversation. The model's template may read further keys, such as `tool_calls` or `reasoning_content`. */
 export interface ChatMessage {
@@ -20,27 +21,19 @@ export interface ChatOptions {
   readonly templateVariables?: Readonly<Record<string, unknown>>;
 }
 
-/** Parsed files of a model's folder that say how conversations are written. */
-export interface ChatFiles {
-  /** tokenizer_config.json. */
-  readonly tokenizerConfig: unknown;
-  /** The text of chat_template.jinja, which is used instead of the other file's template. */
-  readonly chatTemplate?: string | undefined;
-}
-
 /**
  * The conversation as text in the form that the model was trained on, up to where its reply begins. Throws ArgumentError if the
  * model has no template, FormatError if the template cannot be rendered.
  */
 export async function renderChat(
   messages: readonly ChatMessage[],
-  { tokenizerConfig, chatTemplate }: ChatFiles,
+  files: ChatFiles,
   { tools, templateVariables }: ChatOptions = {},
 ): Promise<string> {
   checkMessages(messages);
   checkVariables(tools, templateVariables);
-  const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
-  const template = chatTemplate ?? findTemplate(config["chat_template"], tools !== undefined);
+  const config = isRecord(files.tokenizerConfig) ? files.tokenizerConfig : {};
+  const template = findTemplate(files, tools !== undefined);
   if (template === undefined) {
     throw new ArgumentError({
       argument: "messages",
@@ -62,7 +55,7 @@ export async function renderChat(
     });
   } catch (cause) {
     throw new FormatError({
-      file: chatTemplate === undefined ? "tokenizer_config.json" : "chat_template.jinja",
+      file: files.chatTemplate === undefined ? "tokenizer_config.json" : "chat_template.jinja",
       problem: `chat_template: expected a template for these messages, received: ${cause instanceof Error ? cause.message : String(cause)}`,
       remedy: "Check the roles of the messages against the template.",
       cause,
@@ -102,17 +95,6 @@ function checkVariables(tools: unknown, variables: unknown): void {
       received: variables,
       remedy: "Its keys are variables of the model's chat template.",
     });
-}
-
-/** The template, or of several the one named "default", or with tools the one for them. */
-function findTemplate(given: unknown, hasTools: boolean): string | undefined {
-  if (typeof given === "string") return given;
-  if (!Array.isArray(given)) return undefined;
-  const textOf = (name: string): string | undefined => {
-    const template: unknown = given.filter(isRecord).find((entry) => entry["name"] === name)?.["template"];
-    return typeof template === "string" ? template : undefined;
-  };
-  return (hasTools ? textOf("tool_use") : undefined) ?? textOf("default");
 }
 
 /** The texts of special tokens, by the keys of tokenizer_config.json, which holds the text itself or an object with it. */

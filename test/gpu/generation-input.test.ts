@@ -153,6 +153,28 @@ describe("a model without a tokenizer", () => {
   });
 });
 
+describe("special tokens that are generated", () => {
+  // The likeliest at once, and no longer the one that ends the text.
+  const options = { logitBias: { 36: 1e4 }, stopTokens: [], temperature: 0, maxTokens: 3 };
+
+  it("are no part of the text, or are where that is asked for", async () => {
+    const { text, tokens } = await model.generate("abc", options);
+    expect([text, tokens]).toEqual(["", [36, 36, 36]]);
+    const kept = model.generate("abc", { ...options, keepSpecialTokens: true });
+    expect((await readAll(kept)).join("")).toBe("<end><end><end>");
+    expect((await kept).text).toBe("<end><end><end>");
+  });
+
+  it("are no part of it where they end it", async () => {
+    const { text, finishReason } = await model.generate("abc", {
+      ...options,
+      stopTokens: [36],
+      keepSpecialTokens: true,
+    });
+    expect([text, finishReason]).toEqual(["", "stop"]);
+  });
+});
+
 describe("a conversation", () => {
   it("is rendered by the model's template", async () => {
     const tokenizerConfig = { eos_token: "<end>", chat_template: chatTemplate };

@@ -1,12 +1,19 @@
 // Renders the API reference as one page of Markdown.
 import type { ApiEntry } from "./api-reference.js";
 
-/** `main` are the exports of "weft-webgpu" and "weft-webgpu/static", `worker` those of "weft-webgpu/worker". */
-export function renderApiPage(main: readonly ApiEntry[], worker: readonly ApiEntry[]): string {
+/** `main` are the exports of "weft-webgpu" and "weft-webgpu/static", the others those of "weft-webgpu/worker", "/openai" and "/ai-sdk". */
+export function renderApiPage(
+  main: readonly ApiEntry[],
+  worker: readonly ApiEntry[],
+  openai: readonly ApiEntry[],
+  aiSdk: readonly ApiEntry[],
+): string {
   const known = new Set(main.map(({ name }) => name));
   const sections = [
     ["Classes and functions", main.filter(({ kind }) => kind === "value")],
     ["In a worker", worker.filter(({ name }) => !known.has(name))],
+    ["OpenAI's API", openai],
+    ["The AI SDK", aiSdk],
     ["Errors", main.filter(({ kind }) => kind === "error")],
     ["Types", main.filter(({ kind }) => kind === "type").toSorted((a, b) => (a.name < b.name ? -1 : 1))],
   ] as const;
@@ -37,6 +44,8 @@ function introduction(title: string): string[] {
     ];
   if (title === "In a worker")
     return ["From `weft-webgpu/worker`, which exports the errors too: the same classes as those of `weft`."];
+  if (title === "OpenAI's API") return ["From `weft-webgpu/openai`."];
+  if (title === "The AI SDK") return ["From `weft-webgpu/ai-sdk`."];
   if (title !== "Errors") return [];
   return [
     "Each says in its message what was expected, what came, and what to do; `name` is the class's name.",

@@ -67,6 +67,8 @@ export function typeProblems(root: string, blocks: readonly CodeBlock[]): string
           "weft-webgpu": [join(root, "src/index.ts")],
           "weft-webgpu/static": [join(root, "src/index.ts")],
           "weft-webgpu/worker": [join(root, "src/worker/index.ts")],
+          "weft-webgpu/openai": [join(root, "src/openai/index.ts")],
+          "weft-webgpu/ai-sdk": [join(root, "src/ai-sdk/index.ts")],
         },
       },
     ),

@@ -92,9 +92,9 @@ function findModel(given: string, option: string): string | HubModel {
 }
 
 /** Checks that a folder has a tokenizer, for commands that take texts. @throws OptionError. */
-export function expectTokenizer(model: ModelChoice): ModelChoice {
+export function expectTokenizer(model: ModelChoice, option: string = "--model"): ModelChoice {
   if (typeof model === "string" && !isGgufPath(model) && !existsSync(join(model, "tokenizer.json")))
-    throw new OptionError(`--model: ${model} has no tokenizer.json, without which text has no tokens`);
+    throw new OptionError(`${option}: ${model} has no tokenizer.json, without which text has no tokens`);
   return model;
 }
 

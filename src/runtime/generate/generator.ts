@@ -42,6 +42,11 @@ export interface GenerateOptions extends SamplingOptions, ChatOptions {
    * be in what strangers write. Default: "tokens". Messages are written by the model's template, whose tokens are tokens.
    */
   readonly specialTokens?: "tokens" | "text";
+  /**
+   * Whether special tokens that do not end the text are part of it, such as "[TOOL_CALLS]", by which some models begin a call.
+   * Default: false.
+   */
+  readonly keepSpecialTokens?: boolean;
   /** Requests of higher priority are admitted first. Default: 0. */
   readonly priority?: number;
   /**
@@ -62,6 +67,7 @@ const optionNames: OptionNames<GenerateOptions> = {
   stop: true,
   stopTokens: true,
   specialTokens: true,
+  keepSpecialTokens: true,
   tools: true,
   templateVariables: true,
   priority: true,
@@ -280,6 +286,7 @@ export class Generator {
       stops,
       tokenizer,
       constraint,
+      keepsSpecialTokens: options.keepSpecialTokens ?? false,
       calledMs,
       emit,
       survives: (error) =>

@@ -20,6 +20,8 @@ export interface RunSettings {
   readonly tokenizer: TextTokenizer | undefined;
   /** What the text must be like. */
   readonly constraint: TokenConstraint | undefined;
+  /** Whether special tokens that do not end the text are part of it. */
+  readonly keepsSpecialTokens: boolean;
   /** When the call was made, on the clock of performance.now(). */
   readonly calledMs: number;
   readonly emit: (piece: string) => void;
@@ -51,6 +53,7 @@ export class GenerationRun implements EngineRequest {
 
   constructor(settings: RunSettings) {
     const { id, prompt, priority, maxTokens, sampling, tokenizer, stops, stopTokens } = settings;
+    const skipSpecialTokens = !settings.keepsSpecialTokens;
     this.#settings = settings;
     this.id = id;
     this.prompt = prompt;
@@ -62,7 +65,7 @@ export class GenerationRun implements EngineRequest {
     this.needsTokens = needsTokens(bans) || settings.constraint !== undefined;
     if (tokenizer)
       this.#assembler = new TextAssembler(
-        (ids) => tokenizer.decode(ids, { skipSpecialTokens: true, skipUnknown: true }),
+        (ids) => tokenizer.decode(ids, { skipSpecialTokens, skipUnknown: true }),
         stops,
       );
     this.result = new Promise((resolve, reject) => {

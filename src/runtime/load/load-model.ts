@@ -22,6 +22,7 @@ import { WeightsLoader } from "../../model/weights/model-weights.js";
 import { FairTurns } from "../../schedule/fair-turns.js";
 import { Pace } from "../../schedule/pace.js";
 import type { WeightFormat } from "../../tensor/formats.js";
+import { findTemplate } from "../../text/find-template.js";
 import { throwIfAborted } from "../../util/signal.js";
 import type { Family } from "../../families/family.js";
 import type { ModelSource } from "../../files/source.js";
@@ -127,6 +128,7 @@ export async function loadModel(
     });
     const loadMs = performance.now() - startMs;
     options.onProgress?.({ phase: "ready", elapsedMs: loadMs });
+    const chatTemplate = findTemplate(textFiles, true);
     const info: ModelInfo = {
       config,
       adapter: queues[0]!.adapter,
@@ -139,6 +141,7 @@ export async function loadModel(
       loadMs,
       kernels: kernels.picks,
       ...(options.verify ? { verification: describeVerification(queues[0]!, kernels) } : {}),
+      ...(chatTemplate === undefined ? {} : { chatTemplate }),
       unexpectedTensors,
       unreadableFiles: textFiles.unreadable ?? {},
       unusedGenerationKeys: unusedGenerationKeys(textFiles.generationConfig),

@@ -27,6 +27,8 @@ export interface ModelInfo {
   readonly kernels: KernelPicks;
   /** With `verify`, the results as a text for reports. */
   readonly verification?: string;
+  /** The text of the template by which conversations are written (of several, that for tools), if the model has one. */
+  readonly chatTemplate?: string;
   /** Tensors of the file that the model has no use for. */
   readonly unexpectedTensors: readonly string[];
   /** Why files could not be read that the model can do without, such as tokenizer.json, by their names. */

@@ -4,8 +4,8 @@ import { listImports, listSourceFiles, read } from "../../helpers/imports.js";
 
 /** What each room of src imports by the table. All may import errors.ts, util and themselves. */
 const allowed: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  [...read("ARCHITECTURE.md").matchAll(/^\| `src\/([\w/]+)[.\w]*` +\|[^|]+\|([^|]+)\|$/gm)].map(
-    ([, room, imports]) => [room!, imports!.match(/[\w/]+/g) ?? []],
+  [...read("ARCHITECTURE.md").matchAll(/^\| `src\/([\w/-]+)[.\w]*` +\|[^|]+\|([^|]+)\|$/gm)].map(
+    ([, room, imports]) => [room!, imports!.match(/[\w/-]+/g) ?? []],
   ),
 );
 

@@ -1,7 +1,10 @@
 // Tokenizers and chat templates of models that people use, against ids and renderings of the field's own implementation.
 import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { renderChat, type ChatFiles, type ChatMessage } from "../../../src/text/chat-template.js";
+import { findToolFormat, type ToolFormat } from "../../../src/answer/forms/find-form.js";
+import { thoughtsBegin, type ThoughtsBegin } from "../../../src/answer/thoughts.js";
+import { renderChat, type ChatMessage } from "../../../src/text/chat-template.js";
+import { findTemplate, type ChatFiles } from "../../../src/text/find-template.js";
 import { loadTokenizer, type TextTokenizer } from "../../../src/text/tokenizer.js";
 import { installTokenizers, readTokenizerFile } from "../../helpers/npm-tokenizers.js";
 import { rejection } from "../../helpers/rejection.js";
@@ -92,6 +95,13 @@ describeWithModel("smollm2-135m-instruct", 2, () => {
 const names = ["llama3", "qwen3", "gemma3"];
 const isPresent = existsSync(sharedPath("tokenizers", "npm"));
 
+/** In which form they are asked to call tools, and where their thoughts begin. */
+const forms: Readonly<Record<string, readonly [ToolFormat | undefined, ThoughtsBegin]>> = {
+  llama3: [undefined, "with-tag"],
+  qwen3: ["tags", "with-tag"],
+  gemma3: ["code", "with-tag"],
+};
+
 describe("with the tokenizers of npm packages", () => {
   if (!isPresent) {
     it("has what they must give (3 tests need it)", (context) => {
@@ -110,5 +120,7 @@ describe("with the tokenizers of npm packages", () => {
     const tokenizer = await loadTokenizer(readTokenizerFile(name, "tokenizer.json"), tokenizerConfig);
     expectTexts(tokenizer, expected.tokenizer);
     await expectChats(tokenizer, { tokenizerConfig }, expected);
+    const template = findTemplate({ tokenizerConfig }, true);
+    expect([findToolFormat(template), thoughtsBegin(template)]).toEqual(forms[name]);
   });
 });

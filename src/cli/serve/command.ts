@@ -1,0 +1,158 @@
+// `npx weft-webgpu serve`: loads models and serves them as OpenAI's API does, until it is asked to end.
+import { Model, type ModelInfo } from "../../index.js";
+import { createHandler } from "../../openai/index.js";
+import { describeAdapter } from "../../jobs/words.js";
+import { endingSignals } from "../browser/ending-signals.js";
+import { repeatOnOtherDriver } from "../browser/other-driver.js";
+import { loadOptions } from "../browser/page-load.js";
+import { describeStep, runCommand } from "../terminal/command.js";
+import { Log } from "./log.js";
+import { helpText, parseServeOptions, type ServeCommand } from "./options.js";
+import { RevivedModel } from "./revived-model.js";
+import { ApiServer } from "./server.js";
+
+async function run(command: ServeCommand): Promise<void> {
+  const log = new Log(command.isJson, (line) => process.stdout.write(`${line}\n`));
+  const interruption = watchSignals();
+  const models = new Map<string, RevivedModel>();
+  try {
+    for (const name of command.models.keys()) {
+      models.set(name, await load(name, command, log, interruption.first));
+      if (interruption.first.aborted) return;
+    }
+    await serveModels(models, command, log, interruption);
+  } catch (error) {
+    // It was asked to end while it loaded: nobody waits for it.
+    if (!interruption.first.aborted) throw error;
+  } finally {
+    for (const model of models.values()) await model[Symbol.asyncDispose]();
+  }
+}
+
+/** Loads a model, and once more whenever its device is lost. */
+async function load(
+  name: string,
+  command: ServeCommand,
+  log: Log,
+  signal: AbortSignal,
+): Promise<RevivedModel> {
+  const { address, hub } = command.models.get(name)!;
+  let last = "";
+  const report = (words: string): void => {
+    const shown = describeStep(words, name);
+    // Once for each file: parts of them are for terminals.
+    if (shown !== last) log.add({ event: "loading", model: name, step: shown }, `${shown} …`);
+    last = shown;
+  };
+  return RevivedModel.load({
+    async load() {
+      const model = await Model.load(address, {
+        ...loadOptions(command.queues, report, signal, hub),
+        cache: command.cache,
+        maxConcurrentRequests: command.limits.concurrent ?? 64,
+      });
+      logLoaded(name, model.info, log);
+      return model;
+    },
+    onLost: ({ message }) =>
+      log.add(
+        { event: "lost", model: name, problem: message },
+        `Lost ${name}, and loads it again: ${message}`,
+      ),
+    onRevived: () => log.add({ event: "revived", model: name }, `${name} goes on`),
+  });
+}
+
+function logLoaded(name: string, { adapter, weightBytes, loadMs, config }: ModelInfo, log: Log): void {
+  const { modelType } = config;
+  log.add(
+    { event: "loaded", model: name, modelType, weightBytes, loadMs: Math.round(loadMs), adapter },
+    `Loaded ${name}: ${modelType}, ${(weightBytes / 1e6).toFixed(1)} MB of weights, on ${describeAdapter(adapter)}`,
+  );
+}
+
+async function serveModels(
+  models: ReadonlyMap<string, RevivedModel>,
+  command: ServeCommand,
+  log: Log,
+  { first, second }: Interruption,
+): Promise<void> {
+  const { apiKeys, cors, limits, timeoutMs, toolFormat, drainMs } = command;
+  const handler = createHandler(models, {
+    apiKeys,
+    cors,
+    limits,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(toolFormat === undefined ? {} : { toolFormat }),
+    onRequest: (record) => log.addRequest(record),
+  });
+  const server = await listen(handler, command);
+  const names = [...models.keys()];
+  log.add(
+    { event: "listening", url: server.url, models: names, needsKey: apiKeys.length > 0 },
+    `Serving ${names.join(", ")} at ${server.url}/v1${apiKeys.length > 0 ? ", for clients with a key" : ""}`,
+  );
+  if (!first.aborted)
+    await new Promise((resolve) => first.addEventListener("abort", resolve, { once: true }));
+  log.add({ event: "ending", drainMs }, "Ending: answers that are being written go on");
+  const isComplete = await server.end(drainMs, second);
+  log.add({ event: "ended", isComplete }, isComplete ? "Ended" : "Ended, and broke answers off");
+}
+
+async function listen(
+  handler: ReturnType<typeof createHandler>,
+  { host, port }: ServeCommand,
+): Promise<ApiServer> {
+  try {
+    return await ApiServer.listen(handler, { host, port });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE")
+      throw new Error(`--port: another program listens at ${host}:${port}; pass another, or 0 for any`, {
+        cause,
+      });
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+      throw new Error(`--host: this machine has no address ${host}`, { cause });
+    if (code === "EACCES") throw new Error(`--port: this user may not listen at ${port}`, { cause });
+    throw cause;
+  }
+}
+
+interface Interruption {
+  /** The server is asked to end, */
+  readonly first: AbortSignal;
+  /** and once more, at once. */
+  readonly second: AbortSignal;
+}
+
+/** What npm and a terminal send at once is one request to end. */
+const TOGETHER_MS = 1000;
+
+function watchSignals(): Interruption {
+  const [first, second] = [new AbortController(), new AbortController()];
+  let firstMs = 0;
+  for (const name of endingSignals)
+    process.on(name, () => {
+      if (!first.signal.aborted) {
+        firstMs = performance.now();
+        first.abort();
+      } else if (performance.now() - firstMs > TOGETHER_MS) second.abort();
+    });
+  return { first: first.signal, second: second.signal };
+}
+
+await runCommand("serve", async () => {
+  const command = parseServeOptions(process.argv.slice(2), process.env);
+  if (command.help) {
+    process.stdout.write(`${helpText}\n`);
+    return;
+  }
+  try {
+    await run(command);
+  } catch (error) {
+    if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
+    const status = await repeatOnOtherDriver("page-serve");
+    if (status === undefined) throw error;
+    process.exitCode = status;
+  }
+});

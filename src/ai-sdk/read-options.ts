@@ -1,7 +1,7 @@
 // The options of a call of the AI SDK as weft's, with warnings for what weft cannot do.
 import type { AskOptions } from "../answer/ask.js";
 import type { Conversation, ToolDefinition } from "../answer/conversation.js";
-import type { GenerateOptions } from "../index.js";
+import type { GenerateOptions, ResponseFormat } from "../index.js";
 import { isRecord } from "../util/json-value.js";
 import { messagesOf } from "./prompt.js";
 import type { CallOptions, Warning } from "./specification.js";
@@ -33,19 +33,18 @@ export function readOptions(call: CallOptions): ReadOptions {
   const unsupported = (feature: string, details: string): void => {
     warnings.push({ type: "unsupported", feature, details });
   };
-  if (call.responseFormat && call.responseFormat.type !== "text")
-    unsupported(
-      "responseFormat",
-      "weft can't hold a model to JSON or to a schema yet: it is free in what it writes.",
-    );
   if (call.reasoning !== undefined && call.reasoning !== "provider-default")
     unsupported(
       "reasoning",
       "providerOptions.weft.templateVariables sets the variables of the model's template.",
     );
   const tools = readTools(call, unsupported);
+  const responseFormat = readFormat(call);
+  // A call has a form of its own.
+  if (responseFormat && tools)
+    unsupported("tools beside responseFormat", "an answer that is held to a format calls no tools.");
   return {
-    conversation: { messages: messagesOf(call.prompt), ...(tools ? { tools } : {}) },
+    conversation: { messages: messagesOf(call.prompt), ...(tools && !responseFormat ? { tools } : {}) },
     options: withoutUndefined({
       maxTokens: call.maxOutputTokens,
       temperature: call.temperature,
@@ -55,10 +54,17 @@ export function readOptions(call: CallOptions): ReadOptions {
       frequencyPenalty: call.frequencyPenalty,
       seed: call.seed,
       stop: call.stopSequences?.length ? call.stopSequences : undefined,
+      responseFormat,
       ...readOwn(call, unsupported),
     }),
     warnings,
   };
+}
+
+function readFormat({ responseFormat }: CallOptions): ResponseFormat | undefined {
+  if (responseFormat?.type !== "json") return undefined;
+  const { schema } = responseFormat;
+  return isRecord(schema) ? { type: "json_schema", schema } : { type: "json_object" };
 }
 
 function readTools(

@@ -25,7 +25,7 @@ export interface CallOptions {
   readonly presencePenalty?: number | undefined;
   readonly frequencyPenalty?: number | undefined;
   readonly seed?: number | undefined;
-  readonly responseFormat?: { readonly type: string } | undefined;
+  readonly responseFormat?: { readonly type: string; readonly schema?: unknown } | undefined;
   readonly tools?: readonly { readonly type: string; readonly name: string }[] | undefined;
   readonly toolChoice?: { readonly type: string } | undefined;
   readonly abortSignal?: AbortSignal | undefined;

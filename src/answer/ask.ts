@@ -44,7 +44,8 @@ export function ask(
     ...(form?.hasSpecialTokens ? { keepSpecialTokens: true } : {}),
   });
   return readAnswer(generation, {
-    thoughts: thoughtsBegin(template, options.templateVariables),
+    // A text that is held to a format has no thoughts in front.
+    thoughts: options.responseFormat ? "never" : thoughtsBegin(template, options.templateVariables),
     ...(onPiece ? { onPiece } : {}),
     ...(format ? { tools: { format, names, ...(mostCalls === undefined ? {} : { mostCalls }) } } : {}),
   });

@@ -91,16 +91,16 @@ export class Model {
     loaded: LoadedModel,
     defaults: GenerationDefaults,
     engine: EngineOptions,
-    opened: { readonly source: ModelSource; readonly options: LoadOptions },
+    opened: { readonly source: ModelSource; readonly load: LoadOptions },
   ) {
     this.#loaded = loaded;
-    const { source, options } = opened;
-    const { onProgress: _, verify: __, ...asBefore } = options;
+    const { source, load } = opened;
+    const { onProgress: _, verify: __, ...asBefore } = load;
     this.#kept = new KeptWeights(source, loaded.weightsPrint);
     this.#recovery = new Recovery({
       loaded,
-      mayRecover: options.recover ?? true,
-      onRecovery: options.onRecovery,
+      mayRecover: load.recover ?? true,
+      onRecovery: load.onRecovery,
       kept: this.#kept,
       reload: ({ source: own }, signal) =>
         loadModel(own, { ...asBefore, queues: loaded.info.queues, signal }),
@@ -137,7 +137,7 @@ export class Model {
       const defaults = readGenerationDefaults(loaded.textFiles.generationConfig, loaded.config);
       const known = countTokens(loaded.textFiles.tokenizer);
       const choosableTokens = Math.min(known || Infinity, loaded.config.vocabularySize);
-      return new Model(loaded, defaults, { ...engine, choosableTokens }, { source, options });
+      return new Model(loaded, defaults, { ...engine, choosableTokens }, { source, load: options });
     } catch (error) {
       disposeLoaded(loaded);
       throw error;

@@ -250,13 +250,13 @@ describe("a model whose device was lost", () => {
   });
 });
 
-describe("trained weights, when the device is lost after the run", () => {
-  const finish = async (model: Model, takesCheckpoint: boolean): Promise<void> => {
-    const run = model.train(sentences, trainOptions);
-    for await (const { step } of run)
-      if (takesCheckpoint && step === trainOptions.steps) await run.checkpoint();
-  };
+const finish = async (model: Model, takesCheckpoint: boolean): Promise<void> => {
+  const run = model.train(sentences, trainOptions);
+  for await (const { step } of run)
+    if (takesCheckpoint && step === trainOptions.steps) await run.checkpoint();
+};
 
+describe("trained weights, when the device is lost after the run", () => {
   it("come back from a checkpoint of the last step, and are trained further", async () => {
     const opened = await open();
     const { model, lose } = opened;

@@ -67,6 +67,7 @@ const fieldNames: Readonly<Record<string, string>> = {
   repetitionPenalty: "repetition_penalty",
   logitBias: "logit_bias",
   templateVariables: "chat_template_kwargs",
+  responseFormat: "response_format",
 };
 
 /**

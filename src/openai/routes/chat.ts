@@ -13,6 +13,7 @@ import {
   readSampling,
   samplingFields,
 } from "../fields/sampling.js";
+import { expectNoTools, readResponseFormat } from "../fields/response-format.js";
 import { readTools, toolFields } from "../fields/tools.js";
 import type { Exchange } from "../http/exchange.js";
 import { eventText } from "../http/event-stream.js";
@@ -20,7 +21,7 @@ import { findModel } from "../models.js";
 import type { AnswerJob, AnswerUpdate, Service } from "../service.js";
 import { newId } from "./new-id.js";
 import { tokenDetails } from "./token-details.js";
-import { harmless, readVariables, unconstrained } from "./field-reasons.js";
+import { harmless, readVariables } from "./field-reasons.js";
 
 const table: FieldTable = {
   handled: [
@@ -28,6 +29,7 @@ const table: FieldTable = {
     "messages",
     "max_completion_tokens",
     "logprobs",
+    "response_format",
     "chat_template_kwargs",
     ...answerFields,
     ...choiceFields,
@@ -36,7 +38,6 @@ const table: FieldTable = {
   ],
   ignored: [...harmless, "prediction"],
   refused: {
-    response_format: unconstrained,
     top_logprobs: {
       because: "weft gives the log-probabilities of the chosen tokens only, by logprobs true; pass 0.",
       unless: (value) => value === 0,
@@ -72,12 +73,15 @@ export async function answerChat(service: Service, exchange: Exchange, fields: F
   const { choices, maxTokens, isStream, includesUsage } = readAnswerFields(fields);
   const wantsDetails = fields.flag("logprobs") ?? false;
   const templateVariables = readVariables(fields);
+  const responseFormat = readResponseFormat(fields, "response_format");
+  if (responseFormat) expectNoTools(fields, "response_format", tools);
   const options = {
     ...readSampling(fields),
     ...readChoiceOptions(fields),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(wantsDetails ? { logProbabilities: true } : {}),
     ...(templateVariables ? { templateVariables } : {}),
+    ...(responseFormat ? { responseFormat } : {}),
     toolFormat: service.settings.toolFormat,
     mostCalls,
   };

@@ -3,6 +3,7 @@ import { readAnswer, type AnswerEnd } from "../../answer/answer.js";
 import type { ServedModel } from "../../answer/served-model.js";
 import { answerFields, readAnswerFields, usageOf, type Usage } from "../fields/answer-fields.js";
 import type { FieldTable, Fields } from "../fields/fields.js";
+import { readResponseFormat } from "../fields/response-format.js";
 import { readTokenTexts } from "../fields/token-texts.js";
 import {
   choiceFields,
@@ -15,12 +16,20 @@ import type { Exchange } from "../http/exchange.js";
 import { eventText } from "../http/event-stream.js";
 import { findModel } from "../models.js";
 import type { AnswerJob, AnswerUpdate, Service } from "../service.js";
-import { harmless, unconstrained } from "./field-reasons.js";
+import { harmless } from "./field-reasons.js";
 import { newId } from "./new-id.js";
 import { tokenDetails } from "./token-details.js";
 
 const table: FieldTable = {
-  handled: ["model", "prompt", "logprobs", ...answerFields, ...choiceFields, ...samplingFields],
+  handled: [
+    "model",
+    "prompt",
+    "logprobs",
+    "response_format",
+    ...answerFields,
+    ...choiceFields,
+    ...samplingFields,
+  ],
   ignored: harmless,
   refused: {
     echo: { because: "weft does not send the prompt back.", unless: (value) => value === false },
@@ -29,7 +38,6 @@ const table: FieldTable = {
       unless: (value) => value === "",
     },
     best_of: { because: "weft returns all that it writes: pass n.", unless: (value) => value === 1 },
-    response_format: unconstrained,
   },
 };
 
@@ -51,10 +59,12 @@ export async function answerCompletions(
   if (prompts.length * choices > MOST_TEXTS)
     throw fields.wrong("prompt", `at most ${MOST_TEXTS} texts to be written, prompts times n`);
   const wantsDetails = readLogprobs(fields);
+  const responseFormat = readResponseFormat(fields, "response_format");
   const options = {
     ...readSampling(fields),
     ...readChoiceOptions(fields),
     maxTokens,
+    ...(responseFormat ? { responseFormat } : {}),
     ...(wantsDetails ? { logProbabilities: true } : {}),
   };
   await service.expectRoom(named, prompts, "prompt");

@@ -1,6 +1,5 @@
 // Fields that several routes take in the same way.
-import type { Fields, Refusal } from "../fields/fields.js";
-import { isRecord } from "../../util/json-value.js";
+import type { Fields } from "../fields/fields.js";
 
 /** What clients say of themselves, and where and for how long OpenAI should keep what. None of it changes an answer. */
 export const harmless: readonly string[] = [
@@ -12,12 +11,6 @@ export const harmless: readonly string[] = [
   "prompt_cache_key",
   "prompt_cache_retention",
 ];
-
-/** The form of answers, of which text is the only one. */
-export const unconstrained: Refusal = {
-  because: "weft can't hold a model to JSON or to a schema yet; the only type is 'text'.",
-  unless: (value) => isRecord(value) && value["type"] === "text",
-};
 
 /** Variables of the chat template, but for those that are fields of their own. @throws ApiFailure. */
 export function readVariables(fields: Fields): Readonly<Record<string, unknown>> | undefined {

@@ -5,6 +5,7 @@ import type { AnswerEnd } from "../../answer/answer.js";
 import type { FieldTable, Fields } from "../fields/fields.js";
 import { readResponseInput } from "../fields/response-input.js";
 import { readSampling, samplingFields } from "../fields/sampling.js";
+import { expectNoTools, readResponseFormat } from "../fields/response-format.js";
 import { readTools, toolFields } from "../fields/tools.js";
 import type { Exchange } from "../http/exchange.js";
 import { eventText } from "../http/event-stream.js";
@@ -12,7 +13,7 @@ import type { ApiFailure } from "../http/failure.js";
 import { findModel } from "../models.js";
 import type { AnswerUpdate, Service } from "../service.js";
 import { isRecord } from "../../util/json-value.js";
-import { harmless, readVariables, unconstrained } from "./field-reasons.js";
+import { harmless, readVariables } from "./field-reasons.js";
 import { newId } from "./new-id.js";
 import { ResponseWriter } from "./response-writer.js";
 
@@ -25,6 +26,7 @@ const table: FieldTable = {
     "instructions",
     "max_output_tokens",
     "stream",
+    "text",
     "chat_template_kwargs",
     ...samplingFields,
     ...toolFields,
@@ -35,14 +37,6 @@ const table: FieldTable = {
     conversation: { because: stateless },
     background: { because: stateless, unless: (value) => value === false },
     prompt: { because: "weft keeps no prompts: send the text as input." },
-    text: {
-      because: unconstrained.because,
-      unless: (value) =>
-        isRecord(value) &&
-        Object.entries(value).every(
-          ([name, own]) => own === null || (name === "format" && unconstrained.unless!(own)),
-        ),
-    },
     reasoning: {
       because:
         "models differ in how they are told; chat_template_kwargs sets the variables of their template.",
@@ -78,10 +72,19 @@ export async function answerResponses(
   const maxTokens = fields.whole("max_output_tokens", { least: 1 });
   const isStream = fields.flag("stream") ?? false;
   const templateVariables = readVariables(fields);
+  const text = fields.record("text");
+  text?.expectKnown({
+    handled: ["format"],
+    ignored: [],
+    refused: { verbosity: { because: "weft's models have no such setting." } },
+  });
+  const responseFormat = text && readResponseFormat(text, "format");
+  if (responseFormat) expectNoTools(fields, "text", tools);
   const options = {
     ...readSampling(fields),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(templateVariables ? { templateVariables } : {}),
+    ...(responseFormat ? { responseFormat } : {}),
     toolFormat: service.settings.toolFormat,
     mostCalls,
   };
@@ -119,7 +122,7 @@ function headOf(fields: Fields, model: string): object {
     reasoning: { effort: null, summary: null },
     store: false,
     temperature: echo("temperature"),
-    text: { format: { type: "text" } },
+    text: { format: fields.plain("text")?.["format"] ?? { type: "text" } },
     tool_choice: fields.value("tool_choice") ?? "auto",
     tools: fields.value("tools") ?? [],
     top_p: echo("top_p"),

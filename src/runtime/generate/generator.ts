@@ -292,7 +292,7 @@ export class Generator {
       survives: (error) =>
         this.#survives(error, { prepared: () => run.prepared, submit, fail: (reason) => run.fail(reason) }),
     });
-    let removeFromQueue = (): void => undefined;
+    let removeFromQueue: (() => void) | undefined;
     const submit = (): void => {
       if (!run.isEnded) removeFromQueue = this.#engineFor([...ids, ...run.generated]).add(run);
     };
@@ -306,7 +306,7 @@ export class Generator {
     if (failure) run.onError(failure);
     else submit();
     const abort = (): void => {
-      removeFromQueue();
+      removeFromQueue?.();
       run.end("abort");
     };
     for (const signal of signals) signal.addEventListener("abort", abort, { once: true });

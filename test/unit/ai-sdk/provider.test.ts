@@ -194,7 +194,10 @@ describe("the provider", () => {
 
   it("warns of what weft can't do", async () => {
     expect(await ask({})).toEqual([]);
-    expect(await ask({ responseFormat: { type: "json" } })).toEqual(["responseFormat"]);
+    expect(await ask({ responseFormat: { type: "json" } })).toEqual([]);
+    expect(await ask({ responseFormat: { type: "json" }, tools: [functionTool] })).toEqual([
+      "tools beside responseFormat",
+    ]);
     expect(await ask({ responseFormat: { type: "text" }, reasoning: "provider-default" })).toEqual([]);
     expect(await ask({ reasoning: "high" })).toEqual(["reasoning"]);
     expect(await ask({ tools: [functionTool], toolChoice: { type: "required" } })).toEqual([

@@ -113,13 +113,13 @@ describe("a request that cannot be used", () => {
       { code: "unsupported_content", param: "messages[0].content[0].type" },
     ],
     [
-      "asks for JSON",
+      "asks for a form that there is none of",
       post("/v1/chat/completions", {
         messages: [{ role: "user", content: "x" }],
-        response_format: { type: "json_object" },
+        response_format: { type: "yaml" },
       }),
       400,
-      { code: "unsupported_parameter", param: "response_format" },
+      { code: "invalid_value", param: "response_format.type" },
     ],
     [
       "asks for other tokens' log-probabilities",

@@ -42,15 +42,14 @@ describe("the weights of a model", () => {
   });
 });
 
-describe("the print of weights", () => {
-  const values = (): Float32Array<ArrayBuffer> =>
-    Float32Array.from({ length: 5000 }, (_, index) => index / 7);
-  const printOf = (pieces: readonly { name: string; values: Float32Array<ArrayBuffer> }[]): string => {
-    const print = new WeightsPrint();
-    for (const piece of pieces) print.add(piece);
-    return print.toString();
-  };
+const values = (): Float32Array<ArrayBuffer> => Float32Array.from({ length: 5000 }, (_, index) => index / 7);
+const printOf = (pieces: readonly { name: string; values: Float32Array<ArrayBuffer> }[]): string => {
+  const print = new WeightsPrint();
+  for (const piece of pieces) print.add(piece);
+  return print.toString();
+};
 
+describe("the print of weights", () => {
   it("does not depend on the order of pieces, but on names, sizes and values", () => {
     const [a, b] = [
       { name: "a", values: values() },

@@ -163,17 +163,17 @@ describe("texts that are held to a schema", () => {
   });
 });
 
-describe("a schema", () => {
-  const refusal = (schema: unknown): string => {
-    try {
-      checkResponseFormat({ type: "json_schema", schema: schema as object });
-    } catch (error) {
-      expect(error).toBeInstanceOf(ArgumentError);
-      return (error as Error).message;
-    }
-    return "accepted";
-  };
+const refusal = (schema: unknown): string => {
+  try {
+    checkResponseFormat({ type: "json_schema", schema: schema as object });
+  } catch (error) {
+    expect(error).toBeInstanceOf(ArgumentError);
+    return (error as Error).message;
+  }
+  return "accepted";
+};
 
+describe("a schema", () => {
   it.each([
     [{ type: "number", minimum: 2 }, /minimum: expected keywords that can be held for number/],
     [{ type: "integer", minimum: 1.5 }, /minimum: expected a whole number/],
@@ -210,8 +210,8 @@ describe("a schema", () => {
     [{ properties: { a: { properties: { b: { not: {} } } } } }, /schema\.properties\.a\.properties\.b\.not/],
     [false, /expected a JSON schema/],
     [{ items: false, type: "array", prefixItems: [] }, /a list of schemas/],
-  ] as const)("%j is refused by name", (schema, words) => {
-    expect(refusal(schema)).toMatch(words);
+  ] as const)("%j is refused by name", (schema, message) => {
+    expect(refusal(schema)).toMatch(message);
   });
 
   it("may refer to itself and say what means nothing", async () => {

@@ -6,6 +6,7 @@ import { answerTo, eventsOf, get, post, type Json } from "../helpers/api-calls.j
 import { repositoryFile } from "../helpers/data-files.js";
 import { clientOf } from "../helpers/openai-client.js";
 import { expectIdle, wait } from "../helpers/tiny-writer.js";
+import { WatchedGpu } from "../helpers/watched-gpu.js";
 
 const chatTemplate =
   "{% for message in messages %}{{ message.content }} {% endfor %}{% if tools %}{{ tools | length }} tools.{% endif %}";
@@ -198,4 +199,47 @@ describe("encoders that are served", () => {
     );
     expect([tooLong.status, tooLong.json.error.param]).toEqual([400, "input"]);
   });
+});
+
+it("streams go on where they were when the device is lost", async () => {
+  const watched = await WatchedGpu.create();
+  const folder = repositoryFile("src/demo/models/tinystories-gpt2");
+  await using lost = await Model.load(folder, { gpu: watched.gpu, queues: 1 });
+  const client = clientOf(createHandler({ stories: lost }));
+  const write = async (seed: number, onChunk: () => void): Promise<string> => {
+    const stream = await client.completions.create({
+      model: "stories",
+      prompt: "The cat",
+      seed,
+      max_tokens: 30,
+      stream: true,
+    });
+    let text = "";
+    for await (const { choices } of stream)
+      for (const choice of choices) {
+        text += choice.text;
+        onChunk();
+      }
+    return text;
+  };
+  const expected = await Promise.all([1, 2].map((seed) => write(seed, () => undefined)));
+  let chunks = 0;
+  const lose = (): void => {
+    if (++chunks === 12) watched.devices.at(-1)!.destroy();
+  };
+  expect(await Promise.all([1, 2].map((seed) => write(seed, lose)))).toEqual(expected);
+  expect(lost.info.recoveries).toBe(1);
+});
+
+it("answers are what their schema allows", async () => {
+  const schema = { type: "object", properties: { sum: { type: "boolean" } }, required: ["sum"] };
+  const completion = await clientOf(handler).completions.create({
+    model: "stories",
+    prompt: "The cat",
+    seed: 5,
+    max_tokens: 60,
+    // Of chats, for OpenAI.
+    ...{ response_format: { type: "json_schema", json_schema: { name: "s", schema } } },
+  });
+  expect(JSON.parse(completion.choices[0]!.text)).toEqual({ sum: expect.any(Boolean) as boolean });
 });

@@ -51,12 +51,18 @@ export function provokeValidationError(device: GPUDevice): void {
 
 /** Makes the device report that it has no memory at the next end of an error scope for that. */
 export function pretendOutOfMemory(device: GPUDevice): void {
-  const pop = device.popErrorScope.bind(device);
-  let scopes = 0;
+  const [push, pop] = [device.pushErrorScope.bind(device), device.popErrorScope.bind(device)];
+  const filters: GPUErrorFilter[] = [];
+  let earlier = 0;
+  device.pushErrorScope = (filter) => {
+    filters.push(filter);
+    push(filter);
+  };
   device.popErrorScope = async () => {
-    // Scopes come in pairs: validation inside, memory outside.
+    // Of those that are open already: they come in pairs, validation inside, memory outside.
+    const filter = filters.pop() ?? (++earlier % 2 === 0 ? "out-of-memory" : "validation");
     const error = await pop();
-    if (++scopes < 2) return error;
+    if (filter !== "out-of-memory" || device.popErrorScope === pop) return error;
     device.popErrorScope = pop;
     return new GPUOutOfMemoryError("pretended");
   };

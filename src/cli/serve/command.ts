@@ -1,20 +1,19 @@
 // `npx weft-webgpu serve`: loads models and serves them as OpenAI's API does, until it is asked to end.
 import { Model, type ModelInfo } from "../../index.js";
 import { createHandler } from "../../openai/index.js";
-import { describeAdapter } from "../../jobs/words.js";
+import { describeAdapter, describeRecovery } from "../../jobs/words.js";
 import { endingSignals } from "../browser/ending-signals.js";
 import { repeatOnOtherDriver } from "../browser/other-driver.js";
 import { loadOptions } from "../browser/page-load.js";
 import { describeStep, runCommand } from "../terminal/command.js";
 import { Log } from "./log.js";
 import { helpText, parseServeOptions, type ServeCommand } from "./options.js";
-import { RevivedModel } from "./revived-model.js";
 import { ApiServer } from "./server.js";
 
 async function run(command: ServeCommand): Promise<void> {
   const log = new Log(command.isJson, (line) => process.stdout.write(`${line}\n`));
   const interruption = watchSignals();
-  const models = new Map<string, RevivedModel>();
+  const models = new Map<string, Model>();
   try {
     for (const name of command.models.keys()) {
       models.set(name, await load(name, command, log, interruption.first));
@@ -29,13 +28,8 @@ async function run(command: ServeCommand): Promise<void> {
   }
 }
 
-/** Loads a model, and once more whenever its device is lost. */
-async function load(
-  name: string,
-  command: ServeCommand,
-  log: Log,
-  signal: AbortSignal,
-): Promise<RevivedModel> {
+/** A model whose device is lost opens another one by itself: streams pause, and go on. */
+async function load(name: string, command: ServeCommand, log: Log, signal: AbortSignal): Promise<Model> {
   const { address, hub } = command.models.get(name)!;
   let last = "";
   const report = (words: string): void => {
@@ -44,23 +38,17 @@ async function load(
     if (shown !== last) log.add({ event: "loading", model: name, step: shown }, `${shown} …`);
     last = shown;
   };
-  return RevivedModel.load({
-    async load() {
-      const model = await Model.load(address, {
-        ...loadOptions(command.queues, report, signal, hub),
-        cache: command.cache,
-        maxConcurrentRequests: command.limits.concurrent ?? 64,
-      });
-      logLoaded(name, model.info, log);
-      return model;
+  const model = await Model.load(address, {
+    ...loadOptions(command.queues, report, signal, hub),
+    cache: command.cache,
+    maxConcurrentRequests: command.limits.concurrent ?? 64,
+    onRecovery: (event) => {
+      const problem = "reason" in event ? { problem: event.reason.message } : {};
+      log.add({ event: event.phase, model: name, ...problem }, `${name}: ${describeRecovery(event)}`);
     },
-    onLost: ({ message }) =>
-      log.add(
-        { event: "lost", model: name, problem: message },
-        `Lost ${name}, and loads it again: ${message}`,
-      ),
-    onRevived: () => log.add({ event: "revived", model: name }, `${name} goes on`),
   });
+  logLoaded(name, model.info, log);
+  return model;
 }
 
 function logLoaded(name: string, { adapter, weightBytes, loadMs, config }: ModelInfo, log: Log): void {
@@ -72,7 +60,7 @@ function logLoaded(name: string, { adapter, weightBytes, loadMs, config }: Model
 }
 
 async function serveModels(
-  models: ReadonlyMap<string, RevivedModel>,
+  models: ReadonlyMap<string, Model>,
   command: ServeCommand,
   log: Log,
   { first, second }: Interruption,

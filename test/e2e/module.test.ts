@@ -26,7 +26,9 @@ describe("the built module", () => {
   it("has training, GGUF, the hub and each library in a file of its own, which is loaded when it is needed", async () => {
     const files = (await readdir(join(root, "dist"))).filter((name) => name.endsWith(".js"));
     expect(files.toSorted()).toEqual([
+      "ai-sdk.js",
       "all-families.js",
+      "answer.js",
       "cache-store.js",
       "chat-template.js",
       "constraints.js",
@@ -40,6 +42,7 @@ describe("the built module", () => {
       "model-worker.js",
       "open-hub.js",
       "open-store.js",
+      "openai.js",
       "sentence-files.js",
       "shared.js",
       "static.js",
@@ -52,6 +55,7 @@ describe("the built module", () => {
     for (const file of [
       "all-families",
       "chat-template",
+      "constraints",
       "gguf-files",
       "open-hub",
       "open-store",
@@ -92,8 +96,9 @@ describe("the built module", () => {
     const licences = await readFile(join(root, "dist/third-party-licenses.md"), "utf8");
     expect(licences).toMatch(/^## @huggingface\/jinja - [\d.]+ \(MIT\)$/m);
     expect(licences).toMatch(/^## @huggingface\/tokenizers - [\d.]+ \(Apache-2\.0\)$/m);
+    expect(licences).toMatch(/^## @mlc-ai\/web-xgrammar - [\d.]+ \(Apache-2\.0\)$/m);
     expect(licences).toMatch(/^## @noble\/hashes - [\d.]+ \(MIT\)$/m);
-    expect(licences.match(/^## /gm)).toHaveLength(3);
+    expect(licences.match(/^## /gm)).toHaveLength(4);
   });
 
   it("renders a chat template in Node", async () => {

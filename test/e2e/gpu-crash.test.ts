@@ -25,7 +25,7 @@ const work = `
 `;
 
 /** How often a browser lets its GPU process crash before it does without one. */
-const CRASHES = caseCount({ usual: 2, long: 6 });
+const CRASHES = caseCount({ usual: 1, long: 6 });
 
 it("goes on when the GPU process of its browser is killed", { timeout: 300_000 }, async () => {
   const browser = await page.browser().target().createCDPSession();

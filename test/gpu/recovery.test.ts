@@ -4,6 +4,7 @@ import { CancelledError, DeviceError, DisposedError } from "../../src/errors.js"
 import type { LoadOptions, RecoveryEvent } from "../../src/runtime/load/load-options.js";
 import { Model } from "../../src/runtime/model.js";
 import type { TrainOptions } from "../../src/runtime/train/options.js";
+import { findGpu } from "../../src/gpu/find-gpu.js";
 import { caseCount } from "../helpers/long-run.js";
 import { loseDevice } from "../helpers/lose-device.js";
 import { SeededRandom } from "../helpers/random.js";
@@ -23,6 +24,8 @@ const trainOptions: TrainOptions = {
 };
 const STREAMS = 64;
 const MOMENTS = caseCount({ usual: 20, long: 200 });
+
+const later = await findGpu();
 
 type Work = (model: Model) => Promise<unknown>;
 
@@ -67,13 +70,19 @@ const training: Work = async (model) => {
 async function disturbed(
   work: Work,
   moment: number,
-  options: LoadOptions = {},
+  options: Pick<LoadOptions, "queues"> = {},
 ): Promise<{ readonly result: unknown; readonly asked: number; readonly events: readonly RecoveryEvent[] }> {
   const watched = await WatchedGpu.create();
   const { asked } = loseDevice(watched, moment);
   const events: RecoveryEvent[] = [];
   const onRecovery = (event: RecoveryEvent): void => void events.push(event);
-  const model = await Model.load(tiny.parts, { gpu: watched.gpu, queues: 1, onRecovery, ...options });
+  // In a short run, the devices that come after are ready to compute.
+  const { queues = 1 } = options;
+  const gpu: Pick<GPU, "requestAdapter"> = {
+    requestAdapter: (own) =>
+      (watched.devices.length < Number(queues) ? watched.gpu : later).requestAdapter(own),
+  };
+  const model = await Model.load(tiny.parts, { gpu: gpu as GPU, queues, onRecovery });
   const result = await work(model);
   expect(model.info.recoveries).toBe(events.filter(({ phase }) => phase === "recovered").length);
   await model[Symbol.asyncDispose]();

@@ -233,13 +233,14 @@ it("streams go on where they were when the device is lost", async () => {
 
 it("answers are what their schema allows", async () => {
   const schema = { type: "object", properties: { sum: { type: "boolean" } }, required: ["sum"] };
-  const completion = await clientOf(handler).completions.create({
+  // The format is of chats alone, for OpenAI.
+  const request = {
     model: "stories",
     prompt: "The cat",
     seed: 5,
     max_tokens: 60,
-    // Of chats, for OpenAI.
-    ...{ response_format: { type: "json_schema", json_schema: { name: "s", schema } } },
-  });
+    response_format: { type: "json_schema", json_schema: { name: "s", schema } },
+  };
+  const completion = await clientOf(handler).completions.create(request);
   expect(JSON.parse(completion.choices[0]!.text)).toEqual({ sum: expect.any(Boolean) as boolean });
 });

@@ -243,9 +243,14 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
       }),
       // What reads stored weights, once more with f16 as a type of the shaders.
       testProject("gpu in Dawn with shader-f16", {
-        include: ["linear", "linear-outputs", "token-kernels", "f16-weights", "f16-arithmetic"].map(
-          (name) => `test/gpu/${name}.test.ts`,
-        ),
+        // With --long also the outputs of products one by one, of which whole models have most.
+        include: [
+          "linear",
+          "token-kernels",
+          "f16-weights",
+          "f16-arithmetic",
+          ...(process.env["WEFT_LONG"] ? ["linear-outputs"] : []),
+        ].map((name) => `test/gpu/${name}.test.ts`),
         setupFiles: ["test/helpers/pool-devices.ts", "test/helpers/expect-shader-f16.ts"],
         env: lavapipe,
       }),

@@ -79,19 +79,25 @@ function liveOf(model: Model): object {
   return { buffers, bytes };
 }
 
-it.each(Object.entries(calls))("%s survives that any of its buffers finds no memory", async (name, call) => {
-  const { labels, result, live } = await undisturbed(call);
-  expect(labels).toContain("readback");
-  if (name === "generate") expect(labels.size).toBeGreaterThan(12);
-  for (const label of labels) {
-    const watched = await WatchedGpu.create();
-    await using model = await Model.load(files, { gpu: watched.gpu, queues: 1 });
-    const isRefused = refuseBuffer(watched.devices[0]!, label);
-    const error: unknown = await call(model).catch((failure: unknown) => failure);
-    expect(isRefused(), label).toBe(true);
-    const cause = error instanceof GenerationInterruptedError ? error.cause : error;
-    expect(cause, label).toMatchObject({ name: "DeviceError", reason: "out-of-memory" });
-    expect(await call(model), label).toEqual(result);
-    await vi.waitFor(() => expect(liveOf(model), label).toEqual(live), { timeout: 5000 });
-  }
-});
+const slow = { timeout: 600_000 };
+
+it.each(Object.entries(calls))(
+  "%s survives that any of its buffers finds no memory",
+  slow,
+  async (name, call) => {
+    const { labels, result, live } = await undisturbed(call);
+    expect(labels).toContain("readback");
+    if (name === "generate") expect(labels.size).toBeGreaterThan(12);
+    for (const label of labels) {
+      const watched = await WatchedGpu.create();
+      await using model = await Model.load(files, { gpu: watched.gpu, queues: 1 });
+      const isRefused = refuseBuffer(watched.devices[0]!, label);
+      const error: unknown = await call(model).catch((failure: unknown) => failure);
+      expect(isRefused(), label).toBe(true);
+      const cause = error instanceof GenerationInterruptedError ? error.cause : error;
+      expect(cause, label).toMatchObject({ name: "DeviceError", reason: "out-of-memory" });
+      expect(await call(model), label).toEqual(result);
+      await vi.waitFor(() => expect(liveOf(model), label).toEqual(live), { timeout: 5000 });
+    }
+  },
+);

@@ -281,6 +281,21 @@ describe("trained weights, when the device is lost after the run", () => {
     await close(opened);
   });
 
+  it("are not taken from a checkpoint behind which another run has changed them", async () => {
+    const opened = await open();
+    const { model, lose } = opened;
+    const first = model.train(sentences, trainOptions);
+    for await (const { step } of first) {
+      if (step < trainOptions.steps) continue;
+      await first.checkpoint();
+      for await (const _ of model.train(sentences, { ...trainOptions, steps: 1, seed: 1 })) void _;
+    }
+    lose();
+    const error = await rejection(model.forward(sentences));
+    expect(error.message).toMatch(/its weights were trained, and neither its last checkpoint nor save/);
+    await close(opened);
+  });
+
   it("come back from what was saved", async () => {
     const opened = await open();
     const { model, lose } = opened;

@@ -7,6 +7,8 @@ export interface Origin {
   readonly source: ModelSource;
   /** What the files must hold, if they can have changed. */
   readonly weightsPrint?: string | undefined;
+  /** What `restore` reads. */
+  readonly checkpoint?: Uint8Array | undefined;
   /** Turns the weights of the files into those of the moment of the loss. */
   readonly restore?: ((loaded: LoadedModel) => Promise<void>) | undefined;
 }
@@ -31,7 +33,7 @@ export class KeptWeights {
   get origin(): Origin | undefined {
     if (this.#isMixed) return undefined;
     for (const origin of this.#running) return origin();
-    return this.#kept && !isTransferred(this.#kept.source) ? this.#kept : undefined;
+    return this.#kept && isHere(this.#kept) ? this.#kept : undefined;
   }
 
   /** Counts updates: weights of the same version are the same. */
@@ -64,7 +66,7 @@ export class KeptWeights {
 /** Bytes that were posted to another thread are no longer here. */
 export const isDetached = (bytes: Uint8Array): boolean => bytes.byteLength === 0;
 
-const isTransferred = (source: ModelSource): boolean => {
+function isHere({ source, checkpoint }: Origin): boolean {
   const { weights } = source as Partial<ModelParts>;
-  return weights instanceof Uint8Array && isDetached(weights);
-};
+  return [weights, checkpoint].every((own) => !(own instanceof Uint8Array && isDetached(own)));
+}

@@ -161,7 +161,6 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
       }
     } finally {
       end();
-      this.#keepWeights(training, start);
       const session = this.#session;
       this.#session = undefined;
       this.#anchors = [];
@@ -176,13 +175,17 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
    */
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
     if (!this.#session || !this.#state) throw checkpointOutsideLoop();
-    const { saveState } = await loadTraining();
+    const training = await loadTraining();
     const state = this.#state;
-    return this.#model.recovery.run(async () => {
+    const { kept, recovery } = this.#model;
+    return recovery.run(async () => {
       if (!this.#session) throw checkpointOutsideLoop();
-      const checkpoint = await saveState(this.#session, state);
-      if (this.#model.recovery.mayRecover)
+      const { version } = kept;
+      const checkpoint = await training.saveState(this.#session, state);
+      if (recovery.mayRecover) {
         this.#anchors = [{ state, checkpoint }, ...this.#anchors.filter(isFirst)];
+        this.#keepWeights(training, { state, checkpoint }, version);
+      }
       return checkpoint;
     });
   }
@@ -235,17 +238,21 @@ export class TrainingRun implements AsyncIterable<TrainStep> {
     this.#sampler = new training.BatchSampler({ ...settings, windows, position: from.position });
     const last = (this.#state ?? start).step;
     for (let step = from.step + 1; step <= last; step++) await this.#takeStep(step, work);
+    if (checkpoint && from.step === last)
+      this.#keepWeights(training, { state: from, checkpoint }, this.#model.kept.version);
   }
 
-  /** Has the model know where its weights can be had from after the run: in a checkpoint of its last step. */
-  #keepWeights({ restoreWeights }: Training, start: CheckpointState): void {
+  /** Has the model know where weights of this version can be had from, also after the run. */
+  #keepWeights(
+    { restoreWeights }: Training,
+    { state, checkpoint }: { readonly state: CheckpointState; readonly checkpoint: Uint8Array<ArrayBuffer> },
+    version: number,
+  ): void {
     const { kept } = this.#model;
-    const [latest] = this.#anchors;
-    const checkpoint = latest?.checkpoint;
-    if (!checkpoint || latest.state.step !== this.#state?.step || isDetached(checkpoint)) return;
-    kept.keep(kept.version, {
+    kept.keep(version, {
       ...kept.source,
-      restore: (opened) => restoreWeights(opened, checkpoint, start),
+      checkpoint,
+      restore: (opened) => restoreWeights(opened, checkpoint, state),
     });
   }
 

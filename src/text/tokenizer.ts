@@ -2,6 +2,7 @@
 import type { Tokenizer } from "@huggingface/tokenizers";
 import { ArgumentError, FormatError } from "../errors.js";
 import { checkPatterns } from "./pattern-check.js";
+import { hasByteTokens } from "./tokenizer-json.js";
 import { isRecord, showJson } from "../util/json-value.js";
 import { loadPart } from "../util/load-part.js";
 
@@ -78,9 +79,7 @@ export async function loadTokenizer(
     };
     const tokenizer = makeTokenizer(tokenizerJson, config);
     const plain = (): Tokenizer => makeTokenizer(withoutSpecialTokens(tokenizerJson), config);
-    const isByteLevel =
-      "decoder" in tokenizerJson && JSON.stringify(tokenizerJson.decoder ?? null).includes('"ByteLevel"');
-    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig, isByteLevel);
+    return new HuggingFaceTokenizer(tokenizer, plain, tokenizerConfig, hasByteTokens(tokenizerJson));
   } catch (cause) {
     const problem = `expected a tokenizer, received: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new FormatError({ file: "tokenizer.json", problem, remedy, cause });

@@ -4,8 +4,6 @@
 export interface TokenConstraint {
   /** A bit per token that may come next, the lowest first, V bits in all. */
   readonly allowed: Uint32Array;
-  /** Whether the text may end here. */
-  readonly mayEnd: boolean;
   /** Whether nothing may follow but the end. */
   readonly isComplete: boolean;
   /** Takes the next token, one that was allowed. Resolves when `allowed` is that of the token after it. */

@@ -326,7 +326,7 @@ export class Generator {
     if (!tokenizer) throw needsTokenizer("responseFormat");
     const { textFiles, config } = this.#model;
     this.#constraints ??= loadPart(import("../../text/grammar/constraints.js")).then(
-      ({ Constraints: Own }) => new Own(textFiles.tokenizer, config.vocabularySize),
+      ({ Constraints: Own }) => new Own(textFiles.tokenizer as object, config.vocabularySize),
     );
     try {
       return await (await this.#constraints).make(format, [...stopTokens]);

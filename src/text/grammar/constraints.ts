@@ -1,7 +1,7 @@
 // Holds texts to a format with XGrammar, a library that compiles grammars to masks over the tokens of a vocabulary. It is WebAssembly,
 // the only part of weft that is, and is loaded when the first such text is asked for.
 import { CompiledGrammar, GrammarCompiler, GrammarMatcher, TokenizerInfo } from "@mlc-ai/web-xgrammar";
-import { ArgumentError, WeftError } from "../../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { checkResponseFormat, type CheckedFormat, type ResponseFormat } from "./response-format.js";
 import { readSpellings } from "./vocabulary.js";
 
@@ -12,12 +12,12 @@ const MOST_KEPT = 32;
 
 /** Makes constraints for the texts of one model. */
 export class Constraints {
-  readonly #tokenizer: unknown;
+  readonly #tokenizer: object;
   readonly #vocabularySize: number;
   #compiler: Promise<GrammarCompiler> | undefined;
   readonly #compiled = new Map<string, Promise<CompiledGrammar>>();
 
-  constructor(tokenizer: unknown, vocabularySize: number) {
+  constructor(tokenizer: object, vocabularySize: number) {
     this.#tokenizer = tokenizer;
     this.#vocabularySize = vocabularySize;
   }
@@ -47,8 +47,8 @@ export class Constraints {
     const compiling = known ?? this.#compileNew(format);
     this.#compiled.delete(key);
     this.#compiled.set(key, compiling);
-    const [oldest] = this.#compiled.keys();
-    if (this.#compiled.size > MOST_KEPT) this.#compiled.delete(oldest!);
+    const [oldest] = this.#compiled;
+    if (this.#compiled.size > MOST_KEPT) this.#drop(...oldest!);
     try {
       return await compiling;
     } catch (error) {
@@ -57,41 +57,42 @@ export class Constraints {
     }
   }
 
+  /** Memory of WebAssembly is collected by nobody. Whoever waits for the grammar gets a matcher first, which has what it needs of it. */
+  #drop(key: string, compiling: Promise<CompiledGrammar>): void {
+    this.#compiled.delete(key);
+    void compiling.then(
+      (grammar) => setTimeout(() => grammar.dispose()),
+      () => undefined, // told to whoever asked for it
+    );
+  }
+
   async #compileNew({ source }: CheckedFormat): Promise<CompiledGrammar> {
     const compiler = await (this.#compiler ??= this.#open());
     try {
-      if ("json" in source)
+      if ("schema" in source) {
+        const { schema, isStrict } = source;
         return await compiler.compileJSONSchema(
-          '{"type":"object"}',
+          schema,
           true,
           undefined,
           undefined,
-          false,
+          isStrict,
           MOST_WHITESPACE,
         );
-      if ("schema" in source)
-        return await compiler.compileJSONSchema(
-          source.schema,
-          true,
-          undefined,
-          undefined,
-          true,
-          MOST_WHITESPACE,
-        );
+      }
       if ("pattern" in source)
         return await compiler.compileStructuralTag({
           type: "structural_tag",
           format: { type: "regex", pattern: source.pattern },
         });
       return await compiler.compileGrammar(source.grammar);
-    } catch (cause) {
-      // What a library in WebAssembly aborts with is of no use to anybody. It is opened anew for the next format.
-      this.#compiler = undefined;
+    } catch {
+      // What a library in WebAssembly aborts with is of no use to anybody.
       throw new ArgumentError({
         argument: "responseFormat",
         expected: "a format that can be compiled to a grammar",
         received: Object.values(source)[0],
-        remedy: cause instanceof WeftError ? cause.message : "Simplify it, or check the result instead.",
+        remedy: "Simplify it, or check the result instead.",
       });
     }
   }
@@ -105,7 +106,8 @@ export class Constraints {
       this.#vocabularySize,
       [],
     );
-    return GrammarCompiler.createGrammarCompiler(info);
+    // Its own cache would keep all that was ever compiled.
+    return GrammarCompiler.createGrammarCompiler(info, false);
   }
 }
 

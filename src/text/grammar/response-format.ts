@@ -21,8 +21,8 @@ export type ResponseFormat =
 export interface CheckedFormat {
   readonly key: string;
   readonly source:
-    | { readonly schema: string }
-    | { readonly json: true }
+    /** Strict: no object has properties that it does not name. */
+    | { readonly schema: string; readonly isStrict: boolean }
     | { readonly pattern: string }
     | { readonly grammar: string };
 }
@@ -42,12 +42,15 @@ function sourceOf(format: ResponseFormat): CheckedFormat["source"] {
     throw unusable("responseFormat", 'an object with a type, such as { type: "json_object" }', format);
   switch (format.type) {
     case "json_object":
-      return { json: true };
+      return { schema: '{"type":"object"}', isStrict: false };
     case "json_schema": {
       const { schema } = format;
       if (!isRecord(schema))
         throw unusable("responseFormat.schema", "a JSON schema that is an object", schema);
-      return { schema: checkLength("responseFormat.schema", JSON.stringify(checkSchema(schema))) };
+      return {
+        schema: checkLength("responseFormat.schema", JSON.stringify(checkSchema(schema))),
+        isStrict: true,
+      };
     }
     case "regex":
       return {

@@ -242,3 +242,15 @@ it("a tokenizer whose tokens are no pieces of text is refused", async () => {
     /tokens are bytes, or pieces of text/,
   );
 });
+
+it("a text goes on when its grammar is no longer kept", async () => {
+  const constraint = await constraints.make({ type: "choice", choices: ["abc"] }, [END]);
+  for (let index = 0; index < 40; index++)
+    (await constraints.make({ type: "choice", choices: [`other ${index}`] }, [END])).dispose();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const letter of "abc") await constraint.advance(words.indexOf(letter));
+  expect(constraint.isComplete).toBe(true);
+  constraint.dispose();
+  const { text } = await walk({ type: "choice", choices: ["abc"] }, new SeededRandom(1), 10);
+  expect(text).toBe("abc");
+});

@@ -55,6 +55,6 @@ export type EmbeddingEvent =
 
 /** A RecoveryEvent, and what the model is like after it. */
 export interface RecoveryMessage {
-  readonly event: RecoveryEvent | (Omit<RecoveryEvent, "reason"> & { readonly reason: ErrorRecord });
+  readonly event: Exclude<RecoveryEvent, { readonly reason: Error }> | { readonly reason: ErrorRecord };
   readonly info: ModelInfo;
 }

@@ -42,8 +42,9 @@ interface Run {
 type Method = (call: Call, ...args: never[]) => unknown;
 
 let model: Model;
-/** Whether the model may need files that it has made, so that they are not transferred to the page. */
-let keepsFiles = true;
+let mayRecover = true;
+/** Whether the model may need files that it has made of trained weights, so that they are not transferred to the page. */
+let keepsFiles = false;
 let tellRecovery: ((event: RecoveryEvent) => void) | undefined;
 /** Add this to a time of this thread to get a time of the page. */
 let clockOffsetMs = 0;
@@ -58,7 +59,7 @@ const methods: Readonly<Record<string, Method>> = {
     clockOffsetMs = performance.timeOrigin - page.timeOrigin;
     const addedTo = lendStorage(page.kept);
     await holdLock(page.lock);
-    keepsFiles = options.recover ?? true;
+    mayRecover = options.recover ?? true;
     model = await Model.load(source, {
       ...options,
       onProgress: emit,
@@ -138,6 +139,7 @@ const methods: Readonly<Record<string, Method>> = {
   },
 
   train({ number }, sentences: (string | number[])[], options: { readonly steps: number }) {
+    keepsFiles = mayRecover;
     const stopping = new AbortController();
     const run = model.train(sentences, { ...options, signal: stopping.signal });
     runs.set(number, { run, steps: run[Symbol.asyncIterator](), stopping });

@@ -362,9 +362,7 @@ export class WorkerModel implements Promisified<Model> {
 
 /** Errors come as records. */
 function eventOf(event: RecoveryMessage["event"]): RecoveryEvent {
-  if (!("reason" in event)) return event;
-  const { reason } = event;
-  return { ...event, reason: reason instanceof Error ? reason : errorOf(reason) } as RecoveryEvent;
+  return "reason" in event ? ({ ...event, reason: errorOf(event.reason) } as RecoveryEvent) : event;
 }
 
 /** The source as the worker needs it: its own address is not the page's, so URLs become absolute. */

@@ -197,9 +197,20 @@ function mendGrammarLibrary(): Plugin {
 
 const builds: Readonly<Record<string, UserConfig>> = { static: staticBuild, cli: cliBuild, demo: demoBuild };
 
-const testProject = (name: string, extra: object): object => ({
+/**
+ * Tests of one kind, which run before those of a higher `turn`. Software adapters use every core, but compiling and the float64
+ * reference use one: two files at once take less time than one after the other.
+ */
+const testProject = (name: string, turn: number, maxWorkers: number, extra: object): object => ({
   extends: true,
-  test: { name, testTimeout: 120_000, hookTimeout: 120_000, ...extra },
+  test: {
+    name,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    maxWorkers,
+    sequence: { groupOrder: turn },
+    ...extra,
+  },
 });
 
 /** Dawn on lavapipe, which the set-up found: the driver is chosen before the process that loads Dawn starts. */
@@ -230,19 +241,17 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   ...(builds[mode] ?? moduleBuild),
   server: { fs: { allow: [path("."), shared] } },
   test: {
-    // Software adapters use every core: test files that execute on one must not compete.
-    fileParallelism: false,
     server: { deps: { inline: [/web-xgrammar/] } },
     env: { WEFT_ROOT: path("."), WEFT_SHARED: shared, WEFT_CI: process.env["CI"] ?? "" },
     projects: [
-      testProject("unit", { include: ["test/unit/**/*.test.ts"] }),
-      testProject("shaders", { include: ["test/shaders/**/*.test.ts"] }),
-      testProject("gpu in Dawn", {
+      testProject("unit", 1, 2, { include: ["test/unit/**/*.test.ts"] }),
+      testProject("shaders", 1, 2, { include: ["test/shaders/**/*.test.ts"] }),
+      testProject("gpu in Dawn", 2, 2, {
         include: ["test/gpu/**/*.test.ts"],
         setupFiles: ["test/helpers/pool-devices.ts"],
       }),
       // What reads stored weights, once more with f16 as a type of the shaders.
-      testProject("gpu in Dawn with shader-f16", {
+      testProject("gpu in Dawn with shader-f16", 3, 1, {
         // With --long also the outputs of products one by one, of which whole models have most.
         include: [
           "linear",
@@ -256,7 +265,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
       }),
       // Chromium has Dawn inside, as Node has here: kernels compile to the same code. So whole models run in a page, and what
       // pages do in their own way; with --long, everything does.
-      testProject("gpu in Chromium", {
+      testProject("gpu in Chromium", 3, 1, {
         include: (process.env["WEFT_LONG"] ? ["**/*"] : inPages).map((name) => `test/gpu/${name}.test.ts`),
         browser: {
           enabled: true,
@@ -266,7 +275,8 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
           instances: [{ browser: "chromium" }],
         },
       }),
-      testProject("e2e", { include: ["test/e2e/**/*.test.ts"] }),
+      // These time what they see, and end commands in the middle.
+      testProject("e2e", 4, 1, { include: ["test/e2e/**/*.test.ts"] }),
     ],
   },
 }));

@@ -207,17 +207,17 @@ it("measures decoding against the number of texts, after checking the tokens", a
   expect(output).toMatch(/^checked +3 greedy texts of 2 tokens are those of stepwise forward passes$/m);
   expect(output).toMatch(/^ +4 +\d+\.\d +\d+ +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d$/m);
   const records = JSON.parse(await readFile(json, "utf8")) as (Measured & {
-    readonly parameters: { readonly requests: number };
+    readonly parameters: { readonly requests: number; readonly p10: number; readonly p90: number };
   })[];
   for (const { metric, value } of records) expect(value, metric).toBeGreaterThan(0);
-  const find = (metric: string, requests: number): number =>
-    records.find((one) => one.metric === metric && one.parameters.requests === requests)!.value;
+  const find = (metric: string, requests: number) =>
+    records.find((one) => one.metric === metric && one.parameters.requests === requests)!;
   for (const requests of [1, 4]) {
-    expect(find("ofLinears", requests)).toBeCloseTo(
-      find("step", requests) / find("linearsAlone", requests),
-      1,
-    );
-    expect(find("dispatchesPerStep", requests)).toBe(find("dispatchesPerStep", 1));
+    const step = find("step", requests).value;
+    const alone = find("linearsAlone", requests).parameters;
+    expect(find("ofLinears", requests).value).toBeGreaterThanOrEqual(step / alone.p90);
+    expect(find("ofLinears", requests).value).toBeLessThanOrEqual(step / alone.p10);
+    expect(find("dispatchesPerStep", requests).value).toBe(find("dispatchesPerStep", 1).value);
   }
   expect((await readFile(report, "utf8")).match(/<figure>/g)).toHaveLength(1);
 });

@@ -1,6 +1,7 @@
 // One request must never end another: whatever goes wrong with the text, the callbacks or a watcher of one, the others go on.
 import { afterEach, expect, it, vi } from "vitest";
-import { GenerationEngine, type EngineRequest } from "../../src/runtime/generate/engine.js";
+import { GenerationEngine } from "../../src/runtime/generate/engine.js";
+import type { EngineRequest } from "../../src/runtime/generate/engine-request.js";
 import { checkSampling } from "../../src/runtime/generate/sampling.js";
 import { loadModel } from "../../src/runtime/load/load-model.js";
 import { disposeLoaded } from "../../src/runtime/load/loaded-model.js";

@@ -89,6 +89,38 @@ describe("a text that is held to a format", () => {
     expect(text).toMatch(/^(ab)*(a|c*)$/);
   });
 
+  it("is complete within its tokens where it has to be", { timeout: 600_000 }, async () => {
+    const validate = new Ajv({ strict: false }).compile(schema);
+    const within = (seed: number, maxTokens: number, finishInBudget = true): Promise<Generation> => {
+      const responseFormat = { type: "json_schema", schema } as const;
+      const penalties = seed % 2 === 1 ? { repetitionPenalty: 1.2 } : {};
+      const options = { responseFormat, seed, temperature: 1, maxTokens, finishInBudget, ...penalties };
+      return Promise.resolve(model.generate("Once upon a time", options));
+    };
+    const plain = { seed: 5, temperature: 1, maxTokens: 60 };
+    const [mate, ...texts] = await Promise.all([
+      model.generate("The cat", plain),
+      ...Array.from({ length: 16 }, (_, seed) => within(seed, 45 + 5 * (seed % 4))),
+    ]);
+    for (const { text, finishReason } of texts) {
+      expect(validate(JSON.parse(text)), text).toBe(true);
+      expect(finishReason).toBe("stop");
+    }
+    // Alone it is the same, and who was beside it has the tokens of before.
+    expect((await within(3, 60)).tokens).toEqual(texts[3]!.tokens);
+    expect((await model.generate("The cat", plain)).tokens).toEqual(mate.tokens);
+    // Without that, not all of them would be.
+    const cut = await Promise.all(Array.from({ length: 8 }, (_, seed) => within(seed, 45, false)));
+    expect(cut.some(({ finishReason }) => finishReason === "length")).toBe(true);
+    const small = await rejection(within(1, 5));
+    expect(small).toMatchObject({ name: "ArgumentError", argument: "maxTokens", received: "5" });
+    const alone = await rejection(
+      Promise.resolve(model.generate("A", { maxTokens: 5, finishInBudget: true })),
+    );
+    expect(alone).toMatchObject({ name: "ArgumentError", argument: "finishInBudget" });
+    expect(model.stats()).toMatchObject({ running: 0, waiting: 0 });
+  });
+
   it("is refused by name where a format can't be held", async () => {
     for (const [format, words] of [
       [

@@ -6,6 +6,8 @@ export interface TokenConstraint {
   readonly allowed: Uint32Array;
   /** Whether nothing may follow but the end. */
   readonly isComplete: boolean;
+  /** Whether the text could not be completed by `left` more tokens after this one, which is no longer allowed then. */
+  refuses(token: number, left: number): boolean;
   /** Takes the next token, one that was allowed. Resolves when `allowed` is that of the token after it. */
   advance(token: number): Promise<void>;
   /** Frees its memory. */

@@ -15,39 +15,14 @@ import { StepBudget } from "../../schedule/steps/step-budget.js";
 import { StepScheduler, type Step, type StepEntry } from "../../schedule/steps/step-scheduler.js";
 import { settleAll } from "../../util/settle-all.js";
 import { CacheSizes } from "./cache-sizes.js";
-import { bannedNext, type BanRules } from "./bans.js";
+import { bannedNext } from "./bans.js";
+import type { EngineRequest } from "./engine-request.js";
 import type { GenerationStep } from "./step.js";
 import { brokenResults } from "../load/broken-results.js";
 import { SUBMISSIONS_IN_FLIGHT, type Replica } from "../load/loaded-model.js";
-import type { Sampling } from "./sampling.js";
 import { SequenceRows } from "./sequence-rows.js";
 import { StepEncoder } from "./step-encoder.js";
 import type { ModelStats } from "./stats.js";
-
-/** What the engine needs to know about a request, and its callbacks, which must not throw. */
-export interface EngineRequest {
-  readonly id: number;
-  readonly prompt: readonly number[];
-  /** What was generated before on other queues. */
-  readonly generated?: readonly number[];
-  readonly priority: number;
-  /** The most tokens, including the prompt. */
-  readonly maxLength: number;
-  readonly sampling: Sampling;
-  /** Undefined if nothing is banned at any time. */
-  readonly bans?: BanRules | undefined;
-  /** Whether its next token cannot be chosen before all tokens before it are known. */
-  readonly needsTokens?: boolean;
-  /** A bit per token that may come next. Default: all may. Only of requests that need their tokens. */
-  readonly allowed?: Uint32Array | undefined;
-  /** Resolves when the next token may be chosen, for requests that have to prepare for it. Called after `onToken`. */
-  prepare?(token: number): Promise<boolean> | undefined;
-  /** Called for every step that computes rows of the request. */
-  onStart(): void;
-  /** Called when a token was chosen. Returning false ends the request. */
-  onToken(token: number, logProbability: number | undefined): boolean;
-  onError(error: unknown): void;
-}
 
 export interface EngineOptions {
   readonly sliceTokens: number;
@@ -425,6 +400,11 @@ export class GenerationEngine {
       if (token === NO_TOKEN) {
         this.#end(sequence);
         request.onError(brokenResults("Its logits"));
+        continue;
+      }
+      if (request.refuses?.(token)) {
+        this.#scheduler.repeat(sequence);
+        this.#sequenceRows.release(sequence); // it is counted among the tokens there
         continue;
       }
       this.#counts.generatedTokens++;

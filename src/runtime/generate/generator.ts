@@ -56,6 +56,12 @@ export interface GenerateOptions extends SamplingOptions, ChatOptions {
    * `wasm-unsafe-eval`.
    */
   readonly responseFormat?: ResponseFormat;
+  /**
+   * Whether the text is complete within `maxTokens`: tokens after which it could no longer be are not chosen, so that it is valid
+   * whenever it ends, and `finishReason` is "stop". Needs `responseFormat`. Default: false; a text that `maxTokens` ends is a
+   * beginning then that can be completed.
+   */
+  readonly finishInBudget?: boolean;
   /** Also return the log-probability of every token. */
   readonly logProbabilities?: boolean;
   /** Aborting ends generation with the finish reason "abort". */
@@ -72,6 +78,7 @@ const optionNames: OptionNames<GenerateOptions> = {
   templateVariables: true,
   priority: true,
   responseFormat: true,
+  finishInBudget: true,
   logProbabilities: true,
   signal: true,
   temperature: true,
@@ -274,18 +281,28 @@ export class Generator {
       least: 1,
       remedy: "It is the most tokens to generate; leave it out for as many as the context allows.",
     });
+    const { responseFormat, finishInBudget = false } = options;
+    if (finishInBudget && !responseFormat)
+      throw new ArgumentError({
+        argument: "finishInBudget",
+        expected: "a responseFormat beside it, as any other text may end anywhere",
+        received: finishInBudget,
+      });
+    const most = Math.min(maxTokens, room);
+    const budget = finishInBudget ? most : undefined;
     const constraint =
-      options.responseFormat && (await this.#constrain(options.responseFormat, tokenizer, stopTokens));
+      responseFormat && (await this.#constrain(responseFormat, tokenizer, stopTokens, budget));
     const run: GenerationRun = new GenerationRun({
       id,
       prompt: ids,
       sampling,
       priority,
-      maxTokens: Math.min(maxTokens, room),
+      maxTokens: most,
       stopTokens,
       stops,
       tokenizer,
       constraint,
+      finishesInBudget: finishInBudget,
       keepsSpecialTokens: options.keepSpecialTokens ?? false,
       calledMs,
       emit,
@@ -322,6 +339,7 @@ export class Generator {
     format: ResponseFormat,
     tokenizer: TextTokenizer | undefined,
     stopTokens: ReadonlySet<number>,
+    budget: number | undefined,
   ): Promise<TokenConstraint> {
     if (!tokenizer) throw needsTokenizer("responseFormat");
     const { textFiles, config } = this.#model;
@@ -329,7 +347,7 @@ export class Generator {
       ({ Constraints: Own }) => new Own(textFiles.tokenizer as object, config.vocabularySize),
     );
     try {
-      return await (await this.#constraints).make(format, [...stopTokens]);
+      return await (await this.#constraints).make(format, [...stopTokens], budget);
     } catch (error) {
       // It may be there the next time.
       if (error instanceof FetchError) this.#constraints = undefined;

@@ -5,7 +5,7 @@ import type { TextTokenizer } from "../../text/tokenizer.js";
 import { hasBans, needsTokens, type BanRules } from "./bans.js";
 import type { FinishReason, Generation } from "./handle.js";
 import type { TokenConstraint } from "./constraint.js";
-import type { EngineRequest } from "./engine.js";
+import type { EngineRequest } from "./engine-request.js";
 import type { Sampling } from "./sampling.js";
 
 export interface RunSettings {
@@ -20,6 +20,8 @@ export interface RunSettings {
   readonly tokenizer: TextTokenizer | undefined;
   /** What the text must be like. */
   readonly constraint: TokenConstraint | undefined;
+  /** Whether the constraint has it complete with its last token. */
+  readonly finishesInBudget: boolean;
   /** Whether special tokens that do not end the text are part of it. */
   readonly keepsSpecialTokens: boolean;
   /** When the call was made, on the clock of performance.now(). */
@@ -78,6 +80,12 @@ export class GenerationRun implements EngineRequest {
     this.#startedMs ??= performance.now();
   }
 
+  /** Whether another token is to be chosen, as the text could not be completed within its tokens after this one. */
+  refuses(token: number): boolean {
+    const left = this.#settings.maxTokens - this.#tokens.length - 1;
+    return !this.#isEnded && (this.#settings.constraint?.refuses(token, left) ?? false);
+  }
+
   onToken(token: number, logProbability: number | undefined): boolean {
     if (this.#isEnded) return false;
     this.#lastTokenMs = performance.now();
@@ -88,8 +96,8 @@ export class GenerationRun implements EngineRequest {
     const added = this.#assembler?.push(token);
     if (added) this.#emit(added.text);
     if (added?.isStopped) return this.end("stop");
-    if (this.#tokens.length >= this.#settings.maxTokens) return this.end("length");
-    return true;
+    if (this.#tokens.length < this.#settings.maxTokens) return true;
+    return this.end(this.#settings.finishesInBudget ? "stop" : "length");
   }
 
   get allowed(): Uint32Array | undefined {

@@ -17,7 +17,7 @@ export class Sequence {
   readonly id: number;
   readonly priority: number;
   readonly #maxLength: number;
-  readonly #needsTokens: boolean;
+  readonly needsTokens: boolean;
   /** The ids that the host knows: the prompt, and what was generated and read back. */
   readonly tokens: number[];
   /** The number of ids that were sampled on the GPU, or will be, and that the host does not know yet. */
@@ -32,7 +32,7 @@ export class Sequence {
     this.id = id;
     this.priority = request.priority;
     this.#maxLength = request.maxLength;
-    this.#needsTokens = request.needsTokens ?? false;
+    this.needsTokens = request.needsTokens ?? false;
     this.tokens = [...request.prompt, ...(request.generated ?? [])];
   }
 
@@ -43,7 +43,7 @@ export class Sequence {
 
   /** The number of rows to compute. The last possible token needs none, and one that is awaited has none yet. */
   get remaining(): number {
-    const known = this.#needsTokens ? this.tokens.length : this.length;
+    const known = this.needsTokens ? this.tokens.length : this.length;
     return Math.min(known, this.#maxLength - 1) - this.computed;
   }
 

@@ -106,6 +106,14 @@ export class StepScheduler {
     if (sequence.pages.length > 0) this.#publish(sequence);
   }
 
+  /** The token sampled for `sequence` is not taken: its last row is computed once more, and another token chosen. */
+  repeat(sequence: Sequence): void {
+    invariant(sequence.pending === 1 && sequence.needsTokens, `sequence ${sequence.id} can't go back`);
+    sequence.pending--;
+    // One that was put back has to compute all its rows anyway.
+    if (sequence.computed > 0) sequence.computed--;
+  }
+
   /** The rows of the next step; none when there is nothing to compute. Counts them as computed. */
   next(limits: StepLimits): Step {
     invariant(limits.budgetTokens >= 1, "a step has no budget");
@@ -231,7 +239,9 @@ export class StepScheduler {
 
   /** Leaves the pages to others that no row from now on sees at windowed layers. Rows of earlier steps run before what others write. */
   #slide(sequence: Sequence): void {
-    const first = this.#pool.firstPageSeen(sequence.computed);
+    // The last row may be computed once more.
+    const lag = sequence.needsTokens ? sequence.pending : 0;
+    const first = this.#pool.firstPageSeen(sequence.computed - lag);
     if (first <= sequence.firstSeenPage) return;
     this.#pool.leaveWindow(sequence.pages.slice(sequence.firstSeenPage, first));
     sequence.firstSeenPage = first;

@@ -2,8 +2,9 @@
 // the only part of weft that is, and is loaded when the first such text is asked for.
 import { CompiledGrammar, GrammarCompiler, GrammarMatcher, TokenizerInfo } from "@mlc-ai/web-xgrammar";
 import { ArgumentError } from "../../errors.js";
+import { byteTokens, Completion } from "./completion.js";
 import { checkResponseFormat, type CheckedFormat, type ResponseFormat } from "./response-format.js";
-import { readSpellings } from "./vocabulary.js";
+import { readSpellings, type TokenSpellings } from "./vocabulary.js";
 
 /** Spaces and line ends between the parts of a JSON text, at most: a model must not get lost in them. */
 const MOST_WHITESPACE = 8;
@@ -14,6 +15,8 @@ const MOST_KEPT = 32;
 export class Constraints {
   readonly #tokenizer: object;
   readonly #vocabularySize: number;
+  #spellings: TokenSpellings | undefined;
+  #bytes: readonly (number | undefined)[] | undefined;
   #compiler: Promise<GrammarCompiler> | undefined;
   readonly #compiled = new Map<string, Promise<CompiledGrammar>>();
 
@@ -23,10 +26,14 @@ export class Constraints {
   }
 
   /**
-   * A constraint for one text, which ends with one of `endTokens`.
-   * @throws ArgumentError for a format that is none, or that texts of this model can't be held to.
+   * A constraint for one text, which ends with one of `endTokens`; with `budget`, within so many tokens.
+   * @throws ArgumentError for a format that is none, or that texts of this model can't be held to, and for a budget that is too small.
    */
-  async make(format: ResponseFormat, endTokens: readonly number[]): Promise<GrammarConstraint> {
+  async make(
+    format: ResponseFormat,
+    endTokens: readonly number[],
+    budget?: number,
+  ): Promise<GrammarConstraint> {
     const checked = checkResponseFormat(format);
     const grammar = await this.#compile(checked);
     const hasEnd = endTokens.length > 0;
@@ -36,9 +43,25 @@ export class Constraints {
       hasEnd ? [...endTokens] : undefined,
       !hasEnd,
     );
-    const constraint = new GrammarConstraint(matcher, endTokens);
-    await constraint.prepare();
-    return constraint;
+    const completion = budget === undefined ? undefined : this.#completionOf(matcher, endTokens);
+    const constraint = new GrammarConstraint(matcher, endTokens, completion);
+    try {
+      if (budget !== undefined) constraint.begin(budget);
+      await constraint.prepare();
+      return constraint;
+    } catch (error) {
+      constraint.dispose();
+      throw error;
+    }
+  }
+
+  #completionOf(matcher: GrammarMatcher, endTokens: readonly number[]): Completion {
+    this.#bytes ??= byteTokens(this.#readSpellings());
+    return new Completion(matcher, endTokens, this.#bytes);
+  }
+
+  #readSpellings(): TokenSpellings {
+    return (this.#spellings ??= readSpellings(this.#tokenizer, this.#vocabularySize));
   }
 
   async #compile(format: CheckedFormat): Promise<CompiledGrammar> {
@@ -98,7 +121,7 @@ export class Constraints {
   }
 
   async #open(): Promise<GrammarCompiler> {
-    const { spellings, kind } = readSpellings(this.#tokenizer, this.#vocabularySize);
+    const { spellings, kind } = this.#readSpellings();
     const info = await TokenizerInfo.createTokenizerInfo(
       [...spellings],
       kind,
@@ -111,15 +134,24 @@ export class Constraints {
   }
 }
 
+/** Tokens that are refused at one place before the next one of a completion is the only one: each costs a step. */
+const MOST_REFUSED = 3;
+
 /** Follows one text. */
 export class GrammarConstraint {
   readonly #matcher: GrammarMatcher;
   readonly #ends: readonly number[];
+  readonly #completion: Completion | undefined;
   #allowed = new Uint32Array();
+  /** What completes the text from here, and from behind the token that was last looked at, where it has a budget. */
+  #rest: readonly number[] = [];
+  #restAfter: readonly number[] | undefined;
+  #refused = 0;
 
-  constructor(matcher: GrammarMatcher, ends: readonly number[]) {
+  constructor(matcher: GrammarMatcher, ends: readonly number[], completion?: Completion) {
     this.#matcher = matcher;
     this.#ends = ends;
+    this.#completion = completion;
   }
 
   /** A bit per token that may come next, the lowest first. */
@@ -139,9 +171,39 @@ export class GrammarConstraint {
     return others.every((word) => word === 0);
   }
 
+  /** @throws ArgumentError if no text of at most `budget` tokens is found. */
+  begin(budget: number): void {
+    const rest = this.#completion!.find(budget);
+    if (rest) this.#rest = rest;
+    else
+      throw new ArgumentError({
+        argument: "maxTokens",
+        expected: "tokens for a text that the format allows, with finishInBudget",
+        received: budget,
+        remedy: "Allow more tokens, or simplify the format.",
+      });
+  }
+
   /** Finds out what may come next. */
   async prepare(): Promise<void> {
     this.#allowed = new Uint32Array((await this.#matcher.getNextTokenBitmask()).buffer as ArrayBuffer);
+  }
+
+  /** Whether the text could not be completed by `left` more tokens after this one, which is no longer allowed then. */
+  refuses(token: number, left: number): boolean {
+    if (!this.#completion || this.#ends.includes(token)) return false;
+    if (!this.#matcher.acceptToken(token)) return false; // advance says so
+    this.#restAfter = token === this.#rest[0] ? this.#rest.slice(1) : this.#completion.find(left, this.#rest);
+    this.#matcher.rollBack(1);
+    if (this.#restAfter) return false;
+    if (++this.#refused < MOST_REFUSED) this.#allowed[token >> 5]! &= ~(1 << (token & 31));
+    else {
+      this.#allowed.fill(0);
+      // Where nothing is missing, it ends.
+      const next = this.#rest.length > 0 ? this.#rest.slice(0, 1) : this.#ends;
+      for (const own of next) this.#allowed[own >> 5]! |= 1 << (own & 31);
+    }
+    return true;
   }
 
   async advance(token: number): Promise<void> {
@@ -152,6 +214,8 @@ export class GrammarConstraint {
         received: "none",
         remedy: "Leave out bans and biases that forbid what the format asks for.",
       });
+    this.#rest = this.#restAfter ?? [];
+    this.#refused = 0;
     if (!this.#matcher.isTerminated()) await this.prepare();
   }
 

@@ -19,6 +19,9 @@ interface Job {
   readonly priority: number;
   /** The step at which its caller gives up; never when undefined. */
   readonly cancelAt: number | undefined;
+  /** Whether its next token waits for those before it, and how often each is put back then. */
+  readonly needsTokens?: boolean;
+  readonly refusals?: number;
 }
 
 interface Finished {
@@ -49,7 +52,7 @@ function simulate(
   const cache = new Map<number, number>();
   /** The same of windowed layers. */
   const windowed = new Map<number, number>();
-  const live = new Map<Sequence, { job: Job; text: number[]; firstStep: number }>();
+  const live = new Map<Sequence, { job: Job; text: number[]; firstStep: number; refused: number }>();
   const flying: { sequence: Sequence; token: number }[][] = [];
   const finished: Finished[] = [];
   const steps: (readonly StepEntry[])[] = [];
@@ -77,7 +80,12 @@ function simulate(
       const job = pendingJobs.shift()!;
       // Some stop earlier than they might: what is in flight for them then is of no use.
       const maxLength = job.prompt.length + job.generate + (job.arrival % 3);
-      live.set(scheduler.add({ ...job, maxLength }), { job, text: [...job.prompt], firstStep: -1 });
+      live.set(scheduler.add({ ...job, maxLength }), {
+        job,
+        text: [...job.prompt],
+        firstStep: -1,
+        refused: 0,
+      });
     }
     for (const [sequence, { job }] of live)
       if (job.cancelAt !== undefined && step >= job.cancelAt) {
@@ -88,6 +96,12 @@ function simulate(
       for (const { sequence, token } of flying.shift()!) {
         const state = live.get(sequence);
         if (!state) continue; // stopped meanwhile: its token is of no use
+        if (state.job.needsTokens && state.refused++ < (state.job.refusals ?? 0)) {
+          state.text.pop();
+          scheduler.repeat(sequence);
+          continue;
+        }
+        state.refused = 0;
         scheduler.resolve(sequence, token);
         if (state.firstStep < 0) state.firstStep = step;
         if (sequence.tokens.length < state.job.prompt.length + state.job.generate) continue;
@@ -190,6 +204,8 @@ const job: fc.Arbitrary<Job> = fc.record({
   generate: fc.integer({ min: 1, max: 12 }),
   priority: fc.integer({ min: -1, max: 1 }),
   cancelAt: fc.option(fc.nat(60), { nil: undefined, freq: 4 }),
+  needsTokens: fc.boolean(),
+  refusals: fc.nat(2),
 });
 
 const limits: fc.Arbitrary<StepLimits> = fc.record({

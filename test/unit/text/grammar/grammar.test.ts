@@ -21,6 +21,8 @@ const words = [
   "null",
   "Ã©",
   "name",
+  "Ã", // bytes of "é"
+  "©",
 ];
 const END = words.length + 1;
 const tokenizer = {
@@ -160,6 +162,81 @@ describe("texts that are held to a schema", () => {
       expect(isValid(JSON.parse(text) as string), text).toBe(true);
     }
     expect(ended).toBeGreaterThan(10);
+  });
+});
+
+/** A text of random tokens within a budget, of which those are put back that are refused. How many were. */
+async function walkWithin(
+  format: ResponseFormat,
+  random: SeededRandom,
+  budget: number,
+): Promise<{ text: string; refused: number }> {
+  const constraint = await constraints.make(format, [END], budget);
+  const ids: number[] = [];
+  let refused = 0;
+  try {
+    while (ids.length < budget && !constraint.isComplete) {
+      const next = Array.from({ length: vocabularySize }, (_, id) => id).filter(
+        (id) => (constraint.allowed[id >> 5]! >>> (id & 31)) & 1,
+      );
+      const id = next[random.integer(next.length)]!;
+      if (id === END && random.uniform() < 0.3) break;
+      const own = id === END && next.length > 1 ? next.filter((other) => other !== END)[0]! : id;
+      if (own === END) break;
+      if (constraint.refuses(own, budget - ids.length - 1)) {
+        refused++;
+        continue;
+      }
+      ids.push(own);
+      await constraint.advance(own);
+    }
+    return { text: textOf(ids), refused };
+  } finally {
+    constraint.dispose();
+  }
+}
+
+describe("a text with a budget", () => {
+  it("is valid whenever it ends, whatever is chosen", { timeout: 600_000 }, async () => {
+    const random = new SeededRandom(17);
+    const ajv = new Ajv({ strict: false, validateFormats: false });
+    const schemas = caseCount({ usual: 120, long: 1000 });
+    let texts = 0;
+    let refusedIn = 0;
+    let tooSmall = 0;
+    for (let index = 0; index < schemas; index++) {
+      const schema = randomSchema(random);
+      for (const budget of [8, 24, 60, 150]) {
+        let found;
+        try {
+          found = await walkWithin({ type: "json_schema", schema }, random, budget);
+        } catch (error) {
+          // Some texts need more, and that is said before anything is written.
+          expect(error).toMatchObject({ name: "ArgumentError", argument: "maxTokens" });
+          expect(budget).toBeLessThan(150);
+          tooSmall++;
+          continue;
+        }
+        texts++;
+        if (found.refused > 0) refusedIn++;
+        const told = `${found.text} of ${JSON.stringify(schema)} in ${budget}`;
+        expect(ajv.validate(schema, JSON.parse(found.text)), `${told}: ${ajv.errorsText()}`).toBe(true);
+      }
+    }
+    expect(texts).toBeGreaterThan(2.5 * schemas);
+    expect(refusedIn).toBeGreaterThan(0.3 * schemas);
+    expect(tooSmall).toBeGreaterThan(0);
+  });
+
+  it("ends within it, for expressions and choices too", async () => {
+    const random = new SeededRandom(5);
+    for (let round = 0; round < 20; round++) {
+      expect((await walkWithin({ type: "regex", pattern: "(ab)*c{3}d?" }, random, 12)).text).toMatch(
+        /^(ab)*ccc(d?)$/,
+      );
+      // The other one has too many letters.
+      expect((await walkWithin({ type: "choice", choices: ["perhaps", "yes"] }, random, 4)).text).toBe("yes");
+    }
   });
 });
 

@@ -158,13 +158,15 @@ function leaveCommentsOut(): Plugin {
  * comment in the source keeps it from that, and must not keep theirs.
  */
 function leaveWorkerToUsers(): Plugin {
-  const marked = /new URL\(\s*\/\* @vite-ignore \*\/\s*"\.\/model-worker\.js"/;
+  const marked = /new URL\(\s*\/\* @vite-ignore \*\/\s*"\.\/model-worker\.js"/g;
   return {
     name: "weft.leave-worker-to-users",
     transform: {
       order: "post",
-      handler: (code) =>
-        marked.test(code) ? { code: code.replace(marked, 'new URL("./model-worker.js"'), map: null } : null,
+      handler(code) {
+        const unmarked = code.replaceAll(marked, 'new URL("./model-worker.js"');
+        return unmarked === code ? null : { code: unmarked, map: null };
+      },
     },
   };
 }

@@ -23,23 +23,27 @@ interface Pending extends CallOptions {
 }
 
 export class Connection {
-  readonly #worker: Worker;
+  readonly #worker: Channel;
   readonly #pending = new Map<number, Pending>();
   #lastCall = 0;
   #failure: Error | undefined;
   readonly #watching = new AbortController();
 
-  /** Starts the worker. @throws WorkerError if the environment has none. */
-  constructor() {
-    this.#worker = startWorker();
-    this.#worker.addEventListener("message", ({ data }: MessageEvent<readonly Reply[]>) => {
-      for (const reply of data) this.#take(reply);
+  /**
+   * Starts the worker, or connects to the shared one of this name. @throws WorkerError if the environment has none.
+   */
+  constructor(shared?: string) {
+    this.#worker = shared === undefined ? startWorker() : connectWorker(shared);
+    const { replies, scripts } = this.#worker;
+    replies.addEventListener("message", (event) => {
+      for (const reply of (event as MessageEvent<readonly Reply[]>).data) this.#take(reply);
     });
-    this.#worker.addEventListener("error", (event) => {
+    replies.addEventListener("messageerror", () => this.end(failed("an answer could not be read")));
+    scripts.addEventListener("error", (event) => {
       event.preventDefault();
-      this.end(failed(event.message || "its script could not be loaded"));
+      this.end(failed((event as ErrorEvent).message || "its script could not be loaded"));
     });
-    this.#worker.addEventListener("messageerror", () => this.end(failed("an answer could not be read")));
+    this.#worker.start();
   }
 
   /**
@@ -51,6 +55,18 @@ export class Connection {
     if (!locks) return;
     const { signal } = this.#watching;
     locks.request(lock, { signal }, () => this.end(failed("it was ended"))).catch(() => undefined);
+  }
+
+  /** Holds a lock as long as the connection lasts, by which the worker knows that the page is there. Returns its name. */
+  async holdLock(): Promise<string> {
+    const name = `weft page ${crypto.randomUUID()}`;
+    const ended = new Promise<void>((resolve) =>
+      this.#watching.signal.addEventListener("abort", () => resolve()),
+    );
+    await new Promise<void>((resolve, reject) => {
+      navigator.locks.request(name, () => (resolve(), ended)).catch(reject);
+    });
+    return name;
   }
 
   /** Why no more calls are possible. */
@@ -78,19 +94,18 @@ export class Connection {
     return { number, result, abort };
   }
 
-  /** Ends the worker and everything in it. Running and later calls reject with `error`. */
+  /** Ends the worker and everything in it; of a shared one, what this page asked for. Running and later calls reject with `error`. */
   end(error: Error): void {
     this.#failure ??= error;
     this.#watching.abort();
-    this.#worker.terminate();
+    this.#worker.end();
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }
 
   #post(request: Request): void {
     try {
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, no window
-      this.#worker.postMessage(request);
+      this.#worker.post(request);
     } catch (cause) {
       throw new ArgumentError({
         argument: "method" in request ? `an argument of ${request.method}` : "the call",
@@ -122,7 +137,17 @@ export class Connection {
   }
 }
 
-function startWorker(): Worker {
+/** The way to a worker, of its own or shared. */
+interface Channel {
+  /** Where its replies come, and where it is said that its script fails. */
+  readonly replies: EventTarget;
+  readonly scripts: EventTarget;
+  start(): void;
+  post(request: Request): void;
+  end(): void;
+}
+
+function startWorker(): Channel {
   if (typeof Worker !== "function") {
     throw new WorkerError({
       reason: "unsupported",
@@ -134,7 +159,47 @@ function startWorker(): Worker {
   try {
     // Bundlers look for exactly this expression and take the file beside the built module. The comment keeps weft's own
     // build from doing that; the built module does not contain it.
-    return new Worker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), { type: "module" });
+    const worker = new Worker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), {
+      type: "module",
+    });
+    return {
+      replies: worker,
+      scripts: worker,
+      start: () => undefined,
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, no window
+      post: (request) => worker.postMessage(request),
+      end: () => worker.terminate(),
+    };
+  } catch (cause) {
+    throw failed((cause as Error).message, cause);
+  }
+}
+
+function connectWorker(name: string): Channel {
+  // Without locks nobody would know that a page is gone.
+  if (typeof SharedWorker !== "function" || !globalThis.navigator?.locks) {
+    throw new WorkerError({
+      reason: "unsupported",
+      problem: "This environment has no SharedWorker, or no locks",
+      remedy: "Leave out `shared`: the page gets a worker and a model of its own.",
+    });
+  }
+  try {
+    const worker = new SharedWorker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), {
+      type: "module",
+      name: `weft ${name}`,
+    });
+    const { port } = worker;
+    return {
+      replies: port,
+      scripts: worker,
+      start: () => port.start(),
+      post: (request) => port.postMessage(request),
+      end() {
+        port.postMessage({ leave: true } satisfies Request);
+        port.close();
+      },
+    };
   } catch (cause) {
     throw failed((cause as Error).message, cause);
   }

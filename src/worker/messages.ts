@@ -10,7 +10,7 @@ import type {
 import type { ErrorRecord } from "./error-record.js";
 import type { Kept } from "./lent-storage.js";
 
-/** From the page: a call, or that a call is to end. */
+/** From the page: a call, that a call is to end, or that the page uses the worker no more and waits for nothing. */
 export type Request =
   | {
       readonly call: number;
@@ -19,7 +19,8 @@ export type Request =
       /** Whether the caller's signal was aborted before the call. */
       readonly isAborted: boolean;
     }
-  | { readonly abort: number };
+  | { readonly abort: number }
+  | { readonly leave: true };
 
 /** From the worker: an event of a call, or its end. All replies of one turn of the event loop are one message. */
 export type Reply =
@@ -34,6 +35,8 @@ export interface PageFacts {
   readonly kept: Kept;
   /** The name of the lock that the worker holds as long as it lives. */
   readonly lock: string;
+  /** The name of the lock that the page holds as long as it is there, if the worker is shared: nobody else would end its calls. */
+  readonly ownLock?: string;
 }
 
 /** The result of `load`. */

@@ -70,7 +70,14 @@ const noStats: ModelStats = {
 };
 
 /** LoadOptions without `gpu`: the worker uses its own. */
-export type WorkerLoadOptions = Omit<LoadOptions, "gpu">;
+export interface WorkerLoadOptions extends Omit<LoadOptions, "gpu"> {
+  /**
+   * A name. All tabs and pages of this origin that load with it have one model together, in a shared worker: one copy of the
+   * weights, and one queue of requests that takes turns fairly. They pass the same source and options. The model lives as long as a
+   * page has it; `dispose`, or closing the page, ends what that page has asked for. Default: a worker and a model of the page's own.
+   */
+  readonly shared?: string;
+}
 
 /**
  * A language model in a worker of its own: the same calls as Model, with the same results and errors, while the page's thread
@@ -113,10 +120,12 @@ export class WorkerModel implements Promisified<Model> {
    * Starts a worker and loads the model in it, as `Model.load` does. URLs are resolved against the page. If files are passed
    * as values, weights in a Blob are not copied.
    *
-   * Throws what `Model.load` throws, and WorkerError if no worker can be started. Nothing is left running then.
+   * Throws what `Model.load` throws, and WorkerError if no worker can be started, or none that is shared ("unsupported"). Nothing is
+   * left running then.
    */
   static async load(source: ModelSource, options: WorkerLoadOptions = {}): Promise<WorkerModel> {
-    const { onRecovery, signal, onProgress, ...others } = checkedCallbacks(options);
+    const { onRecovery, signal, onProgress, shared, ...others } = checkedCallbacks(options);
+    checkShared(shared);
     if ((others as LoadOptions).gpu) {
       throw new ArgumentError({
         argument: "gpu",
@@ -126,13 +135,14 @@ export class WorkerModel implements Promisified<Model> {
       });
     }
     throwIfAborted(signal, "Loading the model");
-    const connection = new Connection();
+    const connection = new Connection(shared);
     // Ends the worker at once: its script may not even have arrived, and nothing it has done is of further use.
     const cancel = (): void => connection.end(new CancelledError("Loading the model", signal?.reason));
     signal?.addEventListener("abort", cancel);
     try {
       const lock = `weft worker ${crypto.randomUUID()}`;
-      const page: PageFacts = { timeOrigin: performance.timeOrigin, kept: readKept(), lock };
+      const ownLock = shared === undefined ? {} : { ownLock: await connection.holdLock() };
+      const page: PageFacts = { timeOrigin: performance.timeOrigin, kept: readKept(), lock, ...ownLock };
       const args = [addressOf(source), others, page];
       const { info, kept } = await connection.call<Loaded>("load", args, { onEvent: onProgress });
       throwIfAborted(signal, "Loading the model");
@@ -296,8 +306,9 @@ export class WorkerModel implements Promisified<Model> {
   }
 
   /**
-   * Frees everything on the GPU and ends the worker, after a second and a half at most, whatever it does. Calls that are running
-   * reject with DisposedError. Disposing twice is allowed.
+   * Frees everything on the GPU and ends the worker, after a second and a half at most, whatever it does; of a shared model, what
+   * this page has asked for, until the last page has left. Calls that are running reject with DisposedError. Disposing twice is
+   * allowed.
    */
   dispose(): void {
     this.#ending ??= this.#end();
@@ -330,7 +341,7 @@ export class WorkerModel implements Promisified<Model> {
     return this.#connection.call(method, [...args, options], { signal, onEvent: onProgress });
   }
 
-  /** Page and worker both count handles. Calls arrive in order, so the numbers agree. */
+  /** The worker knows the page's number for its handle, so that steps name it. */
   #generate(prompt: Prompt, { signal, ...options }: GenerateOptions): GenerationHandle {
     const id = ++this.#lastId;
     let abort: (() => void) | undefined;
@@ -358,6 +369,11 @@ export class WorkerModel implements Promisified<Model> {
     if (this.#ending) throw new DisposedError("The model", operation);
     if (this.#connection.failure) throw this.#connection.failure;
   }
+}
+
+function checkShared(shared: unknown): void {
+  if (shared === undefined || (typeof shared === "string" && shared !== "")) return;
+  throw new ArgumentError({ argument: "shared", expected: "a name that is not empty", received: shared });
 }
 
 /** Errors come as records. */

@@ -23,9 +23,7 @@ export function useWorkerPage(): void {
 
   beforeEach(async () => {
     uncaught.length = 0;
-    page = await launched.browser.newPage();
-    page.on("pageerror", (error) => uncaught.push(String(error)));
-    await page.goto(server.origin);
+    page = await openPage();
   });
 
   afterEach(async () => {
@@ -43,9 +41,17 @@ export function useWorkerPage(): void {
   });
 }
 
+/** One more page with the built modules. */
+export async function openPage(): Promise<Page> {
+  const opened = await launched.browser.newPage();
+  opened.on("pageerror", (error) => uncaught.push(String(error)));
+  await opened.goto(server.origin);
+  return opened;
+}
+
 /** What a program gives in the page. `weft` and `inWorker` are the two modules, `told` says what an error is. */
-export async function inPage(program: string): Promise<unknown> {
-  return page.evaluate(`(async () => {
+export async function inPage(program: string, on: Page = page): Promise<unknown> {
+  return on.evaluate(`(async () => {
     const [weft, inWorker] = await Promise.all([import("/index.js"), import("/worker.js")]);
     const { WorkerModel } = inWorker;
     const folder = "./tinystories-gpt2/";

@@ -23,7 +23,7 @@ describe("the API of a model in a worker", () => {
     expectTypeOf<keyof ReturnType<WorkerModel["train"]>>().toEqualTypeOf<keyof TrainingRun>();
     type LoadArguments = Required<Parameters<typeof WorkerModel.load>>;
     expectTypeOf<LoadArguments[0]>().toEqualTypeOf<ModelSource>();
-    expectTypeOf<LoadArguments[1]>().toEqualTypeOf<Omit<LoadOptions, "gpu">>();
+    expectTypeOf<Omit<LoadArguments[1], "shared">>().toEqualTypeOf<Omit<LoadOptions, "gpu">>();
   });
 
   it("comes with every error class", () => {
@@ -35,6 +35,15 @@ describe("the API of a model in a worker", () => {
     await expect(worker.WorkerModel.load("./nowhere/")).rejects.toMatchObject({
       name: "WorkerError",
       reason: "unsupported",
+    });
+    await expect(worker.WorkerModel.load("./nowhere/", { shared: "own" })).rejects.toMatchObject({
+      name: "WorkerError",
+      reason: "unsupported",
+      message: expect.stringMatching(/Leave out `shared`/) as string,
+    });
+    await expect(worker.WorkerModel.load("./nowhere/", { shared: "" })).rejects.toMatchObject({
+      name: "ArgumentError",
+      argument: "shared",
     });
   });
 });

@@ -1,64 +1,12 @@
 // `weft serve` as clients meet it: over HTTP, by OpenAI's client and by fetch, until it is asked to end.
-import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
-import OpenAI, { NotFoundError } from "openai";
+import { NotFoundError } from "openai";
 import { afterEach, describe, expect, it } from "vitest";
-import { parseEvents, type Json } from "../helpers/api-calls.js";
-import { expectBuilt, root } from "./run-start.js";
+import { parseEvents } from "../helpers/api-calls.js";
+import { clientOf, endServers, post, start, until } from "./start-server.js";
 
-interface Served {
-  readonly child: ChildProcess;
-  readonly url: string;
-  /** What the server has written, as events. */
-  readonly events: readonly Json[];
-  /** Its exit status, when it has ended. */
-  readonly ended: Promise<number | null>;
-}
-
-const children: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
-});
-
-/** Starts the built command, and waits until it listens. */
-async function start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Served> {
-  expectBuilt("dist/cli/serve.js", "dist/openai.js");
-  const child = spawn(process.execPath, ["dist/cli/serve.js", "--port", "0", "--json", ...args], {
-    cwd: root,
-    env: { ...process.env, INIT_CWD: root, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  children.push(child);
-  const ended = once(child, "close").then(([code]) => code as number | null);
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  const events: Json[] = [];
-  const url = await new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).on("line", (line) => {
-      const event = JSON.parse(line);
-      events.push(event);
-      if (event.event === "listening") resolve(event.url as string);
-    });
-    void ended.then((code) => reject(new Error(`ended with ${code}: ${errors}`)));
-  });
-  return { child, url, events, ended };
-}
-
-const clientOf = (url: string, apiKey = "any"): OpenAI =>
-  new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
-const post = (url: string, body: object, init: RequestInit = {}): Promise<Response> =>
-  fetch(`${url}/v1/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    ...init,
-  });
-
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
-};
+afterEach(endServers);
 
 /** Stories go on: the end token is banned. */
 const long = { prompt: "Once upon a time", max_tokens: 200, seed: 1, logit_bias: { "0": -100 } };

@@ -14,6 +14,5 @@ if (!isLongRun() && !globalThis.realGpu) {
   const gpu = poolDevices(globalThis.realGpu);
   if ("navigator" in globalThis && globalThis.navigator)
     Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
-  else
-    Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true, writable: true });
+  else Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true, writable: true });
 }

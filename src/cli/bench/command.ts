@@ -25,6 +25,7 @@ import {
 import { helpText, parseBenchOptions, type BenchOptions } from "./options.js";
 import { pageThreadCase } from "./page-thread/command.js";
 import { renderReport } from "./report-page.js";
+import { serveCase } from "./serve/command.js";
 import { trainCase } from "./train/command.js";
 import { workloads } from "./workloads.js";
 import { runCommand } from "../terminal/command.js";
@@ -43,6 +44,7 @@ const cases: readonly BenchCase<unknown>[] = [
   embedCase,
   formatsCase,
   pageThreadCase,
+  serveCase,
   trainCase,
 ];
 

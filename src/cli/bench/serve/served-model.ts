@@ -1,0 +1,77 @@
+// A model behind a port of this process, and its clients, which are a process of their own. Node alone has both.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { performance } from "node:perf_hooks";
+import type { Model } from "../../../index.js";
+import { createHandler } from "../../../openai/index.js";
+import { ApiServer } from "../../serve/server.js";
+import { clientProgram } from "./client-program.js";
+
+/** What is asked for beside a prompt. */
+export interface Load {
+  readonly maxTokens: number;
+  readonly bias: Readonly<Record<number, number>>;
+}
+
+/** What the clients have received. */
+export interface Answers {
+  readonly texts: readonly string[];
+  readonly elapsedMs: number;
+  readonly firstTokenMs: readonly number[];
+}
+
+export class ServedModel {
+  readonly #server: ApiServer;
+  readonly #clients: ChildProcess;
+  readonly #name: string;
+
+  private constructor(server: ApiServer, clients: ChildProcess, name: string) {
+    this.#server = server;
+    this.#clients = clients;
+    this.#name = name;
+  }
+
+  static async start(model: Model, name: string): Promise<ServedModel> {
+    const handler = createHandler(new Map([[name, model]]));
+    const server = await ApiServer.listen(handler, { host: "127.0.0.1", port: 0 });
+    const clients = spawn(process.execPath, ["--input-type=module", "--eval", clientProgram], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    return new ServedModel(server, clients, name);
+  }
+
+  /** As many clients as there are prompts ask at once, and read what is streamed. */
+  async ask(prompts: readonly string[], { maxTokens, bias }: Load): Promise<Answers> {
+    const bodies = prompts.map((prompt) => ({
+      model: this.#name,
+      prompt,
+      max_tokens: maxTokens,
+      temperature: 0,
+      logit_bias: bias,
+      stream: true,
+    }));
+    this.#clients.send({ url: `${this.#server.url}/v1/completions`, bodies });
+    const ended = once(this.#clients, "exit").then(() => {
+      throw new Error("the process of the clients has ended");
+    });
+    const [answer] = (await Promise.race([once(this.#clients, "message"), ended])) as [
+      Answers & { readonly error?: string },
+    ];
+    if (answer.error !== undefined) throw new Error(`a client failed: ${answer.error}`);
+    return answer;
+  }
+
+  async stop(): Promise<void> {
+    this.#clients.kill();
+    await this.#server.end(0, AbortSignal.abort());
+  }
+}
+
+/** A result, and how long this thread worked for it: not those that a software adapter is made of. */
+export type Watched<R> = R & { readonly hostMs: number };
+
+export async function watched<R extends object>(run: () => Promise<R>): Promise<Watched<R>> {
+  const before = performance.eventLoopUtilization();
+  const result = await run();
+  return { ...result, hostMs: performance.eventLoopUtilization(before).active };
+}

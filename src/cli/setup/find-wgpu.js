@@ -1,8 +1,9 @@
 // Finds the two programs with wgpu, the other implementation of WebGPU, for the tests: Firefox, which as root on Debian is installed,
 // and Deno, which npm brings into a folder of its own. Plain JavaScript, because it is part of the set-up.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { installInFolder } from "./npm-folder.js";
 
 const DENO_VERSION = "2.9.6";
 
@@ -48,19 +49,13 @@ export function findFirefox() {
  * @returns {{ path: string } | { missing: string }}
  */
 export function findDeno(folder) {
-  const path = join(folder, "node_modules", ".bin", process.platform === "win32" ? "deno.cmd" : "deno");
-  if (existsSync(path)) return { path };
-  console.log("Installing Deno, for the tests of the other implementation of WebGPU …");
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(
-    join(folder, "package.json"),
-    JSON.stringify({ private: true, dependencies: { deno: DENO_VERSION } }),
+  const found = installInFolder(
+    folder,
+    { deno: DENO_VERSION },
+    "Deno, for the tests of the other implementation of WebGPU",
   );
-  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const { status, stderr } = spawnSync(npm, ["install", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (status === 0 && existsSync(path)) return { path };
-  return { missing: `npm could not install deno: ${stderr?.trim().split("\n").at(-1)}` };
+  if (found.missing) return found;
+  return {
+    path: join(folder, "node_modules", ".bin", process.platform === "win32" ? "deno.cmd" : "deno"),
+  };
 }

@@ -10,6 +10,7 @@ import { hashSource, isBuilt, markBuilt } from "./build-stamp.js";
 import { listDrivers, tryDrivers } from "./find-adapter.js";
 import { findChromium } from "./find-chromium.js";
 import { findLavapipe } from "./find-lavapipe.js";
+import { findClients } from "./find-clients.js";
 import { findDeno, findFirefox } from "./find-wgpu.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
@@ -33,8 +34,8 @@ const check = [
 const size = [bin("size-limit"), "--silent"];
 
 /**
- * What each npm script does: its steps in order, of which the last gets the arguments, whether it needs a browser, lavapipe, and
- * programs with wgpu, and whether it builds even if dist/ is up to date.
+ * What each npm script does: its steps in order, of which the last gets the arguments, whether it needs a browser, lavapipe,
+ * programs with wgpu, and the newest clients, and whether it builds even if dist/ is up to date.
  */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
@@ -50,6 +51,7 @@ const commands = {
     needsBrowser: true,
     needsLavapipe: true,
     needsWgpu: true,
+    needsClients: true,
     rebuilds: true,
     steps: [...check, ...build, size, demo, [bin("vitest"), "run"]],
   },
@@ -78,6 +80,11 @@ if (command.needsBrowser) {
     }
   }
   useVulkan(environment, { chromium, lavapipe });
+}
+if (command.needsClients) {
+  const { missing, ...found } = findClients(join(root, "node_modules", ".weft-clients"));
+  if (missing) environment.WEFT_CLIENTS_MISSING = missing;
+  else Object.assign(environment, { WEFT_CLIENTS: found.path, WEFT_CLIENTS_NODE: found.node });
 }
 if (command.needsWgpu)
   for (const { variable, path, missing } of [

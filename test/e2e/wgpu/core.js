@@ -5,9 +5,13 @@ const json = async (url) => (await fetch(url)).json();
 const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
 const bitsOf = (rows) => rows.map((row) => [...new Uint32Array(row.slice().buffer)].join()).join(";");
 
+/** The doors for other programs, beside the module. */
+const doorsAt = (origin) => import(`${origin}/openai.js`);
+
 /** `origin` serves the built module at its root, and test/fixtures at /fixtures/. `families` are
- * those of test/fixtures/decoders that run, `weft` the module if it can't be imported from there. `report` is told what runs. */
-export async function runCore(origin, families, weft, report = () => undefined) {
+ * those of test/fixtures/decoders that run, `weft` and `doors` the modules if they can't be imported from there. `report` is told
+ * what runs. */
+export async function runCore(origin, families, weft, doors, report = () => undefined) {
   const { Model } = weft ?? (await import(`${origin}/index.js`));
   const found = { families: {} };
   for (const name of families) {
@@ -17,7 +21,8 @@ export async function runCore(origin, families, weft, report = () => undefined) 
   report("embedding");
   found.embedding = await embed(Model, `${origin}/fixtures/encoders/bert-mean-dense-normalize/`);
   report("stories");
-  found.stories = await write(Model, `${origin}/tinystories-gpt2/`);
+  const { createHandler } = doors ?? (await doorsAt(origin));
+  found.stories = await write(Model, createHandler, `${origin}/tinystories-gpt2/`);
   return found;
 }
 
@@ -83,13 +88,27 @@ async function embed(Model, folder) {
   return { vectors: vectors.map((own) => [...own]), same: bitsOf([alone]) === bitsOf([vectors[3]]) };
 }
 
-async function write(Model, folder) {
+async function write(Model, createHandler, folder) {
   const model = await Model.load(folder, { queues: 1 });
   const prompts = ["Once upon a time", "The little dog", "A girl named Lily"];
   const options = { temperature: 0, maxTokens: 24 };
   const pieces = [];
   for await (const piece of model.generate(prompts[0], options)) pieces.push(piece);
   const together = await Promise.all(model.generate([...prompts, ...prompts, ...prompts], options));
+  const answered = await ask(createHandler(new Map([["stories", model]])), prompts[0], options);
   model.dispose();
-  return { streamed: pieces.join(""), together: together.map(({ text }) => text) };
+  return { streamed: pieces.join(""), together: together.map(({ text }) => text), answered };
+}
+
+/** The same as OpenAI's API has it, streamed. */
+async function ask(handler, prompt, { temperature, maxTokens: max_tokens }) {
+  const response = await handler(
+    new Request("http://127.0.0.1/v1/completions", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ model: "stories", prompt, temperature, max_tokens, stream: true }),
+    }),
+  );
+  const events = (await response.text()).split("\n").filter((line) => line.startsWith("data: {"));
+  return events.map((line) => JSON.parse(line.slice(6)).choices[0].text).join("");
 }

@@ -3,6 +3,8 @@ import { writeFileSync } from "node:fs";
 import { runCore } from "./core.js";
 
 const [origin, file, families] = process.argv.slice(2);
-const weft = await import(new URL("../../../dist/index.js", import.meta.url));
-writeFileSync(file, JSON.stringify(await runCore(origin, families.split(","), weft)));
+const [weft, doors] = await Promise.all(
+  ["index", "openai"].map((name) => import(new URL(`../../../dist/${name}.js`, import.meta.url))),
+);
+writeFileSync(file, JSON.stringify(await runCore(origin, families.split(","), weft, doors)));
 process.exit(0);

@@ -29,7 +29,11 @@ interface Found {
     >
   >;
   readonly embedding: { readonly vectors: readonly number[][]; readonly same: boolean };
-  readonly stories: { readonly streamed: string; readonly together: readonly string[] };
+  readonly stories: {
+    readonly streamed: string;
+    readonly together: readonly string[];
+    readonly answered: string;
+  };
 }
 
 const every = ["qwen3", "gemma2", "gpt-neox"];
@@ -154,6 +158,7 @@ describe.each(["Deno", "Firefox"] as const)("wgpu in %s", (name) => {
       expectClose(vector, vectors[index]!, { rtol: 0, atol: encoderRows });
     expect(found.stories).toEqual(dawn.stories);
     expect(found.stories.together[0]).toBe(found.stories.streamed);
+    expect(found.stories.answered).toBe(found.stories.streamed);
     expect(new Set(found.stories.together).size).toBe(3);
   });
 });

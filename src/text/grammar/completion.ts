@@ -9,18 +9,21 @@ export interface Trial {
 }
 
 /** What closes things is tried first. */
-const closing: readonly number[] = Array.from('"}]', (own) => own.charCodeAt(0));
-/** All else, what is short and common first. Space comes late: a text may have any number of spaces. */
+const closing: readonly number[] = Array.from('}]"', (own) => own.charCodeAt(0));
+/** What stands between parts, as often as there are parts. */
+const separating: readonly number[] = Array.from(",:", (own) => own.charCodeAt(0));
+/** All else, what is short and common first. */
 const others: readonly number[] = [
-  ...Array.from(",:0ntf", (own) => own.charCodeAt(0)),
+  ...separating,
+  ...Array.from("0ntf", (own) => own.charCodeAt(0)),
   ...Array.from({ length: 94 }, (_, index) => 33 + index), // visible
   ...Array.from({ length: 64 }, (_, index) => 0x80 + index), // inside a character of several bytes
   ...Array.from({ length: 51 }, (_, index) => 0xc2 + index), // its beginning
-  0x20,
-  0x0a,
-  0x09,
-  0x0d,
 ];
+/** Where anything else is allowed, these lead nowhere. */
+const white: readonly number[] = [0x20, 0x0a, 0x09, 0x0d];
+/** More than any other token's cost. */
+const MOST_COST = 1e9;
 /** Of what else is allowed, so many are tried at each place. */
 const MOST_TRIED = 3;
 /** Depths that are tried, one after the other: a completion that is much longer than needed is seldom found first. */
@@ -34,6 +37,10 @@ export class Completion {
   readonly #ends: readonly number[];
   readonly #closing: readonly number[];
   readonly #others: readonly number[];
+  readonly #separating: readonly number[];
+  readonly #white: readonly number[];
+  /** What only texts have. */
+  readonly #sign: number | undefined;
   #steps = 0;
 
   /** `bytes` has the token of each byte, as `byteTokens` gives them. */
@@ -43,7 +50,10 @@ export class Completion {
     this.#matcher = matcher;
     this.#ends = ends;
     this.#closing = tokensOf(closing);
-    this.#others = tokensOf(others.filter((byte) => !closing.includes(byte)));
+    this.#separating = tokensOf(separating);
+    this.#white = tokensOf(white);
+    this.#sign = bytes["~".charCodeAt(0)];
+    this.#others = tokensOf([...others, ...white].filter((byte) => !closing.includes(byte)));
   }
 
   /**
@@ -103,11 +113,18 @@ export class Completion {
    * "@" of an address, and that which has come seldom: whatever can be repeated leads nowhere.
    */
   *#choices(found: readonly number[], before: readonly number[]): Generator<Choice, undefined> {
-    for (const token of this.#closing) if (this.#accepts(token)) yield { token, beside: [] };
+    // Within a text, brackets close nothing.
+    const isText = this.#sign !== undefined && this.#accepts(this.#sign);
+    const closing = isText ? this.#closing.toReversed() : this.#closing;
+    for (const token of closing) if (this.#accepts(token)) yield { token, beside: [] };
     const beside = this.#others.filter((token) => this.#accepts(token));
-    const cost = (token: number): number =>
-      (before.includes(token) ? 1 : 0) + found.filter((own) => own === token).length;
-    const cheapest = beside.toSorted((a, b) => cost(a) - cost(b));
+    const cost = (token: number): number => {
+      if (this.#white.includes(token)) return MOST_COST;
+      const uses = this.#separating.includes(token) ? 0 : found.filter((own) => own === token).length;
+      return uses + (before.includes(token) ? 1 : 0);
+    };
+    const costs = new Map(beside.map((token) => [token, cost(token)]));
+    const cheapest = beside.toSorted((a, b) => costs.get(a)! - costs.get(b)!);
     for (const token of cheapest.slice(0, MOST_TRIED)) yield { token, beside };
     return undefined;
   }

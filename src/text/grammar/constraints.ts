@@ -142,6 +142,11 @@ export class GrammarConstraint {
   /** Finds out what may come next. */
   async prepare(): Promise<void> {
     this.#allowed = new Uint32Array((await this.#matcher.getNextTokenBitmask()).buffer as ArrayBuffer);
+    // Where nearly every token may follow, the library leaves out the ends, which it has for tokens without a text.
+    const [end] = this.#ends;
+    if (end === undefined || this.mayEnd || !this.#matcher.acceptToken(end)) return;
+    this.#matcher.rollBack(1);
+    for (const token of this.#ends) this.#allowed[token >> 5]! |= 1 << (token & 31);
   }
 
   async advance(token: number): Promise<void> {

@@ -243,6 +243,22 @@ it("a tokenizer whose tokens are no pieces of text is refused", async () => {
   );
 });
 
+it("a text may end where anything may follow, and where an end is all that may", async () => {
+  for (const [pattern, text, mayEnd] of [
+    ["[^%]*", "ab", true],
+    ["[^%]+%", "ab", false],
+    ["[^%]+%", "ab%", true],
+  ] as const) {
+    const constraint = await constraints.make({ type: "regex", pattern }, [END, END - 1]);
+    for (const letter of text) await constraint.advance(words.indexOf(letter));
+    expect(constraint.mayEnd, `${pattern} ${text}`).toBe(mayEnd);
+    for (const end of [END, END - 1])
+      expect(((constraint.allowed[end >> 5]! >>> (end & 31)) & 1) === 1).toBe(mayEnd);
+    expect(constraint.isComplete).toBe(text.endsWith("%"));
+    constraint.dispose();
+  }
+});
+
 it("a text goes on when its grammar is no longer kept", async () => {
   const constraint = await constraints.make({ type: "choice", choices: ["abc"] }, [END]);
   for (let index = 0; index < 40; index++)

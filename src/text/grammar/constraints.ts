@@ -1,9 +1,20 @@
 // Holds texts to a format with XGrammar, a library that compiles grammars to masks over the tokens of a vocabulary. It is WebAssembly,
 // the only part of weft that is, and is loaded when the first such text is asked for.
-import { CompiledGrammar, GrammarCompiler, GrammarMatcher, TokenizerInfo } from "@mlc-ai/web-xgrammar";
+import {
+  CompiledGrammar,
+  Grammar,
+  GrammarCompiler,
+  GrammarMatcher,
+  TokenizerInfo,
+} from "@mlc-ai/web-xgrammar";
 import { ArgumentError } from "../../errors.js";
-import { checkResponseFormat, type CheckedFormat, type ResponseFormat } from "./response-format.js";
-import { readSpellings } from "./vocabulary.js";
+import {
+  checkResponseFormat,
+  type CheckedFormat,
+  type CheckedGrammar,
+  type ResponseFormat,
+} from "./response-format.js";
+import { readSpellings, specialTokensAmong } from "./vocabulary.js";
 
 /** Spaces and line ends between the parts of a JSON text, at most: a model must not get lost in them. */
 const MOST_WHITESPACE = 8;
@@ -14,7 +25,8 @@ const MOST_KEPT = 32;
 export class Constraints {
   readonly #tokenizer: object;
   readonly #vocabularySize: number;
-  #compiler: Promise<GrammarCompiler> | undefined;
+  /** By the special tokens that are text for them. */
+  readonly #compilers = new Map<string, Promise<GrammarCompiler>>();
   readonly #compiled = new Map<string, Promise<CompiledGrammar>>();
 
   constructor(tokenizer: object, vocabularySize: number) {
@@ -67,7 +79,7 @@ export class Constraints {
   }
 
   async #compileNew({ source }: CheckedFormat): Promise<CompiledGrammar> {
-    const compiler = await (this.#compiler ??= this.#open());
+    const compiler = await this.#compilerFor("specialTokens" in source ? source.specialTokens : []);
     try {
       if ("schema" in source) {
         const { schema, isStrict } = source;
@@ -85,7 +97,7 @@ export class Constraints {
           type: "structural_tag",
           format: { type: "regex", pattern: source.pattern },
         });
-      return await compiler.compileGrammar(source.grammar);
+      return await compiler.compileGrammar(await writeGrammar(source));
     } catch {
       // What a library in WebAssembly aborts with is of no use to anybody.
       throw new ArgumentError({
@@ -97,8 +109,16 @@ export class Constraints {
     }
   }
 
-  async #open(): Promise<GrammarCompiler> {
-    const { spellings, kind } = readSpellings(this.#tokenizer, this.#vocabularySize);
+  #compilerFor(specialTokens: readonly string[]): Promise<GrammarCompiler> {
+    const written = specialTokensAmong(this.#tokenizer, specialTokens);
+    const key = JSON.stringify(written);
+    const compiler = this.#compilers.get(key) ?? this.#open(written);
+    this.#compilers.set(key, compiler);
+    return compiler;
+  }
+
+  async #open(written: readonly string[]): Promise<GrammarCompiler> {
+    const { spellings, kind } = readSpellings(this.#tokenizer, this.#vocabularySize, written);
     const info = await TokenizerInfo.createTokenizerInfo(
       [...spellings],
       kind,
@@ -109,6 +129,19 @@ export class Constraints {
     // Its own cache would keep all that was ever compiled.
     return GrammarCompiler.createGrammarCompiler(info, false);
   }
+}
+
+/** The grammar with the rules of its schemas, whose names begin with that of the rule which they are for. */
+async function writeGrammar({ grammar, schemas }: CheckedGrammar): Promise<string> {
+  const rules = schemas.map(async ({ rule, schema }) => {
+    const own = await Grammar.fromJSONSchema(schema, true, undefined, undefined, true, MOST_WHITESPACE);
+    const text = own.toString();
+    own.dispose();
+    return text.replaceAll(/"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|[A-Za-z_][\w.-]*/g, (part) =>
+      /^["[]/.test(part) ? part : part === "root" ? rule : `${rule}_${part}`,
+    );
+  });
+  return [grammar, ...(await Promise.all(rules))].join("\n");
 }
 
 /** Follows one text. */

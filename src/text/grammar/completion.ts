@@ -115,8 +115,8 @@ export class Completion {
   *#choices(found: readonly number[], before: readonly number[]): Generator<Choice, undefined> {
     // Within a text, brackets close nothing.
     const isText = this.#sign !== undefined && this.#accepts(this.#sign);
-    const closing = isText ? this.#closing.toReversed() : this.#closing;
-    for (const token of closing) if (this.#accepts(token)) yield { token, beside: [] };
+    const nearest = isText ? this.#closing.toReversed() : this.#closing;
+    for (const token of nearest) if (this.#accepts(token)) yield { token, beside: [] };
     const beside = this.#others.filter((token) => this.#accepts(token));
     const cost = (token: number): number => {
       if (this.#white.includes(token)) return MOST_COST;

@@ -1,10 +1,21 @@
 // Holds texts to a format with XGrammar, a library that compiles grammars to masks over the tokens of a vocabulary. It is WebAssembly,
 // the only part of weft that is, and is loaded when the first such text is asked for.
-import { CompiledGrammar, GrammarCompiler, GrammarMatcher, TokenizerInfo } from "@mlc-ai/web-xgrammar";
+import {
+  CompiledGrammar,
+  Grammar,
+  GrammarCompiler,
+  GrammarMatcher,
+  TokenizerInfo,
+} from "@mlc-ai/web-xgrammar";
 import { ArgumentError } from "../../errors.js";
 import { byteTokens, Completion } from "./completion.js";
-import { checkResponseFormat, type CheckedFormat, type ResponseFormat } from "./response-format.js";
-import { readSpellings, type TokenSpellings } from "./vocabulary.js";
+import {
+  checkResponseFormat,
+  type CheckedFormat,
+  type CheckedGrammar,
+  type ResponseFormat,
+} from "./response-format.js";
+import { readSpellings, specialTokensAmong } from "./vocabulary.js";
 
 /** Spaces and line ends between the parts of a JSON text, at most: a model must not get lost in them. */
 const MOST_WHITESPACE = 8;
@@ -15,9 +26,9 @@ const MOST_KEPT = 32;
 export class Constraints {
   readonly #tokenizer: object;
   readonly #vocabularySize: number;
-  #spellings: TokenSpellings | undefined;
   #bytes: readonly (number | undefined)[] | undefined;
-  #compiler: Promise<GrammarCompiler> | undefined;
+  /** By the special tokens that are text for them. */
+  readonly #compilers = new Map<string, Promise<GrammarCompiler>>();
   readonly #compiled = new Map<string, Promise<CompiledGrammar>>();
 
   constructor(tokenizer: object, vocabularySize: number) {
@@ -56,12 +67,8 @@ export class Constraints {
   }
 
   #completionOf(matcher: GrammarMatcher, endTokens: readonly number[]): Completion {
-    this.#bytes ??= byteTokens(this.#readSpellings());
+    this.#bytes ??= byteTokens(readSpellings(this.#tokenizer, this.#vocabularySize, []));
     return new Completion(matcher, endTokens, this.#bytes);
-  }
-
-  #readSpellings(): TokenSpellings {
-    return (this.#spellings ??= readSpellings(this.#tokenizer, this.#vocabularySize));
   }
 
   async #compile(format: CheckedFormat): Promise<CompiledGrammar> {
@@ -90,7 +97,7 @@ export class Constraints {
   }
 
   async #compileNew({ source }: CheckedFormat): Promise<CompiledGrammar> {
-    const compiler = await (this.#compiler ??= this.#open());
+    const compiler = await this.#compilerFor("specialTokens" in source ? source.specialTokens : []);
     try {
       if ("schema" in source) {
         const { schema, isStrict } = source;
@@ -108,7 +115,7 @@ export class Constraints {
           type: "structural_tag",
           format: { type: "regex", pattern: source.pattern },
         });
-      return await compiler.compileGrammar(source.grammar);
+      return await compiler.compileGrammar(await writeGrammar(source));
     } catch {
       // What a library in WebAssembly aborts with is of no use to anybody.
       throw new ArgumentError({
@@ -120,8 +127,16 @@ export class Constraints {
     }
   }
 
-  async #open(): Promise<GrammarCompiler> {
-    const { spellings, kind } = this.#readSpellings();
+  #compilerFor(specialTokens: readonly string[]): Promise<GrammarCompiler> {
+    const written = specialTokensAmong(this.#tokenizer, specialTokens);
+    const key = JSON.stringify(written);
+    const compiler = this.#compilers.get(key) ?? this.#open(written);
+    this.#compilers.set(key, compiler);
+    return compiler;
+  }
+
+  async #open(written: readonly string[]): Promise<GrammarCompiler> {
+    const { spellings, kind } = readSpellings(this.#tokenizer, this.#vocabularySize, written);
     const info = await TokenizerInfo.createTokenizerInfo(
       [...spellings],
       kind,
@@ -132,6 +147,19 @@ export class Constraints {
     // Its own cache would keep all that was ever compiled.
     return GrammarCompiler.createGrammarCompiler(info, false);
   }
+}
+
+/** The grammar with the rules of its schemas, whose names begin with that of the rule which they are for. */
+async function writeGrammar({ grammar, schemas }: CheckedGrammar): Promise<string> {
+  const rules = schemas.map(async ({ rule, schema }) => {
+    const own = await Grammar.fromJSONSchema(schema, true, undefined, undefined, true, MOST_WHITESPACE);
+    const text = own.toString();
+    own.dispose();
+    return text.replaceAll(/"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|[A-Za-z_][\w.-]*/g, (part) =>
+      /^["[]/.test(part) ? part : part === "root" ? rule : `${rule}_${part}`,
+    );
+  });
+  return [grammar, ...(await Promise.all(rules))].join("\n");
 }
 
 /** Tokens that are refused at one place before the next one of a completion is the only one: each costs a step. */
@@ -187,6 +215,11 @@ export class GrammarConstraint {
   /** Finds out what may come next. */
   async prepare(): Promise<void> {
     this.#allowed = new Uint32Array((await this.#matcher.getNextTokenBitmask()).buffer as ArrayBuffer);
+    // Where nearly every token may follow, the library leaves out the ends, which it has for tokens without a text.
+    const [end] = this.#ends;
+    if (end === undefined || this.mayEnd || !this.#matcher.acceptToken(end)) return;
+    this.#matcher.rollBack(1);
+    for (const token of this.#ends) this.#allowed[token >> 5]! |= 1 << (token & 31);
   }
 
   /** Whether the text could not be completed by `left` more tokens after this one, which is no longer allowed then. */

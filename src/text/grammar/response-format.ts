@@ -1,5 +1,6 @@
 // What a generated text must be like, as callers say it, checked.
 import { ArgumentError } from "../../errors.js";
+import { grammarLiteral } from "../../util/grammar-literal.js";
 import { isRecord } from "../../util/json-value.js";
 import { checkPattern } from "./pattern.js";
 import { checkSchema } from "./schema-check.js";
@@ -15,21 +16,34 @@ export type ResponseFormat =
   /** One of these texts. */
   | { readonly type: "choice"; readonly choices: readonly string[] }
   /** A text that a grammar derives from its rule "root": EBNF as XGrammar has it, which GBNF is close to. */
-  | { readonly type: "grammar"; readonly grammar: string };
+  | {
+      readonly type: "grammar";
+      readonly grammar: string;
+      /** Further rules by their names: JSON that a schema allows. */
+      readonly schemas?: Readonly<Record<string, object>>;
+      /** Special tokens, such as "[TOOL_CALLS]", that may write what reads like them. Others are no part of a text. */
+      readonly specialTokens?: readonly string[];
+    };
 
 /** A format in the form that the library compiles. Equal formats have equal keys. */
 export interface CheckedFormat {
   readonly key: string;
   readonly source:
     /** Strict: no object has properties that it does not name. */
-    | { readonly schema: string; readonly isStrict: boolean }
-    | { readonly pattern: string }
-    | { readonly grammar: string };
+    { readonly schema: string; readonly isStrict: boolean } | { readonly pattern: string } | CheckedGrammar;
+}
+
+export interface CheckedGrammar {
+  readonly grammar: string;
+  /** Rules that the library is to make of schemas. */
+  readonly schemas: readonly { readonly rule: string; readonly schema: string }[];
+  readonly specialTokens: readonly string[];
 }
 
 /** More would take the library long, and no model's text needs it. */
 const MOST_CHARACTERS = 100_000;
 const MOST_CHOICES = 1000;
+const MOST_SCHEMAS = 1000;
 
 /** @throws ArgumentError for what is no format, and for keywords of a schema that can't be held. */
 export function checkResponseFormat(format: ResponseFormat): CheckedFormat {
@@ -47,19 +61,20 @@ function sourceOf(format: ResponseFormat): CheckedFormat["source"] {
       const { schema } = format;
       if (!isRecord(schema))
         throw unusable("responseFormat.schema", "a JSON schema that is an object", schema);
-      return {
-        schema: checkLength("responseFormat.schema", JSON.stringify(checkSchema(schema))),
-        isStrict: true,
-      };
+      return { schema: schemaText(schema, "responseFormat.schema"), isStrict: true };
     }
     case "regex":
       return {
         pattern: checkPattern("responseFormat.pattern", checkText("responseFormat.pattern", format.pattern)),
       };
     case "choice":
-      return { grammar: choiceGrammar(format.choices) };
+      return { grammar: choiceGrammar(format.choices), schemas: [], specialTokens: [] };
     case "grammar":
-      return { grammar: checkGrammar(checkText("responseFormat.grammar", format.grammar)) };
+      return {
+        grammar: checkGrammar(checkText("responseFormat.grammar", format.grammar)),
+        schemas: checkSchemas(format.schemas),
+        specialTokens: checkTokens(format.specialTokens),
+      };
     default:
       throw unusable(
         "responseFormat.type",
@@ -73,17 +88,35 @@ function choiceGrammar(choices: readonly string[]): string {
   const argument = "responseFormat.choices";
   if (!Array.isArray(choices) || choices.length === 0 || choices.length > MOST_CHOICES)
     throw unusable(argument, `1 to ${MOST_CHOICES} texts`, choices);
-  const texts = choices.map((own, index) => quote(checkText(`${argument}[${index}]`, own)));
+  const texts = choices.map((own, index) => grammarLiteral(checkText(`${argument}[${index}]`, own)));
   return checkLength(argument, `root ::= ${texts.join(" | ")}`);
 }
-
-/** A text as a literal of the grammar. */
-const quote = (text: string): string =>
-  `"${text.replaceAll(/["\\]|[^\x20-\x7e]/gu, (own) => `\\U${own.codePointAt(0)!.toString(16).padStart(8, "0")}`)}"`;
 
 function checkGrammar(grammar: string): string {
   if (/^\s*root\s*::=/m.test(grammar)) return grammar;
   throw unusable("responseFormat.grammar", 'a grammar with a rule "root ::= …"', grammar);
+}
+
+const schemaText = (schema: Readonly<Record<string, unknown>>, argument: string): string =>
+  checkLength(argument, JSON.stringify(checkSchema(schema, argument)));
+
+function checkSchemas(schemas: Readonly<Record<string, object>> = {}): CheckedGrammar["schemas"] {
+  const argument = "responseFormat.schemas";
+  if (!isRecord(schemas) || Object.keys(schemas).length > MOST_SCHEMAS)
+    throw unusable(argument, `at most ${MOST_SCHEMAS} schemas by the names of their rules`, schemas);
+  return Object.entries(schemas).map(([rule, schema]) => {
+    // The library's rules have underscores in their names.
+    if (!/^[A-Za-z][A-Za-z0-9]*$/.test(rule) || rule === "root")
+      throw unusable(argument, 'names of letters and digits, but "root"', rule);
+    const own = `${argument}.${rule}`;
+    if (!isRecord(schema)) throw unusable(own, "a JSON schema that is an object", schema);
+    return { rule, schema: schemaText(schema, own) };
+  });
+}
+
+function checkTokens(tokens: readonly string[] = []): readonly string[] {
+  if (Array.isArray(tokens) && tokens.every((own) => typeof own === "string")) return tokens;
+  throw unusable("responseFormat.specialTokens", "a list of texts", tokens);
 }
 
 function checkText(argument: string, text: unknown): string {

@@ -56,9 +56,12 @@ const formats: Readonly<Record<string, string>> = {
 const MOST_DEPTH = 64;
 const MOST_INTEGERS = 1000;
 
-/** The schema in the form that the library honours. @throws ArgumentError that names the keyword which can't be held. */
-export function checkSchema(root: Schema): Schema {
-  return new SchemaCheck(root).check(root, "responseFormat.schema", 0);
+/**
+ * The schema, which callers know as `argument`, in the form that the library honours.
+ * @throws ArgumentError that names the keyword which can't be held.
+ */
+export function checkSchema(root: Schema, argument: string): Schema {
+  return new SchemaCheck(root).check(root, argument, 0);
 }
 
 class SchemaCheck {

@@ -9,12 +9,20 @@ export interface TokenSpellings {
   readonly kind: "byte_level" | "byte_fallback";
 }
 
-/** @throws ArgumentError for a tokenizer whose tokens are no pieces of text, such as WordPiece. */
-export function readSpellings(tokenizerJson: object, vocabularySize: number): TokenSpellings {
+/**
+ * `written`: special tokens that stand for the text that they are spelt with.
+ * @throws ArgumentError for a tokenizer whose tokens are no pieces of text, such as WordPiece.
+ */
+export function readSpellings(
+  tokenizerJson: object,
+  vocabularySize: number,
+  written: readonly string[],
+): TokenSpellings {
   const spellings = Array.from({ length: vocabularySize }, () => "");
   forEachToken(tokenizerJson, (id, spelling, isSpecial) => {
     if (typeof id === "number" && id < vocabularySize)
-      spellings[id] = typeof spelling === "string" && !isSpecial ? spelling : "";
+      spellings[id] =
+        typeof spelling === "string" && (!isSpecial || written.includes(spelling)) ? spelling : "";
   });
   if (hasByteTokens(tokenizerJson)) return { spellings, kind: "byte_level" };
   if (spellings.includes("<0x0A>")) return { spellings, kind: "byte_fallback" };
@@ -25,4 +33,14 @@ export function readSpellings(tokenizerJson: object, vocabularySize: number): To
     remedy:
       "Models that predict the next token have such tokenizers: byte-level BPE, or SentencePiece with byte fallback.",
   });
+}
+
+/** Those of `texts` that are special tokens, in order. */
+export function specialTokensAmong(tokenizerJson: object, texts: readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  if (texts.length > 0)
+    forEachToken(tokenizerJson, (_, spelling, isSpecial) => {
+      if (isSpecial && typeof spelling === "string" && texts.includes(spelling)) found.add(spelling);
+    });
+  return [...found].toSorted();
 }

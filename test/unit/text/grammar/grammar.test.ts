@@ -320,6 +320,59 @@ it("a tokenizer whose tokens are no pieces of text is refused", async () => {
   );
 });
 
+it("a text may end where anything may follow, and where an end is all that may", async () => {
+  for (const [pattern, text, mayEnd] of [
+    ["[^%]*", "ab", true],
+    ["[^%]+%", "ab", false],
+    ["[^%]+%", "ab%", true],
+  ] as const) {
+    const constraint = await constraints.make({ type: "regex", pattern }, [END, END - 1]);
+    for (const letter of text) await constraint.advance(words.indexOf(letter));
+    expect(constraint.mayEnd, `${pattern} ${text}`).toBe(mayEnd);
+    for (const end of [END, END - 1])
+      expect(((constraint.allowed[end >> 5]! >>> (end & 31)) & 1) === 1).toBe(mayEnd);
+    expect(constraint.isComplete).toBe(text.endsWith("%"));
+    constraint.dispose();
+  }
+});
+
+it("a grammar may have rules of schemas and of special tokens", async () => {
+  const schema = { type: "object", properties: { name: { enum: [true, null] } }, required: ["name"] };
+  const format = {
+    type: "grammar",
+    grammar: 'root ::= one "<|begin|>"? other',
+    schemas: { one: schema, other: { type: "boolean" } },
+  } as const;
+  const random = new SeededRandom(2);
+  for (let round = 0; round < 20; round++) {
+    const { text, isWhole } = await walk(format, random, 100);
+    if (isWhole) expect(text).toMatch(/^\{\s*"name"\s*:\s*(true|null)\s*\}(<\|begin\|>)?(true|false)$/);
+  }
+  const begin = words.length;
+  for (const [specialTokens, isAllowed] of [
+    [[], false],
+    [["<|begin|>", "<|none|>"], true],
+  ] as const) {
+    const constraint = await constraints.make(
+      { type: "grammar", grammar: 'root ::= "<|begin|>" "a"', specialTokens },
+      [END],
+    );
+    expect(((constraint.allowed[begin >> 5]! >>> (begin & 31)) & 1) === 1).toBe(isAllowed);
+    constraint.dispose();
+  }
+  for (const [odd, message] of [
+    [{ schemas: { root: {} } }, /schemas: expected names of letters and digits, but "root"/],
+    [{ schemas: { a_b: {} } }, /schemas: expected names of letters/],
+    [{ schemas: { a: 7 } }, /schemas\.a: expected a JSON schema/],
+    [{ schemas: { a: { not: {} } } }, /schemas\.a\.not/],
+    [{ schemas: 7 }, /by the names of their rules/],
+    [{ specialTokens: "x" }, /specialTokens: expected a list of texts/],
+  ] as const)
+    expect(() =>
+      checkResponseFormat({ type: "grammar", grammar: 'root ::= "a"', ...odd } as unknown as ResponseFormat),
+    ).toThrow(message);
+});
+
 it("a text goes on when its grammar is no longer kept", async () => {
   const constraint = await constraints.make({ type: "choice", choices: ["abc"] }, [END]);
   for (let index = 0; index < 40; index++)

@@ -16,7 +16,13 @@ export interface ReadOptions {
 /** What `providerOptions.weft` may have beside. */
 type OwnOptions = Pick<
   GenerateOptions,
-  "minP" | "repetitionPenalty" | "minTokens" | "noRepeatSize" | "templateVariables" | "priority"
+  | "minP"
+  | "repetitionPenalty"
+  | "minTokens"
+  | "noRepeatSize"
+  | "templateVariables"
+  | "priority"
+  | "finishInBudget"
 >;
 
 const ownNames: readonly (keyof OwnOptions)[] = [
@@ -26,6 +32,7 @@ const ownNames: readonly (keyof OwnOptions)[] = [
   "noRepeatSize",
   "templateVariables",
   "priority",
+  "finishInBudget",
 ];
 
 /** @throws ArgumentError for a prompt that is not of texts. */

@@ -11,6 +11,7 @@ export const samplingFields: readonly string[] = [
   "min_p",
   "repetition_penalty",
   "min_tokens",
+  "finish_in_budget",
 ];
 
 /** Of chats and completions, beside those. */
@@ -36,6 +37,7 @@ export function readSampling(fields: Fields): Sampling {
     minP: fields.real("min_p", { least: 0, most: 1 }),
     repetitionPenalty: fields.real("repetition_penalty", { least: 0.01, most: 100 }),
     minTokens: fields.whole("min_tokens", { least: 0 }),
+    finishInBudget: fields.flag("finish_in_budget"),
   });
 }
 

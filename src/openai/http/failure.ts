@@ -68,6 +68,7 @@ const fieldNames: Readonly<Record<string, string>> = {
   logitBias: "logit_bias",
   templateVariables: "chat_template_kwargs",
   responseFormat: "response_format",
+  finishInBudget: "finish_in_budget",
   toolChoice: "tool_choice",
 };
 

@@ -1,6 +1,7 @@
 // The options of a call of the AI SDK as weft's, with warnings for what weft cannot do.
 import type { AskOptions } from "../answer/ask.js";
 import type { Conversation, ToolDefinition } from "../answer/conversation.js";
+import type { ToolChoice } from "../answer/held-calls.js";
 import type { GenerateOptions, ResponseFormat } from "../index.js";
 import { isRecord } from "../util/json-value.js";
 import { messagesOf } from "./prompt.js";
@@ -38,13 +39,19 @@ export function readOptions(call: CallOptions): ReadOptions {
       "reasoning",
       "providerOptions.weft.templateVariables sets the variables of the model's template.",
     );
-  const tools = readTools(call, unsupported);
-  const responseFormat = readFormat(call);
-  // A call has a form of its own.
-  if (responseFormat && tools)
+  const given = readTools(call, unsupported);
+  const choice = readChoice(call);
+  if (choice !== undefined && !given)
+    unsupported(`toolChoice ${call.toolChoice!.type}`, "there is no function that could be called.");
+  const toolChoice = given && choice;
+  const format = readFormat(call);
+  // A call has a form of its own. Where the answer has to be a call, there is no text that a format could be for.
+  const responseFormat = toolChoice === undefined ? format : undefined;
+  const tools = responseFormat ? undefined : given;
+  if (responseFormat && given)
     unsupported("tools beside responseFormat", "an answer that is held to a format calls no tools.");
   return {
-    conversation: { messages: messagesOf(call.prompt), ...(tools && !responseFormat ? { tools } : {}) },
+    conversation: { messages: messagesOf(call.prompt), ...(tools ? { tools } : {}) },
     options: withoutUndefined({
       maxTokens: call.maxOutputTokens,
       temperature: call.temperature,
@@ -55,6 +62,8 @@ export function readOptions(call: CallOptions): ReadOptions {
       seed: call.seed,
       stop: call.stopSequences?.length ? call.stopSequences : undefined,
       responseFormat,
+      toolChoice,
+      strict: tools && readStrict(call),
       ...readOwn(call, unsupported),
     }),
     warnings,
@@ -71,9 +80,6 @@ function readTools(
   { tools = [], toolChoice }: CallOptions,
   unsupported: (feature: string, details: string) => void,
 ): readonly ToolDefinition[] | undefined {
-  const type = toolChoice?.type ?? "auto";
-  if (type === "required" || type === "tool")
-    unsupported(`toolChoice ${type}`, "weft can't hold a model to calling yet: it is free to.");
   const functions = tools.flatMap((tool): readonly ToolDefinition[] => {
     const { name, description, inputSchema } = tool as typeof tool & Readonly<Record<string, unknown>>;
     if (tool.type !== "function") {
@@ -91,7 +97,21 @@ function readTools(
       },
     ];
   });
-  return functions.length === 0 || type === "none" ? undefined : functions;
+  return functions.length === 0 || toolChoice?.type === "none" ? undefined : functions;
+}
+
+/** Undefined where it is the model's choice. */
+function readChoice({ toolChoice }: CallOptions): ToolChoice | undefined {
+  if (toolChoice?.type === "required") return "required";
+  return toolChoice?.type === "tool" ? { name: toolChoice.toolName ?? "" } : undefined;
+}
+
+/** Which functions say whether their arguments are held to their schema. */
+function readStrict({ tools = [] }: CallOptions): ReadonlyMap<string, boolean> | undefined {
+  const said = (tools as readonly (Readonly<Record<string, unknown>> & { readonly name: string })[]).flatMap(
+    ({ name, strict }) => (typeof strict === "boolean" ? [[name, strict] as const] : []),
+  );
+  return said.length === 0 ? undefined : new Map(said);
 }
 
 function readOwn(

@@ -27,7 +27,7 @@ export interface CallOptions {
   readonly seed?: number | undefined;
   readonly responseFormat?: { readonly type: string; readonly schema?: unknown } | undefined;
   readonly tools?: readonly { readonly type: string; readonly name: string }[] | undefined;
-  readonly toolChoice?: { readonly type: string } | undefined;
+  readonly toolChoice?: { readonly type: string; readonly toolName?: string } | undefined;
   readonly abortSignal?: AbortSignal | undefined;
   /** Of version 4. */
   readonly reasoning?: string | undefined;

@@ -2,6 +2,7 @@
 import type { Generation } from "../index.js";
 import type { AnswerPart } from "./answer-part.js";
 import { CallParser } from "./call-parser.js";
+import { heldForm } from "./forms/call-form.js";
 import { formNamed, type ToolFormat } from "./forms/find-form.js";
 import type { ServedGeneration } from "./served-model.js";
 import { ThoughtSplitter, type ThoughtsBegin } from "./thoughts.js";
@@ -16,6 +17,8 @@ export interface AnswerOptions {
     readonly names: readonly string[];
     /** How many calls an answer may have; it ends with the last of them. Default: any number. */
     readonly mostCalls?: number;
+    /** Whether the answer is held to the format. */
+    readonly isHeld?: boolean;
   };
 }
 
@@ -33,9 +36,10 @@ export async function* readAnswer(
   { thoughts, tools, onPiece }: AnswerOptions,
 ): AsyncGenerator<readonly AnswerPart[], AnswerEnd, undefined> {
   const splitter = new ThoughtSplitter(thoughts);
-  const parser = tools
+  const form = tools && formNamed(tools.format);
+  const parser = form
     ? new CallParser({
-        form: formNamed(tools.format),
+        form: tools.isHeld ? heldForm(form) : form,
         names: new Set(tools.names),
         newId: () => newCallId(tools.format),
       })

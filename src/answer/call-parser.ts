@@ -107,7 +107,7 @@ export class CallParser {
   }
 
   #skipGap(): void {
-    const [gap] = (this.#isAfterCall ? /^[\s;,]*/ : /^\s*/).exec(this.#held)!;
+    const [gap] = (this.#isAfterCall ? /^[ \t\r\n;,]*/ : /^[ \t\r\n]*/).exec(this.#held)!;
     this.#gap += gap;
     this.#held = this.#held.slice(gap.length);
   }

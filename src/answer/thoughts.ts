@@ -43,7 +43,7 @@ export class ThoughtSplitter {
     };
     for (;;) {
       const held = this.#held;
-      const trimmed = held.trimStart();
+      const trimmed = held.replace(/^[ \t\r\n]+/, "");
       switch (this.#state) {
         case "before":
           if (trimmed.startsWith(OPEN)) {

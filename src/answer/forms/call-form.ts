@@ -1,5 +1,6 @@
 // What a form of writing calls is: where a call begins, and how it is read. Types and what all forms share.
 import { isRecord } from "../../util/json-value.js";
+import type { CallRules, HeldFunction } from "./call-rules.js";
 
 export interface ParsedCall {
   readonly name: string;
@@ -37,7 +38,18 @@ export interface CallForm {
   startsBare(text: string): boolean | "more";
   /** Reads what follows an opening. With `isEnd` nothing more will come, and "more" is no answer. */
   read(text: string, isEnd: boolean, opening: string): CallReading;
+  /** Whether answers that are held to this form begin with calls that have no opening. */
+  readonly holdsBare: boolean;
+  /** The rules that hold an answer to calls of these functions, or with `isOne` to one call. `read` takes all that they derive. */
+  hold(functions: readonly HeldFunction[], isOne: boolean, template: string | undefined): CallRules;
 }
+
+/** The form of answers that are held to it. What need not be a call is none there, as nobody has checked it. */
+export const heldForm = (form: CallForm): CallForm => ({
+  ...form,
+  openings: form.openings.filter(({ isCertain }) => isCertain),
+  startsBare: (text) => form.holdsBare && form.startsBare(text),
+});
 
 /** Whether `text` is that of a JSON object with a key: its first two signs tell. */
 export function startsObject(text: string): boolean | "more" {
@@ -86,4 +98,17 @@ export function endOfJson(text: string, from: number): number | undefined {
     }
   }
   return undefined;
+}
+
+/** Where a marker stands, or -1. In the strings of JSON it is none, unless they are still open at the end of everything. */
+export function findMarker(text: string, marker: string, isEnd: boolean): number {
+  if (!/^\s*(?:\{|\[\s*\{)/.test(text)) return text.indexOf(marker);
+  let isInText = false;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]!;
+    if (sign === '"') isInText = !isInText;
+    else if (isInText) at += sign === "\\" ? 1 : 0;
+    else if (text.startsWith(marker, at)) return at;
+  }
+  return isEnd ? text.indexOf(marker) : -1;
 }

@@ -1,6 +1,7 @@
 // Calls in blocks of code, as Gemma writes them: ```tool_code with calls in Python, or JSON {"name": …, "parameters": {…}} in a
-// block or as all of an answer.
-import { callsOf, endOfJson, startsObject, type CallForm } from "./call-form.js";
+// block or as all of an answer. Calls that are held are JSON.
+import { callsOf, endOfJson, findMarker, startsObject, type CallForm } from "./call-form.js";
+import { jsonCallRule, oneOrMore } from "./call-rules.js";
 import { pythonCalls } from "./python-calls.js";
 
 const FENCE = "```";
@@ -29,10 +30,20 @@ export const code: CallForm = {
       const calls = callsOf(text.slice(0, end));
       return calls ? { calls, length: end } : "none";
     }
-    const end = text.indexOf(FENCE);
+    const end = findMarker(text, FENCE, isEnd);
     if (end < 0 && !isEnd) return "more";
     const content = (end < 0 ? text : text.slice(0, end)).trim();
     const calls = callsOf(content) ?? pythonCalls(content);
     return calls ? { calls, length: end < 0 ? text.length : end + FENCE.length } : "none";
   },
+  holdsBare: true,
+  hold: (functions, isOne) => ({
+    opening: "```tool_c",
+    rules: [
+      `calls ::= ${oneOrMore("call", "\n", isOne)}`,
+      `opened ::= ("ode" | "all") "\\n" call "\\n${FENCE}"`,
+      jsonCallRule(functions, "parameters"),
+    ],
+    specialTokens: [],
+  }),
 };

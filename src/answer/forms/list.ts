@@ -1,13 +1,19 @@
 // Calls behind [TOOL_CALLS], as Mistral's models write them: a list [{"name": …, "arguments": {…}}, …], or in newer ones
 // name[ARGS]{…}, each behind a [TOOL_CALLS] of its own.
 import { callsOf, endOfJson, type CallForm, type CallReading } from "./call-form.js";
+import { jsonCallRule, oneOrMore } from "./call-rules.js";
+import { grammarLiteral } from "../../util/grammar-literal.js";
+
+const OPEN = "[TOOL_CALLS]";
+const ARGUMENTS = "[ARGS]";
 
 /** A name, and perhaps an id, up to where the arguments begin. */
 const head = /^\s*([\w.-]+)(?:\[CALL_ID\]\w*)?(?:\[ARGS\])?\s*\{/;
 const headInPart = /^\s*[\w.-]*(?:\[[\w\]]*)*\s*$/;
+const nameAlone = /^[\w.-]+$/;
 
 export const list: CallForm = {
-  openings: [{ text: "[TOOL_CALLS]", isCertain: true }],
+  openings: [{ text: OPEN, isCertain: true }],
   hasSpecialTokens: true,
   words: {
     request:
@@ -22,6 +28,23 @@ export const list: CallForm = {
     const start = text.search(/\S/);
     if (start < 0) return isEnd ? "none" : "more";
     return text[start] === "[" ? readList(text, start, isEnd) : readNamed(text, isEnd);
+  },
+  holdsBare: false,
+  // The template says which of the two ways the model knows.
+  hold(functions, isOne, template) {
+    const isNamed = template?.includes(ARGUMENTS) && functions.every(({ name }) => nameAlone.test(name));
+    const named = functions.map(({ name, rule }) => `${grammarLiteral(name + ARGUMENTS)} ${rule}`);
+    return {
+      opening: OPEN,
+      rules: isNamed
+        ? [`calls ::= ("${OPEN}" opened)${isOne ? "" : "+"}`, `opened ::= ${named.join(" | ")}`]
+        : [
+            `calls ::= "${OPEN}" opened`,
+            `opened ::= " "? "[" ${oneOrMore("call", ", ", isOne)} "]"`,
+            jsonCallRule(functions, "arguments"),
+          ],
+      specialTokens: [OPEN, ARGUMENTS],
+    };
   },
 };
 

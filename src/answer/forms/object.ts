@@ -1,9 +1,12 @@
 // Calls as JSON objects that are all of an answer, or stand behind <|python_tag|>, as Meta's models write them:
 // {"name": …, "parameters": {…}}. Several are separated by semicolons or lines.
 import { callsOf, endOfJson, startsObject, type CallForm } from "./call-form.js";
+import { jsonCallRule, oneOrMore } from "./call-rules.js";
+
+const OPEN = "<|python_tag|>";
 
 export const object: CallForm = {
-  openings: [{ text: "<|python_tag|>", isCertain: true }],
+  openings: [{ text: OPEN, isCertain: true }],
   hasSpecialTokens: true,
   words: {
     request:
@@ -23,4 +26,14 @@ export const object: CallForm = {
     const calls = callsOf(text.slice(start, end));
     return calls ? { calls, length: end } : "none";
   },
+  holdsBare: true,
+  hold: (functions, isOne) => ({
+    opening: OPEN,
+    rules: [
+      `calls ::= ${oneOrMore("call", "; ", isOne)}`,
+      "opened ::= call",
+      jsonCallRule(functions, "parameters"),
+    ],
+    specialTokens: [OPEN],
+  }),
 };

@@ -1,11 +1,14 @@
 // Calls between tags, as Hermes, Qwen and SmolLM write them: <tool_call>{"name": …, "arguments": {…}}</tool_call>, or what newer
-// models of Qwen write between the same tags: <function=…><parameter=…>…</parameter></function>.
-import { callsOf, type CallForm, type ParsedCall } from "./call-form.js";
+// models of Qwen write between the same tags: <function=…><parameter=…>…</parameter></function>. Calls that are held are JSON, as a value
+// of the newer way does not say whether it is a text.
+import { callsOf, findMarker, type CallForm, type ParsedCall } from "./call-form.js";
+import { jsonCallRule, oneOrMore } from "./call-rules.js";
 
+const OPEN = "<tool_call>";
 const CLOSE = "</tool_call>";
 
 export const tags: CallForm = {
-  openings: [{ text: "<tool_call>", isCertain: true }],
+  openings: [{ text: OPEN, isCertain: true }],
   hasSpecialTokens: false,
   words: {
     request:
@@ -18,13 +21,25 @@ export const tags: CallForm = {
   },
   startsBare: () => false,
   read(text, isEnd) {
-    const end = text.indexOf(CLOSE);
+    const end = findMarker(text, CLOSE, isEnd);
     if (end < 0 && !isEnd) return "more";
     // The last tag may be missing, where a model ends with the call.
     const content = (end < 0 ? text : text.slice(0, end)).trim();
     const calls = content.startsWith("<function=") ? markedCall(content) : callsOf(content);
     return calls ? { calls, length: end < 0 ? text.length : end + CLOSE.length } : "none";
   },
+  holdsBare: false,
+  hold: (functions, isOne) => ({
+    opening: OPEN,
+    rules: [
+      `calls ::= ${oneOrMore("tagged", "\n", isOne)}`,
+      `tagged ::= "${OPEN}" opened`,
+      `opened ::= "\\n"? call "\\n"? "${CLOSE}"`,
+      jsonCallRule(functions, "arguments"),
+    ],
+    // They are in few models.
+    specialTokens: [OPEN, CLOSE],
+  }),
 };
 
 /** Values are texts, or JSON where they are JSON that is no text. */

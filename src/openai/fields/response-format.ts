@@ -1,6 +1,7 @@
 // What an answer must be like: response_format of chats and completions, text.format of responses.
 import type { ResponseFormat } from "../../index.js";
 import type { Fields } from "./fields.js";
+import type { ToolFields } from "./tools.js";
 
 /** OpenAI's, and those that weft has beside them. */
 const types = ["text", "json_object", "json_schema", "regex", "choice", "grammar"] as const;
@@ -38,11 +39,20 @@ export function readResponseFormat(fields: Fields, name: string): ResponseFormat
   }
 }
 
-/** Tools and a format exclude each other: a call has a form of its own. @throws ApiFailure. */
-export function expectNoTools(fields: Fields, name: string, tools: readonly object[] | undefined): void {
-  if (tools?.length)
-    throw fields.unsupported(
-      name,
-      "an answer that is held to a format calls no tools: pass tool_choice 'none'.",
-    );
+/**
+ * The format of an answer that may call tools. A call has a form of its own, so that they exclude each other; where an answer has to be a
+ * call, there is no text that a format could be for. @throws ApiFailure.
+ */
+export function formatBesideTools(
+  fields: Fields,
+  name: string,
+  format: ResponseFormat | undefined,
+  { tools, toolChoice }: ToolFields,
+): ResponseFormat | undefined {
+  if (!tools || !format) return format;
+  if (toolChoice !== undefined) return undefined;
+  throw fields.unsupported(
+    name,
+    "an answer that is held to a format calls no tools: pass tool_choice 'none', or 'required' for calls alone.",
+  );
 }

@@ -68,6 +68,7 @@ const fieldNames: Readonly<Record<string, string>> = {
   logitBias: "logit_bias",
   templateVariables: "chat_template_kwargs",
   responseFormat: "response_format",
+  toolChoice: "tool_choice",
 };
 
 /**

@@ -13,7 +13,7 @@ import {
   readSampling,
   samplingFields,
 } from "../fields/sampling.js";
-import { expectNoTools, readResponseFormat } from "../fields/response-format.js";
+import { formatBesideTools, readResponseFormat } from "../fields/response-format.js";
 import { readTools, toolFields } from "../fields/tools.js";
 import type { Exchange } from "../http/exchange.js";
 import { eventText } from "../http/event-stream.js";
@@ -69,12 +69,13 @@ export async function answerChat(service: Service, exchange: Exchange, fields: F
   fields.expectKnown(table);
   const named = findModel(service.models, fields);
   const messages = readMessages(fields);
-  const { tools, mostCalls } = readTools(fields, false);
+  const toolsGiven = readTools(fields, false);
+  const { tools, ...calls } = toolsGiven;
   const { choices, maxTokens, isStream, includesUsage } = readAnswerFields(fields);
   const wantsDetails = fields.flag("logprobs") ?? false;
   const templateVariables = readVariables(fields);
-  const responseFormat = readResponseFormat(fields, "response_format");
-  if (responseFormat) expectNoTools(fields, "response_format", tools);
+  const format = readResponseFormat(fields, "response_format");
+  const responseFormat = formatBesideTools(fields, "response_format", format, toolsGiven);
   const options = {
     ...readSampling(fields),
     ...readChoiceOptions(fields),
@@ -83,7 +84,7 @@ export async function answerChat(service: Service, exchange: Exchange, fields: F
     ...(templateVariables ? { templateVariables } : {}),
     ...(responseFormat ? { responseFormat } : {}),
     toolFormat: service.settings.toolFormat,
-    mostCalls,
+    ...calls,
   };
   await service.expectRoom(named, [messages, tools, templateVariables], "messages");
   const conversation = { messages, ...(tools ? { tools } : {}) };

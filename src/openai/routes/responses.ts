@@ -5,7 +5,7 @@ import type { AnswerEnd } from "../../answer/answer.js";
 import type { FieldTable, Fields } from "../fields/fields.js";
 import { readResponseInput } from "../fields/response-input.js";
 import { readSampling, samplingFields } from "../fields/sampling.js";
-import { expectNoTools, readResponseFormat } from "../fields/response-format.js";
+import { formatBesideTools, readResponseFormat } from "../fields/response-format.js";
 import { readTools, toolFields } from "../fields/tools.js";
 import type { Exchange } from "../http/exchange.js";
 import { eventText } from "../http/event-stream.js";
@@ -68,7 +68,8 @@ export async function answerResponses(
   fields.expectKnown(table);
   const named = findModel(service.models, fields);
   const messages = readResponseInput(fields);
-  const { tools, mostCalls } = readTools(fields, true);
+  const toolsGiven = readTools(fields, true);
+  const { tools, ...calls } = toolsGiven;
   const maxTokens = fields.whole("max_output_tokens", { least: 1 });
   const isStream = fields.flag("stream") ?? false;
   const templateVariables = readVariables(fields);
@@ -78,15 +79,15 @@ export async function answerResponses(
     ignored: [],
     refused: { verbosity: { because: "weft's models have no such setting." } },
   });
-  const responseFormat = text && readResponseFormat(text, "format");
-  if (responseFormat) expectNoTools(fields, "text", tools);
+  const format = text && readResponseFormat(text, "format");
+  const responseFormat = formatBesideTools(fields, "text", format, toolsGiven);
   const options = {
     ...readSampling(fields),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(templateVariables ? { templateVariables } : {}),
     ...(responseFormat ? { responseFormat } : {}),
     toolFormat: service.settings.toolFormat,
-    mostCalls,
+    ...calls,
   };
   await service.expectRoom(named, [messages, tools, templateVariables], "input");
   const conversation = { messages, ...(tools ? { tools } : {}) };

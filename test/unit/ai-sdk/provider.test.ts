@@ -136,6 +136,44 @@ describe("the AI SDK", () => {
     ]);
   });
 
+  it.each(["required", { type: "tool", toolName: "weather" } as const] as const)(
+    "holds a model to calling a tool: %j",
+    async (toolChoice) => {
+      const model = new ScriptedModel((asked) => callsTool(asked).slice(2), { template });
+      const { toolCalls, finishReason } = await generateText({
+        model: createWeft({ models: { m: model } })("m"),
+        prompt: "How is it in Köln?",
+        tools: { weather, other: tool({ inputSchema: weather.inputSchema, strict: false }) },
+        toolChoice,
+      });
+      expect(toolCalls).toMatchObject([{ toolName: "weather", input: { city: "Köln" } }]);
+      expect(finishReason).toBe("tool-calls");
+      const { responseFormat } = model.asked[0]!.options;
+      const isAny = toolChoice === "required";
+      expect(responseFormat).toMatchObject({
+        type: "grammar",
+        schemas: {
+          arguments0: { type: "object", properties: { city: { type: "string" } } },
+          ...(isAny ? { arguments1: { type: "object" } } : {}),
+        },
+      });
+      expect(JSON.stringify(responseFormat).includes("arguments1")).toBe(isAny);
+    },
+  );
+
+  it("holds the arguments of strict tools to their schema", async () => {
+    const model = new ScriptedModel(() => ["Sunny."], { template });
+    await generateText({
+      model: createWeft({ models: { m: model } })("m"),
+      prompt: "How is it?",
+      tools: { weather: tool({ inputSchema: weather.inputSchema, strict: true }) },
+    });
+    expect(model.asked[0]!.options.responseFormat).toMatchObject({
+      type: "grammar",
+      schemas: { arguments0: {} },
+    });
+  });
+
   it("embeds any number of texts in one call", async () => {
     const model = new ScriptedModel(() => []);
     const values = Array.from({ length: 300 }, (_, index) => "x".repeat(1 + (index % 7)));
@@ -200,9 +238,15 @@ describe("the provider", () => {
     ]);
     expect(await ask({ responseFormat: { type: "text" }, reasoning: "provider-default" })).toEqual([]);
     expect(await ask({ reasoning: "high" })).toEqual(["reasoning"]);
-    expect(await ask({ tools: [functionTool], toolChoice: { type: "required" } })).toEqual([
-      "toolChoice required",
-    ]);
+    expect(await ask({ tools: [functionTool], toolChoice: { type: "required" } })).toEqual([]);
+    expect(
+      await ask({
+        responseFormat: { type: "json" },
+        tools: [functionTool],
+        toolChoice: { type: "required" },
+      }),
+    ).toEqual([]);
+    expect(await ask({ toolChoice: { type: "required" } })).toEqual(["toolChoice required"]);
     expect(await ask({ tools: [{ type: "provider", name: "web.search" }] })).toEqual(["tool web.search"]);
     expect(await ask({ providerOptions: { weft: { temprature: 1 }, other: { x: 1 } } })).toEqual([
       "providerOptions.weft.temprature",
@@ -215,6 +259,9 @@ describe("the provider", () => {
       'prompt[0].content[0]: expected text, which is all that weft\'s models read, received "file".',
     );
     await expect(ask({ tools: [functionTool] }, "{{ messages }}")).rejects.toThrow(/toolFormat/);
+    await expect(ask({ tools: [functionTool], toolChoice: { type: "tool", toolName: "g" } })).rejects.toThrow(
+      'toolChoice: expected the name of a tool that is given, received "g".',
+    );
   });
 
   it("knows its models, and no others", () => {

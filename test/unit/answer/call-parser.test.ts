@@ -40,6 +40,14 @@ const cases: Readonly<Record<ToolFormat, readonly (readonly [string, Taken])[]>>
       { text: "", calls: [["get_weather", { city: "Köln", days: 3 }]] },
     ],
     ['<tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}', { text: "", calls: [add] }],
+    [
+      '<tool_call>{"name": "get_weather", "arguments": {"city": "\\"</tool_call>"}}</tool_call> after',
+      { text: " after", calls: [["get_weather", { city: '"</tool_call>' }]] },
+    ],
+    [
+      '<tool_call>{"name": "add</tool_call> it',
+      { text: '<tool_call>{"name": "add</tool_call> it', calls: [] },
+    ],
     ["<tool_call>no JSON</tool_call> after", { text: "<tool_call>no JSON</tool_call> after", calls: [] }],
     ["a <tool_ b <tool_call", { text: "a <tool_ b <tool_call", calls: [] }],
     ["Only text, {}.\n\n", { text: "Only text, {}.\n\n", calls: [] }],
@@ -87,6 +95,10 @@ const cases: Readonly<Record<ToolFormat, readonly (readonly [string, Taken])[]>>
     ],
     ['```json\n{"name": "add", "parameters": {"a": 1, "b": 2}}\n```', { text: "", calls: [add] }],
     ['{"name": "add", "parameters": {"a": 1, "b": 2}}', { text: "", calls: [add] }],
+    [
+      '```tool_code\n{"name": "get_weather", "parameters": {"city": "```"}}\n```',
+      { text: "", calls: [["get_weather", { city: "```" }]] },
+    ],
     [
       '```json\n{"name": "Ada"}\n```\nas asked',
       { text: '```json\n{"name": "Ada"}\n```\nas asked', calls: [] },

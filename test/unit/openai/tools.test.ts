@@ -1,8 +1,9 @@
 // Tools of a chat: they reach the template, and calls come back, in every form.
 import { describe, expect, it } from "vitest";
+import { ArgumentError } from "../../../src/errors.js";
 import { createHandler } from "../../../src/openai/index.js";
 import { answerTo, eventsOf, post, type Json } from "../../helpers/api-calls.js";
-import { ScriptedModel } from "../../helpers/scripted-model.js";
+import { ScriptedModel, type AskedFor } from "../../helpers/scripted-model.js";
 
 const path = "/v1/chat/completions";
 const messages = [{ role: "user", content: "What is 1 + 2, and 3 + 4?" }];
@@ -118,22 +119,148 @@ describe("tools", () => {
   });
 });
 
+const schemasOf = ({ responseFormat }: AskedFor["options"]): object | undefined =>
+  responseFormat?.type === "grammar" ? responseFormat.schemas : undefined;
+const namesOf = ({ tools: given }: AskedFor["options"]): string[] =>
+  (given as readonly { function: { name: string } }[]).map((own) => own.function.name);
+
+describe("calls that are asked for", () => {
+  const responses = "/v1/responses";
+  const two = [...tools, { type: "function", function: { name: "sub", parameters, strict: false } }];
+  const flat = two.map(({ type, function: own }) => ({ type, ...own }));
+  const call = answer.slice(1);
+
+  /** What the model was asked with. */
+  async function asked(body: object, route = path): Promise<AskedFor["options"]> {
+    const model = new ScriptedModel(() => call, { template });
+    const prompt = route === path ? { messages, tools: two } : { input: "What?", tools: flat };
+    const { status, json } = await answerTo(createHandler(model), post(route, { ...prompt, ...body }));
+    expect(status, JSON.stringify(json)).toBe(200);
+    return model.asked[0]!.options;
+  }
+  const held = { arguments0: { ...parameters } };
+  const loose = { arguments1: { type: "object" } };
+
+  it.each<[string, object, object, object | undefined]>([
+    ["are left to the model", { tool_choice: "auto" }, { tool_choice: "auto" }, undefined],
+    ["have to come", { tool_choice: "required" }, { tool_choice: "required" }, { ...held, ...loose }],
+    [
+      "are of one function",
+      { tool_choice: { type: "function", function: { name: "add" } } },
+      { tool_choice: { type: "function", name: "add" } },
+      held,
+    ],
+    [
+      "are of some functions",
+      {
+        tool_choice: {
+          type: "allowed_tools",
+          allowed_tools: { mode: "required", tools: [{ type: "function", function: { name: "add" } }] },
+        },
+      },
+      {
+        tool_choice: { type: "allowed_tools", mode: "required", tools: [{ type: "function", name: "add" }] },
+      },
+      held,
+    ],
+  ])("%s", async (_, ofChat, ofResponses, schemas) => {
+    expect(schemasOf(await asked(ofChat))).toEqual(schemas);
+    expect(schemasOf(await asked(ofResponses, responses))).toEqual(schemas);
+  });
+
+  it("are of functions that the model knows, and of one that may be called it knows the others", async () => {
+    const allowed = { mode: "auto", tools: [{ type: "function", function: { name: "sub" } }] };
+    expect(namesOf(await asked({ tool_choice: { type: "allowed_tools", allowed_tools: allowed } }))).toEqual([
+      "sub",
+    ]);
+    const one = await asked({ tool_choice: { type: "function", function: { name: "sub" } } });
+    expect(namesOf(one)).toEqual(["add", "sub"]);
+    expect(schemasOf(one)).toEqual(loose);
+    // Templates are not told what is strict.
+    expect(one.tools).toEqual(
+      tools.concat({ type: "function", function: { name: "sub", parameters } } as never),
+    );
+  });
+
+  it("have arguments that are held to a strict function's schema, and are left to the model otherwise", async () => {
+    const strict = {
+      tools: [{ type: "function", function: { ...tools[0]!.function, strict: true } }, two[1]],
+    };
+    const { responseFormat } = await asked(strict);
+    expect(responseFormat).toMatchObject({ type: "grammar", schemas: { ...held, ...loose } });
+    expect(JSON.stringify(responseFormat)).toContain('TagDispatch((\\"<tool_call>\\"');
+  });
+
+  it("come back as calls, whole and streamed", async () => {
+    const body = { messages, tools, tool_choice: "required" };
+    const model = new ScriptedModel(() => call, { template });
+    const { json } = await answerTo(createHandler(model), post(path, body));
+    expect(json.choices[0].finish_reason).toBe("tool_calls");
+    expect(json.choices[0].message).toMatchObject({ content: null, tool_calls: [{}, {}] });
+    const events = await eventsOf(createHandler(model), post(path, { ...body, stream: true }));
+    expect(events.at(-2)!.data.choices[0].finish_reason).toBe("tool_calls");
+  });
+
+  it("leave no text that a format could be for", async () => {
+    const format = { response_format: { type: "json_object" }, tool_choice: "required" };
+    expect(schemasOf(await asked(format))).toBeDefined();
+  });
+
+  it("are refused with the schema's keyword that can't be held, by the tool's name for it", async () => {
+    const model = new ScriptedModel(() => [], {
+      template,
+      failure: new ArgumentError({
+        argument: "responseFormat.schemas.arguments0.properties.a.multipleOf",
+        expected: "keywords that can be held for number",
+        received: 2,
+      }),
+    });
+    const { status, json } = await answerTo(
+      createHandler(model),
+      post(path, { messages, tools, tool_choice: "required" }),
+    );
+    expect([status, json.error.param]).toEqual([400, "tools"]);
+    expect(json.error.message).toMatch(
+      /^tools\[0\]\.function\.parameters\.properties\.a\.multipleOf: expected .* received 2\. With strict false/,
+    );
+  });
+});
+
 describe("tools that cannot be had are refused by name:", () => {
   const own = { name: "add", parameters };
   it.each<[string, object, string, RegExp, (string | undefined)?]>([
-    ["a choice that has to be made", { tools, tool_choice: "required" }, "tool_choice", /hold a model to it/],
+    ["a choice without tools", { tool_choice: "required" }, "tool_choice", /pass them beside it/],
     [
-      "a choice of one",
-      { tools, tool_choice: { type: "function", function: { name: "add" } } },
+      "a choice of what there is not",
+      { tools, tool_choice: { type: "function", function: { name: "sub" } } },
       "tool_choice",
-      /hold a model to it/,
+      /functions that are in tools, as 'sub' is not/,
     ],
-    ["a choice that is none", { tools, tool_choice: "any" }, "tool_choice", /'auto' or 'none'/],
+    ["a choice that is none", { tools, tool_choice: "any" }, "tool_choice", /'none', 'auto', 'required', or/],
     [
-      "arguments that have to fit",
-      { tools: [{ type: "function", function: { ...own, strict: true } }] },
-      "tools[0].function.strict",
-      /hold a model to it/,
+      "a choice of tools that weft has not",
+      { tools, tool_choice: { type: "custom", custom: { name: "add" } } },
+      "tool_choice.type",
+      /'function' or 'allowed_tools'/,
+    ],
+    [
+      "a choice among none",
+      { tools, tool_choice: { type: "allowed_tools", allowed_tools: { mode: "auto", tools: [] } } },
+      "tool_choice.allowed_tools",
+      /and tools/,
+    ],
+    [
+      "arguments that are no object",
+      { tools: [{ type: "function", function: { ...own, parameters: { type: "array" }, strict: true } }] },
+      "tools",
+      /tools\[0\]\.function\.parameters: expected a JSON schema of the type "object"/,
+    ],
+    [
+      "a choice of a model that knows no tools",
+      { tools, tool_choice: "required" },
+      "tools",
+      /toolFormat/,
+      "{{ messages }}",
     ],
     ["tools of OpenAI's", { tools: [{ type: "web_search" }] }, "tools[0].type", /'web_search'/],
     [

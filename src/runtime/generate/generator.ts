@@ -6,12 +6,11 @@ import { loadPart } from "../../util/load-part.js";
 import { isMessages } from "../../util/prompt-list.js";
 import type { Constraints } from "../../text/grammar/constraints.js";
 import type { ResponseFormat } from "../../text/grammar/response-format.js";
-import type { TokenConstraint } from "./constraint.js";
 import { GenerationBatch, GenerationHandle, type Generation } from "./handle.js";
 import { GenerationEngine, type EngineOptions } from "./engine.js";
 import type { GenerationDefaults } from "./defaults.js";
 import type { GenerationStep } from "./step.js";
-import { GenerationRun } from "./request.js";
+import { GenerationRun, type TokenConstraint } from "./request.js";
 import type { LoadedModel } from "../load/loaded-model.js";
 import type { Recovery } from "../load/recovery.js";
 import {

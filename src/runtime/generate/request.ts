@@ -4,9 +4,22 @@ import { TextAssembler } from "../../text/text-assembler.js";
 import type { TextTokenizer } from "../../text/tokenizer.js";
 import { hasBans, needsTokens, type BanRules } from "./bans.js";
 import type { FinishReason, Generation } from "./handle.js";
-import type { TokenConstraint } from "./constraint.js";
 import type { EngineRequest } from "./engine-request.js";
 import type { Sampling } from "./sampling.js";
+
+/** Follows the tokens of one text, and says which may come next. */
+export interface TokenConstraint {
+  /** A bit per token that may come next, the lowest first, V bits in all. */
+  readonly allowed: Uint32Array;
+  /** Whether nothing may follow but the end. */
+  readonly isComplete: boolean;
+  /** Whether the text could not be completed by `left` more tokens after this one, which is no longer allowed then. */
+  refuses(token: number, left: number): boolean;
+  /** Takes the next token, one that was allowed. Resolves when `allowed` is that of the token after it. */
+  advance(token: number): Promise<void>;
+  /** Frees its memory. */
+  dispose(): void;
+}
 
 export interface RunSettings {
   readonly id: number;

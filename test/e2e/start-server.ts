@@ -23,9 +23,14 @@ export function endServers(): void {
 }
 
 /** Starts the built command, and waits until it listens. */
-export async function start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Served> {
+export async function start(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  program: readonly string[] = [process.execPath],
+): Promise<Served> {
   expectBuilt("dist/cli/serve.js", "dist/openai.js");
-  const child = spawn(process.execPath, ["dist/cli/serve.js", "--port", "0", "--json", ...args], {
+  const [executable, ...own] = program as readonly [string, ...string[]];
+  const child = spawn(executable, [...own, "dist/cli/serve.js", "--port", "0", "--json", ...args], {
     cwd: root,
     env: { ...process.env, INIT_CWD: root, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

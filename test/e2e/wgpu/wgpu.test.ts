@@ -13,6 +13,7 @@ import { isLongRun } from "../../helpers/long-run.js";
 import { largestRowError, readOracle } from "../../helpers/oracles.js";
 import { encoderRows, modelLogits, oracleRows } from "../../helpers/tolerances.js";
 import { expectBuilt, root } from "../run-start.js";
+import { endServers, post, start } from "../start-server.js";
 
 interface Found {
   readonly families: Readonly<
@@ -119,6 +120,24 @@ async function runInFirefox(executablePath: string): Promise<Found> {
     await browser.close();
   }
 }
+
+it("serves from Deno as from Node", { timeout: 300_000 }, async (context) => {
+  const program = [find("DENO", context), "run", "--allow-all", "--no-lock", "--no-config"];
+  const body = { prompt: "Once upon a time", temperature: 0, max_tokens: 24 };
+  try {
+    const own = { ...environment, DENO_DIR: join(folder, "deno") };
+    const [fromDeno, fromNode] = [await start([], own, program), await start([])];
+    const [answer, expected] = await Promise.all(
+      [fromDeno, fromNode].map(async ({ url }) => (await post(url, body)).json()),
+    );
+    expect(answer.choices).toEqual(expected.choices);
+    expect(answer.choices[0].text).toBe(dawn.stories.streamed);
+    fromDeno.child.kill("SIGTERM");
+    expect(await fromDeno.ended).toBe(0);
+  } finally {
+    endServers();
+  }
+});
 
 describe.each(["Deno", "Firefox"] as const)("wgpu in %s", (name) => {
   it("keeps what weft promises", { timeout: 900_000 }, async (context) => {

@@ -23,3 +23,37 @@ export function watchInterruption(onInterrupt: ((signal: EndingSignal) => void) 
       });
   return interruption.signal;
 }
+
+export interface Ending {
+  /** The program is asked to end, */
+  readonly first: AbortSignal;
+  /** and once more, at once. */
+  readonly second: AbortSignal;
+  /** What asked for the first. */
+  readonly name: EndingSignal | undefined;
+}
+
+/** What npm and a terminal send at once is one request to end. */
+const TOGETHER_MS = 1000;
+
+/** For programs that end by themselves what they have begun. */
+export function watchEnding(): Ending {
+  const [first, second] = [new AbortController(), new AbortController()];
+  let firstMs = 0;
+  let asked: EndingSignal | undefined;
+  for (const name of endingSignals)
+    process.on(name, () => {
+      if (!first.signal.aborted) {
+        firstMs = performance.now();
+        asked = name;
+        first.abort();
+      } else if (performance.now() - firstMs > TOGETHER_MS) second.abort();
+    });
+  return {
+    first: first.signal,
+    second: second.signal,
+    get name() {
+      return asked;
+    },
+  };
+}

@@ -2,7 +2,7 @@
 import { Model, type ModelInfo } from "../../index.js";
 import { createHandler } from "../../openai/index.js";
 import { describeAdapter, describeRecovery } from "../../jobs/words.js";
-import { endingSignals } from "../browser/ending-signals.js";
+import { watchEnding, type Ending } from "../browser/ending-signals.js";
 import { repeatOnOtherDriver } from "../browser/other-driver.js";
 import { loadOptions } from "../browser/page-load.js";
 import { describeStep, runCommand } from "../terminal/command.js";
@@ -12,7 +12,7 @@ import { ApiServer } from "./server.js";
 
 async function run(command: ServeCommand): Promise<void> {
   const log = new Log(command.isJson, (line) => process.stdout.write(`${line}\n`));
-  const interruption = watchSignals();
+  const interruption = watchEnding();
   const models = new Map<string, Model>();
   try {
     for (const name of command.models.keys()) {
@@ -63,7 +63,7 @@ async function serveModels(
   models: ReadonlyMap<string, Model>,
   command: ServeCommand,
   log: Log,
-  { first, second }: Interruption,
+  { first, second }: Ending,
 ): Promise<void> {
   const { apiKeys, cors, limits, timeoutMs, toolFormat, drainMs } = command;
   const handler = createHandler(models, {
@@ -104,29 +104,6 @@ async function listen(
     if (code === "EACCES") throw new Error(`--port: this user may not listen at ${port}`, { cause });
     throw cause;
   }
-}
-
-interface Interruption {
-  /** The server is asked to end, */
-  readonly first: AbortSignal;
-  /** and once more, at once. */
-  readonly second: AbortSignal;
-}
-
-/** What npm and a terminal send at once is one request to end. */
-const TOGETHER_MS = 1000;
-
-function watchSignals(): Interruption {
-  const [first, second] = [new AbortController(), new AbortController()];
-  let firstMs = 0;
-  for (const name of endingSignals)
-    process.on(name, () => {
-      if (!first.signal.aborted) {
-        firstMs = performance.now();
-        first.abort();
-      } else if (performance.now() - firstMs > TOGETHER_MS) second.abort();
-    });
-  return { first: first.signal, second: second.signal };
 }
 
 await runCommand("serve", async () => {

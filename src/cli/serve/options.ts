@@ -1,19 +1,12 @@
 // The options of `weft serve`: which models are served, to whom, and with which limits.
-import { existsSync } from "node:fs";
 import type { HandlerLimits, ToolFormat } from "../../openai/index.js";
-import {
-  chooseModel,
-  expectTokenizer,
-  isHubModel,
-  placeModel,
-  type PlacedModel,
-} from "../terminal/model-choice.js";
+import type { PlacedModel } from "../terminal/model-choice.js";
+import { namedModelHelp, readNamedModels } from "../terminal/named-models.js";
 import {
   checkChoice,
   checkReal,
   checkWhole,
   flag,
-  fromCaller,
   OptionError,
   readOptions,
   usage,
@@ -46,12 +39,7 @@ export const helpText: string = `Serves models as OpenAI's API does, on WebGPU i
 
 Usage: ${usage("serve")} [MODEL …] [options]
 
-  MODEL                   a folder in Hugging Face layout, a .gguf file, or owner/name on the Hugging Face hub
-                          (HF_ENDPOINT names a mirror, HF_TOKEN opens private models), several if you like;
-                          NAME=MODEL names it for clients (default: the name of the folder, the file or the
-                          repository). Without any, the embedded model is served
-  --file NAME             of one model of the hub: a GGUF file of the repository, or a part that only one has, such as Q8_0
-  --revision NAME         of one model of the hub: a branch, tag or commit (default main)
+${namedModelHelp}
   --host NAME             the address to listen at (default 127.0.0.1: this machine only)
   --port N                the port; 0 is any that is free (default 8000)
   --api-key KEY           clients need this key, or another that is given so (also: WEFT_API_KEY)
@@ -110,7 +98,7 @@ export function parseServeOptions(
   };
   return {
     help: values.help ?? false,
-    models: readModels(positionals, values),
+    models: readNamedModels(positionals, values),
     queues: checkWhole("--queues", values.queues, { least: 1, most: 8 }) ?? 1,
     cache: checkChoice("--cache", values.cache, ["f32", "f16"]),
     host: values.host ?? "127.0.0.1",
@@ -138,34 +126,4 @@ function readKeys(
   if (keys.includes(""))
     throw new OptionError(`${given ? "--api-key" : "WEFT_API_KEY"}: expected a key, received an empty text`);
   return keys;
-}
-
-function readModels(
-  given: readonly string[],
-  { file, revision }: { readonly file?: string | undefined; readonly revision?: string | undefined },
-): ReadonlyMap<string, PlacedModel> {
-  if (given.length > 1 && (file ?? revision) !== undefined)
-    throw new OptionError(`--${file === undefined ? "revision" : "file"}: expected one model beside it`);
-  const models = new Map<string, PlacedModel>();
-  for (const text of given.length === 0 ? [undefined] : given) {
-    const { name: ownName, source } = splitName(text);
-    const choice = chooseModel({ model: source, file, revision }, "MODEL");
-    const placed = placeModel(isHubModel(choice) ? choice : expectTokenizer(choice, "MODEL"), "node");
-    const name = ownName ?? placed.name.replace(/\.gguf$/i, "");
-    if (models.has(name))
-      throw new OptionError(`MODEL: two are called "${name}"; name one of them, as in other=${source}`);
-    models.set(name, placed);
-  }
-  return models;
-}
-
-/** NAME=MODEL, unless that is a path itself. */
-function splitName(text: string | undefined): {
-  readonly name?: string;
-  readonly source: string | undefined;
-} {
-  const [, name, source] = /^([^=/\\]+)=(.+)$/s.exec(text ?? "") ?? [];
-  if (text === undefined || name === undefined || source === undefined || existsSync(fromCaller(text)))
-    return { source: text };
-  return { name, source };
 }

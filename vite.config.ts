@@ -106,8 +106,9 @@ function commandEntries(): Record<string, string> {
       [`page-${command}`, path(`src/cli/${command}/page.ts`)],
     ]),
   );
-  // It serves from this process, and has no page.
-  return { ...entries, serve: path("src/cli/serve/command.ts"), weft: path("src/cli/weft.ts") };
+  // These compute in this process, and have no page.
+  const own = ["serve", "batch"].map((command) => [command, path(`src/cli/${command}/command.ts`)]);
+  return { ...entries, ...Object.fromEntries(own), weft: path("src/cli/weft.ts") };
 }
 
 /** A static page with relative addresses, so that any file server can host it in any folder. */

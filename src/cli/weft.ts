@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { endWhenNobodyReads } from "./terminal/broken-pipe.js";
 
-const commands = ["generate", "score", "embed", "inspect", "serve", "train", "bench"] as const;
+const commands = ["generate", "score", "embed", "inspect", "serve", "batch", "train", "bench"] as const;
 
 const helpText = `weft runs transformers on WebGPU.
 
@@ -15,6 +15,7 @@ Usage: npx weft-webgpu COMMAND [options]
   embed "A text" …        the vectors of texts, by an encoder
   inspect [MODEL]         what a model holds and needs, and whether this machine fits
   serve [MODEL …]         serve models to OpenAI's clients
+  batch [MODEL …]         answer the requests of an OpenAI batch file
   train                   train a model on texts
   bench                   measure weft on this machine
 

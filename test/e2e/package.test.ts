@@ -255,7 +255,7 @@ describe("the packed package", () => {
       return (await run(program, args, { cwd: folder, env: environment })).stdout;
     };
     expect(await weft("--help")).toMatch(/^Usage: npx weft-webgpu COMMAND/m);
-    for (const command of ["generate", "score", "inspect", "serve", "train", "bench"])
+    for (const command of ["generate", "score", "inspect", "serve", "batch", "train", "bench"])
       expect(await weft(command, "--help")).toMatch(new RegExp(`^Usage: npx weft-webgpu ${command} `, "m"));
     expect(await weft("--version")).toMatch(/^\d+\.\d+\.\d+\n$/);
     const inspected = await weft("inspect", "--json", "inspected.json");
@@ -280,7 +280,7 @@ describe("the packed package", () => {
     await expect(weft("sing")).rejects.toMatchObject({
       code: 2,
       stderr:
-        'weft: there is no command "sing"; there are generate, score, embed, inspect, serve, train, bench\n',
+        'weft: there is no command "sing"; there are generate, score, embed, inspect, serve, batch, train, bench\n',
     });
     await expect(weft("generate", "A cat", "--runtime", "chromium")).rejects.toMatchObject({
       code: 1,

@@ -31,7 +31,7 @@ export function runGenerate(args: readonly string[], options?: RunStartOptions):
 
 /** `name`: that of the npm script. */
 export async function runCommand(
-  name: "start" | "generate" | "score" | "embed" | "inspect" | "train" | "bench",
+  name: "start" | "generate" | "score" | "embed" | "inspect" | "batch" | "train" | "bench",
   args: readonly string[],
   { environment, input, signal }: RunStartOptions = {},
 ): Promise<Ended> {

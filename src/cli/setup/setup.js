@@ -41,6 +41,7 @@ const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
   generate: { needsBrowser: true, steps: [...build, [node, "dist/cli/generate.js"]] },
   serve: { needsBrowser: true, steps: [...build, [node, "dist/cli/serve.js"]] },
+  batch: { needsBrowser: true, steps: [...build, [node, "dist/cli/batch.js"]] },
   train: { needsBrowser: true, steps: [...build, [node, "dist/cli/train.js"]] },
   bench: { needsBrowser: true, steps: [...build, [node, "dist/cli/bench.js"]] },
   demo: { needsBrowser: false, steps: [[bin("vite"), "--mode", "demo"]] },

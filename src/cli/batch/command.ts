@@ -1,0 +1,29 @@
+// `npx weft-webgpu batch`: answers the requests of an OpenAI batch file.
+import { repeatOnOtherDriver } from "../browser/other-driver.js";
+import { runCommand } from "../terminal/command.js";
+import { answerFile } from "./answer-file.js";
+import { helpText, parseBatchOptions, type BatchTask } from "./options.js";
+
+function run(task: BatchTask): Promise<void> {
+  switch (task.kind) {
+    case "help":
+      process.stdout.write(`${helpText}\n`);
+      return Promise.resolve();
+    case "file":
+      return answerFile(task);
+    default:
+      return task satisfies never;
+  }
+}
+
+await runCommand("batch", async () => {
+  const task = parseBatchOptions(process.argv.slice(2));
+  try {
+    await run(task);
+  } catch (error) {
+    if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
+    const status = await repeatOnOtherDriver("page-batch");
+    if (status === undefined) throw error;
+    process.exitCode = status;
+  }
+});

@@ -11,6 +11,7 @@ import { listDrivers, tryDrivers } from "./find-adapter.js";
 import { findChromium } from "./find-chromium.js";
 import { findLavapipe } from "./find-lavapipe.js";
 import { findClients } from "./find-clients.js";
+import { findRedis } from "./find-redis.js";
 import { findDeno, findFirefox } from "./find-wgpu.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
@@ -35,7 +36,7 @@ const size = [bin("size-limit"), "--silent"];
 
 /**
  * What each npm script does: its steps in order, of which the last gets the arguments, whether it needs a browser, lavapipe,
- * programs with wgpu, and the newest clients, and whether it builds even if dist/ is up to date.
+ * programs with wgpu, the newest clients, and Redis, and whether it builds even if dist/ is up to date.
  */
 const commands = {
   start: { needsBrowser: true, steps: [...build, [node, "dist/cli/start.js"]] },
@@ -53,6 +54,7 @@ const commands = {
     needsLavapipe: true,
     needsWgpu: true,
     needsClients: true,
+    needsRedis: true,
     rebuilds: true,
     steps: [...check, ...build, size, demo, [bin("vitest"), "run"]],
   },
@@ -93,6 +95,11 @@ if (command.needsWgpu)
     { variable: "WEFT_DENO", ...findDeno(join(root, "node_modules", ".weft-deno")) },
   ])
     environment[missing ? `${variable}_MISSING` : variable] = missing ?? path;
+if (command.needsRedis) {
+  const { path, libraries, missing } = findRedis(join(root, "node_modules", ".weft-redis"));
+  if (missing) environment.WEFT_REDIS_MISSING = missing;
+  else Object.assign(environment, { WEFT_REDIS: path, WEFT_REDIS_LIBRARIES: libraries ?? "" });
+}
 const source = hashSource(root);
 const isCurrent = !command.rebuilds && isBuilt(root, source);
 for (const [index, step] of command.steps.entries()) {

@@ -79,7 +79,8 @@ const cliBuild: UserConfig = {
     license,
     rolldownOptions: {
       input: commandEntries(),
-      external: [/^(\.\.\/)+((worker|openai)\/)?index\.js$/],
+      // The last two are packages of the user's.
+      external: [/^(\.\.\/)+((worker|openai)\/)?index\.js$/, "bullmq", "ioredis"],
       output: {
         entryFileNames: "[name].js",
         codeSplitting: {

@@ -282,6 +282,10 @@ describe("the packed package", () => {
       stderr:
         'weft: there is no command "sing"; there are generate, score, embed, inspect, serve, batch, train, bench\n',
     });
+    await expect(weft("batch", "--redis", "redis://127.0.0.1:1")).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("npm install bullmq ioredis") as string,
+    });
     await expect(weft("generate", "A cat", "--runtime", "chromium")).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining("npm install puppeteer sirv") as string,

@@ -1,8 +1,11 @@
-// `npx weft-webgpu batch`: answers the requests of an OpenAI batch file.
+// `npx weft-webgpu batch`: answers the requests of a batch file here, or by workers that share a queue.
 import { repeatOnOtherDriver } from "../browser/other-driver.js";
 import { runCommand } from "../terminal/command.js";
 import { answerFile } from "./answer-file.js";
 import { helpText, parseBatchOptions, type BatchTask } from "./options.js";
+import { cancelFile } from "./redis/cancel-file.js";
+import { sendFile } from "./redis/send-file.js";
+import { work } from "./redis/work.js";
 
 function run(task: BatchTask): Promise<void> {
   switch (task.kind) {
@@ -11,6 +14,12 @@ function run(task: BatchTask): Promise<void> {
       return Promise.resolve();
     case "file":
       return answerFile(task);
+    case "work":
+      return work(task);
+    case "send":
+      return sendFile(task);
+    case "cancel":
+      return cancelFile(task);
     default:
       return task satisfies never;
   }

@@ -36,10 +36,44 @@ describe("the options of weft batch", () => {
     expect(parse("--help")).toEqual({ kind: "help" });
   });
 
+  it("work on a queue, put a file on it or take it from there", () => {
+    const queue = { url: "redis://u:p@127.0.0.1:7000/1", name: "weft" };
+    expect(parse(`${folder} --redis ${queue.url} --concurrency 2`)).toMatchObject({
+      kind: "work",
+      queue,
+      models: { concurrency: 2 },
+      leaseMs: 30_000,
+      drainMs: 30_000,
+      listen: undefined,
+      isJson: false,
+    });
+    expect(
+      parse(`--redis ${queue.url} --queue q --lease 2.5 --drain 0 --port 0 --host ::1 --json`),
+    ).toMatchObject({
+      queue: { ...queue, name: "q" },
+      leaseMs: 2500,
+      drainMs: 0,
+      listen: { host: "::1", port: 0 },
+      isJson: true,
+    });
+    expect(parse(`--redis ${queue.url} ${files} --attempts 5`)).toEqual({
+      kind: "send",
+      queue,
+      input: resolve("in.jsonl"),
+      results: { output: resolve("out.jsonl") },
+      attempts: 5,
+    });
+    const input = `--redis ${queue.url} --input in.jsonl`;
+    expect(parse(input)).toMatchObject({ kind: "send", results: undefined });
+    expect(parse(`${input} --cancel`)).toEqual({ kind: "cancel", queue, input: resolve("in.jsonl") });
+  });
+
   it("are all in the help", () => {
     for (const option of ["file", "revision", "input", "output", "errors", "concurrency", "attempts"])
       expect(helpText).toContain(`--${option} `);
-    for (const option of ["timeout", "tool-format", "queues", "cache", "help"])
+    for (const option of ["timeout", "tool-format", "queues", "cache", "help", "redis", "queue", "cancel"])
+      expect(helpText).toContain(`--${option}`);
+    for (const option of ["lease", "drain", "port", "host", "json"])
       expect(helpText).toContain(`--${option} `);
   });
 
@@ -53,6 +87,16 @@ describe("the options of weft batch", () => {
     [`${files} --timeout 0`, /--timeout: expected a number above 0/],
     [`nowhere ${files}`, /MODEL: there is no folder .*nowhere/],
     [`a=${folder} a=${folder} ${files}`, /two are called "a"/],
+    ["--redis http://127.0.0.1", /--redis: expected a URL such as redis:/],
+    ["--redis redis://a --queue a:b", /--queue: expected a name without ":", received "a:b"/],
+    ["--redis redis://a --lease 1", /--lease: expected a number from 2 to 3600/],
+    ["--redis redis://a --output out.jsonl", /--output: it needs --input beside it/],
+    ["--redis redis://a --host ::1", /--host: it needs --port beside it/],
+    [`--redis redis://a ${files} --queues 2`, /--queues: it is for workers, which take no --input/],
+    [`--redis redis://a ${files} ${folder}`, /MODEL: expected none beside --redis and --input/],
+    [`--redis redis://a ${files} --cancel`, /--output: it is not for --cancel/],
+    ["--redis redis://a --input in.jsonl --errors e", /--errors: it needs --output beside it/],
+    [`${files} --lease 3`, /--lease: it needs --redis beside it/],
     [`${files} --nothing`, /Unknown option '--nothing'/],
   ])("are refused in a line: %s", (args, message) => {
     expect(() => parse(args)).toThrow(message);

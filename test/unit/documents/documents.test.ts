@@ -17,6 +17,7 @@ const documents = [
   "API.md",
   "MODELS.md",
   "RELEASING.md",
+  "SERVING.md",
 ];
 const blocks = documents.flatMap((document) => codeBlocks(root, document));
 const { scripts, bin } = JSON.parse(read("package.json")) as Record<
@@ -54,7 +55,9 @@ describe("the code in documents", () => {
   });
 
   it("is in a language that is looked at here", () => {
-    expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(["sh", "ts"]));
+    expect(new Set(blocks.map(({ language }) => language))).toEqual(
+      new Set(["sh", "ts", "yaml", "dockerfile"]),
+    );
   });
 });
 

@@ -97,7 +97,7 @@ describe.each([
   ["training", training, 1],
   ["training on two queues", training, 2],
 ])("a device that is lost during load and %s", (_, work, queues) => {
-  it("changes no result", { timeout: 600_000 }, async () => {
+  it("changes no result", { timeout: 3_600_000 }, async () => {
     const plain = await disturbed(work, Number.POSITIVE_INFINITY, { queues });
     expect(plain.events).toEqual([]);
     const random = new SeededRandom(20_261_130 + queues);

@@ -12,7 +12,7 @@ import type {
   TrainingRun,
 } from "../index.js";
 import { buffersOf } from "./buffers.js";
-import { recordError } from "./error-record.js";
+import { recordError, type ErrorRecord } from "./error-record.js";
 import type {
   EmbeddingEvent,
   LastFigures,
@@ -247,13 +247,13 @@ export class PageSession {
 
   /** Calls the method before returning, so that calls begin in the page's order, and posts what comes of it. */
   async #carryOut(method: string, call: Call, args: never[]): Promise<void> {
-    const reply = (result: { readonly value: unknown } | { readonly error: Error }): void => {
-      if (!this.#isLeaving || method === "dispose") this.#post({ call: call.number, ...result } as Reply);
+    const reply = (result: { readonly value: unknown } | { readonly error: ErrorRecord }): void => {
+      if (!this.#isLeaving || method === "dispose") this.#post({ call: call.number, ...result });
     };
     try {
       reply({ value: await this.#methods[method]!(call, ...args) });
     } catch (error) {
-      reply({ error: recordError(error) } as never);
+      reply({ error: recordError(error) });
     }
   }
 

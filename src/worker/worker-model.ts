@@ -74,7 +74,8 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, "gpu"> {
   /**
    * A name. All tabs and pages of this origin that load with it have one model together, in a shared worker: one copy of the
    * weights, and one queue of requests that takes turns fairly. They pass the same source and options. The model lives as long as a
-   * page has it; `dispose`, or closing the page, ends what that page has asked for. Default: a worker and a model of the page's own.
+   * page has it; `dispose`, or closing the page, ends what that page has asked for. Training changes the weights for all. Default: a worker and a
+   * model of the page's own.
    */
   readonly shared?: string;
 }
@@ -275,7 +276,7 @@ export class WorkerModel implements Promisified<Model> {
     return this.#ending ? (await this.#ending).stats : this.#connection.call("stats", []);
   }
 
-  /** As `Model.watchSteps`; times are on the page's performance.now(). */
+  /** As `Model.watchSteps`; times are on the page's performance.now(). Of a shared model, requests of other pages have the id 0. */
   watchSteps(watcher: (step: GenerationStep) => void): () => void {
     this.#expectUsable("watchSteps");
     let isWatching = true;

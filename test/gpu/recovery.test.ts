@@ -23,7 +23,7 @@ const trainOptions: TrainOptions = {
   validation: { sentences: sentences.slice(0, 3), every: 2 },
 };
 const STREAMS = 64;
-const MOMENTS = caseCount({ usual: 20, long: 200 });
+const MOMENTS = caseCount({ usual: 12, long: 200 });
 
 const later = await findGpu();
 

@@ -12,11 +12,10 @@ const scope = globalThis as unknown as {
   close(): void;
 };
 
-const { postMessage } = scope;
-if (postMessage) {
+if (scope.postMessage) {
   // Its page ends it.
   const session = new PageSession(new ModelHost(() => undefined), {
-    postMessage: (replies, transfer) => postMessage.call(scope, replies, transfer),
+    postMessage: (replies, transfer) => scope.postMessage!(replies, transfer),
   });
   scope.addEventListener("message", ({ data }) => session.take(data));
 } else {

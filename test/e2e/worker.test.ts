@@ -314,9 +314,10 @@ describe("a model in a worker", () => {
       });
       return result.value;
     };
-    // Every call has an AbortController. The model has one to end a recovery by, and the page hears of recoveries by a call.
+    // Every call has an AbortController. The model has one to end a recovery by, and the worker one to end a load by; and the page
+    // hears of recoveries by a call.
     const classes = ["Model", "TrainingRun", "GenerationHandle", "AbortController"];
-    expect(await Promise.all(classes.map(count))).toEqual([1, 0, 0, 2]);
+    expect(await Promise.all(classes.map(count))).toEqual([1, 0, 0, 3]);
     await page.evaluate("model[Symbol.asyncDispose]()");
   });
 });

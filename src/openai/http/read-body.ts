@@ -26,9 +26,16 @@ export async function readBody(
 async function readText(request: Request, mostBytes: number): Promise<string> {
   // What the header says may be wrong, but where it says too much nothing has to be read.
   if (Number(request.headers.get("content-length") ?? 0) > mostBytes) throw tooLarge(mostBytes);
-  if (!request.body) return "";
+  const body = request.body as ReadableStream<Uint8Array> | null | undefined;
+  // Firefox has no bodies of requests as streams. What a page's own code passes is in memory already.
+  if (body === undefined) {
+    const whole = await request.blob();
+    if (whole.size > mostBytes) throw tooLarge(mostBytes);
+    return whole.text();
+  }
+  if (body === null) return "";
   const decoder = new TextDecoder();
-  const reader = request.body.getReader();
+  const reader = body.getReader();
   let text = "";
   let bytes = 0;
   try {

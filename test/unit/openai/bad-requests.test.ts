@@ -8,6 +8,14 @@ const path = "/v1/completions";
 const writer = (): ScriptedModel => new ScriptedModel(() => ["a"]);
 const body = { prompt: "x", max_tokens: 2000 };
 
+const withoutStream = (request: Request): Request =>
+  Object.defineProperty(request, "body", { value: undefined });
+
+it("is read where its body is no stream", async () => {
+  const response = await createHandler(writer())(withoutStream(post(path, { prompt: "x", max_tokens: 1 })));
+  expect(await response.json()).toMatchObject({ choices: [{ text: "a" }] });
+});
+
 describe("a request that cannot be used", () => {
   const handler = createHandler(writer(), { limits: { bodyBytes: 400, promptTokens: 20 } });
   it.each<[string, Request, number, object]>([
@@ -15,6 +23,14 @@ describe("a request that cannot be used", () => {
     ["is no object", post(path, "[1]"), 400, { code: "invalid_json" }],
     ["is empty", post(path, ""), 400, { code: "invalid_json" }],
     ["is too large", post(path, { prompt: "x".repeat(500) }), 413, { code: "request_too_large" }],
+    // Firefox has no bodies of requests as streams.
+    [
+      "is too large, where it is no stream",
+      withoutStream(post(path, { prompt: "x".repeat(500) })),
+      413,
+      { code: "request_too_large" },
+    ],
+    ["is no JSON, where it is no stream", withoutStream(post(path, "{")), 400, { code: "invalid_json" }],
     [
       "has too many tokens",
       post(path, { prompt: "x".repeat(21) }),

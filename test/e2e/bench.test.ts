@@ -222,6 +222,28 @@ it("measures decoding against the number of texts, after checking the tokens", a
   expect((await readFile(report, "utf8")).match(/<figure>/g)).toHaveLength(1);
 });
 
+it("measures a server beside calls, after checking its answers", async () => {
+  const json = join(folder, "serve.json");
+  const { code, output, errors } = await runCommand("bench", [
+    "--case",
+    "serve",
+    "--quick",
+    "--runtime",
+    "node",
+    "--json",
+    json,
+  ]);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^checked +4 answers through HTTP are the texts of calls$/m);
+  expect(output).toMatch(/^ +4 +\d+\.\d\d +\d+\.\d +\d+\.\d +\d+\.\d\d +\d+ \/ \d+ +-?\d+\.\d{3}$/m);
+  const records = JSON.parse(await readFile(json, "utf8")) as Measured[];
+  expect(records.filter(({ metric }) => metric === "ratio")).toHaveLength(2);
+  const inPage = await runCommand("bench", ["--case", "serve", "--quick", "--runtime", "chromium"]);
+  expect(inPage.code).not.toBe(0);
+  expect(inPage.errors).toMatch(/listens at a port, which no page may: pass --runtime node/);
+});
+
 it("measures embedding, after checking vectors against float64", async () => {
   const json = join(folder, "embed.json");
   const { code, output, errors } = await runCommand("bench", ["--case", "embed", "--quick", "--json", json]);

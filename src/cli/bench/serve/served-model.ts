@@ -24,11 +24,17 @@ export class ServedModel {
   readonly #server: ApiServer;
   readonly #clients: ChildProcess;
   readonly #name: string;
+  /** Rejects when the process of the clients has ended. */
+  readonly #ended: Promise<never>;
 
   private constructor(server: ApiServer, clients: ChildProcess, name: string) {
     this.#server = server;
     this.#clients = clients;
     this.#name = name;
+    this.#ended = once(clients, "exit").then(() => {
+      throw new Error("the process of the clients has ended");
+    });
+    this.#ended.catch(() => undefined); // told to whoever asks
   }
 
   static async start(model: Model, name: string): Promise<ServedModel> {
@@ -50,13 +56,11 @@ export class ServedModel {
       logit_bias: bias,
       stream: true,
     }));
+    const received = new Promise<Answers & { readonly error?: string }>((resolve) =>
+      this.#clients.once("message", resolve as (message: unknown) => void),
+    );
     this.#clients.send({ url: `${this.#server.url}/v1/completions`, bodies });
-    const ended = once(this.#clients, "exit").then(() => {
-      throw new Error("the process of the clients has ended");
-    });
-    const [answer] = (await Promise.race([once(this.#clients, "message"), ended])) as [
-      Answers & { readonly error?: string },
-    ];
+    const answer = await Promise.race([received, this.#ended]);
     if (answer.error !== undefined) throw new Error(`a client failed: ${answer.error}`);
     return answer;
   }

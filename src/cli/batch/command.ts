@@ -30,9 +30,6 @@ await runCommand("batch", async () => {
   try {
     await run(task);
   } catch (error) {
-    if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
-    const status = await repeatOnOtherDriver("page-batch");
-    if (status === undefined) throw error;
-    process.exitCode = status;
+    process.exitCode = await repeatOnOtherDriver("batch", error);
   }
 });

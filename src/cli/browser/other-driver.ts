@@ -11,15 +11,18 @@ import { endingSignals, exitStatus, type EndingSignal } from "./ending-signals.j
 /** Says that it was tried, so that it is not tried again. */
 const marker = "WEFT_DRIVER";
 
-/** The exit status of the command, or undefined if no driver gives an adapter. `module` is what the command runs: page-NAME. */
-export async function repeatOnOtherDriver(module: string): Promise<number | undefined> {
-  const command = join(distFolder, "cli", `${module.replace(/^page-/, "")}.js`);
-  if (process.platform !== "linux" || process.env[marker] !== undefined || !existsSync(command))
-    return undefined;
+/**
+ * The exit status of the command, once more, where `error` says that there is no adapter and another driver gives one. `name` is the
+ * command's: the file that is run has it. @throws `error` otherwise.
+ */
+export async function repeatOnOtherDriver(name: string, error: unknown): Promise<number> {
+  if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
+  const command = join(distFolder, "cli", `${name}.js`);
+  if (process.platform !== "linux" || process.env[marker] !== undefined || !existsSync(command)) throw error;
   // What the environment names has been tried by this process, and what it names is not replaced.
-  if (process.env["VK_DRIVER_FILES"] ?? process.env["VK_ICD_FILENAMES"]) return undefined;
+  if (process.env["VK_DRIVER_FILES"] ?? process.env["VK_ICD_FILENAMES"]) throw error;
   const { driver, adapter } = tryDrivers(listDrivers(process.env), process.env, distFolder);
-  if (!driver) return undefined;
+  if (!driver) throw error;
   process.stderr.write(
     `weft: this system's drivers give no adapter; using ${driver.name} (${adapter ?? ""}).\n`,
   );

@@ -51,9 +51,6 @@ async function runHere<Request, Result, Event>({
     });
     return { result, browser: runtime };
   } catch (error) {
-    if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
-    const status = await repeatOnOtherDriver(module);
-    if (status === undefined) throw error;
-    return process.exit(status);
+    return process.exit(await repeatOnOtherDriver(module.replace(/^page-/, ""), error));
   }
 }

@@ -115,9 +115,6 @@ await runCommand("serve", async () => {
   try {
     await run(command);
   } catch (error) {
-    if ((error as { readonly reason?: unknown }).reason !== "no-adapter") throw error;
-    const status = await repeatOnOtherDriver("page-serve");
-    if (status === undefined) throw error;
-    process.exitCode = status;
+    process.exitCode = await repeatOnOtherDriver("serve", error);
   }
 });

@@ -9,12 +9,8 @@ import {
 } from "@mlc-ai/web-xgrammar";
 import { ArgumentError } from "../../errors.js";
 import { byteTokens, Completion } from "./completion.js";
-import {
-  checkResponseFormat,
-  type CheckedFormat,
-  type CheckedGrammar,
-  type ResponseFormat,
-} from "./response-format.js";
+import { checkResponseFormat, type CheckedFormat, type ResponseFormat } from "./response-format.js";
+import { separate } from "./separate.js";
 import { readSpellings, specialTokensAmong } from "./vocabulary.js";
 
 /** Spaces and line ends between the parts of a JSON text, at most: a model must not get lost in them. */
@@ -99,24 +95,9 @@ export class Constraints {
   async #compileNew({ source }: CheckedFormat): Promise<CompiledGrammar> {
     const compiler = await this.#compilerFor("specialTokens" in source ? source.specialTokens : []);
     try {
-      if ("schema" in source) {
-        const { schema, isStrict } = source;
-        return await compiler.compileJSONSchema(
-          schema,
-          true,
-          undefined,
-          undefined,
-          isStrict,
-          MOST_WHITESPACE,
-        );
-      }
-      if ("pattern" in source)
-        return await compiler.compileStructuralTag({
-          type: "structural_tag",
-          format: { type: "regex", pattern: source.pattern },
-        });
-      return await compiler.compileGrammar(await writeGrammar(source));
-    } catch {
+      return await compiler.compileGrammar(separate(await writeGrammar(source)));
+    } catch (error) {
+      if (error instanceof ArgumentError) throw error;
       // What a library in WebAssembly aborts with is of no use to anybody.
       throw new ArgumentError({
         argument: "responseFormat",
@@ -149,17 +130,30 @@ export class Constraints {
   }
 }
 
-/** The grammar with the rules of its schemas, whose names begin with that of the rule which they are for. */
-async function writeGrammar({ grammar, schemas }: CheckedGrammar): Promise<string> {
-  const rules = schemas.map(async ({ rule, schema }) => {
-    const own = await Grammar.fromJSONSchema(schema, true, undefined, undefined, true, MOST_WHITESPACE);
-    const text = own.toString();
-    own.dispose();
-    return text.replaceAll(/"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|[A-Za-z_][\w.-]*/g, (part) =>
-      /^["[]/.test(part) ? part : part === "root" ? rule : `${rule}_${part}`,
-    );
-  });
-  return [grammar, ...(await Promise.all(rules))].join("\n");
+/** The rules that a format means, as the library writes them. */
+async function writeGrammar(source: CheckedFormat["source"]): Promise<string> {
+  if ("schema" in source) return textOf(await grammarOfSchema(source.schema, source.isStrict));
+  if ("pattern" in source) {
+    const format = { type: "regex", pattern: source.pattern };
+    return textOf(await Grammar.fromStructuralTag({ type: "structural_tag", format }));
+  }
+  // The names of a schema's rules begin with that of the rule which they are for.
+  const rules = source.schemas.map(async ({ rule, schema }) =>
+    textOf(await grammarOfSchema(schema, true)).replaceAll(
+      /"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|[A-Za-z_][\w.-]*/g,
+      (part) => (/^["[]/.test(part) ? part : part === "root" ? rule : `${rule}_${part}`),
+    ),
+  );
+  return textOf(await Grammar.fromEBNF([source.grammar, ...(await Promise.all(rules))].join("\n")));
+}
+
+const grammarOfSchema = (schema: string, isStrict: boolean): Promise<Grammar> =>
+  Grammar.fromJSONSchema(schema, true, undefined, undefined, isStrict, MOST_WHITESPACE);
+
+function textOf(grammar: Grammar): string {
+  const text = grammar.toString();
+  grammar.dispose();
+  return text;
 }
 
 /** Tokens that are refused at one place before the next one of a completion is the only one: each costs a step. */

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../../errors.js";
 import { grammarLiteral } from "../../util/grammar-literal.js";
 import { isRecord } from "../../util/json-value.js";
-import { checkPattern } from "./pattern.js";
+import { checkPattern, plainPattern } from "./pattern.js";
 import { checkSchema } from "./schema-check.js";
 
 /** What a generated text must be like. Only tokens are chosen with which it still can be. */
@@ -11,7 +11,10 @@ export type ResponseFormat =
   | { readonly type: "json_schema"; readonly schema: object }
   /** A JSON object. */
   | { readonly type: "json_object" }
-  /** A text that a regular expression matches from its beginning to its end. */
+  /**
+   * A text that a regular expression of JavaScript matches from its beginning to its end. A dot is anything but \n and \r, spaces are those
+   * of ASCII, and a class has none, all or at most 256 of the characters beyond ASCII.
+   */
   | { readonly type: "regex"; readonly pattern: string }
   /** One of these texts. */
   | { readonly type: "choice"; readonly choices: readonly string[] }
@@ -65,7 +68,9 @@ function sourceOf(format: ResponseFormat): CheckedFormat["source"] {
     }
     case "regex":
       return {
-        pattern: checkPattern("responseFormat.pattern", checkText("responseFormat.pattern", format.pattern)),
+        pattern: plainPattern(
+          checkPattern("responseFormat.pattern", checkText("responseFormat.pattern", format.pattern)),
+        ),
       };
     case "choice":
       return { grammar: choiceGrammar(format.choices), schemas: [], specialTokens: [] };
@@ -93,9 +98,17 @@ function choiceGrammar(choices: readonly string[]): string {
 }
 
 function checkGrammar(grammar: string): string {
-  if (/^\s*root\s*::=/m.test(grammar)) return grammar;
+  if (/^\s*root\s*::=/m.test(grammar)) return caretsLast(grammar);
   throw unusable("responseFormat.grammar", 'a grammar with a rule "root ::= …"', grammar);
 }
+
+/** The grammar with classes that begin with an escaped "^" so that it ends them: the library forgets that it was escaped. */
+const caretsLast = (grammar: string): string =>
+  grammar.replaceAll(
+    /"(?:\\.|[^"\\])*"|#.*|\[\\(?:\^|x5[eE]|u005[eE])(-?)((?:\\.|[^\]\\])+)\]|\[(?:\\.|[^\]\\])*\]/g,
+    (own, dash?: string, rest?: string) =>
+      rest === undefined ? own : `[${dash ? "_-" : ""}${rest.replace(/-$/, "\\-")}\\^]`,
+  );
 
 const schemaText = (schema: Readonly<Record<string, unknown>>, argument: string): string =>
   checkLength(argument, JSON.stringify(checkSchema(schema, argument)));

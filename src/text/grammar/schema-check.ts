@@ -2,7 +2,7 @@
 // name, so that no keyword is ever ignored. Semantics: JSON Schema 2020-12.
 import { ArgumentError } from "../../errors.js";
 import { isRecord } from "../../util/json-value.js";
-import { checkPattern } from "./pattern.js";
+import { checkPattern, plainPattern } from "./pattern.js";
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -249,11 +249,11 @@ function checkString(own: Record<string, unknown>, path: string): void {
       throw refused(`${path}.format`, Object.keys(formats).join(", "), format);
     delete own["format"];
     own["pattern"] = `^${formats[format]!}$`;
-  } else if ("pattern" in own) checkWholePattern(own["pattern"], `${path}.pattern`);
+  } else if ("pattern" in own) own["pattern"] = wholePattern(own["pattern"], `${path}.pattern`);
 }
 
 /** A pattern of JSON Schema may match anywhere, and the text may have characters that JSON writes otherwise; the library does neither. */
-function checkWholePattern(pattern: unknown, path: string): void {
+function wholePattern(pattern: unknown, path: string): string {
   if (typeof pattern !== "string") throw refused(path, "a text", pattern);
   const body = /^\^(.*)\$$/s.exec(checkPattern(path, pattern))?.[1];
   if (body === undefined) throw refused(path, 'a pattern of the whole text, from "^" to "$"', pattern);
@@ -267,6 +267,7 @@ function checkWholePattern(pattern: unknown, path: string): void {
     if (own === ")") depth--;
     if (own === "|" && depth === 0) throw refused(path, "alternatives in parentheses", pattern);
   }
+  return `^${plainPattern(body)}$`;
 }
 
 /** The numbers of a range. The library takes some beyond the bounds of a range for numbers in it, so each is written out. */

@@ -1,13 +1,13 @@
 // common/norm-stats.wgsl — mean and scale of a norm over numbers of X, which LANES invocations find together, 64/LANES norms per
 // workgroup.
-// Widths are padded to multiples of 4 with zeros.  Needs common/vectors.wgsl, and X and params.epsilon of the kernel.
+// Widths are padded to multiples of 4 with zeros.  Needs common/vectors.wgsl, and X and normEpsilon() of the kernel.
 // RMS: the mean counts as 0 (arxiv.org/abs/1910.07467); otherwise the variance is that of the centred values.
 // Reduction order: lane l sums the vec4s l, l + LANES, …, and the lanes are added in one fixed order. LANES depends on the width
 // alone.  Loads: neighbouring lanes read neighbouring vec4s.
 
 const THREADS = 64u;
 
-var<workgroup> partials: array<f32, 2u * THREADS>;
+var<workgroup> laneSums: array<f32, 2u * THREADS>;
 
 // Returns which of four numbers of a norm over `width` are not padding. By the mean square, padding adds nothing as it is zero, also
 // that between heads.
@@ -18,12 +18,12 @@ fn inside(vector: u32, width: u32) -> vec4<bool> {
 
 // The sum over the lanes of a norm. Two sums that follow one another must use different banks, so that one barrier is enough.
 fn sumOverLanes(bank: u32, index: u32, part: f32) -> f32 {
-  partials[bank * THREADS + index] = part;
+  laneSums[bank * THREADS + index] = part;
   workgroupBarrier();
   let first = bank * THREADS + index - index % LANES;
   var sums = vec4<f32>();
   for (var i = first; i < first + LANES; i += 4u) {
-    sums += vec4<f32>(partials[i], partials[i + 1u], partials[i + 2u], partials[i + 3u]);
+    sums += vec4<f32>(laneSums[i], laneSums[i + 1u], laneSums[i + 2u], laneSums[i + 3u]);
   }
   return sumOf(sums);
 }
@@ -44,5 +44,5 @@ fn statsOf(start: u32, vectors: u32, width: u32, index: u32) -> vec2<f32> {
     squares = fma(centred, centred, squares);
   }
   let square = sumOverLanes(1u, index, sumOf(squares)) / f32(width);
-  return vec2<f32>(mean, 1.0 / sqrt(square + params.epsilon));
+  return vec2<f32>(mean, 1.0 / sqrt(square + normEpsilon()));
 }

@@ -20,6 +20,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> X: array<vec4<f32>>; // (arena rows, inputStride)
 
+fn normEpsilon() -> f32 {
+  return params.epsilon;
+}
+
 struct Place {
   row: u32,
   head: u32,

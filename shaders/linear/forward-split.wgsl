@@ -2,7 +2,8 @@
 // A lane has one column and one block of K at a time, 8 blocks of K run side by side, and their sums are added in order.
 // Shapes, bindings, rows and flags: common/linear-interface.wgsl.
 // Grid: ceil(N/8), ceil(rowCount/8), 1.
-// Needs: 64 invocations, 2,048 bytes of workgroup memory.  Loads: 8 neighbouring lanes read 128 consecutive bytes of weights in f32.
+// Needs: 64 invocations, 2,048 bytes of workgroup memory, 576 more where X is normalised: common/linear-input.wgsl or
+// linear-input-normed.wgsl.  Loads: 8 neighbouring lanes read 128 consecutive bytes of weights in f32.
 // Reference: test/reference/linear.ts linearForward.
 // Reduction order: that of the products over k = 0…K−1, then the bias: the same for every row and kernel.
 
@@ -28,6 +29,7 @@ fn main(
   let column = min(group.x * COLUMNS + local.x, 4u * params.outputVectors - 1u);
   var starts: array<u32, ROWS>;
   for (var r = 0u; r < ROWS; r++) { starts[r] = inputStart(firstEntry + r); }
+  prepareRows(firstEntry, rows, index);
   // What this lane stores: a row and a vec4 of columns.
   let ownRow = index / VECTORS;
   let ownVector = index % VECTORS;
@@ -46,18 +48,18 @@ fn main(
       let w3 = vec4<Factor>(weightsAt(k + 3u, column));
       for (var r = 0u; r < ROWS; r++) {
         if (r >= rows) { break; }
-        let x = starts[r] + k;
-        sums[r] = dotFactors(sums[r], vec4<Factor>(X[x]), w0);
-        sums[r] = dotFactors(sums[r], vec4<Factor>(X[x + 1u]), w1);
-        sums[r] = dotFactors(sums[r], vec4<Factor>(X[x + 2u]), w2);
-        sums[r] = dotFactors(sums[r], vec4<Factor>(X[x + 3u]), w3);
+        let x = starts[r];
+        sums[r] = dotFactors(sums[r], vec4<Factor>(inputAt(r, x, k)), w0);
+        sums[r] = dotFactors(sums[r], vec4<Factor>(inputAt(r, x, k + 1u)), w1);
+        sums[r] = dotFactors(sums[r], vec4<Factor>(inputAt(r, x, k + 2u)), w2);
+        sums[r] = dotFactors(sums[r], vec4<Factor>(inputAt(r, x, k + 3u)), w3);
       }
     }
     for (; k < end; k++) {
       let w = vec4<Factor>(weightsAt(k, column));
       for (var r = 0u; r < ROWS; r++) {
         if (r >= rows) { break; }
-        sums[r] = dotFactors(sums[r], vec4<Factor>(X[starts[r] + k]), w);
+        sums[r] = dotFactors(sums[r], vec4<Factor>(inputAt(r, starts[r], k)), w);
       }
     }
     for (var r = 0u; r < ROWS; r++) { partials[(r * SPLITS + local.y) * COLUMNS + local.x] = sums[r]; }

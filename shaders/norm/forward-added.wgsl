@@ -25,6 +25,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> Y: array<vec4<f32>>;  // (arena rows, vectors)
 @group(0) @binding(7) var<storage, read_write> Z: array<vec4<f32>>;  // (arena rows, vectors)
 
+fn normEpsilon() -> f32 {
+  return params.epsilon;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,

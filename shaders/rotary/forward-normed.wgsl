@@ -36,6 +36,10 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> Q: array<vec4<f32>>;       // (arena rows, queryVectors)
 @group(0) @binding(8) var<storage, read_write> KV: array<KeyValueVector>; // (slots, 2·keyVectors)
 
+fn normEpsilon() -> f32 {
+  return params.epsilon;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,

@@ -67,6 +67,8 @@ async function openQueue(gpu: GPU, index: number, maxBindingBytes: number | unde
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
       maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      // What a product with the norm of its input binds, where queries, keys and values are taken apart.
+      maxStorageBuffersPerShaderStage: Math.min(limits.maxStorageBuffersPerShaderStage, 10),
     },
   });
   const device = await request.catch((cause: unknown) => {

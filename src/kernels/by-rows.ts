@@ -17,5 +17,7 @@ export interface KernelChoice {
   readonly attention: ByRows<AttentionKernel>;
 }
 
+export const areFew = (rows: number): boolean => rows <= FEW_ROWS;
+
 /** The one for a dispatch of `rows` rows. */
-export const pickForRows = <R>({ few, many }: ByRows<R>, rows: number): R => (rows <= FEW_ROWS ? few : many);
+export const pickForRows = <R>({ few, many }: ByRows<R>, rows: number): R => (areFew(rows) ? few : many);

@@ -54,6 +54,15 @@ const attentionKinds = [
   { group: 4, isCapped: true },
 ] as const;
 
+/** Norms of what products read, of rows of 768 numbers. */
+const inputNorms = (["layer", "rms"] as const).map((method) => ({
+  method,
+  vectors: 192,
+  width: 768,
+  epsilon: 1e-5,
+  gainOffset: 0 as const,
+}));
+
 /**
  * Every variant, with attention for the given head widths (in vec4s). Only those that read stored weights depend on `element`; with
  * "f32" they are also listed for bf16 and for every format of quantised weights.
@@ -76,6 +85,13 @@ export function listVariants(element: ElementType, headVectors: readonly number[
         kernel.variant(activation, own, gatedOutput),
       ]),
       ...keyValueFormats.map((format) => kernel.variant(Activation.none, own, attentionOutput(format))),
+      ...(kernel.normedVariant
+        ? inputNorms.flatMap((norm) => [
+            kernel.normedVariant!(Activation.silu, own, rowOutput, norm),
+            kernel.normedVariant!(Activation.silu, own, gatedOutput, norm),
+            kernel.normedVariant!(Activation.none, own, attentionOutput("f32"), norm),
+          ])
+        : []),
     ]),
   ]);
   const attentionShapes = headVectors.flatMap((vectors) =>

@@ -6,10 +6,10 @@ import type { GpuBuffer } from "../gpu/buffer.js";
 import { TABLES, type CommandList, type TableRange } from "../gpu/command-list.js";
 import type { KernelVariant } from "../gpu/kernel.js";
 import type { PipelineOf } from "../gpu/pipelines.js";
-import { pickForRows, type ByRows } from "../kernels/by-rows.js";
+import { areFew, pickForRows, type ByRows } from "../kernels/by-rows.js";
 import type { linearBackwardInputVariant, linearBackwardWeightVariant } from "../kernels/linear/backward.js";
 import { GradientFlag, weightOwners, type LinearBackwardParam } from "../kernels/linear/gradient.js";
-import type { LinearInput } from "../kernels/linear/linear.js";
+import type { LinearInput, NormInput } from "../kernels/linear/linear.js";
 import {
   LinearFlag,
   type AttentionInputParam,
@@ -18,21 +18,30 @@ import {
 } from "../kernels/linear/output.js";
 import { cutSlabs, type Slabs } from "../kernels/linear/weight-slabs.js";
 import type { weightSumVariant } from "../kernels/linear/weight-sum.js";
+import { invariant } from "../util/invariant.js";
 import { turnedVectorsOf } from "./rotary.js";
-import type { LinearWeights, PartialSums } from "./weights.js";
+import type { LinearWeights, NormWeights, PartialSums } from "./weights.js";
 
-export type LinearPipelines = ByRows<PipelineOf<RowVariant>>;
-export type GatedPipelines = ByRows<PipelineOf<GatedVariant>>;
-export type AttentionInputPipelines = ByRows<PipelineOf<AttentionInputVariant>>;
+/** The pipelines of a product. `normed`: for few rows that are normalised first, by `InputNormKey`, where its kernel can do so. */
+interface ProductPipelines<B extends string, P extends string> extends ByRows<
+  PipelineOf<KernelVariant<LinearInput | B, P>>
+> {
+  readonly normed?: ReadonlyMap<InputNormKey, PipelineOf<KernelVariant<LinearInput | NormInput | B, P>>>;
+}
 
-type RowVariant = KernelVariant<LinearInput | "Y", LinearParam>;
-type GatedVariant = KernelVariant<LinearInput | "Y", LinearSharedParam>;
-type AttentionInputVariant = KernelVariant<LinearInput | "angles" | "Q" | "KV", AttentionInputParam>;
+export type LinearPipelines = ProductPipelines<"Y", LinearParam>;
+export type GatedPipelines = ProductPipelines<"Y", LinearSharedParam>;
+export type AttentionInputPipelines = ProductPipelines<"angles" | "Q" | "KV", AttentionInputParam>;
+
+/** Tells norms of one model apart. */
+export type InputNormKey = string;
 
 interface LinearCall {
   readonly X: GpuBuffer;
   readonly weights: LinearWeights;
   readonly rows: TableRange;
+  /** The norm of X that the product reads. For few rows only. */
+  readonly norm?: { readonly key: InputNormKey; readonly weights: NormWeights } | undefined;
 }
 
 export interface LinearForward extends LinearCall {
@@ -49,9 +58,11 @@ export interface LinearForward extends LinearCall {
 
 export function linearForward(list: CommandList, pipelines: LinearPipelines, call: LinearForward): void {
   const { weights, rows } = call;
-  list.dispatch(
-    pickForRows(pipelines, rows.count),
-    { ...inputsOf(call), Y: call.Y },
+  dispatchProduct(
+    list,
+    pipelines,
+    call,
+    { Y: call.Y },
     {
       ...sharedParamsOf(call),
       outputStride: call.outputStride ?? weights.outputVectors,
@@ -72,11 +83,7 @@ export function gatedForward(
   pipelines: GatedPipelines,
   call: LinearCall & { readonly Y: GpuBuffer },
 ): void {
-  list.dispatch(
-    pickForRows(pipelines, call.rows.count),
-    { ...inputsOf(call), Y: call.Y },
-    sharedParamsOf(call),
-  );
+  dispatchProduct(list, pipelines, call, { Y: call.Y }, sharedParamsOf(call));
 }
 
 /** Widths are in vec4s. */
@@ -100,11 +107,13 @@ export function attentionInputs(
   pipelines: AttentionInputPipelines,
   call: AttentionInputs,
 ): void {
-  const { X, Q, KV, rotation, angles, rows } = call;
+  const { X, Q, KV, rotation, angles } = call;
   const { positionEntry, slotEntry, headVectors, queryVectors, keyVectors } = call;
-  list.dispatch(
-    pickForRows(pipelines, rows.count),
-    { ...inputsOf(call), angles: angles ?? X, Q, KV },
+  dispatchProduct(
+    list,
+    pipelines,
+    call,
+    { angles: angles ?? X, Q, KV },
     {
       ...sharedParamsOf(call),
       outputOffset: call.weights.firstVector,
@@ -116,6 +125,24 @@ export function attentionInputs(
       keyVectors,
     },
   );
+}
+
+function dispatchProduct<B extends string, P extends string>(
+  list: CommandList,
+  pipelines: ProductPipelines<B, P>,
+  call: LinearCall,
+  outputs: Readonly<Record<B, GpuBuffer>>,
+  params: Readonly<Record<P, number>>,
+): void {
+  const { norm, rows } = call;
+  const bindings = { ...inputsOf(call), ...outputs };
+  if (!norm) {
+    list.dispatch(pickForRows(pipelines, rows.count), bindings, params);
+    return;
+  }
+  const pipeline = pipelines.normed?.get(norm.key);
+  invariant(pipeline && areFew(rows.count), `no kernel was compiled that normalises ${rows.count} rows`);
+  list.dispatch(pipeline, { ...bindings, gain: norm.weights.gain, normBias: norm.weights.bias }, params);
 }
 
 const inputsOf = ({ X, weights }: LinearCall): Record<LinearInput, GpuBuffer | typeof TABLES> => ({

@@ -16,12 +16,13 @@ import {
 import { addedNormForward, normForward, type NormCall } from "../layers/norm.js";
 import { normedRotaryForward, rotaryForward, type RotaryForward } from "../layers/rotary.js";
 import type { HeadShard, LinearWeights } from "../layers/weights.js";
+import { areFew } from "../kernels/by-rows.js";
 import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
 import type { ModelDefinition } from "./definition.js";
 import { logProbabilityPartialBytes } from "../kernels/loss/log-probability.js";
-import { normedLanes, type ForwardPipelines, type KeyValuePipelines } from "./pipelines.js";
+import { inputNormKey, normedLanes, type ForwardPipelines, type KeyValuePipelines } from "./pipelines.js";
 import type { BlockRange, RowRange } from "./rows.js";
 import { stepsOf, type FusedStep } from "./fuse.js";
 import {
@@ -85,7 +86,7 @@ export class Forward {
     cache?: CacheRows,
     observe?: StageObserver,
   ): void {
-    for (const own of this.model.fused.segments[segment]!) {
+    for (const own of this.model.fused.segments[segment]!.flatMap((step) => this.#dispatchesOf(step, rows))) {
       this.#encodeFused(list, arena, own, rows, cache);
       if (!observe) continue;
       const last = stepsOf(own).at(-1)!;
@@ -215,21 +216,33 @@ export class Forward {
     };
   }
 
+  /** A norm and the product that reads it are one where the product's kernel for so many rows can be both. */
+  #dispatchesOf(own: FusedStep, rows: RowRange): readonly FusedStep[] {
+    if (own.kind !== "normedProduct") return [own];
+    const isOne = areFew(rows.count) && this.pipelines.normsWithin.has(own.product.kind);
+    return isOne ? [own] : [{ kind: "step", step: own.norm }, own.product];
+  }
+
+  /** `inputNorm`: that of the input, to be computed within the dispatch. */
   #encodeFused(
     list: CommandList,
     arena: Arena,
     own: FusedStep,
     rows: RowRange,
     cache: CacheRows | undefined,
+    inputNorm?: ProgramNorm,
   ): void {
     switch (own.kind) {
+      case "normedProduct":
+        this.#encodeFused(list, arena, own.product, rows, cache, own.norm);
+        return;
       case "step":
-        this.#encodeStep(list, arena, own.step, rows, cache);
+        this.#encodeStep(list, arena, own.step, rows, cache, inputNorm);
         return;
       case "attentionInputs": {
         const { linear, rotary } = own;
         const to = this.#attentionInputsOf(arena, rotary, rows, cache);
-        for (const call of this.#linearsOf(arena, linear, rows))
+        for (const call of this.#linearsOf(arena, linear, rows, inputNorm))
           attentionInputs(list, compiled(this.#cached(cache).attentionInputs, call.weights.format), {
             ...call,
             ...to,
@@ -254,7 +267,7 @@ export class Forward {
         const { step, layer } = own.linear;
         const weights = this.weights.wholeLinear(step.role, layer);
         gatedForward(list, compiled(this.pipelines.gated, weights.format), {
-          X: arena.of(step.from),
+          ...this.#inputOf(arena, own.linear, inputNorm),
           weights,
           Y: arena.of(own.gate.step.to),
           rows,
@@ -291,13 +304,25 @@ export class Forward {
   /** A call for every piece of the weights. */
   #linearsOf(
     arena: Arena,
-    { step, layer, output }: ProgramLinear,
+    linear: ProgramLinear,
     rows: RowRange | TableRange,
-  ): readonly Pick<LinearForward, "X" | "weights" | "rows" | "outputStride">[] {
-    const X = arena.of(step.from);
+    norm?: ProgramNorm,
+  ): readonly Pick<LinearForward, "X" | "norm" | "weights" | "rows" | "outputStride">[] {
+    const { step, layer, output } = linear;
+    const input = this.#inputOf(arena, linear, norm);
     return this.weights
       .linear(step.role, layer)
-      .map((weights) => ({ X, weights, rows, outputStride: output.vectors }));
+      .map((weights) => ({ ...input, weights, rows, outputStride: output.vectors }));
+  }
+
+  #inputOf(
+    arena: Arena,
+    { step }: ProgramLinear,
+    norm: ProgramNorm | undefined,
+  ): Pick<LinearForward, "X" | "norm"> {
+    if (!norm) return { X: arena.of(step.from) };
+    const weights = this.weights.norm(norm.step.role, norm.layer);
+    return { X: arena.of(norm.step.from), norm: { key: inputNormKey(norm), weights } };
   }
 
   /** Where queries, keys and values of rows go, and how they are turned. */
@@ -333,6 +358,7 @@ export class Forward {
     own: ProgramStep,
     rows: TableRange,
     cache: CacheRows | undefined,
+    inputNorm?: ProgramNorm,
   ): void {
     const { step, layer } = own;
     const output = arena.of(own.output.place);
@@ -360,7 +386,7 @@ export class Forward {
         return;
       case "linear": {
         const { activates, adds } = step;
-        for (const call of this.#linearsOf(arena, own as ProgramLinear, rows))
+        for (const call of this.#linearsOf(arena, own as ProgramLinear, rows, inputNorm))
           linearForward(list, this.linearPipelines(call.weights), { ...call, Y: output, activates, adds });
         return;
       }

@@ -14,6 +14,12 @@ import type {
 
 /** One dispatch. */
 export type FusedStep =
+  | ProductStep
+  /** A norm of whole rows and the product that reads it. A dispatch for few rows, two for many: see Forward. */
+  | { readonly kind: "normedProduct"; readonly norm: ProgramNorm; readonly product: ProductStep };
+
+/** One dispatch, whose input may be normalised within it if it begins with a product. */
+export type ProductStep =
   /** A step by itself. */
   | { readonly kind: "step"; readonly step: ProgramStep }
   /** Queries, keys and values, and how they are taken apart. */
@@ -48,7 +54,7 @@ export function fuseProgram(program: Program): FusedProgram {
   const segments = program.segments.map(({ steps }) => {
     const fused: FusedStep[] = [];
     for (let at = 0; at < steps.length;) {
-      const own = fuseFirst(steps.slice(at, at + 3), isPassed);
+      const own = fuseNorm(steps.slice(at, at + 4), isPassed);
       fused.push(own);
       at += stepsOf(own).length;
     }
@@ -73,21 +79,44 @@ export function stepsOf(own: FusedStep): readonly ProgramStep[] {
       return [own.linear, own.scale];
     case "addedNorm":
       return [own.norm, own.next];
+    case "normedProduct":
+      return [own.norm, ...stepsOf(own.product)];
     default:
       return own satisfies never;
   }
 }
 
 /** What passes from one step of a dispatch to the next and is not stored. The sum of an added norm is stored, as it is read on. */
-const passedValues = (own: FusedStep): readonly Value[] =>
-  own.kind === "addedNorm"
-    ? []
-    : stepsOf(own)
-        .slice(0, -1)
-        .map(({ output }) => output);
+function passedValues(own: FusedStep): readonly Value[] {
+  if (own.kind === "normedProduct") return passedValues(own.product);
+  if (own.kind === "addedNorm") return [];
+  return stepsOf(own)
+    .slice(0, -1)
+    .map(({ output }) => output);
+}
+
+/** The product's linear layer, if it is one. */
+export function linearOf(own: ProductStep): ProgramLinear | undefined {
+  if ("linear" in own) return own.linear;
+  return own.kind === "step" && own.step.step.kind === "linear" ? (own.step as ProgramLinear) : undefined;
+}
+
+/** The dispatch that the first of these steps begins, which may be a norm. */
+function fuseNorm([first, ...others]: readonly ProgramStep[], isPassed: IsPassed): FusedStep {
+  const alone = fuseFirst([first!, ...others.slice(0, 2)], isPassed);
+  if (alone.kind !== "step" || others.length === 0 || !isWholeNorm(first!) || !isPassed(first.output))
+    return alone;
+  const product = fuseFirst(others, isPassed);
+  if (linearOf(product)?.input !== first.output || product.kind === "scaledLinear") return alone;
+  // One dispatch must not read the buffer that it writes.
+  const { step } = stepsOf(product).at(-1)!;
+  return "to" in step && step.to === first.step.from
+    ? alone
+    : { kind: "normedProduct", norm: first, product };
+}
 
 /** The dispatch that the first of these steps begins. */
-function fuseFirst([first, second, third]: readonly ProgramStep[], isPassed: IsPassed): FusedStep {
+function fuseFirst([first, second, third]: readonly ProgramStep[], isPassed: IsPassed): ProductStep {
   const alone = { kind: "step", step: first! } as const;
   if (!second) return alone;
   if (isPlainLinear(first!)) return fuseLinear(first, second, isPassed) ?? alone;
@@ -100,7 +129,7 @@ function fuseFirst([first, second, third]: readonly ProgramStep[], isPassed: IsP
   return alone;
 }
 
-function fuseLinear(linear: ProgramLinear, next: ProgramStep, isPassed: IsPassed): FusedStep | undefined {
+function fuseLinear(linear: ProgramLinear, next: ProgramStep, isPassed: IsPassed): ProductStep | undefined {
   const { output } = linear;
   if (!isPassed(output)) return undefined;
   if ("queries" in next) {
@@ -144,6 +173,9 @@ const isPlainLinear = (own: ProgramStep): own is ProgramLinear =>
 /** By the mean square, without a bias. */
 const isPlainNorm = (own: ProgramStep): own is ProgramNorm =>
   own.step.kind === "norm" && own.step.method === "rms" && own.step.bias === "never";
+
+const isWholeNorm = (own: ProgramStep): own is ProgramNorm =>
+  own.step.kind === "norm" && !own.step.adds && own.step.over === undefined && own.step.behind === undefined;
 
 const isWhole = ({ normVectors, input, output }: ProgramNorm): boolean =>
   normVectors === input.vectors && normVectors === output.vectors;

@@ -11,19 +11,26 @@ import { adapterKindOf } from "../kernels/workgroup-needs.js";
 import { logProbabilityStages } from "../kernels/loss/log-probability.js";
 import { normedRotaryVariant } from "../kernels/rotary/normed.js";
 import { rotaryVariant } from "../kernels/rotary/rotary.js";
-import { Activation } from "../kernels/linear/linear.js";
+import { Activation, type InputNorm } from "../kernels/linear/linear.js";
 import { attentionOutput, gatedOutput, rowOutput, type LinearOutput } from "../kernels/linear/output.js";
 import { addedNormVariant } from "../kernels/norm/added-norm.js";
 import { normLanes, normVariant, type NormOptions } from "../kernels/norm/norm.js";
-import type { Role } from "../families/recipe.js";
+import { widthOf, type Role } from "../families/recipe.js";
 import { activationOf } from "../layers/activation.js";
 import { attentionOptionsOf, type AttentionPipelines } from "../layers/attention.js";
 import type { EmbeddingPipeline } from "../layers/embedding.js";
 import type { LogProbabilityPipeline } from "../layers/head.js";
-import type { AttentionInputPipelines, GatedPipelines, LinearPipelines } from "../layers/linear.js";
+import type {
+  AttentionInputPipelines,
+  GatedPipelines,
+  InputNormKey,
+  LinearPipelines,
+} from "../layers/linear.js";
 import { normKey, type AddedNormPipelines, type NormPipelines } from "../layers/norm.js";
 import type { CacheFormat, WeightFormat } from "../tensor/formats.js";
+import { axisOf } from "./axis.js";
 import type { ModelDefinition } from "./definition.js";
+import type { ProductStep } from "./fuse.js";
 import type { ProgramNorm, ProgramStep } from "./program.js";
 import type { Parameter } from "./weights/parameters.js";
 
@@ -55,6 +62,8 @@ export interface ForwardPipelines extends StepPipelines, KeyValuePipelines {
   readonly addedNorm: AddedNormPipelines;
   readonly adjustLogits: PipelineOf<typeof adjustLogitsVariant> | undefined;
   readonly logProbability: LogProbabilityPipeline;
+  /** The kinds of products whose kernels for few rows normalise their input. */
+  readonly normsWithin: ReadonlySet<ProductStep["kind"]>;
   /** If the cache of generation is in f16, what reads and writes it instead. */
   readonly halfCache: KeyValuePipelines | undefined;
 }
@@ -66,6 +75,10 @@ type NormedRotaryPipeline = PipelineOf<ReturnType<typeof normedRotaryVariant>>;
 /** The lanes of norms of queries and of keys. */
 export const normedLanes = ({ query }: { readonly query: ProgramNorm }): number =>
   normLanes(query.normVectors);
+
+/** Tells the norms apart that products of a model compute within their dispatch. */
+export const inputNormKey = ({ step, normVectors }: ProgramNorm): InputNormKey =>
+  `${step.method} ${normVectors} ${step.gainOffset}`;
 
 /** How a queue's shaders read weights of a format. */
 export const elementTypeOf = (queue: Queue, format: WeightFormat): ElementType =>
@@ -81,7 +94,12 @@ export async function compileForward(
 ): Promise<ForwardPipelines> {
   const { config, recipe, shape, program, fused } = model;
   const activation = activationOf[config.activation];
-  const all = fused.segments.flat();
+  const products = fused.segments.flat().flatMap((own) => (own.kind === "normedProduct" ? [own] : []));
+  const all = fused.segments
+    .flat()
+    .flatMap((own) =>
+      own.kind === "normedProduct" ? [{ kind: "step", step: own.norm } as const, own.product] : [own],
+    );
   const steps = all.flatMap((own) => (own.kind === "step" ? [own.step] : []));
   const rolesOf = (kind: "attentionInputs" | "gated" | "scaledLinear"): Role[] =>
     all.flatMap((own) => (own.kind === kind ? [own.linear.step.role] : []));
@@ -104,14 +122,30 @@ export async function compileForward(
         ),
       ),
     );
+  const { normedVariant } = choice.linear.few;
+  const normsWithin = new Set<ProductStep["kind"]>();
   const byKernel = <B extends string, P extends string>(
+    kind: ProductStep["kind"],
     roles: readonly Role[],
     output: LinearOutput<B, P>,
     own: Activation = activation,
-  ) =>
-    byFormat(roles, (element) =>
-      compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(own, element, output))),
-    );
+  ) => {
+    const inputs = 7 + Object.keys(output.bindings).length;
+    const isWithin = normedVariant && inputs <= queue.device.limits.maxStorageBuffersPerShaderStage;
+    if (isWithin) normsWithin.add(kind);
+    return byFormat(roles, async (element) => {
+      const [byRows, normed] = await Promise.all([
+        compileBoth(choice.linear, (kernel) => queue.pipelines.get(kernel.variant(own, element, output))),
+        isWithin &&
+          compileEach(
+            products.flatMap(({ product, norm }) => (product.kind === kind ? [norm] : [])),
+            inputNormKey,
+            (norm) => queue.pipelines.get(normedVariant(own, element, output, inputNormOf(model, norm))),
+          ),
+      ]);
+      return normed ? { ...byRows, normed } : byRows;
+    });
+  };
   const compileAttention = async (keyValues: CacheFormat): Promise<AttentionPipelines[]> =>
     Promise.all(
       program.attention.map(({ step }) => {
@@ -131,7 +165,7 @@ export async function compileForward(
   const compileKeyValues = async (keyValues: CacheFormat): Promise<KeyValuePipelines> => {
     const [attention, attentionInputs, normedRotary, rotary] = await Promise.all([
       compileAttention(keyValues),
-      byKernel(rolesOf("attentionInputs"), attentionOutput(keyValues), Activation.none),
+      byKernel("attentionInputs", rolesOf("attentionInputs"), attentionOutput(keyValues), Activation.none),
       compileNormedRotary(keyValues),
       getIf(queue, hasKind(steps, "rotary"), rotaryVariant(keyValues)),
     ]);
@@ -150,8 +184,8 @@ export async function compileForward(
       compileKeyValues("f32"),
       byFormat(tokenRoles, (element) => queue.pipelines.get(embeddingVariant(element, tables))),
       getIf(queue, isAdjusted, adjustLogitsVariant),
-      byKernel(rowRoles, rowOutput),
-      byKernel(rolesOf("gated"), gatedOutput),
+      byKernel("step", rowRoles, rowOutput),
+      byKernel("gated", rolesOf("gated"), gatedOutput),
       compileEach(
         addedNorms,
         (vectors) => vectors,
@@ -171,9 +205,18 @@ export async function compileForward(
     gated,
     addedNorm,
     logProbability,
+    normsWithin,
     halfCache,
   };
 }
+
+const inputNormOf = ({ config, recipe }: ModelDefinition, { step, normVectors }: ProgramNorm): InputNorm => ({
+  method: step.method,
+  vectors: normVectors,
+  width: axisOf(widthOf(step.from, recipe), config).size,
+  epsilon: config.normEpsilon,
+  gainOffset: step.gainOffset,
+});
 
 /** Compiles what these steps need one by one. Linear layers, attention and embeddings are not among it. Throws ShaderError. */
 export async function compileSteps(

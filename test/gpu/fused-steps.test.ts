@@ -10,6 +10,7 @@ import { BufferUsage } from "../../src/gpu/flags.js";
 import { Readback } from "../../src/gpu/readback.js";
 import { serialAttention } from "../../src/kernels/attention/serial.js";
 import { fewRowLinear } from "../../src/kernels/linear/few-row.js";
+import { splitLinear } from "../../src/kernels/linear/split.js";
 import { ArenaPool } from "../../src/model/arena/arena-pool.js";
 import type { ModelDefinition } from "../../src/model/definition.js";
 import { Forward, type CacheRows } from "../../src/model/forward.js";
@@ -66,7 +67,11 @@ const kinds: Readonly<Record<string, object>> = {
 /** Kernels that are compiled fast. */
 const candidates = { linear: [fewRowLinear], attention: [serialAttention] };
 
-const lengths = [9, 1, 4];
+/** Few rows are normalised within the dispatch of a product, if its kernel can do so; many by themselves. */
+const runs = {
+  "many rows": { lengths: [9, 1, 4], linear: fewRowLinear },
+  "few rows": { lengths: [4, 1, 3], linear: splitLinear },
+} as const;
 
 /** Random weights for every tensor that files have. */
 function randomParts(keys: object, modelType: string): ModelParts {
@@ -105,11 +110,12 @@ async function runStages(
   { replicas }: LoadedModel,
   definition: ModelDefinition,
   cache: CacheFormat | undefined,
+  { lengths, linear }: (typeof runs)[keyof typeof runs],
 ): Promise<Stages> {
   const { queue, weights, forward: loaded } = replicas[0]!;
   const { shape, config, fused } = definition;
   const choice = {
-    linear: { few: fewRowLinear, many: fewRowLinear },
+    linear: { few: linear, many: linear },
     attention: { few: serialAttention, many: serialAttention },
   };
   const pipelines = await compileForward(queue, definition, weights.parameters, choice, cache ?? "f32");
@@ -134,7 +140,7 @@ async function runStages(
     firstPage += Math.ceil(length / shape.pageTokens);
   }
   arena.writeRows(rows.rowInfo(tokens), cache ? cachePages : pages);
-  const runs = rows.runsOf(
+  const slices = rows.runsOf(
     lengths.map((tokenCount, sentence) => ({
       kind: "slice" as const,
       sentence,
@@ -155,7 +161,7 @@ async function runStages(
   let dispatches = 0;
   for (let segment = 0; segment <= config.layers; segment++) {
     const list = new CommandList(queue);
-    const table = writeRowTable(queue.tables, runs);
+    const table = writeRowTable(queue.tables, slices);
     const slotEntry = queue.tables.reserve(rows.rows);
     for (let row = 0; row < rows.rows; row++) queue.tables.words[slotEntry + row] = slotOf.get(row)!;
     const own: CacheRows | undefined = cache && {
@@ -173,7 +179,7 @@ async function runStages(
       reads.set(stage, readback);
     };
     if (segment > 0)
-      forward.encodeAttention(list, arena, segment - 1, writeBlockTable(queue.tables, runs), own, observe);
+      forward.encodeAttention(list, arena, segment - 1, writeBlockTable(queue.tables, slices), own, observe);
     forward.encodeSegment(list, arena, segment, table, own, observe);
     dispatches += list.dispatches;
     list.submit("stages");
@@ -197,16 +203,23 @@ describe.each(Object.entries(kinds))("the steps of %s", (modelType, keys) => {
     }
   });
 
-  it.each([undefined, "f32", "f16"] as const)(
-    "give the bits of one by one, with keys and values in the cache %s",
-    async (cache) => {
+  it.each(
+    Object.entries(runs).flatMap(([name, run]) =>
+      ([undefined, "f32", "f16"] as const).map((cache) => ({ name, run, cache })),
+    ),
+  )(
+    "of $name give the bits of one by one, with keys and values in the cache $cache",
+    async ({ run, cache }) => {
       const { definition } = model!;
       const { fused, program, config } = definition;
-      const together = await runStages(model!, definition, cache);
-      const apart = await runStages(model!, stepByStep(definition), cache);
+      const together = await runStages(model!, definition, cache, run);
+      const apart = await runStages(model!, stepByStep(definition), cache, run);
       for (const [stage, own] of together.bits) expect(own, stage).toEqual(apart.bits.get(stage));
       expect(apart.dispatches).toBe(program.segments.flatMap(({ steps }) => steps).length + config.layers);
-      expect(together.dispatches).toBe(fused.segments.flat().length + config.layers);
+      const steps = fused.segments.flat();
+      const extra =
+        run.linear === splitLinear ? 0 : steps.filter(({ kind }) => kind === "normedProduct").length;
+      expect(together.dispatches).toBe(steps.length + extra + config.layers);
       expect(together.dispatches).toBeLessThan(apart.dispatches);
     },
   );

@@ -28,7 +28,15 @@ describe("every kernel variant", () => {
     const adapter = await nullGpu.requestAdapter();
     const device = await adapter!.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] });
     const cache = new PipelineCache(device);
-    for (const variant of variants) await cache.get(variant);
+    const most = device.limits.maxStorageBuffersPerShaderStage;
+    for (const variant of variants) {
+      if (Object.keys(variant.definition.bindings).length <= most) await cache.get(variant);
+      else {
+        // Adapters that have no more buffers are not given these, and this one is one of them: it compiles the shader alone.
+        const module = device.createShaderModule({ code: preludeOf(variant) + variant.definition.source });
+        expect((await module.getCompilationInfo()).messages, variant.key).toEqual([]);
+      }
+    }
     expect(variants.length).toBeGreaterThan(50);
   });
 

@@ -2,6 +2,8 @@
 import activation from "../../../shaders/common/activation.wgsl?raw";
 import attention from "../../../shaders/common/linear-attention.wgsl?raw";
 import gated from "../../../shaders/common/linear-gated.wgsl?raw";
+import normAttention from "../../../shaders/common/linear-norm-attention.wgsl?raw";
+import normRows from "../../../shaders/common/linear-norm-rows.wgsl?raw";
 import rows from "../../../shaders/common/linear-rows.wgsl?raw";
 import type { Access, Constants, ParameterType } from "../../gpu/kernel.js";
 import type { CacheFormat } from "../../tensor/formats.js";
@@ -14,6 +16,8 @@ export type LinearSharedParam = "firstEntry" | "rowCount" | "inputVectors" | "ou
 /** `B`: the bindings behind those of the inputs. `P`: all parameters. */
 export interface LinearOutput<B extends string, P extends string> {
   readonly fragments: readonly string[];
+  /** The bindings of gain and bias where X is normalised first, which stand behind these. */
+  readonly normBindings: string;
   readonly bindings: Readonly<Record<B, Access>>;
   readonly params: Readonly<Record<P | LinearSharedParam, ParameterType>>;
   /** Tells variants apart. */
@@ -43,6 +47,7 @@ export type LinearParam =
 /** Rows of Y, set or added to. */
 export const rowOutput: LinearOutput<"Y", LinearParam> = {
   fragments: [activation, rows],
+  normBindings: normRows,
   bindings: { Y: "readWrite" },
   params: {
     ...shared,
@@ -58,6 +63,7 @@ export const rowOutput: LinearOutput<"Y", LinearParam> = {
 /** The gated product of an MLP. */
 export const gatedOutput: LinearOutput<"Y", LinearSharedParam> = {
   fragments: [activation, gated],
+  normBindings: normRows,
   bindings: { Y: "readWrite" },
   params: shared,
   constants: { GATED: true },
@@ -78,6 +84,7 @@ export const attentionOutput = (
   keyValues: CacheFormat,
 ): LinearOutput<"angles" | "Q" | "KV", AttentionInputParam> => ({
   fragments: [...rotaryFragments, keyValueFragment(keyValues), attention],
+  normBindings: normAttention,
   bindings: { angles: "read", Q: "readWrite", KV: "readWrite" },
   params: {
     ...shared,

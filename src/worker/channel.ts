@@ -89,11 +89,10 @@ function connectTabs(name: string): Channel {
   const [replies, scripts] = [new EventTarget(), new EventTarget()];
   // If it can't be loaded, that is said as of the worker's script, which lies beside it. (What says so elsewhere, `loadPart`, is of the
   // runtime, which this page does not load.)
-  const sayMissing = (): boolean => scripts.dispatchEvent(new Event("error"));
+  const fail = ({ message }: Error): void => void scripts.dispatchEvent(new ErrorEvent("error", { message }));
   const arriving = import("./tabs/tab-session.js").then(
     ({ TabSession }) => new TabSession(name, newWorker, replies, scripts),
   );
-  arriving.catch(sayMissing);
   return {
     replies,
     scripts,
@@ -102,7 +101,7 @@ function connectTabs(name: string): Channel {
     post(request) {
       // At once, so that what can't be copied is refused, and what the caller changes later is not.
       const copy = structuredClone(request);
-      arriving.then((session) => session.post(copy)).catch(() => undefined);
+      arriving.then((session) => session.post(copy)).catch(fail);
     },
     end: () => void arriving.then((session) => session.end()).catch(() => undefined),
   };

@@ -75,6 +75,13 @@ const isIdle = (on: Page): Promise<unknown> =>
     on,
   );
 
+/** What a call fails with. */
+const failedWith = (text: RegExp): object => ({
+  name: "WorkerError",
+  reason: "failed",
+  text: expect.stringMatching(text) as string,
+});
+
 describe("a model that tabs share without SharedWorker", () => {
   it("is one for all, in the worker of one, and gives each what a model alone gives", async () => {
     const expected = [await alone(3), await alone(11)];
@@ -255,15 +262,12 @@ describe("a model that tabs share without SharedWorker", () => {
       else void request.continue();
     });
     const fail = `return failing(() => WorkerModel.load(folder, { shared: "tabs" }));`;
-    const failed = {
-      name: "WorkerError",
-      reason: "failed",
-      text: expect.stringMatching(/script could not be loaded/) as string,
-    };
-    expect(await inPage(fail)).toMatchObject(failed);
+    expect(await inPage(fail)).toMatchObject(
+      failedWith(/failed: .*tab-session\.js.* all files of the package/),
+    );
     await page.reload();
     await page.evaluate("delete globalThis.SharedWorker");
     missing = "model-worker.js";
-    expect(await inPage(fail)).toMatchObject(failed);
+    expect(await inPage(fail)).toMatchObject(failedWith(/script could not be loaded/));
   });
 });

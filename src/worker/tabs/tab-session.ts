@@ -128,8 +128,8 @@ export class TabSession {
   #hear({ host: id, isTrained, replies }: ToSession, post: (message: ToHost) => void): void {
     if (this.#ending.signal.aborted) return;
     if (id !== this.#host?.id) {
-      if (replies.length > 0) return; // of one that is gone
-      this.#lose();
+      // Answers come late of one that is gone. So may its welcome: a living one that is passed over is asked again.
+      if (this.#host || replies.length > 0) return;
       this.#follow(id, post);
     }
     this.#isTrained ||= isTrained;
@@ -139,28 +139,25 @@ export class TabSession {
   #follow(id: string, post: (message: ToHost) => void): void {
     this.#host = { id, post };
     const { signal } = this.#ending;
-    const lose = (): void => {
-      if (this.#host?.id !== id) return;
-      this.#lose();
-      // The next one may have come meanwhile.
-      this.#seek();
-    };
-    navigator.locks.request(id, { signal }, lose).catch(() => undefined);
+    navigator.locks.request(id, { signal }, () => this.#lose()).catch(() => undefined);
     const page: PageFacts = { ...this.#facts, kept: readKept() };
     this.#send({ ...this.#load!, args: [...this.#load!.args.slice(0, -1), page] });
   }
 
-  /** The host is gone, if there was one. */
+  /** The host is gone. */
   #lose(): void {
-    if (!this.#host) return;
     this.#host = undefined;
-    if (this.#isTrained) return this.#fail("it had trained weights, which are gone with their tab");
+    if (this.#isTrained && this.#wasLoaded)
+      return this.#fail("it had trained weights, which are gone with their tab");
+    this.#isTrained = false;
     const sent = this.#isLoaded ? [...this.#open.values()] : [];
     this.#isLoaded = false;
     const error = recordError(moved());
     for (const { call, method } of sent)
       // Watches wait for nothing, and go on with the next one.
       if (!method.startsWith("watch")) this.#take({ call, error });
+    // The next one may have come already.
+    this.#seek();
   }
 
   #take(reply: Reply): void {

@@ -151,13 +151,14 @@ export class GenerationInterruptedError<P = unknown> extends WeftError {
 
 /**
  * A WorkerModel has no worker. `reason` is "unsupported" if the environment has no workers, and "failed" if the worker could
- * not be started or ended by itself. All running and later calls fail with this error.
+ * not be started or ended by itself: all running and later calls fail with this error. It is "moved" if the tab that had a shared model
+ * was closed: the running calls fail, and can be made again, as the next tab has it.
  */
 export class WorkerError extends WeftError {
   override name = "WorkerError";
-  readonly reason: "unsupported" | "failed";
+  readonly reason: "unsupported" | "failed" | "moved";
   constructor(details: {
-    reason: "unsupported" | "failed";
+    reason: "unsupported" | "failed" | "moved";
     problem: string;
     remedy: string;
     cause?: unknown;

@@ -1,6 +1,7 @@
 // The page's end of the connection to a worker: numbered calls, their events and results, and failures that end all of them.
 // Knows nothing of what the calls do.
-import { ArgumentError, CancelledError, WorkerError } from "../errors.js";
+import { ArgumentError, CancelledError } from "../errors.js";
+import { failed, startWorker, type Channel } from "./channel.js";
 import { errorOf } from "./error-record.js";
 import type { Reply, Request } from "./messages.js";
 
@@ -23,18 +24,16 @@ interface Pending extends CallOptions {
 }
 
 export class Connection {
-  readonly #worker: Channel;
+  readonly #channel: Channel;
   readonly #pending = new Map<number, Pending>();
   #lastCall = 0;
   #failure: Error | undefined;
   readonly #watching = new AbortController();
 
-  /**
-   * Starts the worker, or connects to the shared one of this name. @throws WorkerError if the environment has none.
-   */
-  constructor(shared?: string) {
-    this.#worker = shared === undefined ? startWorker() : connectWorker(shared);
-    const { replies, scripts } = this.#worker;
+  /** Goes by this way; by default, that to a worker of the page's own, which it starts. @throws WorkerError if there can't be one. */
+  constructor(channel: Channel = startWorker()) {
+    this.#channel = channel;
+    const { replies, scripts } = channel;
     replies.addEventListener("message", (event) => {
       for (const reply of (event as MessageEvent<readonly Reply[]>).data) this.#take(reply);
     });
@@ -43,7 +42,7 @@ export class Connection {
       event.preventDefault();
       this.end(failed((event as ErrorEvent).message || "its script could not be loaded"));
     });
-    this.#worker.start();
+    this.#channel.start();
   }
 
   /**
@@ -52,7 +51,7 @@ export class Connection {
    */
   watch(lock: string): void {
     const { locks } = (globalThis.navigator ?? {}) as { locks?: LockManager };
-    if (!locks) return;
+    if (!locks || this.#channel.sharedBy === "tab") return; // between tabs, the channel goes on to the next one
     const { signal } = this.#watching;
     locks.request(lock, { signal }, () => this.end(failed("it was ended"))).catch(() => undefined);
   }
@@ -67,6 +66,11 @@ export class Connection {
       navigator.locks.request(name, () => (resolve(), ended)).catch(reject);
     });
     return name;
+  }
+
+  /** Which way pages share the worker, if they do. */
+  get sharedBy(): Channel["sharedBy"] {
+    return this.#channel.sharedBy;
   }
 
   /** Why no more calls are possible. */
@@ -98,14 +102,14 @@ export class Connection {
   end(error: Error): void {
     this.#failure ??= error;
     this.#watching.abort();
-    this.#worker.end();
+    this.#channel.end();
     for (const { reject } of this.#pending.values()) reject(this.#failure);
     this.#pending.clear();
   }
 
   #post(request: Request): void {
     try {
-      this.#worker.post(request);
+      this.#channel.post(request);
     } catch (cause) {
       throw new ArgumentError({
         argument: "method" in request ? `an argument of ${request.method}` : "the call",
@@ -135,85 +139,6 @@ export class Connection {
     if ("value" in reply) pending.resolve(reply.value as never);
     else pending.reject(withReason(errorOf(reply.error), pending.signal));
   }
-}
-
-/** The way to a worker, of its own or shared. */
-interface Channel {
-  /** Where its replies come, and where it is said that its script fails. */
-  readonly replies: EventTarget;
-  readonly scripts: EventTarget;
-  start(): void;
-  post(request: Request): void;
-  end(): void;
-}
-
-function startWorker(): Channel {
-  if (typeof Worker !== "function") {
-    throw new WorkerError({
-      reason: "unsupported",
-      problem: "This environment has no Worker",
-      remedy:
-        'Use Model of "weft-webgpu": the API is the same, and where there is no page, there is none to hold up.',
-    });
-  }
-  try {
-    // Bundlers look for exactly this expression and take the file beside the built module. The comment keeps weft's own
-    // build from doing that; the built module does not contain it.
-    const worker = new Worker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), {
-      type: "module",
-    });
-    return {
-      replies: worker,
-      scripts: worker,
-      start: () => undefined,
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, no window
-      post: (request) => worker.postMessage(request),
-      end: () => worker.terminate(),
-    };
-  } catch (cause) {
-    throw failed((cause as Error).message, cause);
-  }
-}
-
-function connectWorker(name: string): Channel {
-  // Without locks nobody would know that a page is gone.
-  if (typeof SharedWorker !== "function" || !globalThis.navigator?.locks) {
-    throw new WorkerError({
-      reason: "unsupported",
-      problem: "This environment has no SharedWorker, or no locks",
-      remedy: "Leave out `shared`: the page gets a worker and a model of its own.",
-    });
-  }
-  try {
-    const worker = new SharedWorker(new URL(/* @vite-ignore */ "./model-worker.js", import.meta.url), {
-      type: "module",
-      name: `weft ${name}`,
-    });
-    const { port } = worker;
-    return {
-      replies: port,
-      scripts: worker,
-      start: () => port.start(),
-      post: (request) => port.postMessage(request),
-      end() {
-        port.postMessage({ leave: true } satisfies Request);
-        port.close();
-      },
-    };
-  } catch (cause) {
-    throw failed((cause as Error).message, cause);
-  }
-}
-
-function failed(problem: string, cause?: unknown): WorkerError {
-  return new WorkerError({
-    reason: "failed",
-    problem: `The model's worker failed: ${problem}`,
-    remedy:
-      "Serve weft from the page's own origin, with all files of the package that lie beside weft-webgpu/worker; if it had begun " +
-      "to work, load the model again.",
-    cause,
-  });
 }
 
 /** A signal's reason may be anything, so it is not posted to the worker. The error gets it here. */

@@ -19,4 +19,4 @@ export {
 } from "../errors.js";
 
 export type { Promisified } from "./promisified.js";
-export type { WorkerLoadOptions } from "./worker-model.js";
+export type { WorkerLoadOptions, WorkerModelInfo } from "./worker-model.js";

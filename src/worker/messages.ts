@@ -58,6 +58,7 @@ export type EmbeddingEvent =
 
 /** A RecoveryEvent, and what the model is like after it. */
 export interface RecoveryMessage {
-  readonly event: Exclude<RecoveryEvent, { readonly reason: Error }> | { readonly reason: ErrorRecord };
+  /** Absent if the model was loaded anew in the worker of another tab. */
+  readonly event?: Exclude<RecoveryEvent, { readonly reason: Error }> | { readonly reason: ErrorRecord };
   readonly info: ModelInfo;
 }

@@ -19,6 +19,7 @@ export interface Guest {
 
 export class ModelHost {
   readonly #close: () => void;
+  readonly #onTraining: () => void;
   readonly #guests = new Set<Guest>();
   #asked = "";
   #loading: Promise<HostedModel> | undefined;
@@ -28,9 +29,10 @@ export class ModelHost {
   keepsFiles = false;
   #mayRecover = true;
 
-  /** `close` ends the worker when the last page has left. */
-  constructor(close: () => void) {
+  /** `close` ends the worker when the last page has left. `onTraining` is called before weights change. */
+  constructor(close: () => void, onTraining: () => void = () => undefined) {
     this.#close = close;
+    this.#onTraining = onTraining;
   }
 
   /** The model for one more page. The first one's source and options count; later ones must have the same. */
@@ -69,6 +71,7 @@ export class ModelHost {
   /** Weights are about to be trained: a model that recovers needs what it has made of them. */
   willTrain(): void {
     this.keepsFiles = this.#mayRecover;
+    this.#onTraining();
   }
 
   async #load(source: ModelSource, options: LoadOptions, kept: Kept): Promise<HostedModel> {

@@ -13,6 +13,7 @@ import type {
 } from "../index.js";
 import { buffersOf } from "./buffers.js";
 import { recordError, type ErrorRecord } from "./error-record.js";
+import { holdLock } from "./held-lock.js";
 import type {
   EmbeddingEvent,
   LastFigures,
@@ -182,9 +183,9 @@ export class PageSession {
     },
 
     train: ({ number }, sentences: (string | number[])[], options: { readonly steps: number }) => {
-      this.#host.willTrain();
       const stopping = new AbortController();
       const run = this.#model.train(sentences, { ...options, signal: stopping.signal });
+      this.#host.willTrain();
       this.#runs.set(number, { run, steps: run[Symbol.asyncIterator](), stopping });
     },
     nextStep: async ({ signal }, run: number) => {
@@ -266,14 +267,3 @@ export class PageSession {
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
-
-/** Holds a lock from now on, by which the page knows that this worker is there. Resolves when it is held. */
-async function holdLock(name: string): Promise<void> {
-  const { locks } = (globalThis.navigator ?? {}) as { locks?: LockManager };
-  if (!locks) return;
-  await new Promise<void>((resolve) => {
-    const held = new Promise<never>(() => undefined);
-    // Where a page may have no locks, it does without.
-    locks.request(name, () => (resolve(), held)).catch(() => resolve());
-  });
-}

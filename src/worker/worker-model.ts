@@ -42,6 +42,7 @@ import { isHubId } from "../util/hub-id.js";
 import { checkedCallbacks } from "../util/option-names.js";
 import { isPromptList } from "../util/prompt-list.js";
 import { throwIfAborted } from "../util/signal.js";
+import { openChannel } from "./channel.js";
 import { Connection } from "./connection.js";
 import { errorOf } from "./error-record.js";
 import { embedInWorker } from "./worker-embedding.js";
@@ -69,13 +70,25 @@ const noStats: ModelStats = {
   freeWindowPages: 0,
 };
 
+/** What is known of a model in a worker: ModelInfo, and how pages share it. */
+export interface WorkerModelInfo extends ModelInfo {
+  /** Of a shared model: by a SharedWorker, or by the worker of one of the tabs. */
+  readonly sharedBy?: "worker" | "tab";
+}
+
 /** LoadOptions without `gpu`: the worker uses its own. */
 export interface WorkerLoadOptions extends Omit<LoadOptions, "gpu"> {
   /**
-   * A name. All tabs and pages of this origin that load with it have one model together, in a shared worker: one copy of the
-   * weights, and one queue of requests that takes turns fairly. They pass the same source and options. The model lives as long as a
-   * page has it; `dispose`, or closing the page, ends what that page has asked for. Training changes the weights for all. Default: a worker and a
-   * model of the page's own.
+   * A name. All tabs and pages of this origin that load with it have one model together: one copy of the weights, and one queue of
+   * requests that takes turns fairly. They pass the same source and options. The model lives as long as a page has it; `dispose`, or
+   * closing the page, ends what that page has asked for. Training changes the weights for all. Default: a worker and a model of
+   * the page's own.
+   *
+   * `info.sharedBy` says how. "worker": in a SharedWorker. "tab": where there is none, as in some browsers of phones, one of the tabs has
+   * the model in a worker of its own, and the others talk to it by BroadcastChannel, which copies the arrays of results. If that tab is
+   * closed, the next one loads the model: calls that were running reject with WorkerError ("moved") and can be made again, later ones
+   * wait until it is loaded, and watches go on. Weights that were trained are gone with their tab: then all calls reject
+   * ("failed"), as they do if the model can't be loaded again.
    */
   readonly shared?: string;
 }
@@ -96,24 +109,26 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, "gpu"> {
  */
 export class WorkerModel implements Promisified<Model> {
   readonly #connection: Connection;
-  #info: ModelInfo;
+  #info: WorkerModelInfo;
   #lastId = 0;
   #ending: Promise<LastFigures> | undefined;
 
   private constructor(connection: Connection, info: ModelInfo, onRecovery: LoadOptions["onRecovery"]) {
     this.#connection = connection;
-    this.#info = info;
+    const { sharedBy } = connection;
+    const withWay = (own: ModelInfo): WorkerModelInfo => ({ ...own, ...(sharedBy && { sharedBy }) });
+    this.#info = withWay(info);
     const watch = connection.open<void>("watchRecovery", [], {
       onEvent: ({ event, info: current }: RecoveryMessage) => {
-        this.#info = current;
+        this.#info = withWay(current);
         // It must not end the watch.
-        if (onRecovery) queueMicrotask(() => onRecovery(eventOf(event)));
+        if (event && onRecovery) queueMicrotask(() => onRecovery(eventOf(event)));
       },
     });
     watch.result.catch(() => undefined); // the worker has ended
   }
 
-  get info(): ModelInfo {
+  get info(): WorkerModelInfo {
     return this.#info;
   }
 
@@ -121,7 +136,7 @@ export class WorkerModel implements Promisified<Model> {
    * Starts a worker and loads the model in it, as `Model.load` does. URLs are resolved against the page. If files are passed
    * as values, weights in a Blob are not copied.
    *
-   * Throws what `Model.load` throws, and WorkerError if no worker can be started, or none that is shared ("unsupported"). Nothing is
+   * Throws what `Model.load` throws, and WorkerError if no worker can be started, or none that can be shared ("unsupported"). Nothing is
    * left running then.
    */
   static async load(source: ModelSource, options: WorkerLoadOptions = {}): Promise<WorkerModel> {
@@ -136,7 +151,7 @@ export class WorkerModel implements Promisified<Model> {
       });
     }
     throwIfAborted(signal, "Loading the model");
-    const connection = new Connection(shared);
+    const connection = new Connection(openChannel(shared));
     // Ends the worker at once: its script may not even have arrived, and nothing it has done is of further use.
     const cancel = (): void => connection.end(new CancelledError("Loading the model", signal?.reason));
     signal?.addEventListener("abort", cancel);
@@ -378,7 +393,7 @@ function checkShared(shared: unknown): void {
 }
 
 /** Errors come as records. */
-function eventOf(event: RecoveryMessage["event"]): RecoveryEvent {
+function eventOf(event: NonNullable<RecoveryMessage["event"]>): RecoveryEvent {
   return "reason" in event ? ({ ...event, reason: errorOf(event.reason) } as RecoveryEvent) : event;
 }
 

@@ -46,6 +46,7 @@ describe("the built module", () => {
       "sentence-files.js",
       "shared.js",
       "static.js",
+      "tab-session.js",
       "texts.js",
       "training.js",
       "trials.js",
@@ -88,6 +89,7 @@ describe("the built module", () => {
   it("gives a page with a worker its half alone, and has the runtime once for both", async () => {
     expect(await importsOf("worker.js")).toEqual(["shared.js"]);
     expect(await importsOf("shared.js")).toEqual([]);
+    expect(await importsOf("tab-session.js")).toEqual(["shared.js"]);
     for (const name of ["index.js", "model-worker.js"])
       expect(await importsOf(name)).toEqual(["core.js", "shared.js"]);
   });

@@ -19,7 +19,9 @@ async function another(): Promise<Page> {
 /** Loads the shared model on a page, as its `model`. */
 const load = (on: Page, more = ""): Promise<unknown> =>
   inPage(
-    `globalThis.model = await WorkerModel.load(folder, { shared: "stories" ${more} }); return model.info.loadMs;`,
+    `globalThis.model = await WorkerModel.load(folder, { shared: "stories" ${more} });
+     if (model.info.sharedBy !== "worker") throw new Error("another way");
+     return model.info.loadMs;`,
     on,
   );
 

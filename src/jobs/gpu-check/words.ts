@@ -4,7 +4,9 @@ import type { Figure } from "./figures.js";
 
 /** A figure with its unit, or why there is none. */
 export function describeFigure(figure: Figure, unit: string): string {
-  return figure.value === null ? `(unknown: ${figure.why})` : `${thousands(figure.value)} ${unit}`;
+  if (figure.value === null) return `(unknown: ${figure.why})`;
+  const { value } = figure;
+  return `${value < 10 ? value.toFixed(1) : thousands(value)} ${unit}`;
 }
 
 export function describeShare(figure: Figure): string {

@@ -39,7 +39,7 @@ export async function checkGpu({
   version,
   runtime,
   isQuick = false,
-  signal = new AbortController().signal,
+  signal,
   onProgress = () => undefined,
 }: CheckOptions): Promise<GpuReport> {
   const adapter = await requestAdapter(gpu);
@@ -91,7 +91,7 @@ interface SpeedOptions {
   readonly gpu: GPU;
   readonly isSmall: boolean;
   readonly isQuick: boolean;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
   readonly bounds: Bounds;
   /** Takes what is verified as the model is loaded. */
   readonly kernels: VerifiedKernel[];
@@ -113,7 +113,7 @@ async function measure({
   onProgress("Making up a model and loading it", 0.5);
   using model = await Model.load(toParts(makeUpModel(shape, 1)), {
     gpu,
-    signal,
+    ...(signal && { signal }),
     queues: 1,
     weights: "f16",
     verify: true,

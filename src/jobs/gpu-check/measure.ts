@@ -10,7 +10,7 @@ export interface MeasureOptions {
   readonly name: string;
   readonly bounds: MeasuredBounds;
   readonly isQuick: boolean;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
   readonly onProgress: (words: string, part: number) => void;
 }
 
@@ -36,7 +36,9 @@ export async function measureSpeed(
   const write = (length: number, maxTokens: number): Promise<unknown> => {
     // A new prompt each time, which no cache has.
     const prompt = makeTokens(length, shape, ++seed);
-    return Promise.resolve(model.generate(prompt, { temperature: 0, maxTokens, stopTokens: [], signal }));
+    return Promise.resolve(
+      model.generate(prompt, { temperature: 0, maxTokens, stopTokens: [], ...(signal && { signal }) }),
+    );
   };
   const phases = REQUESTS.length + 1;
   const measure = async (words: string, phase: number, act: () => Promise<unknown>): Promise<number> => {

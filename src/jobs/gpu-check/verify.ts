@@ -28,12 +28,13 @@ export interface FormatVerification {
 /** @throws DeviceError ("wrong-results") if no kernel of a place is right, CancelledError, and what else a load throws. */
 export async function verifyFormat(
   format: CheckedFormat,
-  { gpu, signal }: { readonly gpu: GPU; readonly signal: AbortSignal },
+  { gpu, signal }: { readonly gpu: GPU; readonly signal: AbortSignal | undefined },
 ): Promise<FormatVerification> {
   const parts = toParts(makeUpModel(checkedShape, CHECKED_SEED));
+  const cancel = signal && { signal };
   const options = {
     gpu,
-    signal,
+    ...cancel,
     queues: 1,
     weights: format,
     verify: true,
@@ -44,12 +45,12 @@ export async function verifyFormat(
   const { verified, adapter } = model.info;
   const { isSoftware } = adapter;
   if (!isExact(format)) return { kernels: verified!, isSoftware };
-  const { logits } = await model.forward([checkedPrompt], { signal });
+  const { logits } = await model.forward([checkedPrompt], { ...cancel });
   const { tokens } = await model.generate(checkedPrompt, {
     temperature: 0,
     maxTokens: CHECKED_TOKENS,
     stopTokens: [],
-    signal,
+    ...cancel,
   });
   return { kernels: verified!, model: compareModel(format, logits[0]!, tokens), isSoftware };
 }

@@ -14,6 +14,7 @@ const inRepository = (id: string): string => relative(path("."), id.replace(/\?.
 const shared = process.env["WEFT_SHARED"] ?? path("../shared");
 
 const target = "es2023";
+const { version } = JSON.parse(readFileSync(path("package.json"), "utf8")) as { version: string };
 /** The notices of what a build carries along. */
 const license = { fileName: "third-party-licenses.md" };
 
@@ -243,6 +244,8 @@ const inPages = [
 
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   ...(builds[mode] ?? moduleBuild),
+  // The page's own build has no package beside it to ask.
+  define: { WEFT_VERSION: JSON.stringify(version) },
   server: { fs: { allow: [path("."), shared] } },
   test: {
     server: { deps: { inline: [/web-xgrammar/] } },

@@ -73,7 +73,7 @@ export type {
   RunResult,
   RunStats,
 } from "./runtime/passes/pass-result.js";
-export type { KernelPick } from "./tuning/pick.js";
+export type { KernelPick, VerifiedKernel } from "./tuning/pick.js";
 export type { KernelPicks } from "./tuning/choose.js";
 export type { LoadOptions, LoadProgress, RecoveryEvent } from "./runtime/load/load-options.js";
 export type { ModelInfo } from "./runtime/load/model-info.js";

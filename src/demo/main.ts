@@ -7,6 +7,7 @@ import { fitContext, type Fitting } from "./fit-context.js";
 import { runJob, type JobRequest, type JobPhase } from "../jobs/score.js";
 import {
   findElements,
+  findGpuElements,
   findModelElements,
   findSearchElements,
   findTrainElements,
@@ -14,6 +15,7 @@ import {
   showAdapter,
   showStatus as show,
 } from "./page.js";
+import { connectGpuCheck } from "./panels/gpu-panel.js";
 import { connectModel } from "./panels/model-panel.js";
 import { race } from "./race.js";
 import { showPass, showRace, showResults, showSentences, type Results } from "./results.js";
@@ -52,6 +54,7 @@ connectControls(elements);
 connectWriting(writing, session, (adapter) => showAdapter(elements.adapter, adapter));
 connectTraining(training, session, (adapter) => showAdapter(elements.adapter, adapter));
 connectSearch(search, ({ info }) => showAdapter(elements.adapter, info.adapter));
+connectGpuCheck(findGpuElements(), (adapter) => showAdapter(elements.adapter, adapter));
 elements.form.addEventListener("submit", (event) => {
   event.preventDefault();
   void run();

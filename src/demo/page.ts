@@ -84,6 +84,19 @@ export interface SearchElements {
   readonly found: HTMLElement;
 }
 
+/** The elements of the panel that checks the GPU. */
+export interface GpuElements {
+  readonly start: HTMLButtonElement;
+  readonly cancel: HTMLButtonElement;
+  readonly progress: HTMLProgressElement;
+  readonly status: HTMLElement;
+  readonly results: HTMLElement;
+  readonly bars: HTMLElement;
+  readonly kernels: HTMLElement;
+  readonly save: HTMLButtonElement;
+  readonly copy: HTMLButtonElement;
+}
+
 export function findElements(): PageElements {
   return {
     form: find("job", HTMLFormElement),
@@ -172,6 +185,20 @@ export function findSearchElements(): SearchElements {
     figures: find("search-figures", HTMLElement),
     question: find("search-question", HTMLInputElement),
     found: find("search-found", HTMLElement),
+  };
+}
+
+export function findGpuElements(): GpuElements {
+  return {
+    start: find("gpu-start", HTMLButtonElement),
+    cancel: find("gpu-cancel", HTMLButtonElement),
+    progress: find("gpu-progress", HTMLProgressElement),
+    status: find("gpu-status", HTMLElement),
+    results: find("gpu-results", HTMLElement),
+    bars: find("gpu-bars", HTMLElement),
+    kernels: find("gpu-kernels", HTMLElement),
+    save: find("gpu-save", HTMLButtonElement),
+    copy: find("gpu-copy", HTMLButtonElement),
   };
 }
 

@@ -16,7 +16,13 @@ import { attentionOptionsOf } from "../layers/attention.js";
 import type { ModelDefinition } from "../model/definition.js";
 import { presumedChoice } from "./presumed.js";
 import { linearSample } from "./linear-sample.js";
-import { pickKernel, type KernelPick, type KernelPlace, type PickOptions } from "./pick.js";
+import {
+  pickKernel,
+  type KernelPick,
+  type KernelPlace,
+  type PickOptions,
+  type VerifiedKernel,
+} from "./pick.js";
 import { loadPart } from "../util/load-part.js";
 
 /** The kernels of linear layers and of attention, each for dispatches of few rows and of many. */
@@ -42,8 +48,8 @@ export interface ChooseOptions extends Pick<PickOptions, "tuneMs" | "verify" | "
 export interface ChosenKernels {
   readonly choice: KernelChoice;
   readonly picks: KernelPicks;
-  /** A line for every kernel that was verified. */
-  readonly verification: readonly string[];
+  /** Every kernel that was verified. */
+  readonly verified: readonly VerifiedKernel[];
 }
 
 /** Throws DeviceError ("wrong-results") if all kernels of a place fail, CancelledError when `signal` aborts. */
@@ -54,7 +60,7 @@ export async function chooseKernels(
 ): Promise<ChosenKernels> {
   const presumed = presumedChoice(queue.adapter, options.arithmetic);
   const { known } = options;
-  const verification: string[] = [];
+  const verified: VerifiedKernel[] = [];
   // The places share the time. Those of few rows need little of it and leave the rest to the others.
   const endMs = performance.now() + options.tuneMs;
   let placesLeft = 4;
@@ -63,7 +69,7 @@ export async function chooseKernels(
     before: KernelPick | undefined,
   ): Promise<{ readonly kernel: K; readonly pick: KernelPick }> => {
     const tuneMs = options.tuneMs > 0 ? Math.max(1, (endMs - performance.now()) / placesLeft--) : 0;
-    return pickKernel(queue, place, { ...options, tuneMs, known: before }, verification);
+    return pickKernel(queue, place, { ...options, tuneMs, known: before }, verified);
   };
 
   const linear = (rows: keyof ByRows<unknown>): KernelPlace<LinearKernel, LinearInput | "Y", LinearParam> => {
@@ -135,7 +141,7 @@ export async function chooseKernels(
       linear: { few: linearFew.pick, many: linearMany.pick },
       attention: { few: attentionFew.pick, many: attentionMany.pick },
     },
-    verification,
+    verified,
   };
 }
 

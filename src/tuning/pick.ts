@@ -16,6 +16,18 @@ export interface KernelPick {
   readonly unmeasured: readonly string[];
 }
 
+/** What came of comparing a kernel with float64 arithmetic. JSON-serialisable. */
+export interface VerifiedKernel {
+  /** Where in the model it computes, in words. */
+  readonly place: string;
+  readonly kernel: string;
+  readonly isRight: boolean;
+  /** The largest difference of a result. Absent if there is no result, or one that is not finite. */
+  readonly largestError?: number;
+  /** Why it can't be used here, if it can't. */
+  readonly problem?: string;
+}
+
 interface Named {
   readonly name: string;
 }
@@ -56,12 +68,12 @@ interface Results {
 /** If a kernel with workgroup memory is this many times slower than one without, the adapter's workgroup memory is slow. */
 const HOPELESS = 4;
 
-/** Adds to `report` a line for every kernel that was verified. Throws DeviceError ("wrong-results") when none passes. */
+/** Adds to `report` every kernel that was verified. Throws DeviceError ("wrong-results") when none passes. */
 export async function pickKernel<K extends Named, B extends string, P extends string>(
   queue: Queue,
   place: KernelPlace<K, B, P>,
   options: PickOptions,
-  report: string[],
+  report: VerifiedKernel[],
 ): Promise<{ readonly kernel: K; readonly pick: KernelPick }> {
   const dropped: Record<string, string> = {};
   const { known, tuneMs } = options;
@@ -132,11 +144,10 @@ async function verify<K extends Named, B extends string, P extends string>(
   queue: Queue,
   place: KernelPlace<K, B, P>,
   kernel: K,
-  report: string[],
+  report: VerifiedKernel[],
 ): Promise<string | undefined> {
   let problem: string | undefined;
-  let figure = "";
-  let worst = 0;
+  let worst: number | undefined;
   for (const own of place.trials) {
     const pipelines = await compile(queue, own.stagesOf(kernel));
     if (pipelines instanceof ShaderError) {
@@ -144,17 +155,23 @@ async function verify<K extends Named, B extends string, P extends string>(
       break;
     }
     const { passed, largestError } = await tryKernel(queue, pipelines, await own.trial());
-    worst = Math.max(worst, largestError);
-    figure = `wrong by at most ${worst.toExponential(1)}`;
+    worst = Math.max(worst ?? 0, largestError);
     if (passed) continue;
-    problem = figure;
+    problem = describeError(worst);
     break;
   }
-  report.push(
-    `${place.name}, ${kernel.name}: ${problem === undefined ? `right, ${figure}` : `FAILED, ${problem}`}`,
-  );
+  report.push({
+    place: place.name,
+    kernel: kernel.name,
+    isRight: problem === undefined,
+    ...(Number.isFinite(worst) ? { largestError: worst! } : {}),
+    ...(problem === undefined ? {} : { problem }),
+  });
   return problem;
 }
+
+/** The error of a kernel in words. */
+export const describeError = (largest: number): string => `wrong by at most ${largest.toExponential(1)}`;
 
 /** Returns the pipelines, or the error of the shader. */
 function compile<P extends string>(

@@ -7,6 +7,7 @@ import { activationOf } from "../layers/activation.js";
 import { elementTypeOf } from "../model/pipelines.js";
 import type { Arithmetic, CacheFormat, WeightFormat } from "../tensor/formats.js";
 import { isKernelPicks } from "./known-kernels.js";
+import { describeError } from "./pick.js";
 import { recall, remember } from "./remembered.js";
 
 /** A load may take this much longer, once per adapter and shape. */
@@ -74,9 +75,11 @@ export function shapeKey(
 }
 
 /** Returns a text for reports: the adapter, and a line per kernel that was checked. */
-export function describeVerification({ adapter }: Queue, { verification }: ChosenKernels): string {
+export function describeVerification({ adapter }: Queue, { verified }: ChosenKernels): string {
   const { vendor, architecture, description } = adapter;
-  return [`weft on ${[vendor, architecture, description].filter(Boolean).join(" ")}`, ...verification].join(
-    "\n",
-  );
+  const lines = verified.map(({ place, kernel, largestError, problem }) => {
+    const words = problem === undefined ? `right, ${describeError(largestError!)}` : `FAILED, ${problem}`;
+    return `${place}, ${kernel}: ${words}`;
+  });
+  return [`weft on ${[vendor, architecture, description].filter(Boolean).join(" ")}`, ...lines].join("\n");
 }

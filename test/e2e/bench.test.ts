@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { GpuReport } from "../../src/jobs/gpu-check/report.js";
 import { root, runCommand } from "./run-start.js";
 
 /** What the tests read of a record. */
@@ -285,10 +286,49 @@ it("measures what the page's thread has to do, after checking that both threads 
   });
 });
 
+it.each(["chromium", "node"])("checks the adapter in %s, and reports it", async (runtime) => {
+  const json = join(folder, runtime, "check.json");
+  const args = ["--self-check", "--quick", "--runtime", runtime, "--json", json];
+  const { code, output, errors } = await runCommand("bench", args);
+  expect(errors).toBe("");
+  expect(code).toBe(0);
+  expect(output).toMatch(/^linear layers, few rows, q4 +\S+ +right +\d\.\de-\d+$/m);
+  expect(output).toMatch(/^a whole model, weights in f16 +all +right +\d\.\de-\d+$/m);
+  expect(output).toMatch(/^ *16 texts at once( +\d+\.\d +\d+\.\d +[\d.]+ %| +\d+\.\d +[\d.]+ %){2}$/m);
+  const report = JSON.parse(await readFile(json, "utf8")) as GpuReport;
+  expect(report).toMatchObject({
+    format: "weft-gpu-check",
+    formatVersion: 1,
+    weft: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
+    date: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+    runtime: expect.stringMatching(runtime === "node" ? /^Node v\d.* with Dawn$/ : /Chrom\w*\/\d/) as string,
+    adapter: { isSoftware: true },
+    verification: { isRight: true },
+    problems: [],
+  });
+  const { kernels, models } = report.verification;
+  for (const place of ["linear layers", "attention"])
+    for (const rows of ["few", "many"])
+      expect(kernels.some((own) => own.place.startsWith(`${place}, ${rows} rows`))).toBe(true);
+  expect(models.map(({ weights, hasSameTokens }) => [weights, hasSameTokens])).toEqual([
+    ["f32", true],
+    ["f16", true],
+  ]);
+  for (const reached of [...report.speed!.decode, report.speed!.prefill])
+    for (const share of [reached.shareOfBandwidth, reached.shareOfPeak]) {
+      // More than nothing, and on an adapter without a cache of its own not much more than all.
+      expect(share.value).toBeGreaterThan(0);
+      expect(share.value).toBeLessThan(5);
+    }
+  expect(report.limits["maxBufferSize"]).toBeGreaterThan(0);
+});
+
 it("measures the built module, not a copy of it", async () => {
-  // Linear layers alone are no part of the module, and measure its kernels from a copy.
+  // Linear layers alone are no part of the module, and measure its kernels from a copy. The bounds of an adapter are measured by
+  // kernels that are not weft's.
+  const own = ["linears-alone.js", "bounds.js"];
   const files = (await readdir(join(root, "dist/cli"))).filter(
-    (file) => file.endsWith(".js") && file !== "linears-alone.js",
+    (file) => file.endsWith(".js") && !own.includes(file),
   );
   const contents = await Promise.all(files.map((file) => readFile(join(root, "dist/cli", file), "utf8")));
   expect(contents.filter((content) => content.includes("createShaderModule"))).toEqual([]);

@@ -236,6 +236,11 @@ describe("verifying", () => {
       expect(lines[0]).toContain(info.adapter.description);
       expect(lines).toHaveLength(5);
       for (const line of lines.slice(1)) expect(line).toMatch(/: right, wrong by at most \d\.\de-\d+$/);
+      expect(info.verified).toHaveLength(4);
+      for (const { isRight, largestError, problem } of info.verified!) {
+        expect({ isRight, problem }).toEqual({ isRight: true, problem: undefined });
+        expect(largestError).toBeGreaterThan(0);
+      }
     }
   });
 
@@ -255,6 +260,15 @@ describe("verifying", () => {
         expect(Object.values(dropped)).toEqual([expect.stringMatching(/^wrong by at most/)]);
       }
     expect(info.verification).toMatch(/attention, few rows.*changed-serial: FAILED, wrong by at most/);
+    expect(info.verified!.filter(({ isRight }) => !isRight)).toEqual(
+      [wrongLinear, wrongAttention, wrongLinear, wrongAttention].map(({ name }) => ({
+        place: expect.stringMatching(/ rows, /) as string,
+        kernel: name,
+        isRight: false,
+        largestError: expect.any(Number) as number,
+        problem: expect.stringMatching(/^wrong by at most/) as string,
+      })),
+    );
     expect(own).toEqual(bits);
   });
 

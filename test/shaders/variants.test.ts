@@ -23,6 +23,9 @@ const files = import.meta.glob<string>("../../shaders/*/*.wgsl", {
   eager: true,
 });
 
+/** What is no kernel of weft's: src/jobs/gpu-check measures with it what an adapter reaches. */
+const gauges = Object.fromEntries(Object.entries(files).filter(([path]) => path.includes("/gauge/")));
+
 describe("every kernel variant", () => {
   it("compiles, with f32, f16 and packed f16 weights", async () => {
     const adapter = await nullGpu.requestAdapter();
@@ -59,10 +62,20 @@ describe("every kernel variant", () => {
     }
   });
 
-  it("belongs to a shader file, and every shader file to a variant", () => {
+  it("belongs to a shader file, and every shader file to a variant, or is one that measures an adapter", () => {
     const used = new Set(variants.flatMap(({ definition }) => [definition.source, ...definition.common]));
+    for (const source of Object.values(gauges)) used.add(source);
     for (const [path, source] of Object.entries(files)) expect(used, path).toContain(source);
     expect(used.size).toBe(Object.keys(files).length);
+  });
+});
+
+describe("every shader that measures an adapter", () => {
+  it.each(Object.entries(gauges))("%s compiles as it stands", async (_, code) => {
+    const adapter = await nullGpu.requestAdapter();
+    const device = await adapter!.requestDevice();
+    const compute = { module: device.createShaderModule({ code }), entryPoint: "main" };
+    await device.createComputePipelineAsync({ layout: "auto", compute });
   });
 });
 

@@ -23,6 +23,8 @@ export interface CaseResult {
   readonly measurements: readonly Measurement[];
   /** A picture of a schedule, as SVG. */
   readonly picture?: string;
+  /** What --json writes in place of records: JSON of a format of its own. */
+  readonly document?: unknown;
 }
 
 export interface CaseOptions {
@@ -46,6 +48,8 @@ export interface BenchCase<Request> {
   prepare(options: CaseOptions): Request;
   /** The result as lines for a terminal. */
   describe(result: CaseResult): string[];
+  /** Whether all is right that the result tells of. Absent: cases throw when something is wrong. */
+  isRight?(result: CaseResult): boolean;
   /** Plots of the result for the report, if a picture says more than the lines. */
   plots?(result: CaseResult): Plot[];
 }

@@ -25,6 +25,7 @@ import {
 import { helpText, parseBenchOptions, type BenchOptions } from "./options.js";
 import { pageThreadCase } from "./page-thread/command.js";
 import { renderReport } from "./report-page.js";
+import { selfCheckCase } from "./self-check/command.js";
 import { serveCase } from "./serve/command.js";
 import { trainCase } from "./train/command.js";
 import { workloads } from "./workloads.js";
@@ -44,6 +45,7 @@ const cases: readonly BenchCase<unknown>[] = [
   embedCase,
   formatsCase,
   pageThreadCase,
+  selfCheckCase,
   serveCase,
   trainCase,
 ];
@@ -54,7 +56,7 @@ const peersOf: Readonly<Record<string, Peers>> = { decode: textPeers, embed: emb
 async function bench(options: BenchOptions): Promise<void> {
   const benchCase = cases.find(({ name }) => name === options.case)!;
   const progress = new Progress();
-  progress.show("Computing what float64 expects");
+  progress.show("Preparing");
   const { runtime: place } = options;
   const model = placeModel(options.model, place);
   const folders: Record<string, string> = { ...model.folders };
@@ -91,7 +93,13 @@ async function bench(options: BenchOptions): Promise<void> {
     await write(options.report, renderReport({ title, facts, checks, plots, table, picture }));
     print([line("report", options.report)]);
   }
+  if (benchCase.isRight?.(result) === false) process.exitCode = 1;
   if (options.json === undefined) return;
+  if (result.document !== undefined) {
+    await write(options.json, `${JSON.stringify(result.document, undefined, 2)}\n`);
+    print([line("json", `the report in ${options.json}`)]);
+    return;
+  }
   const records = result.measurements.map(({ metric, value, unit, parameters }): BenchRecord => ({
     case: benchCase.name,
     metric,

@@ -16,6 +16,9 @@ import { choosePath, isGgufPath } from "../terminal/model-choice.js";
 import { embeddingPeers, forwardPeers, textPeers, type Peers } from "./peers/install.js";
 import { workloads } from "./workloads.js";
 
+/** Where the report of --self-check goes if nothing else is said. */
+export const SELF_CHECK_FILE = "weft-gpu-check.json";
+
 export interface BenchOptions {
   readonly help: boolean;
   readonly case: string;
@@ -41,6 +44,8 @@ Usage: ${usage("bench")} [options]
   --case NAME             what is measured (default ${cases[0]!.name}):
 ${cases.map(({ name, summary }) => `                          ${name}: ${summary}`).join("\n")}
 ${runtimeHelp}
+  --self-check            the same as --case self-check; its report goes to --json, which is
+                          ${SELF_CHECK_FILE} here if it is left out
   --repeats N             how often everything is measured, at least 5 (default 7)
   --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
   --model MODEL           decode: a folder in Hugging Face layout or a .gguf file, with a tokenizer, instead of the
@@ -59,23 +64,28 @@ Exits with 1 when a result is wrong. WEFT_CHROMIUM names the browser.`;
 /** @throws OptionError. */
 export function parseBenchOptions(args: readonly string[], cases: readonly string[]): BenchOptions {
   const { values } = readOptions(args, known);
+  const name = values["self-check"] ? "self-check" : values.case;
+  if (name === "self-check" && values.case !== undefined && values.case !== name)
+    throw new OptionError("--self-check: it is a case of its own; leave --case out");
+  const isSelfCheck = name === "self-check";
+  const json = values.json ?? (isSelfCheck && !values.help ? SELF_CHECK_FILE : undefined);
   const quick = values.quick ?? false;
   const runtime = checkRuntime(values.runtime);
   const model = choosePath(values.model);
-  if (model !== undefined && values.case !== "decode")
+  if (model !== undefined && name !== "decode")
     throw new OptionError("--model: the other cases have models of their own; it is for --case decode");
-  if (values.peers) checkPeers(values.case, runtime, model);
+  if (values.peers) checkPeers(name, runtime, model);
   if (runtime === "node" && values.case === "page-thread")
     throw new OptionError("--case page-thread: there is a page's thread in --runtime chromium only");
   return {
     help: values.help ?? false,
-    case: checkChoice("--case", values.case, cases),
+    case: checkChoice("--case", name, cases),
     runtime,
     quick,
     repeats: checkRepeats(values.repeats, quick),
     peers: values.peers ?? false,
     model,
-    json: values.json === undefined ? undefined : fromCaller(values.json),
+    json: json === undefined ? undefined : fromCaller(json),
     report: values.report === undefined ? undefined : fromCaller(values.report),
   };
 }
@@ -100,6 +110,7 @@ const isForward = (name = workloads[0].name): boolean => workloads.some((own) =>
 const known = {
   help: flag,
   case: word,
+  "self-check": flag,
   runtime: word,
   repeats: word,
   quick: flag,

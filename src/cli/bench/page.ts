@@ -8,6 +8,7 @@ import { runFormats } from "./formats/page.js";
 import { runForward } from "./forward/page.js";
 import { runGenerate } from "./generate/page.js";
 import { runPageThread } from "./page-thread/page.js";
+import { runSelfCheck } from "./self-check/page.js";
 import { runServe } from "./serve/page.js";
 import { runTrain } from "./train/page.js";
 import { workloads } from "./workloads.js";
@@ -23,6 +24,7 @@ const cases: Readonly<Record<string, RunCase<never>>> = {
   embed: runEmbed,
   formats: runFormats,
   "page-thread": runPageThread,
+  "self-check": runSelfCheck,
   serve: runServe,
   train: runTrain,
 };

@@ -140,7 +140,9 @@ export async function loadModel(
       weightBytes: queues[0]!.memory.bytes - bytesBefore,
       loadMs,
       kernels: kernels.picks,
-      ...(options.verify ? { verification: describeVerification(queues[0]!, kernels) } : {}),
+      ...(options.verify
+        ? { verification: describeVerification(queues[0]!, kernels), verified: kernels.verified }
+        : {}),
       ...(chatTemplate === undefined ? {} : { chatTemplate }),
       unexpectedTensors,
       unreadableFiles: textFiles.unreadable ?? {},

@@ -4,6 +4,7 @@ import type { AdapterDescription } from "../../gpu/queue.js";
 import type { QueueGain } from "../../plan/vocabulary.js";
 import type { Arithmetic, CacheFormat, WeightFormat } from "../../tensor/formats.js";
 import type { KernelPicks } from "../../tuning/choose.js";
+import type { VerifiedKernel } from "../../tuning/pick.js";
 
 /** Describes a loaded model and what it runs on. JSON-serialisable. */
 export interface ModelInfo {
@@ -27,6 +28,8 @@ export interface ModelInfo {
   readonly kernels: KernelPicks;
   /** With `verify`, the results as a text for reports. */
   readonly verification?: string;
+  /** The same, kernel by kernel. */
+  readonly verified?: readonly VerifiedKernel[];
   /** The text of the template by which conversations are written (of several, that for tools), if the model has one. */
   readonly chatTemplate?: string;
   /** Tensors of the file that the model has no use for. */

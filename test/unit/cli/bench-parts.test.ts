@@ -219,3 +219,19 @@ describe("the options of the benchmark", () => {
     expect(parse).toThrow(message);
   });
 });
+
+describe("the option --self-check", () => {
+  const cases = ["forward", "self-check"];
+
+  it("is a case whose report has a file, whether it is named or not", () => {
+    const { case: name, json } = parseBenchOptions(["--self-check"], cases);
+    expect(name).toBe("self-check");
+    expect(json).toMatch(/weft-gpu-check\.json$/);
+    expect(parseBenchOptions(["--self-check", "--json", "own.json"], cases).json).toMatch(/own\.json$/);
+    expect(parseBenchOptions(["--case", "forward"], cases).json).toBeUndefined();
+  });
+
+  it("is not for another case", () => {
+    expect(() => parseBenchOptions(["--self-check", "--case", "forward"], cases)).toThrow(OptionError);
+  });
+});

@@ -84,13 +84,16 @@ export class CommandList {
     const grid = definition.grid(params, constants);
     if (grid[0] * grid[1] * grid[2] === 0) return;
     if (this.#passPerDispatch) this.beginPass(definition.name);
-    const types = Object.entries(definition.params) as [P, "u32" | "f32"][];
+    const { parameters } = pipeline;
     const upload = this.queue.params;
-    const first = upload.reserve(types.length, PARAMS_ALIGNMENT_WORDS);
-    types.forEach(([name, type], index) => {
-      if (type === "f32") this.#float[0] = params[name];
-      upload.words[first + index] = type === "f32" ? this.#bits[0]! : params[name];
-    });
+    const first = upload.reserve(parameters.length, PARAMS_ALIGNMENT_WORDS);
+    const { words } = upload;
+    for (let index = 0; index < parameters.length; index++) {
+      const [name, type] = parameters[index]!;
+      const value = params[name as P];
+      if (type === "f32") this.#float[0] = value;
+      words[first + index] = type === "f32" ? this.#bits[0]! : value;
+    }
     this.#commands.push({
       kind: "dispatch",
       pipeline,
@@ -126,6 +129,7 @@ export class CommandList {
   /** Encodes and submits. Does not wait. */
   submit(label: string, timestamps?: TimestampSet): void {
     const { queue } = this;
+    const { pipelines } = queue;
     const params = queue.params.flush(PARAMS_ALIGNMENT_WORDS);
     const tables = queue.tables.flush();
     const encoder = queue.device.createCommandEncoder({ label });
@@ -148,7 +152,7 @@ export class CommandList {
           pass ??= encoder.beginComputePass({ label });
           if (current !== command.pipeline) pass.setPipeline(command.pipeline.raw);
           current = command.pipeline;
-          pass.setBindGroup(0, this.#bindGroup(command.pipeline, params, tables, command.bindings), [
+          pass.setBindGroup(0, pipelines.bindGroup(command.pipeline, params, tables, command.bindings), [
             command.paramsOffset,
           ]);
           pass.dispatchWorkgroups(...command.grid);
@@ -179,16 +183,5 @@ export class CommandList {
     pass?.end();
     timestamps?.resolve(encoder, passIndex);
     queue.device.queue.submit([encoder.finish({ label })]);
-  }
-
-  #bindGroup(
-    pipeline: Pipeline,
-    params: GpuBuffer,
-    tables: GpuBuffer,
-    bindings: Readonly<Record<string, Binding>>,
-  ): GPUBindGroup {
-    const resolved: Record<string, Bindable> = {};
-    for (const [name, bound] of Object.entries(bindings)) resolved[name] = bound === TABLES ? tables : bound;
-    return this.queue.pipelines.bindGroup(pipeline, params, resolved);
   }
 }

@@ -2,13 +2,16 @@
 import { ShaderError } from "../errors.js";
 import type { GpuBuffer } from "./buffer.js";
 import { COMPUTE_STAGE } from "./flags.js";
-import { paramsSizeBytes, preludeOf, type KernelVariant } from "./kernel.js";
+import { paramsSizeBytes, preludeOf, type KernelVariant, type ParameterType } from "./kernel.js";
 
 /** A compiled variant. */
 export interface Pipeline<B extends string = string, P extends string = string> {
   readonly variant: KernelVariant<B, P>;
   readonly raw: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** Names of the definition, in order, as lists: every dispatch goes through them. */
+  readonly bindingNames: readonly string[];
+  readonly parameters: readonly (readonly [name: string, type: ParameterType])[];
 }
 
 /** What a variant, or a function that returns one, is compiled to. */
@@ -31,7 +34,8 @@ export type Bindable = GpuBuffer | BufferRange;
 export class PipelineCache {
   readonly #device: GPUDevice;
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  /** By variant, then by buffers. */
+  readonly #bindGroups = new Map<string, Map<string, GPUBindGroup>>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -47,20 +51,26 @@ export class PipelineCache {
     return pipeline;
   }
 
-  /** The bind group of `pipeline` for these buffers. Binding 0 is a window of `params`, moved by a dynamic offset. */
+  /**
+   * The bind group of `pipeline` for these buffers, where a symbol stands for `tables`. Binding 0 is a window of `params`, moved by a
+   * dynamic offset. Called for every dispatch: what it has to find is made of few short strings.
+   */
   bindGroup(
     pipeline: Pipeline,
     params: GpuBuffer,
-    bindings: Readonly<Record<string, Bindable>>,
+    tables: GpuBuffer,
+    bindings: Readonly<Record<string, Bindable | symbol>>,
   ): GPUBindGroup {
-    const names = Object.keys(pipeline.variant.definition.bindings);
-    let key = `${pipeline.variant.key}|${params.id}`;
-    for (const name of names) {
-      const bound = bindings[name]!;
+    let key = `${params.id}`;
+    for (const name of pipeline.bindingNames) {
+      const given = bindings[name]!;
+      const bound = typeof given === "symbol" ? tables : given;
       key +=
         "buffer" in bound ? `,${bound.buffer.id}@${bound.offsetBytes}+${bound.sizeBytes}` : `,${bound.id}`;
     }
-    let group = this.#bindGroups.get(key);
+    let groups = this.#bindGroups.get(pipeline.variant.key);
+    if (!groups) this.#bindGroups.set(pipeline.variant.key, (groups = new Map()));
+    let group = groups.get(key);
     if (!group) {
       group = this.#device.createBindGroup({
         label: pipeline.variant.definition.name,
@@ -70,10 +80,13 @@ export class PipelineCache {
             binding: 0,
             resource: { buffer: params.raw, size: paramsSizeBytes(pipeline.variant.definition) },
           },
-          ...names.map((name, index) => ({ binding: index + 1, resource: resourceOf(bindings[name]!) })),
+          ...pipeline.bindingNames.map((name, index) => {
+            const given = bindings[name]!;
+            return { binding: index + 1, resource: resourceOf(typeof given === "symbol" ? tables : given) };
+          }),
         ],
       });
-      this.#bindGroups.set(key, group);
+      groups.set(key, group);
     }
     return group;
   }
@@ -121,7 +134,13 @@ async function compile(device: GPUDevice, variant: KernelVariant): Promise<Pipel
       compute: { module, entryPoint: "main" },
     });
     await scope;
-    return { variant, raw, layout };
+    return {
+      variant,
+      raw,
+      layout,
+      bindingNames: Object.keys(definition.bindings),
+      parameters: Object.entries(definition.params),
+    };
   } catch (error) {
     const preludeLines = prelude.split("\n").length - 1;
     // On a lost device it rejects: then the loss, which is reported by itself, is the better reason.

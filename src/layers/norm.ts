@@ -14,7 +14,7 @@ import type { NormWeights, PartialSums } from "./weights.js";
 export type NormPipelines = ReadonlyMap<string, PipelineOf<ReturnType<typeof normVariant>>>;
 
 /** Which pipeline computes norms of this method over this many vec4s. */
-export const normKey = (method: NormMethod, vectors: number): string => normVariant({ method, vectors }).key;
+export const normKey = (method: NormMethod, vectors: number): string => `${method} ${vectors}`;
 
 /** The part of a call that forward and backward have in common. Norms are over whole rows, or over each of `normsPerRow` heads. */
 export interface NormCall {

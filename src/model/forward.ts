@@ -16,7 +16,7 @@ import {
 import { addedNormForward, normForward, type NormCall } from "../layers/norm.js";
 import { normedRotaryForward, rotaryForward, type RotaryForward } from "../layers/rotary.js";
 import type { HeadShard, LinearWeights } from "../layers/weights.js";
-import { areFew } from "../kernels/by-rows.js";
+import { pickForRows, type ByRows } from "../kernels/by-rows.js";
 import { invariant } from "../util/invariant.js";
 import { keyValueName } from "./arena/activations.js";
 import type { Arena } from "./arena/arena.js";
@@ -24,7 +24,7 @@ import type { ModelDefinition } from "./definition.js";
 import { logProbabilityPartialBytes } from "../kernels/loss/log-probability.js";
 import { inputNormKey, normedLanes, type ForwardPipelines, type KeyValuePipelines } from "./pipelines.js";
 import type { BlockRange, RowRange } from "./rows.js";
-import { stepsOf, type FusedStep } from "./fuse.js";
+import { dispatchesOf, stepsOf, type FusedStep } from "./fuse.js";
 import {
   nameOfStep,
   type ProgramLinear,
@@ -59,6 +59,8 @@ export class Forward {
   readonly pipelines: ForwardPipelines;
   /** The angles of each rotation. */
   readonly angles: ReadonlyMap<Rotation, GpuBuffer>;
+  /** The dispatches of each segment. */
+  readonly #dispatches: ByRows<readonly (readonly FusedStep[])[]>;
 
   constructor(
     model: ModelDefinition,
@@ -70,6 +72,10 @@ export class Forward {
     this.weights = weights;
     this.pipelines = pipelines;
     this.angles = angles;
+    this.#dispatches = {
+      few: dispatchesOf(model.fused, pipelines.normsWithin),
+      many: dispatchesOf(model.fused, new Set()),
+    };
   }
 
   /** How the cache of generation is stored. */
@@ -86,7 +92,7 @@ export class Forward {
     cache?: CacheRows,
     observe?: StageObserver,
   ): void {
-    for (const own of this.model.fused.segments[segment]!.flatMap((step) => this.#dispatchesOf(step, rows))) {
+    for (const own of pickForRows(this.#dispatches, rows.count)[segment]!) {
       this.#encodeFused(list, arena, own, rows, cache);
       if (!observe) continue;
       const last = stepsOf(own).at(-1)!;
@@ -214,13 +220,6 @@ export class Forward {
       keyStride: keys.vectors,
       keyOffset: keys === values ? queryVectors : 0,
     };
-  }
-
-  /** A norm and the product that reads it are one where the product's kernel for so many rows can be both. */
-  #dispatchesOf(own: FusedStep, rows: RowRange): readonly FusedStep[] {
-    if (own.kind !== "normedProduct") return [own];
-    const isOne = areFew(rows.count) && this.pipelines.normsWithin.has(own.product.kind);
-    return isOne ? [own] : [{ kind: "step", step: own.norm }, own.product];
   }
 
   /** `inputNorm`: that of the input, to be computed within the dispatch. */

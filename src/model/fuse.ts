@@ -15,7 +15,7 @@ import type {
 /** One dispatch. */
 export type FusedStep =
   | ProductStep
-  /** A norm of whole rows and the product that reads it. A dispatch for few rows, two for many: see Forward. */
+  /** A norm of whole rows and the product that reads it. A dispatch for few rows, two for many. */
   | { readonly kind: "normedProduct"; readonly norm: ProgramNorm; readonly product: ProductStep };
 
 /** One dispatch, whose input may be normalised within it if it begins with a product. */
@@ -63,6 +63,19 @@ export function fuseProgram(program: Program): FusedProgram {
   const unwritten = new Set(segments.flat().flatMap(passedValues));
   return { segments, values: program.values.filter((value) => !unwritten.has(value)) };
 }
+
+/** The dispatches of each segment: a norm and the product that reads it are one where the product's kernel can be both. */
+export const dispatchesOf = (
+  { segments }: FusedProgram,
+  normsWithin: ReadonlySet<ProductStep["kind"]>,
+): readonly (readonly FusedStep[])[] =>
+  segments.map((steps) =>
+    steps.flatMap((own) =>
+      own.kind !== "normedProduct" || normsWithin.has(own.product.kind)
+        ? [own]
+        : [{ kind: "step", step: own.norm } as const, own.product],
+    ),
+  );
 
 /** The steps of a dispatch, in order. */
 export function stepsOf(own: FusedStep): readonly ProgramStep[] {

@@ -30,7 +30,7 @@ import { normKey, type AddedNormPipelines, type NormPipelines } from "../layers/
 import type { CacheFormat, WeightFormat } from "../tensor/formats.js";
 import { axisOf } from "./axis.js";
 import type { ModelDefinition } from "./definition.js";
-import type { ProductStep } from "./fuse.js";
+import { dispatchesOf, type ProductStep } from "./fuse.js";
 import type { ProgramNorm, ProgramStep } from "./program.js";
 import type { Parameter } from "./weights/parameters.js";
 
@@ -95,11 +95,7 @@ export async function compileForward(
   const { config, recipe, shape, program, fused } = model;
   const activation = activationOf[config.activation];
   const products = fused.segments.flat().flatMap((own) => (own.kind === "normedProduct" ? [own] : []));
-  const all = fused.segments
-    .flat()
-    .flatMap((own) =>
-      own.kind === "normedProduct" ? [{ kind: "step", step: own.norm } as const, own.product] : [own],
-    );
+  const all = dispatchesOf(fused, new Set()).flat();
   const steps = all.flatMap((own) => (own.kind === "step" ? [own.step] : []));
   const rolesOf = (kind: "attentionInputs" | "gated" | "scaledLinear"): Role[] =>
     all.flatMap((own) => (own.kind === kind ? [own.linear.step.role] : []));

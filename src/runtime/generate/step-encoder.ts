@@ -119,14 +119,20 @@ export class StepEncoder {
           firstPage: pages.length,
           keyCount,
         });
-      pages.push(...sequence.pages);
+      for (const page of sequence.pages) pages.push(page);
     }
-    const { pageTokens } = this.#shape;
-    const pageTable = Uint32Array.from(pages, (page) => page * pageTokens);
-    // Pages behind the window may have no slot any more. No row reads their entries.
-    const windowTable = Uint32Array.from(pages, (page) => (slotOf(page) ?? 0) * pageTokens);
-    arena.writeRows(rowInfo, pageTable, this.#cache.layers.window && windowTable);
+    const windowTable = this.#cache.layers.window && this.#rowsOf(pages, slotOf);
+    arena.writeRows(rowInfo, this.#rowsOf(pages, ownPage), windowTable);
     return runs;
+  }
+
+  /** The first cache row of every page. A loop, as long texts have many pages, and every step writes them all. */
+  #rowsOf(pages: readonly number[], placeOf: SlotOf): Uint32Array<ArrayBuffer> {
+    const table = new Uint32Array(pages.length);
+    // Pages behind the window may have no slot any more. No row reads their entries.
+    for (let index = 0; index < pages.length; index++)
+      table[index] = (placeOf(pages[index]!) ?? 0) * this.#shape.pageTokens;
+    return table;
   }
 
   /** Writes the cache row of every row to the tables, by where pages are. Returns the first one's entry. */

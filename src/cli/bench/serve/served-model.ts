@@ -1,7 +1,8 @@
 // A model behind a port of this process, and its clients, which are a process of their own. Node alone has both.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { performance } from "node:perf_hooks";
+import type { Profiler, Runtime } from "node:inspector";
+import { Session } from "node:inspector/promises";
 import type { Model } from "../../../index.js";
 import { createHandler } from "../../../openai/index.js";
 import { ApiServer } from "../../serve/server.js";
@@ -71,11 +72,33 @@ export class ServedModel {
   }
 }
 
-/** A result, and how long this thread worked for it: not those that a software adapter is made of. */
+/** A result, and how long this thread worked for it: neither waiting, nor within WebGPU, nor collecting what its polling leaves. */
 export type Watched<R> = R & { readonly hostMs: number };
 
+/** Between two looks at what the thread does. */
+const SAMPLE_US = 250;
+
+/** Looks at the stack at intervals: a loop that polls a GPU counts as active all the time, so that how active it is says nothing. */
 export async function watched<R extends object>(run: () => Promise<R>): Promise<Watched<R>> {
-  const before = performance.eventLoopUtilization();
-  const result = await run();
-  return { ...result, hostMs: performance.eventLoopUtilization(before).active };
+  const session = new Session();
+  session.connect();
+  try {
+    await session.post("Profiler.enable");
+    await session.post("Profiler.setSamplingInterval", { interval: SAMPLE_US });
+    await session.post("Profiler.start");
+    const result = await run();
+    const { profile } = await session.post("Profiler.stop");
+    return { ...result, hostMs: workOf(profile) };
+  } finally {
+    session.disconnect();
+  }
 }
+
+function workOf({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): number {
+  const counted = new Set(nodes.filter(({ callFrame }) => isWork(callFrame)).map(({ id }) => id));
+  return samples.reduce((sum, id, index) => sum + (counted.has(id) ? timeDeltas[index]! / 1000 : 0), 0);
+}
+
+/** Functions that polling consists of: Dawn's have no name, and are called by a timer of Node. */
+const isWork = ({ functionName, url }: Runtime.CallFrame): boolean =>
+  functionName === "" ? url !== "" : !functionName.startsWith("(") && functionName !== "processImmediate";

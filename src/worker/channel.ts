@@ -93,6 +93,7 @@ function connectTabs(name: string): Channel {
   const arriving = import("./tabs/tab-session.js").then(
     ({ TabSession }) => new TabSession(name, newWorker, replies, scripts),
   );
+  arriving.catch(() => undefined); // said with the first request, which may come later
   return {
     replies,
     scripts,

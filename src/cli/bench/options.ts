@@ -48,7 +48,7 @@ ${runtimeHelp}
                           ${SELF_CHECK_FILE} here if it is left out
   --repeats N             how often everything is measured, at least 5 (default 7)
   --quick                 a small shape and 2 repeats, to see that the benchmark works: its figures mean nothing
-  --model MODEL           decode: a folder in Hugging Face layout or a .gguf file, with a tokenizer, instead of the
+  --model MODEL           decode, serve: a folder in Hugging Face layout or a .gguf file, with a tokenizer, instead of the
                           embedded model
   --peers                 also measure other runtimes, which are installed for it under out/peers: for forward passes
                           ${namesOf(forwardPeers)}, in a page;
@@ -72,8 +72,10 @@ export function parseBenchOptions(args: readonly string[], cases: readonly strin
   const quick = values.quick ?? false;
   const runtime = checkRuntime(values.runtime);
   const model = choosePath(values.model);
-  if (model !== undefined && name !== "decode")
-    throw new OptionError("--model: the other cases have models of their own; it is for --case decode");
+  if (model !== undefined && name !== "decode" && name !== "serve")
+    throw new OptionError(
+      "--model: the other cases have models of their own; it is for --case decode or serve",
+    );
   if (values.peers) checkPeers(name, runtime, model);
   if (runtime === "node" && values.case === "page-thread")
     throw new OptionError("--case page-thread: there is a page's thread in --runtime chromium only");

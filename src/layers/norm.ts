@@ -5,7 +5,7 @@ import type { PipelineOf } from "../gpu/pipelines.js";
 import { cutSlabs } from "../kernels/linear/weight-slabs.js";
 import type { normBackwardInputVariant, normBackwardWeightVariant } from "../kernels/norm/backward.js";
 import type { addedNormVariant } from "../kernels/norm/added-norm.js";
-import { normVariant, type NormMethod, type NormParam } from "../kernels/norm/norm.js";
+import type { NormMethod, NormParam, normVariant } from "../kernels/norm/norm.js";
 import { invariant } from "../util/invariant.js";
 import { addSlabs, type LinearBackwardPipelines } from "./linear.js";
 import type { NormWeights, PartialSums } from "./weights.js";

@@ -111,7 +111,8 @@ export function makeTokens(length: number, { vocabulary }: DecoderShape, seed: n
   return Array.from({ length }, () => Math.floor(random.uniform() * vocabulary));
 }
 
-function matricesOf({
+/** The matrices of a layer by their names in files. */
+export function matricesOf({
   channels: C,
   hidden: F,
   heads,
@@ -133,6 +134,15 @@ function configOf(shape: DecoderShape): MadeUpModel["config"] {
   return {
     model_type: "mistral",
     architectures: ["MistralForCausalLM"],
+    ...configSizes(shape),
+    rope_parameters: { rope_type: "default", rope_theta: 10_000 },
+    sliding_window: null,
+  };
+}
+
+/** What config.json says of a shape. */
+export function configSizes(shape: DecoderShape): ConfigSizes {
+  return {
     vocab_size: shape.vocabulary,
     hidden_size: shape.channels,
     intermediate_size: shape.hidden,
@@ -142,10 +152,21 @@ function configOf(shape: DecoderShape): MadeUpModel["config"] {
     max_position_embeddings: shape.contextLength,
     hidden_act: "silu",
     rms_norm_eps: 1e-5,
-    rope_parameters: { rope_type: "default", rope_theta: 10_000 },
-    sliding_window: null,
     tie_word_embeddings: true,
   };
+}
+
+export interface ConfigSizes {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads: number;
+  readonly max_position_embeddings: number;
+  readonly hidden_act: "silu";
+  readonly rms_norm_eps: number;
+  readonly tie_word_embeddings: true;
 }
 
 /** The largest of the whole numbers that weights are made of. */

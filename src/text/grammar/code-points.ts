@@ -40,17 +40,21 @@ export function subtract(one: CodePoints, other: CodePoints): CodePoints {
   return left;
 }
 
-/** What a class allows by what it names, where a dash between two characters means all from one to the other. */
-export function classOf(
-  named: readonly { readonly set: CodePoints; readonly isDash: boolean }[],
-): CodePoints {
+/** What a class names: characters, or a dash, which between two of them means all from one to the other. */
+export type Named = readonly { readonly set: CodePoints; readonly isDash: boolean }[];
+
+/** The characters of a class, which is given without its brackets. `read` knows how they are written. */
+export function readClass(text: string, read: (text: string) => Named): CodePoints {
+  const isNegative = text.startsWith("^");
+  const named = read(isNegative ? text.slice(1) : text);
   const ranges: (readonly [number, number])[] = [];
   for (let index = 0; index < named.length; index++) {
     const isRange = named[index + 1]?.isDash && index + 2 < named.length;
     if (isRange) ranges.push([named[index]!.set[0]![0], named[(index += 2)]!.set[0]![1]]);
     else ranges.push(...named[index]!.set);
   }
-  return intersect(union(ranges), anyCodePoint);
+  const set = intersect(union(ranges), anyCodePoint);
+  return isNegative ? subtract(anyCodePoint, set) : set;
 }
 
 export const ascii: CodePoints = [[0, 0x7f]];

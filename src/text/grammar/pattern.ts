@@ -3,11 +3,12 @@ import { ArgumentError } from "../../errors.js";
 import {
   anyCodePoint,
   beyond,
-  classOf,
   expectedBeyond,
   intersect,
+  readClass,
   subtract,
   type CodePoints,
+  type Named,
 } from "./code-points.js";
 
 /** Atoms of a pattern, each counted as often as it may be repeated: a grammar has a state for each. */
@@ -33,7 +34,7 @@ export function checkPattern(argument: string, pattern: string): string {
   if (countAtoms(bare) > MOST_ATOMS)
     throw refuse(`a regular expression of at most ${MOST_ATOMS} repeated parts`);
   for (const [, ownClass] of pattern.matchAll(atoms)) {
-    const set = ownClass === undefined ? anyCodePoint : readClass(ownClass.slice(1, -1));
+    const set = ownClass === undefined ? anyCodePoint : readClass(ownClass.slice(1, -1), readCharacters);
     if (set.length === 0) throw refuse("a regular expression without classes of no character");
     if (beyond(set) === undefined) throw refuse(`a regular expression of ${expectedBeyond}`);
   }
@@ -74,7 +75,7 @@ export function plainPattern(pattern: string): string {
   const written = Array.from(pattern.matchAll(atoms), ([part, ownClass, repetition, structure]) => {
     const nothing = isBeginning && (part === "|" || part === ")") ? NOTHING : "";
     isBeginning = structure !== undefined && structure !== ")" && structure !== "$";
-    if (ownClass !== undefined) return writeClass(readClass(ownClass.slice(1, -1)));
+    if (ownClass !== undefined) return writeClass(readClass(ownClass.slice(1, -1), readCharacters));
     if (part === ".") return writeClass(subtract(anyCodePoint, lineEnds));
     return nothing + (repetition ?? structure ?? writeClass(readCharacters(part)[0]!.set));
   });
@@ -83,13 +84,7 @@ export function plainPattern(pattern: string): string {
 
 const NOTHING = "()";
 
-function readClass(text: string): CodePoints {
-  const isNegative = text.startsWith("^");
-  const set = classOf(readCharacters(isNegative ? text.slice(1) : text));
-  return isNegative ? subtract(anyCodePoint, set) : set;
-}
-
-const readCharacters = (text: string): readonly { readonly set: CodePoints; readonly isDash: boolean }[] =>
+const readCharacters = (text: string): Named =>
   Array.from(text.matchAll(escapes), (match) => {
     const [own] = match;
     const letter = own.length === 2 && own.startsWith("\\") ? own[1]! : "";

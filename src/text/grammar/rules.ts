@@ -1,5 +1,5 @@
 // The rules of a grammar in the form that the library brings every grammar into and writes it in: alternatives of sequences.
-import { anyCodePoint, ascii, classOf, subtract, type CodePoints } from "./code-points.js";
+import { anyCodePoint, ascii, readClass, subtract, type CodePoints, type Named } from "./code-points.js";
 
 /** What a text must go on with: one of these characters, any number of them, or what another rule derives. */
 export type Part = { readonly set: CodePoints; readonly isRepeated?: boolean } | { readonly rule: string };
@@ -45,23 +45,14 @@ export function readRules(grammar: string): readonly Rule[] {
 }
 
 function partsOf(token: string): readonly Part[] {
-  if (token.startsWith('"')) return codesOf(token.slice(1, -1)).map(({ code }) => ({ set: [[code, code]] }));
+  if (token.startsWith('"')) return readCharacters(token.slice(1, -1)).map(({ set }) => ({ set }));
   if (!token.startsWith("[")) return [{ rule: token }];
   const isRepeated = token.endsWith("*");
-  const set = readClass(token.slice(1, isRepeated ? -2 : -1));
+  const set = readClass(token.slice(1, isRepeated ? -2 : -1), readCharacters);
   return [isRepeated ? { set, isRepeated } : { set }];
 }
 
-/** The characters of a class, which is given without its brackets. */
-function readClass(text: string): CodePoints {
-  const isNegative = text.startsWith("^");
-  const set = classOf(
-    codesOf(isNegative ? text.slice(1) : text).map(({ code, isDash }) => ({ set: [[code, code]], isDash })),
-  );
-  return isNegative ? subtract(anyCodePoint, set) : set;
-}
-
-const codesOf = (text: string): readonly { readonly code: number; readonly isDash: boolean }[] =>
+const readCharacters = (text: string): Named =>
   Array.from(text.matchAll(escaped), ([own, byte, short, long, letter]) => {
     const digits = byte ?? short ?? long;
     const code =
@@ -70,7 +61,7 @@ const codesOf = (text: string): readonly { readonly code: number; readonly isDas
         : letter !== undefined
           ? (controls[letter] ?? letter.codePointAt(0)!)
           : own.codePointAt(0)!;
-    return { code, isDash: own === "-" };
+    return { set: [[code, code]], isDash: own === "-" };
   });
 
 export function writeRules(rules: readonly Rule[]): string {

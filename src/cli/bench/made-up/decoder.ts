@@ -1,19 +1,16 @@
 // The models of the benchmark of formats: decoders like Llama, made up from a seed, the same in every process and browser.
 import type { DecoderFile } from "../../../../test/reference/decoder.js";
+import {
+  configSizes,
+  matricesOf,
+  type DecoderShape as CheckedShape,
+} from "../../../jobs/gpu-check/made-up-model.js";
 import { SeededRandom } from "../../../util/seeded-random.js";
 
-export interface DecoderShape {
+export interface DecoderShape extends CheckedShape {
   readonly name: string;
-  /** Layers that are measured: a software adapter is slow, and all layers of a model are alike. */
-  readonly layers: number;
-  /** Layers of the model that has these widths. */
+  /** Layers of the model that has these widths; `layers` are measured: a software adapter is slow, and all layers are alike. */
   readonly allLayers: number;
-  readonly channels: number;
-  readonly hidden: number;
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly vocabulary: number;
-  readonly contextLength: number;
 }
 
 /** The widths of SmolLM2-135M. 576 is no multiple of 256, so blocks of 256 can't hold them. */
@@ -63,32 +60,30 @@ export interface MatrixShape {
   readonly inputs: number;
 }
 
+/** What GGUF calls the matrices of a layer. */
+const ggufNames: Readonly<Record<string, string>> = {
+  "self_attn.q_proj": "attn_q",
+  "self_attn.k_proj": "attn_k",
+  "self_attn.v_proj": "attn_v",
+  "self_attn.o_proj": "attn_output",
+  "mlp.gate_proj": "ffn_gate",
+  "mlp.up_proj": "ffn_up",
+  "mlp.down_proj": "ffn_down",
+};
+
 /** All matrices of a model with `layers` layers, and the norms by their names. The head is tied. */
-export function listMatrices(
-  { channels: C, hidden: F, heads, keyValueHeads, vocabulary }: DecoderShape,
-  layers: number,
-): readonly MatrixShape[] {
-  const shared = (C / heads) * keyValueHeads;
-  const matrices = [
-    ["self_attn.q_proj", "attn_q", C, C],
-    ["self_attn.k_proj", "attn_k", shared, C],
-    ["self_attn.v_proj", "attn_v", shared, C],
-    ["self_attn.o_proj", "attn_output", C, C],
-    ["mlp.gate_proj", "ffn_gate", F, C],
-    ["mlp.up_proj", "ffn_up", F, C],
-    ["mlp.down_proj", "ffn_down", C, F],
-  ] as const;
+export function listMatrices(shape: DecoderShape, layers: number): readonly MatrixShape[] {
   return [
     {
       name: "model.embed_tokens.weight",
       ggufName: "token_embd.weight",
-      outputs: vocabulary,
-      inputs: C,
+      outputs: shape.vocabulary,
+      inputs: shape.channels,
     },
     ...Array.from({ length: layers }, (_, layer) =>
-      matrices.map(([name, ggufName, outputs, inputs]) => ({
+      matricesOf(shape).map(([name, outputs, inputs]) => ({
         name: `model.layers.${layer}.${name}.weight`,
-        ggufName: `blk.${layer}.${ggufName}.weight`,
+        ggufName: `blk.${layer}.${ggufNames[name]!}.weight`,
         outputs,
         inputs,
       })),
@@ -145,16 +140,7 @@ function configOf(shape: DecoderShape): MadeDecoder["config"] {
   return {
     model_type: "llama",
     architectures: ["LlamaForCausalLM"],
-    vocab_size: shape.vocabulary,
-    hidden_size: shape.channels,
-    intermediate_size: shape.hidden,
-    num_hidden_layers: shape.layers,
-    num_attention_heads: shape.heads,
-    num_key_value_heads: shape.keyValueHeads,
-    max_position_embeddings: shape.contextLength,
-    hidden_act: "silu",
-    rms_norm_eps: 1e-5,
+    ...configSizes(shape),
     rope_parameters: { rope_type: "default", rope_theta: 100_000 },
-    tie_word_embeddings: true,
   };
 }
